@@ -1,0 +1,196 @@
+//! The `command` dispatcher: any argv that leaves results files where globs find them.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use super::{Dispatched, Plan};
+use crate::adapter::process::{Job, Leftover, Limits, LineSink, Stored, Stream, child_environment, supervise};
+use crate::adapter::workspace::files;
+use crate::adapter::workspace::globs::Globs;
+use crate::domain::config::Leaks;
+use crate::domain::event::Event;
+use crate::domain::fault::Fault;
+use crate::domain::ids::{RelPath, Sha256};
+use crate::domain::outcome::{ChildEnd, Limit};
+use crate::domain::receipt::{Accounted, Accounting, Leak};
+
+/// Name of the log in the results folder.
+const LOG: &str = "dispatcher.log";
+
+/// Runs the command and brings its results files into the results folder.
+pub(crate) fn dispatch(plan: &Plan) -> Result<Dispatched, Fault> {
+    let globs = Globs::compile(&plan.profile.results.value)
+        .map_err(|why| Fault::ProfileInvalid(format!("dispatcher.results: {why}")))?;
+    let before = snapshot(plan, &globs);
+    let unusable = |error: std::io::Error| Fault::ResultsDirUnusable {
+        path: plan.results.to_string_lossy().into_owned(),
+        why: error.to_string(),
+    };
+    let live = plan.live.clone();
+    let log = plan.results.join(LOG);
+    let sink =
+        LineSink::new(&log, plan.redactor.clone(), Some(Box::new(move |line: &str| live(line)))).map_err(unusable)?;
+    let sink = Arc::new(sink);
+
+    plan.journal.emit(Event::DispatcherStart { kind: "command".to_owned(), files: plan.files.len() as u64 });
+    let ended = {
+        let sink = sink.clone();
+        supervise(&plan.world, &job(plan), Arc::new(move |stream, bytes: &[u8]| sink.take(stream, bytes)))
+    };
+    let stored = sink.finish();
+    report_end(plan, &ended.end, &stored);
+
+    let mut faults = Vec::new();
+    let leaks = leaks(plan, ended.leftover);
+    if let Some(why) = stored.failed {
+        faults.push(Fault::ResultsDirUnusable { path: LOG.to_owned(), why });
+    }
+    let (reports, stale) = collect(plan, &globs, &before)?;
+    if reports.is_empty() {
+        faults.extend(no_results(plan, &ended.end, &stale));
+    }
+    let state = Accounted::Unknown;
+    Ok(Dispatched {
+        end: ended.end,
+        duration: ended.duration,
+        // Nothing in a results file names the files it came from.
+        accounting: plan.files.iter().map(|path| Accounting { path: path.clone(), state }).collect(),
+        reports,
+        faults,
+        interrupted: 0,
+        leaks,
+        peak_in_flight: None,
+    })
+}
+
+/// The argv with an argument `{files}` replaced by the selected files, one argument each.
+fn job(plan: &Plan) -> Job {
+    let argv = plan.profile.command.value.iter().flat_map(|argument| -> Vec<OsString> {
+        if argument == "{files}" {
+            plan.files.iter().map(|file| file.as_str().into()).collect()
+        } else {
+            vec![argument.into()]
+        }
+    });
+    let profile = &plan.profile;
+    Job {
+        argv: argv.collect(),
+        cwd: plan.root.clone(),
+        environment: child_environment(&plan.world, &plan.environment),
+        limits: Limits {
+            total: profile.run_limit.value.map(|span| (Limit::Run, span)),
+            no_output: profile.no_output_limit.value,
+            kill_grace: profile.kill_grace.value,
+            drain: profile.leak_grace.value,
+        },
+    }
+}
+
+fn report_end(plan: &Plan, end: &ChildEnd, stored: &Stored) {
+    match end {
+        ChildEnd::TimedOut(limit, _) => plan.journal.emit(Event::LimitReached { limit: limit.as_str().to_owned() }),
+        ChildEnd::Cancelled => plan.journal.emit(Event::CancelRequested),
+        _ => {}
+    }
+    if stored.dropped > 0 {
+        plan.journal.emit(Event::OutputTruncated {
+            stream: LOG.to_owned(),
+            kept: stored.kept,
+            dropped: stored.dropped,
+        });
+    }
+    plan.journal.emit(Event::RunEnd { outcome: end.describe() });
+}
+
+/// What outlived a normal end, and what the setting makes of it.
+pub(super) fn leaks(plan: &Plan, leftover: Option<Leftover>) -> Vec<Leak> {
+    let Some(leftover) = leftover else { return Vec::new() };
+    let setting = plan.profile.leaks.value;
+    let action = if setting == Leaks::End { "ended" } else { "reported" };
+    let found = leftover
+        .list()
+        .into_iter()
+        .map(|(pid, command)| Leak {
+            pid,
+            start_time_utc: None,
+            command: plan.redactor.mask_text(&command),
+            action: action.to_owned(),
+        })
+        .collect();
+    match setting {
+        Leaks::Off => Vec::new(),
+        Leaks::End => {
+            leftover.end();
+            found
+        }
+        Leaks::Report | Leaks::Fail => found,
+    }
+}
+
+type Stamp = (u64, SystemTime, Option<Sha256>);
+
+fn snapshot(plan: &Plan, globs: &Globs) -> BTreeMap<RelPath, Stamp> {
+    globs
+        .find(&plan.root, &plan.results)
+        .into_iter()
+        .filter_map(|(path, absolute)| {
+            let (size, modified) = files::stamp(&absolute)?;
+            let digest = files::digest_file(&absolute).ok().map(|(_, digest)| digest);
+            Some((path, (size, modified, digest)))
+        })
+        .collect()
+}
+
+/// Copies what is new or changed into `reports/`, redacted; names what is as it was before.
+fn collect(
+    plan: &Plan,
+    globs: &Globs,
+    before: &BTreeMap<RelPath, Stamp>,
+) -> Result<(Vec<RelPath>, Vec<RelPath>), Fault> {
+    let (mut reports, mut stale) = (Vec::new(), Vec::new());
+    for (path, absolute) in globs.find(&plan.root, &plan.results) {
+        if before.get(&path).is_some_and(|stamp| unchanged(&absolute, stamp)) {
+            stale.push(path);
+            continue;
+        }
+        let target = path.below("reports");
+        copy_redacted(plan, &absolute, &plan.results.join(target.as_str()))
+            .map_err(|error| Fault::ResultsDirUnusable { path: target.to_string(), why: error.to_string() })?;
+        reports.push(target);
+    }
+    Ok((reports, stale))
+}
+
+fn unchanged(path: &Path, (size, modified, digest): &Stamp) -> bool {
+    let Some((now_size, now_modified)) = files::stamp(path) else { return false };
+    now_size == *size && now_modified == *modified && files::digest_file(path).ok().map(|(_, d)| d) == *digest
+}
+
+/// Line by line, so that a file of any size takes little memory.
+fn copy_redacted(plan: &Plan, from: &Path, to: &Path) -> std::io::Result<()> {
+    use std::io::Read;
+    let sink = LineSink::unbounded(to, plan.redactor.clone())?;
+    let mut source = std::fs::File::open(from)?;
+    let mut buffer = vec![0; 256 << 10];
+    loop {
+        let read = source.read(&mut buffer)?;
+        sink.take(Stream::Stdout, &buffer[..read]);
+        if read == 0 {
+            break;
+        }
+    }
+    sink.finish().failed.map_or(Ok(()), |why| Err(std::io::Error::other(why)))
+}
+
+/// Why there are no results: only a plain exit leaves that open, every other end has its own reason.
+fn no_results(plan: &Plan, end: &ChildEnd, stale: &[RelPath]) -> Option<Fault> {
+    let ChildEnd::Exited(code) = end else { return None };
+    let globs = plan.profile.results.value.join(", ");
+    Some(Fault::ResultsMissing(match stale.first() {
+        Some(path) => format!("exit code {code}; {path} is there and was not written by this run"),
+        None => format!("exit code {code}; nothing matches {globs}"),
+    }))
+}

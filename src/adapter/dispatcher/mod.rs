@@ -1,0 +1,60 @@
+//! Dispatchers: what runs the planned tests and leaves raw outputs, one file per kind.
+
+pub(crate) mod command;
+pub(crate) mod scripts;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::adapter::journal::Journal;
+use crate::adapter::world::World;
+use crate::domain::fault::Fault;
+use crate::domain::ids::RelPath;
+use crate::domain::outcome::ChildEnd;
+use crate::domain::receipt::{Accounting, DispatcherProfile, Leak};
+use crate::domain::redact::Redactor;
+
+/// Everything that a dispatcher is given.
+pub(crate) struct Plan {
+    /// The world.
+    pub(crate) world: World,
+    /// The checkout's root.
+    pub(crate) root: PathBuf,
+    /// Where raw outputs go; empty at the start.
+    pub(crate) results: PathBuf,
+    /// What to run, in order.
+    pub(crate) files: Vec<RelPath>,
+    /// The settled settings.
+    pub(crate) profile: DispatcherProfile,
+    /// Variables beside the scrubbed environment: fixtures.
+    pub(crate) environment: Vec<(String, OsString)>,
+    /// Masks whatever is stored.
+    pub(crate) redactor: Redactor,
+    /// Where events go.
+    pub(crate) journal: Arc<Journal>,
+    /// Shows a line of the child's output live.
+    pub(crate) live: Arc<dyn Fn(&str) + Send + Sync>,
+}
+
+/// What a dispatcher came to.
+#[derive(Debug)]
+pub(crate) struct Dispatched {
+    /// How its process ended; for the scripts pool, how the pool did.
+    pub(crate) end: ChildEnd,
+    /// How long it took.
+    pub(crate) duration: Duration,
+    /// What became of each file.
+    pub(crate) accounting: Vec<Accounting>,
+    /// Results files in the results folder, with their paths below it.
+    pub(crate) reports: Vec<RelPath>,
+    /// What went wrong, beyond what the reports hold.
+    pub(crate) faults: Vec<Fault>,
+    /// Tests that the reports call errors because the whole run was ended.
+    pub(crate) interrupted: u64,
+    /// Processes that outlived the tests.
+    pub(crate) leaks: Vec<Leak>,
+    /// The most processes at once, where there is a pool.
+    pub(crate) peak_in_flight: Option<u32>,
+}

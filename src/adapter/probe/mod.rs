@@ -1,0 +1,190 @@
+//! Probes: what preflight looks at on this host, one file each.
+//!
+//! A probe collects facts and names the fault it proved; whether that blocks is the layer's to say.
+//! Probes run at the same time, each with its own time limit: one that does not answer is reported
+//! and left behind. A new probe is a file here and one line in [`build`].
+
+mod command;
+mod disk;
+mod fixtures;
+mod path_hygiene;
+mod tool;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::adapter::world::World;
+use crate::domain::config::{Fixture, ProbeName, Requirement};
+use crate::domain::fault::Fault;
+use crate::domain::quantity::{Size, Span};
+use crate::domain::reason::ReasonCode;
+use crate::domain::receipt::FixtureRecord;
+
+/// What a probe brought home.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Answer {
+    /// What was seen.
+    pub(crate) facts: BTreeMap<String, Value>,
+    /// Every fault that was proven, or met on the way.
+    pub(crate) faults: Vec<Fault>,
+    /// Fixtures that were found.
+    pub(crate) fixtures: Vec<FixtureRecord>,
+}
+
+impl Answer {
+    fn fact(&mut self, name: &str, value: impl Into<Value>) {
+        self.facts.insert(name.to_owned(), value.into());
+    }
+}
+
+/// What every probe may know.
+#[derive(Debug, Clone)]
+pub(crate) struct Surroundings {
+    /// The world.
+    pub(crate) world: World,
+    /// The checkout's root.
+    pub(crate) root: PathBuf,
+    /// What the run writes to, with a word for each.
+    pub(crate) folders: Vec<(&'static str, PathBuf)>,
+    /// Free space asked for.
+    pub(crate) min_free: Size,
+    /// Fixtures that the run needs.
+    pub(crate) fixtures: Vec<Fixture>,
+    /// The configured PowerShell.
+    pub(crate) powershell: String,
+    /// Time limit of a probe that has none of its own.
+    pub(crate) timeout: Span,
+}
+
+/// One thing to look at.
+pub(crate) struct Probe {
+    /// Its key in the receipt.
+    pub(crate) name: String,
+    /// Whether the pack requires it; what is not required warns.
+    pub(crate) required: bool,
+    timeout: Span,
+    collect: Box<dyn FnOnce(&Surroundings) -> Answer + Send>,
+}
+
+/// How a probe went.
+pub(crate) struct Probed {
+    /// Its key.
+    pub(crate) name: String,
+    /// Whether the pack requires it.
+    pub(crate) required: bool,
+    /// How long it took.
+    pub(crate) duration: Duration,
+    /// What it brought home, or that it did not come back in time.
+    pub(crate) answer: Result<Answer, Fault>,
+}
+
+/// The probes for a pack: what it requires, and what is always looked at.
+pub(crate) fn build(requires: &[Requirement], around: &Surroundings) -> Vec<Probe> {
+    let mut probes: Vec<Probe> = Vec::new();
+    for requirement in requires {
+        let probe = of_requirement(requirement, around);
+        if !probes.iter().any(|known| known.name == probe.name) {
+            probes.push(probe);
+        }
+    }
+    for (name, wanted) in
+        [(ProbeName::Disk, true), (ProbeName::PathHygiene, true), (ProbeName::Fixtures, !around.fixtures.is_empty())]
+    {
+        if wanted && !probes.iter().any(|known| known.name == name.as_str()) {
+            let mut probe = of_requirement(&Requirement::Named(name), around);
+            // The disk is always required, fixtures are by being configured; the rest only warns.
+            probe.required = name != ProbeName::PathHygiene;
+            probes.push(probe);
+        }
+    }
+    probes
+}
+
+fn of_requirement(requirement: &Requirement, around: &Surroundings) -> Probe {
+    let probe = |name: String, timeout: Option<Span>, collect: Box<dyn FnOnce(&Surroundings) -> Answer + Send>| Probe {
+        name,
+        required: true,
+        timeout: timeout.unwrap_or(around.timeout),
+        collect,
+    };
+    match requirement.clone() {
+        Requirement::Named(name) => probe(name.as_str().to_owned(), None, named(name)),
+        Requirement::Tool { tool, version } => {
+            probe(tool.clone(), None, Box::new(move |around| tool::probe(around, &tool, version.as_deref())))
+        }
+        Requirement::Command { command, name, timeout } => {
+            let name = name.unwrap_or_else(|| command.first().cloned().unwrap_or_default());
+            let key = name.clone();
+            probe(key, timeout, Box::new(move |around| command::probe(around, &name, &command, timeout)))
+        }
+        Requirement::Http { http, name, timeout } => {
+            let name = name.unwrap_or_else(|| http.clone());
+            probe(name.clone(), timeout, Box::new(move |_| not_here(&name)))
+        }
+    }
+}
+
+fn named(name: ProbeName) -> Box<dyn FnOnce(&Surroundings) -> Answer + Send> {
+    match name {
+        ProbeName::Dotnet => Box::new(|around| tool::on_path(around, "dotnet", ReasonCode::DotnetMissing)),
+        ProbeName::Docker => Box::new(|around| tool::on_path(around, "docker", ReasonCode::DockerCliMissing)),
+        ProbeName::Powershell => {
+            Box::new(|around| tool::on_path(around, &around.powershell.clone(), ReasonCode::PowershellMissing))
+        }
+        ProbeName::Disk => Box::new(disk::probe),
+        ProbeName::PathHygiene => Box::new(path_hygiene::probe),
+        ProbeName::Fixtures => Box::new(fixtures::probe),
+        other => Box::new(move |_| not_here(other.as_str())),
+    }
+}
+
+/// A requirement that this version cannot look at is no answer, never a pass.
+fn not_here(name: &str) -> Answer {
+    let fault = Fault::ProbeFailed {
+        name: name.to_owned(),
+        why: "this version has no probe for it; take it out of `requires`, or use {command: [..]}".to_owned(),
+    };
+    Answer { faults: vec![fault], ..Answer::default() }
+}
+
+/// Runs every probe at once and gives their answers in the order of the probes.
+pub(crate) fn run_all(around: &Surroundings, probes: Vec<Probe>) -> Vec<Probed> {
+    let started = around.world.tick();
+    let waiting: Vec<_> = probes
+        .into_iter()
+        .map(|probe| {
+            let (answer, inbox) = mpsc::channel();
+            let (around, collect) = (around.clone(), probe.collect);
+            let began = around.world.tick();
+            // Not joined: a probe that hangs in a system call must not hang the gate.
+            thread::spawn(move || {
+                let collected = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| collect(&around)));
+                let _ = answer.send((collected, began.elapsed()));
+            });
+            (probe.name, probe.required, probe.timeout, inbox)
+        })
+        .collect();
+    waiting
+        .into_iter()
+        .map(|(name, required, timeout, inbox)| {
+            let left = timeout.as_duration().saturating_sub(started.elapsed());
+            let (answer, duration) = match inbox.recv_timeout(left) {
+                Ok((Ok(answer), duration)) => (Ok(answer), duration),
+                Ok((Err(_), duration)) => (
+                    Err(Fault::ProbeFailed { name: name.clone(), why: "the probe itself failed".to_owned() }),
+                    duration,
+                ),
+                Err(_) => {
+                    let fault = Fault::ProbeTimedOut { name: name.clone(), limit: timeout.to_string() };
+                    (Err(fault), timeout.as_duration())
+                }
+            };
+            Probed { name, required, duration, answer }
+        })
+        .collect()
+}

@@ -1,0 +1,69 @@
+//! A program on PATH, of a version where one is asked for.
+
+use std::time::Duration;
+
+use super::{Answer, Surroundings};
+use crate::adapter::process::capture_end;
+use crate::adapter::receipt_store::shown;
+use crate::domain::fault::Fault;
+use crate::domain::outcome::ChildEnd;
+use crate::domain::readiness::{find_version, parse_range};
+use crate::domain::reason::ReasonCode;
+
+/// A built-in name: it only has to be there.
+pub(super) fn on_path(around: &Surroundings, program: &str, missing: ReasonCode) -> Answer {
+    let mut answer = Answer::default();
+    locate(around, program, missing, &mut answer);
+    answer
+}
+
+/// `{tool: X, version: R}`.
+pub(super) fn probe(around: &Surroundings, tool: &str, range: Option<&str>) -> Answer {
+    let mut answer = Answer::default();
+    let Some(path) = locate(around, tool, ReasonCode::ToolMissing, &mut answer) else { return answer };
+    let Some(range) = range else { return answer };
+    answer.fact("range", range);
+    match version_of(around, &path) {
+        Ok(found) => {
+            answer.fact("version", found.to_string());
+            // The range was checked when the configuration was read.
+            if !parse_range(range).is_ok_and(|range| range.matches(&found)) {
+                answer.faults.push(Fault::ToolVersion {
+                    tool: tool.to_owned(),
+                    found: found.to_string(),
+                    range: range.to_owned(),
+                });
+            }
+        }
+        Err(why) => answer.faults.push(Fault::ToolVersionUnreadable { tool: tool.to_owned(), why }),
+    }
+    answer
+}
+
+fn locate(around: &Surroundings, program: &str, missing: ReasonCode, answer: &mut Answer) -> Option<String> {
+    match which::which_in(program, around.world.path(), &around.root) {
+        Ok(path) => {
+            answer.fact("path", shown(&path));
+            Some(path.to_string_lossy().into_owned())
+        }
+        Err(_) => {
+            answer.faults.push(Fault::ProgramMissing { code: missing, name: program.to_owned() });
+            None
+        }
+    }
+}
+
+/// What `--version` prints, on whichever stream; asked in the root, where version files may count.
+fn version_of(around: &Surroundings, path: &str) -> Result<semver::Version, String> {
+    let patience = around.timeout.as_duration().saturating_sub(Duration::from_millis(200));
+    let argv = [path.to_owned(), "--version".to_owned()];
+    let done = capture_end(&around.world, &argv, &around.root, patience).map_err(|end| match end {
+        ChildEnd::TimedOut(..) => "--version did not come back in time".to_owned(),
+        end => format!("--version: {}", end.describe()),
+    })?;
+    find_version(&done.stdout).or_else(|| find_version(&done.stderr)).ok_or_else(|| {
+        let shown: String =
+            done.stdout.lines().chain(done.stderr.lines()).next().unwrap_or("nothing").chars().take(80).collect();
+        format!("--version exited with {} and printed {shown:?}", done.code)
+    })
+}

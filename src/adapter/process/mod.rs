@@ -1,0 +1,85 @@
+//! Child processes: started in a tree of their own, drained while they run, bounded, ended whole.
+//!
+//! [`supervise`] is the only way a test, a probe or git is started. What differs between platforms
+//! is behind `os`, two files with the same names in them.
+
+mod environment;
+#[cfg(unix)]
+#[path = "unix.rs"]
+mod os;
+#[cfg(windows)]
+#[path = "windows.rs"]
+mod os;
+mod output;
+mod supervisor;
+
+use std::path::Path;
+use std::sync::Mutex;
+use std::time::Duration;
+
+pub(crate) use environment::child_environment;
+pub(crate) use output::{LineSink, Stored, neutralise};
+pub(crate) use supervisor::{Job, Leftover, Limits, Stream, supervise};
+
+use crate::adapter::world::World;
+use crate::domain::outcome::{ChildEnd, Limit};
+use crate::domain::quantity::Span;
+
+/// What a short command printed.
+#[derive(Debug, Clone)]
+pub(crate) struct Captured {
+    /// Its exit code.
+    pub(crate) code: i32,
+    /// Up to 1 MiB of its output.
+    pub(crate) stdout: String,
+    /// Up to 1 MiB of its errors.
+    pub(crate) stderr: String,
+}
+
+/// Runs a short command to its end: at most `patience`, no input, the scrubbed environment.
+pub(crate) fn capture(world: &World, argv: &[String], cwd: &Path, patience: Duration) -> Result<Captured, String> {
+    capture_end(world, argv, cwd, patience).map_err(|end| end.describe())
+}
+
+/// The same, with the end of a command that came to no exit code.
+pub(crate) fn capture_end(
+    world: &World,
+    argv: &[String],
+    cwd: &Path,
+    patience: Duration,
+) -> Result<Captured, ChildEnd> {
+    const MOST: usize = 1 << 20;
+    let kept: std::sync::Arc<Mutex<[Vec<u8>; 2]>> = std::sync::Arc::default();
+    let sink = {
+        let kept = kept.clone();
+        move |stream: Stream, bytes: &[u8]| {
+            let mut kept = kept.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            let kept = &mut kept[usize::from(stream == Stream::Stderr)];
+            let room = MOST.saturating_sub(kept.len()).min(bytes.len());
+            kept.extend_from_slice(&bytes[..room]);
+        }
+    };
+    let patience = Span::from_millis(u64::try_from(patience.as_millis()).unwrap_or(u64::MAX));
+    let job = Job {
+        argv: argv.iter().map(Into::into).collect(),
+        cwd: cwd.to_owned(),
+        environment: child_environment(world, &[]),
+        limits: Limits {
+            total: Some((Limit::Run, patience)),
+            no_output: None,
+            kill_grace: Span::from_millis(200),
+            drain: Span::from_millis(500),
+        },
+    };
+    let ended = supervise(world, &job, std::sync::Arc::new(sink));
+    if let Some(leftover) = ended.leftover {
+        leftover.end();
+    }
+    let code = match ended.end {
+        ChildEnd::Exited(code) => code,
+        end => return Err(end),
+    };
+    let kept = kept.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    Ok(Captured { code, stdout: text(&kept[0]), stderr: text(&kept[1]) })
+}

@@ -1,0 +1,233 @@
+//! One child and its tree, from start to the last of it.
+//!
+//! Two threads drain its streams, one waits for it; this one watches the limits and whether
+//! somebody asked to stop, also while the tree is being ended. A tree is asked first, then, after
+//! the grace, killed; a second request to stop skips the grace. The child is reaped last, so that
+//! its id cannot be another's while signals are sent.
+
+use std::ffi::OsString;
+use std::io::Read;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::os::Tree;
+use crate::adapter::world::World;
+use crate::domain::outcome::{ChildEnd, Limit};
+use crate::domain::quantity::Span;
+
+/// Which stream some bytes came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stream {
+    /// Standard output.
+    Stdout,
+    /// Standard error.
+    Stderr,
+}
+
+/// Where output goes; called from two threads.
+pub(crate) type Sink = Arc<dyn Fn(Stream, &[u8]) + Send + Sync>;
+
+/// What ends a child from outside.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limits {
+    /// Time in all, and the name of that limit.
+    pub(crate) total: Option<(Limit, Span)>,
+    /// Time without output.
+    pub(crate) no_output: Option<Span>,
+    /// Between asking and killing.
+    pub(crate) kill_grace: Span,
+    /// How long to wait for the streams to close after the child's own end.
+    pub(crate) drain: Span,
+}
+
+/// What to run.
+#[derive(Debug, Clone)]
+pub(crate) struct Job {
+    /// Program and arguments; no shell is involved.
+    pub(crate) argv: Vec<OsString>,
+    /// Its working folder.
+    pub(crate) cwd: PathBuf,
+    /// All of its environment.
+    pub(crate) environment: Vec<(OsString, OsString)>,
+    /// What ends it.
+    pub(crate) limits: Limits,
+}
+
+/// How it went.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    /// How the child itself ended.
+    pub(crate) end: ChildEnd,
+    /// How long it ran.
+    pub(crate) duration: Duration,
+    /// What of its tree outlived a normal end.
+    pub(crate) leftover: Option<Leftover>,
+}
+
+/// Processes of the tree that outlived a normal end.
+#[derive(Debug)]
+pub(crate) struct Leftover(Tree);
+
+impl Leftover {
+    /// Their ids and command lines, where the platform tells.
+    pub(crate) fn list(&self) -> Vec<(u32, String)> {
+        self.0.members()
+    }
+
+    /// Ends them.
+    pub(crate) fn end(self) {
+        self.0.kill();
+    }
+}
+
+/// How often the limits are looked at.
+const TICK: Duration = Duration::from_millis(50);
+
+/// Runs a child to its end.
+pub(crate) fn supervise(world: &World, job: &Job, sink: Sink) -> Ended {
+    let started = world.tick();
+    let never = |end| Ended { end, duration: Duration::ZERO, leftover: None };
+    let (mut child, tree) = match spawn(job) {
+        Ok(started) => started,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return never(ChildEnd::NotFound),
+        Err(error) => return never(ChildEnd::NotStarted(error.to_string())),
+    };
+    let watch = Watch { world, started, limits: job.limits, last_output: Arc::new(AtomicU64::new(0)) };
+    let (events, inbox) = mpsc::channel();
+    watch.drain(child.stdout.take(), Stream::Stdout, &sink, &events);
+    watch.drain(child.stderr.take(), Stream::Stderr, &sink, &events);
+    let exited = Arc::new(AtomicBool::new(false));
+    {
+        let (exited, events, tree) = (exited.clone(), events.clone(), tree.clone());
+        thread::spawn(move || {
+            tree.wait_for_leader();
+            exited.store(true, Ordering::SeqCst);
+            let _ = events.send(());
+        });
+    }
+    drop(events);
+
+    let ended_by_us = watch.until_exit(&exited, &inbox, &tree);
+    if ended_by_us.is_some() {
+        // Whatever the leader's own end was: the whole tree goes.
+        tree.kill();
+    }
+    watch.until_drained(&inbox, ended_by_us.is_none());
+    let leftover = (ended_by_us.is_none() && tree.has_others()).then(|| Leftover(tree.clone()));
+    let status = child.wait();
+    let duration = started.elapsed();
+    let end = ended_by_us.unwrap_or_else(|| match status {
+        Ok(status) => super::os::end_of(status),
+        Err(error) => ChildEnd::NotStarted(format!("its end could not be learned: {error}")),
+    });
+    Ended { end, duration, leftover }
+}
+
+fn spawn(job: &Job) -> std::io::Result<(Child, Tree)> {
+    let Some((program, arguments)) = job.argv.split_first() else {
+        return Err(std::io::Error::new(std::io::ErrorKind::InvalidInput, "no program was given"));
+    };
+    let mut command = Command::new(program);
+    command.args(arguments).current_dir(&job.cwd).env_clear().envs(job.environment.iter().map(|(n, v)| (n, v)));
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    Tree::spawn(&mut command)
+}
+
+struct Watch<'a> {
+    world: &'a World,
+    started: Instant,
+    limits: Limits,
+    /// Milliseconds after the start.
+    last_output: Arc<AtomicU64>,
+}
+
+impl Watch<'_> {
+    /// Reads a stream to its end on a thread of its own, so that no full pipe ever stops the child.
+    fn drain(&self, stream: Option<impl Read + Send + 'static>, name: Stream, sink: &Sink, events: &mpsc::Sender<()>) {
+        let Some(mut stream) = stream else { return };
+        let (sink, events) = (sink.clone(), events.clone());
+        let (started, last_output) = (self.started, self.last_output.clone());
+        thread::spawn(move || {
+            let mut buffer = vec![0; 64 << 10];
+            loop {
+                match stream.read(&mut buffer) {
+                    Ok(0) | Err(_) => break,
+                    Ok(read) => {
+                        let at = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+                        last_output.store(at, Ordering::Relaxed);
+                        sink(name, &buffer[..read]);
+                    }
+                }
+            }
+            sink(name, &[]);
+            drop(events);
+        });
+    }
+
+    /// Waits for the child's end; says why where we brought it about.
+    fn until_exit(&self, exited: &AtomicBool, inbox: &mpsc::Receiver<()>, tree: &Tree) -> Option<ChildEnd> {
+        loop {
+            let _ = inbox.recv_timeout(TICK);
+            if exited.load(Ordering::SeqCst) {
+                return None;
+            }
+            if let Some(end) = self.over() {
+                self.terminate(exited, inbox, tree);
+                return Some(end);
+            }
+        }
+    }
+
+    /// Which limit is reached, or whether somebody asked to stop.
+    fn over(&self) -> Option<ChildEnd> {
+        if self.world.cancel().requests() > 0 {
+            return Some(ChildEnd::Cancelled);
+        }
+        let elapsed = self.started.elapsed();
+        if let Some((limit, span)) = self.limits.total
+            && elapsed >= span.as_duration()
+        {
+            return Some(ChildEnd::TimedOut(limit, span));
+        }
+        let span = self.limits.no_output?;
+        let silent = elapsed.saturating_sub(Duration::from_millis(self.last_output.load(Ordering::Relaxed)));
+        (silent >= span.as_duration()).then_some(ChildEnd::TimedOut(Limit::NoOutput, span))
+    }
+
+    /// Asks the tree, waits for the grace, kills it; a second request to stop ends the grace.
+    fn terminate(&self, exited: &AtomicBool, inbox: &mpsc::Receiver<()>, tree: &Tree) {
+        tree.ask();
+        let asked = self.world.tick();
+        while !exited.load(Ordering::SeqCst)
+            && asked.elapsed() < self.limits.kill_grace.as_duration()
+            && self.world.cancel().requests() < 2
+        {
+            let _ = inbox.recv_timeout(TICK);
+        }
+        tree.kill();
+        // A killed leader ends at once, unless the kernel holds it; that is no reason to hang.
+        let killed = self.world.tick();
+        while !exited.load(Ordering::SeqCst) && killed.elapsed() < Duration::from_secs(2) {
+            let _ = inbox.recv_timeout(TICK);
+        }
+    }
+
+    /// Waits until both streams are closed. After a normal end a leaked process may hold them open
+    /// for as long as it likes: then the wait is bounded.
+    fn until_drained(&self, inbox: &mpsc::Receiver<()>, bounded: bool) {
+        let since = self.world.tick();
+        let limit = if bounded { self.limits.drain.as_duration() } else { Duration::from_secs(2) };
+        while since.elapsed() < limit {
+            match inbox.recv_timeout(TICK) {
+                Err(RecvTimeoutError::Disconnected) => return,
+                _ if self.world.cancel().requests() > 1 => return,
+                _ => {}
+            }
+        }
+    }
+}

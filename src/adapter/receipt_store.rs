@@ -1,0 +1,138 @@
+//! Receipts on disk: written atomically, read with suspicion.
+//!
+//! Holding a [`Verified`] is the evidence that a receipt was read, is of its schema, has the digest
+//! that was put out for it, and belongs to this run and commit: it can be made here only.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::adapter::workspace::files;
+use crate::domain::fault::{Fault, ReceiptFault};
+use crate::domain::freshness::{self, Expect};
+use crate::domain::ids::Sha256;
+use crate::domain::receipt::{Parent, Receipt};
+
+/// A receipt as read: its shape is right, whether it belongs here is not known yet.
+#[derive(Debug, Clone)]
+pub(crate) struct Loaded<R> {
+    /// The receipt.
+    pub(crate) receipt: R,
+    /// Where it was read.
+    pub(crate) path: PathBuf,
+    /// Digest of its bytes.
+    pub(crate) sha256: Sha256,
+    vouched: bool,
+}
+
+/// A receipt that belongs to this run and commit.
+#[derive(Debug, Clone)]
+pub(crate) struct Verified<R>(Loaded<R>);
+
+impl<R> std::ops::Deref for Verified<R> {
+    type Target = Loaded<R>;
+    fn deref(&self) -> &Loaded<R> {
+        &self.0
+    }
+}
+
+impl<R: Receipt> Loaded<R> {
+    /// Checks run, attempt, commit and clock.
+    pub(crate) fn verify(self, expect: Expect<'_>) -> Result<Verified<R>, ReceiptFault> {
+        freshness::check(&self.receipt, &Expect { vouched: self.vouched, ..expect })?;
+        Ok(Verified(self))
+    }
+
+    /// As an entry of `parents[]`.
+    pub(crate) fn parent(&self) -> Parent {
+        Parent { schema: R::SCHEMA.to_owned(), path: shown(&self.path), sha256: self.sha256.clone() }
+    }
+}
+
+/// Reads a receipt. Where a digest is given it must be that one.
+///
+/// What cannot be read at all is corrupt, whatever its digest: the more telling fact comes first.
+pub(crate) fn load<R: Receipt>(path: &Path, digest: Option<&Sha256>) -> Result<Loaded<R>, ReceiptFault> {
+    let layer = R::LAYER;
+    let corrupt = |why: String| ReceiptFault::Corrupt { layer, path: shown(path), why };
+    let bytes = match files::read_bounded(path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Err(ReceiptFault::Missing { layer, path: shown(path) });
+        }
+        Err(error) => return Err(corrupt(error.to_string())),
+    };
+    let text = text_of(&bytes).map_err(&corrupt)?;
+    let document: serde_json::Value = serde_json::from_str(text).map_err(|error| corrupt(error.to_string()))?;
+    let sha256 = files::digest_bytes(&bytes);
+    if let Some(expected) = digest
+        && *expected != sha256
+    {
+        return Err(ReceiptFault::DigestMismatch {
+            layer,
+            path: shown(path),
+            found: sha256.to_string(),
+            expected: expected.to_string(),
+        });
+    }
+    match document.get("schema").and_then(serde_json::Value::as_str) {
+        Some(schema) if schema == R::SCHEMA => {}
+        found => {
+            let found = found.unwrap_or("none").chars().take(80).collect();
+            return Err(ReceiptFault::UnsupportedSchema { layer, path: shown(path), found, known: R::SCHEMA });
+        }
+    }
+    // From the text, not from the document: errors then name line and column.
+    let receipt: R = serde_json::from_str(text).map_err(|error| corrupt(error.to_string()))?;
+    if receipt.reasons().is_empty() {
+        return Err(corrupt("it gives no reason".to_owned()));
+    }
+    Ok(Loaded { receipt, path: path.to_owned(), sha256, vouched: digest.is_some() })
+}
+
+/// The text of a receipt: UTF-8, a byte order mark allowed, not empty.
+fn text_of(bytes: &[u8]) -> Result<&str, String> {
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    let text = std::str::from_utf8(bytes).map_err(|_| "it is not UTF-8".to_owned())?;
+    if text.trim().is_empty() {
+        return Err("it is empty".to_owned());
+    }
+    Ok(text)
+}
+
+/// What was written.
+#[derive(Debug, Clone)]
+pub(crate) struct Written {
+    /// Where.
+    pub(crate) path: PathBuf,
+    /// Digest of its bytes.
+    pub(crate) sha256: Sha256,
+    /// How many bytes.
+    pub(crate) size: u64,
+}
+
+/// Writes a receipt under its name into a folder.
+pub(crate) fn write<R: Receipt>(folder: &Path, receipt: &R) -> Result<Written, Fault> {
+    let path = folder.join(R::FILE);
+    let unwritable = |why: String| Fault::OutputUnwritable(format!("{}: {why}", shown(&path)));
+    let mut bytes = serde_json::to_vec_pretty(receipt).map_err(|error| unwritable(error.to_string()))?;
+    bytes.push(b'\n');
+    files::write_atomic(&path, &bytes).map_err(|error| unwritable(error.to_string()))?;
+    let (sha256, size) = (files::digest_bytes(&bytes), bytes.len() as u64);
+    Ok(Written { path, sha256, size })
+}
+
+/// Every file of this receipt's name below a folder, in path order.
+pub(crate) fn find<R: Receipt>(folder: &Path) -> Vec<PathBuf> {
+    files::list(folder)
+        .into_iter()
+        .filter_map(Result::ok)
+        .filter(|(path, _)| path.file_name() == R::FILE)
+        .map(|(_, path)| path)
+        .collect()
+}
+
+/// A path for people and receipts: `/` between names.
+pub(crate) fn shown(path: &Path) -> String {
+    let text = path.to_string_lossy();
+    if cfg!(windows) { text.replace('\\', "/") } else { text.into_owned() }
+}

@@ -1,0 +1,210 @@
+//! NUnit 2.5 XML, Pester's default: `test-results` around `test-suite`, `results`, `test-case`.
+//!
+//! Rules (docs/receipts.md, "Counting"): a case's `result` decides; without it (NUnit 2.4)
+//! `executed="False"` is skipped, else `success` decides, else a `failure` child. Pester leaves
+//! cases that were not run out of the file and says how many in the root's `not-run`.
+
+use super::{Defect, Element, Failure, Format, Reading, bounded};
+use crate::domain::counts::CaseOutcome;
+
+#[derive(Debug, Default)]
+pub(super) struct Nunit25 {
+    case: Option<Case>,
+    root_claims: u64,
+    root_not_run: u64,
+    /// Cases that are in the file and, by its own word, were not executed: NUnit counts them in
+    /// `not-run` too.
+    listed_not_executed: u64,
+}
+
+#[derive(Debug)]
+struct Case {
+    depth: usize,
+    name: String,
+    outcome: Known,
+    message: String,
+    in_message: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Known {
+    By(CaseOutcome),
+    /// Neither result nor success: a failure child decides.
+    ByChild,
+}
+
+impl Format for Nunit25 {
+    fn start(&mut self, element: &Element<'_>, reading: &mut Reading) {
+        match element.name() {
+            "test-results" if element.depth == 0 => {
+                let number = |name| element.number(name).unwrap_or(0);
+                self.root_claims = number("failures").saturating_add(number("errors"));
+                self.root_not_run = number("not-run");
+            }
+            "test-case" if self.case.is_none() => {
+                let case = Case::new(element, reading);
+                let executed = element.attribute("executed");
+                if executed.is_some_and(|word| word.eq_ignore_ascii_case("false")) {
+                    self.listed_not_executed += 1;
+                }
+                self.case = Some(case);
+            }
+            "failure" => {
+                if let Some(case) = &mut self.case
+                    && element.depth == case.depth + 1
+                    && case.outcome == Known::ByChild
+                {
+                    case.outcome = Known::By(CaseOutcome::Failed);
+                }
+            }
+            "message" | "stack-trace" => {
+                if let Some(case) = &mut self.case {
+                    case.in_message = true;
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn text(&mut self, text: &str) {
+        if let Some(case) = &mut self.case
+            && case.in_message
+        {
+            bounded(&mut case.message, text);
+        }
+    }
+
+    fn end(&mut self, name: &str, reading: &mut Reading) {
+        match name {
+            "test-case" => {
+                if let Some(case) = self.case.take() {
+                    let outcome = match case.outcome {
+                        Known::By(outcome) => outcome,
+                        Known::ByChild => CaseOutcome::Passed,
+                    };
+                    reading.case(outcome, || case.failure());
+                }
+            }
+            "message" | "stack-trace" => {
+                if let Some(case) = &mut self.case {
+                    case.in_message = false;
+                    bounded(&mut case.message, "\n");
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn finish(&mut self, cut: bool, reading: &mut Reading) {
+        if let Some(case) = self.case.take() {
+            match case.outcome {
+                Known::By(outcome @ (CaseOutcome::Failed | CaseOutcome::Errored)) => {
+                    reading.case(outcome, || case.failure());
+                }
+                _ => reading.notes.push(format!("the file ends inside the case {:?}", case.name)),
+            }
+        }
+        reading.counts.not_run += self.root_not_run.saturating_sub(self.listed_not_executed);
+        let shown = reading.counts.failed + reading.counts.errors;
+        if !cut && self.root_claims > shown {
+            reading.defect = Some(Defect::Inconsistent { claimed: self.root_claims, shown });
+        } else if !cut && self.root_claims < shown {
+            let claimed = self.root_claims;
+            reading.notes.push(format!("the root claims {claimed} failures, its cases show {shown}; the cases count"));
+        }
+    }
+}
+
+impl Case {
+    fn new(element: &Element<'_>, reading: &mut Reading) -> Self {
+        let name = element.attribute("name").unwrap_or_default();
+        let outcome = match element.attribute("result").as_deref().map(str::trim) {
+            Some(word) if !word.is_empty() => Known::By(outcome_of(word, &name, reading)),
+            _ => without_result(element),
+        };
+        Self { depth: element.depth, name, outcome, message: String::new(), in_message: false }
+    }
+
+    fn failure(&self) -> Failure {
+        Failure { name: self.name.clone(), file: None, line: None, message: self.message.trim().to_owned() }
+    }
+}
+
+/// NUnit 2.5's words. One that is none of them is an error: what it means nobody knows, and it
+/// must not pass.
+fn outcome_of(word: &str, name: &str, reading: &mut Reading) -> CaseOutcome {
+    match word.to_ascii_lowercase().as_str() {
+        "success" => CaseOutcome::Passed,
+        "failure" => CaseOutcome::Failed,
+        "error" | "cancelled" => CaseOutcome::Errored,
+        "ignored" | "skipped" | "inconclusive" | "notrunnable" => CaseOutcome::Skipped,
+        _ => {
+            reading.notes.push(format!("the case {name:?} has the unknown result {word:?}, counted as an error"));
+            CaseOutcome::Errored
+        }
+    }
+}
+
+fn without_result(element: &Element<'_>) -> Known {
+    let is = |name: &str, word: &str| element.attribute(name).is_some_and(|value| value.eq_ignore_ascii_case(word));
+    if is("executed", "false") {
+        Known::By(CaseOutcome::Skipped)
+    } else if is("success", "true") {
+        Known::By(CaseOutcome::Passed)
+    } else if is("success", "false") {
+        Known::By(CaseOutcome::Failed)
+    } else {
+        Known::ByChild
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::read_from;
+    use super::*;
+    use crate::domain::counts::Counts;
+
+    fn read(text: &str) -> Reading {
+        read_from(text.as_bytes())
+    }
+
+    #[test]
+    fn every_word_of_the_format_has_its_outcome() {
+        let reading = read(
+            r#"<test-results total="8" errors="1" failures="1" not-run="3" skipped="4"><test-suite><results>
+            <test-case name="a" result="Success" executed="True"/>
+            <test-case name="b" result="Failure" executed="True"><failure><message>no</message><stack-trace>at x</stack-trace></failure></test-case>
+            <test-case name="c" result="Error"/>
+            <test-case name="d" result="Ignored"/><test-case name="e" result="Skipped"/>
+            <test-case name="f" result="Inconclusive"/><test-case name="g" result="NotRunnable"/>
+            </results></test-suite></test-results>"#,
+        );
+        let expected =
+            Counts { total: 7, passed: 1, failed: 1, errors: 1, skipped: 4, not_run: 3, ..Counts::default() };
+        assert_eq!((reading.counts, reading.defect), (expected, None));
+        assert_eq!(reading.failures[0].message, "no\nat x");
+    }
+
+    #[test]
+    fn nunit_24_has_no_result() {
+        let reading = read(
+            r#"<test-results not-run="1"><test-case name="a" executed="True" success="True"/>
+            <test-case name="b" executed="True" success="False"/><test-case name="c" executed="False"/>
+            <test-case name="d"><failure/></test-case><test-case name="e"/></test-results>"#,
+        );
+        let expected = Counts { total: 5, passed: 2, failed: 2, skipped: 1, ..Counts::default() };
+        assert_eq!(reading.counts, expected);
+    }
+
+    #[test]
+    fn an_unknown_word_never_passes() {
+        let reading = read(r#"<test-results><test-case name="a" result="Fine"/></test-results>"#);
+        assert_eq!((reading.counts.errors, reading.notes.len()), (1, 2));
+    }
+
+    #[test]
+    fn a_root_only_claim_is_inconsistent() {
+        let reading = read(r#"<test-results total="3" errors="0" failures="2"></test-results>"#);
+        assert_eq!(reading.defect, Some(Defect::Inconsistent { claimed: 2, shown: 0 }));
+    }
+}

@@ -1,0 +1,187 @@
+//! Reading and writing files, bounded and atomic.
+
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256 as Hasher};
+
+use crate::domain::ids::{RelPath, Sha256};
+use crate::domain::selection::plan::to_sha256;
+
+/// The most that is read of a file that people or other jobs wrote.
+pub(crate) const READ_LIMIT: u64 = 64 << 20;
+
+/// Reads a whole file of at most [`READ_LIMIT`] bytes.
+pub(crate) fn read_bounded(path: &Path) -> io::Result<Vec<u8>> {
+    let mut file = File::open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a file"));
+    }
+    let mut bytes = Vec::new();
+    Read::take(&mut file, READ_LIMIT + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > READ_LIMIT {
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, "it is larger than 64 MiB"));
+    }
+    Ok(bytes)
+}
+
+/// Writes a file so that readers see the old one or the new one, never a part: temporary file in
+/// the same folder, flushed to disk, then renamed.
+pub(crate) fn write_atomic(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    fs::create_dir_all(folder)?;
+    let mut temporary = tempfile::Builder::new().prefix(".pester-gate-").tempfile_in(folder)?;
+    temporary.write_all(bytes)?;
+    temporary.as_file().sync_all()?;
+    readable_by_others(temporary.path())?;
+    temporary.persist(path).map_err(|error| error.error)?;
+    Ok(())
+}
+
+/// Temporary files are private; a receipt is for the next job, maybe another user's.
+#[cfg(unix)]
+fn readable_by_others(path: &Path) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    fs::set_permissions(path, fs::Permissions::from_mode(0o644))
+}
+
+#[cfg(not(unix))]
+fn readable_by_others(_: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+/// Digest of some bytes.
+pub(crate) fn digest_bytes(bytes: &[u8]) -> Sha256 {
+    to_sha256(&Hasher::digest(bytes))
+}
+
+/// Size and digest of a file, read in pieces.
+pub(crate) fn digest_file(path: &Path) -> io::Result<(u64, Sha256)> {
+    let mut file = File::open(path)?;
+    let mut hasher = Hasher::new();
+    let mut buffer = vec![0; 256 << 10];
+    let mut size = 0;
+    loop {
+        let read = file.read(&mut buffer)?;
+        if read == 0 {
+            return Ok((size, to_sha256(&hasher.finalize())));
+        }
+        hasher.update(&buffer[..read]);
+        size += read as u64;
+    }
+}
+
+/// Every regular file below a folder, links not followed, as paths with `/`, in byte order.
+/// A name that is not Unicode is shown with replacement characters in `Err`.
+pub(crate) fn list(folder: &Path) -> Vec<Result<(RelPath, PathBuf), String>> {
+    let mut files: Vec<_> = walkdir::WalkDir::new(folder)
+        .follow_links(false)
+        .into_iter()
+        .filter_map(Result::ok)
+        .filter(|entry| entry.file_type().is_file())
+        .map(|entry| {
+            let below = entry.path().strip_prefix(folder).unwrap_or(entry.path());
+            match slashed(below) {
+                Some(path) => Ok((path, entry.path().to_owned())),
+                None => Err(below.to_string_lossy().into_owned()),
+            }
+        })
+        .collect();
+    files.sort();
+    files
+}
+
+/// A path below something, with `/`, where its name is Unicode.
+pub(crate) fn slashed(path: &Path) -> Option<RelPath> {
+    let mut text = String::new();
+    for part in path.components() {
+        if !text.is_empty() {
+            text.push('/');
+        }
+        text.push_str(part.as_os_str().to_str()?);
+    }
+    text.parse().ok()
+}
+
+/// Whether a path is a folder.
+pub(crate) fn is_dir(path: &Path) -> bool {
+    path.is_dir()
+}
+
+/// Whether a path is there, link or not.
+pub(crate) fn exists(path: &Path) -> bool {
+    path.symlink_metadata().is_ok()
+}
+
+/// The path with links resolved, or as it is.
+pub(crate) fn canonical(path: &Path) -> PathBuf {
+    let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    // Windows hands back `\\?\C:\..`, which child processes and people trip over.
+    match path.to_str().and_then(|text| text.strip_prefix(r"\\?\")) {
+        Some(plain) if !plain.starts_with("UNC") => PathBuf::from(plain),
+        _ => path,
+    }
+}
+
+/// Makes a folder and its parents.
+pub(crate) fn make_dir(path: &Path) -> io::Result<()> {
+    fs::create_dir_all(path)
+}
+
+/// Removes a file of ours.
+pub(crate) fn remove(path: &Path) -> io::Result<()> {
+    fs::remove_file(path)
+}
+
+/// Whether a folder holds nothing.
+pub(crate) fn is_empty_dir(path: &Path) -> io::Result<bool> {
+    Ok(fs::read_dir(path)?.next().is_none())
+}
+
+/// Opens a new file for writing, making its folder.
+pub(crate) fn create(path: &Path) -> io::Result<File> {
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    File::create(path)
+}
+
+/// Copies a file's bytes, making the target's folder.
+pub(crate) fn copy(from: &Path, to: &Path) -> io::Result<u64> {
+    if let Some(folder) = to.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    fs::copy(from, to)
+}
+
+/// Appends to a file that the runner gave us.
+pub(crate) fn append(path: &Path, text: &str) -> io::Result<()> {
+    let mut file = fs::OpenOptions::new().create(true).append(true).open(path)?;
+    file.write_all(text.as_bytes())
+}
+
+/// Size and modification time, for telling whether a file changed.
+pub(crate) fn stamp(path: &Path) -> Option<(u64, std::time::SystemTime)> {
+    let meta = fs::metadata(path).ok()?;
+    Some((meta.len(), meta.modified().ok()?))
+}
+
+/// Whether the user may run this file. On Windows that is a matter of its ending.
+#[cfg(unix)]
+pub(crate) fn is_executable(path: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    fs::metadata(path).is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
+}
+
+/// Whether the user may run this file. On Windows that is a matter of its ending.
+#[cfg(not(unix))]
+pub(crate) fn is_executable(_: &Path) -> bool {
+    false
+}
+
+/// Free bytes on the volume of the nearest folder that is there.
+pub(crate) fn free_space(path: &Path) -> io::Result<u64> {
+    let there = path.ancestors().find(|path| path.exists()).unwrap_or(path);
+    fs4::available_space(there)
+}

@@ -1,0 +1,110 @@
+//! What git says of a checkout: head, remotes, changes. Asked of the `git` on PATH, bounded in
+//! time; never by reading below `.git` ourselves.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::adapter::process::capture;
+use crate::adapter::world::World;
+use crate::domain::ids::CommitSha;
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// What is known of the checkout that a folder lies in.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Checkout {
+    /// The commit that is checked out; nothing before the first commit.
+    pub(crate) head: Option<CommitSha>,
+    /// The branch, where one is checked out.
+    pub(crate) branch: Option<String>,
+    /// Name and address of each remote.
+    pub(crate) remotes: Vec<(String, String)>,
+    /// Changed and untracked files, as git prints them.
+    pub(crate) dirty: Vec<String>,
+}
+
+/// Why nothing is known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Unknown {
+    /// There is no worktree here.
+    NoWorktree,
+    /// There is one, and git is not on PATH or refuses.
+    Unreadable(String),
+}
+
+/// The top of the worktree that a folder lies in: the nearest folder that holds `.git`.
+pub(crate) fn top_level(from: &Path) -> Option<PathBuf> {
+    from.ancestors().find(|folder| super::files::exists(&folder.join(".git"))).map(Path::to_owned)
+}
+
+/// Asks git about the checkout at `root`. Files below `ours` do not count as changes.
+pub(crate) fn inspect(world: &World, root: &Path, ours: &[PathBuf]) -> Result<Checkout, Unknown> {
+    let top = top_level(root).ok_or(Unknown::NoWorktree)?;
+    let ask = |arguments: &[&str]| -> Result<(i32, String, String), Unknown> {
+        let mut argv = vec!["git".to_owned(), "--no-optional-locks".to_owned(), "-C".to_owned()];
+        argv.push(root.to_string_lossy().into_owned());
+        argv.extend(arguments.iter().map(|a| (*a).to_owned()));
+        let done = capture(world, &argv, root, PATIENCE).map_err(|end| Unknown::Unreadable(format!("git: {end}")))?;
+        Ok((done.code, done.stdout, done.stderr))
+    };
+    // --verify fails on a repository without a commit; that is no fault of the repository.
+    let (code, head, error) = ask(&["rev-parse", "--verify", "--quiet", "HEAD"])?;
+    if code != 0 && !error.trim().is_empty() {
+        return Err(Unknown::Unreadable(format!("git: {}", error.trim())));
+    }
+    let (_, branch, _) = ask(&["rev-parse", "--abbrev-ref", "HEAD"])?;
+    let (_, remotes, _) = ask(&["config", "--null", "--get-regexp", r"^remote\..*\.url$"])?;
+    let (code, status, error) = ask(&["status", "--porcelain", "-z", "--untracked-files=all"])?;
+    if code != 0 {
+        return Err(Unknown::Unreadable(format!("git status: {}", error.trim())));
+    }
+    Ok(Checkout {
+        head: head.trim().parse().ok(),
+        branch: Some(branch.trim().to_owned()).filter(|name| !name.is_empty() && name != "HEAD"),
+        remotes: parse_remotes(&remotes),
+        dirty: parse_status(&status)
+            .into_iter()
+            .filter(|file| !ours.iter().any(|own| top.join(file).starts_with(own)))
+            .collect(),
+    })
+}
+
+/// `remote.<name>.url LF <address> NUL`, repeated.
+fn parse_remotes(text: &str) -> Vec<(String, String)> {
+    text.split('\0')
+        .filter_map(|entry| {
+            let (key, address) = entry.split_once('\n')?;
+            let name = key.strip_prefix("remote.")?.strip_suffix(".url")?;
+            Some((name.to_owned(), address.to_owned()))
+        })
+        .collect()
+}
+
+/// `XY path NUL`; a rename is followed by its old path in an entry of its own.
+fn parse_status(text: &str) -> Vec<String> {
+    let mut entries = text.split('\0').filter(|entry| entry.len() > 3);
+    let mut files = Vec::new();
+    while let Some(entry) = entries.next() {
+        let Some((state, path)) = entry.split_at_checked(3) else { continue };
+        if state.starts_with(['R', 'C']) {
+            entries.next();
+        }
+        files.push(path.to_owned());
+    }
+    files
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gits_own_formats_are_read() {
+        assert_eq!(
+            parse_remotes("remote.origin.url\nhttps://x/a/b\0remote.my.fork.url\ngit@h:c/d\0"),
+            [("origin".to_owned(), "https://x/a/b".to_owned()), ("my.fork".to_owned(), "git@h:c/d".to_owned())]
+        );
+        assert_eq!(parse_status(" M a b\0R  new\0old\0?? x\n\0"), ["a b", "new", "x\n"]);
+        assert!(parse_status("").is_empty());
+    }
+}

@@ -1,0 +1,169 @@
+//! The outside world as one handle: environment, working folder, clock, streams, signals, host.
+//!
+//! Made once in `main` and passed down; nothing below asks `std::env` itself. Signals belong here
+//! because a handler that a runtime installs swallows the signal when the runtime is dropped.
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::io::{self, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Instant;
+
+use jiff::Timestamp;
+use sha2::{Digest, Sha256 as Hasher};
+
+use crate::domain::receipt::Host;
+use crate::domain::redact::Redactor;
+
+/// How often somebody asked the process to stop.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Cancel(Arc<AtomicU32>);
+
+impl Cancel {
+    /// 0: nobody asked; 1: stop in order; 2 and more: stop at once.
+    pub(crate) fn requests(&self) -> u32 {
+        self.0.load(Ordering::SeqCst)
+    }
+
+    fn request(&self) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+/// The world.
+#[derive(Debug, Clone)]
+pub struct World {
+    environment: BTreeMap<OsString, OsString>,
+    cwd: PathBuf,
+    cancel: Cancel,
+}
+
+impl World {
+    /// The real one. Installs the signal handler, so it can be made once per process.
+    pub fn real() -> io::Result<Self> {
+        let cancel = Cancel::default();
+        let handler = cancel.clone();
+        ctrlc::set_handler(move || handler.request()).map_err(io::Error::other)?;
+        Ok(Self { environment: std::env::vars_os().collect(), cwd: std::env::current_dir()?, cancel })
+    }
+
+    /// A variable's value, where it is set, Unicode and not empty.
+    pub(crate) fn var(&self, name: &str) -> Option<String> {
+        let value = self.environment.get(OsStr::new(name))?.to_str()?;
+        (!value.is_empty()).then(|| value.to_owned())
+    }
+
+    /// Every variable.
+    pub(crate) fn environment(&self) -> impl Iterator<Item = (&OsStr, &OsStr)> {
+        self.environment.iter().map(|(name, value)| (name.as_os_str(), value.as_os_str()))
+    }
+
+    /// Where programs are looked for.
+    pub(crate) fn path(&self) -> Option<&OsStr> {
+        self.environment.iter().find(|(name, _)| name.eq_ignore_ascii_case("PATH")).map(|(_, value)| value.as_os_str())
+    }
+
+    /// The working folder.
+    pub(crate) fn cwd(&self) -> &Path {
+        &self.cwd
+    }
+
+    /// A path as typed, made absolute.
+    pub(crate) fn absolute(&self, path: impl AsRef<Path>) -> PathBuf {
+        self.cwd.join(path)
+    }
+
+    /// Whether this is a step of GitHub Actions.
+    pub(crate) fn under_actions(&self) -> bool {
+        self.var("GITHUB_ACTIONS").as_deref() == Some("true")
+    }
+
+    /// The time, to the millisecond.
+    pub(crate) fn now(&self) -> Timestamp {
+        let now = Timestamp::now();
+        Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
+    }
+
+    /// A clock that only runs forward, for durations.
+    pub(crate) fn tick(&self) -> Instant {
+        Instant::now()
+    }
+
+    /// Whether somebody asked us to stop.
+    pub(crate) fn cancel(&self) -> &Cancel {
+        &self.cancel
+    }
+
+    /// A new `local-<uuid>`.
+    pub(crate) fn new_local_run(&self) -> String {
+        format!("local-{}", uuid::Uuid::new_v4())
+    }
+
+    /// Writes a result to stdout. A reader that went away is no error.
+    pub(crate) fn print(&self, text: &str) -> io::Result<()> {
+        let mut out = io::stdout().lock();
+        match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            other => other,
+        }
+    }
+
+    /// Writes progress to stderr; there is nowhere to report that this failed.
+    pub(crate) fn note(&self, text: &str) {
+        let mut err = io::stderr().lock();
+        let _ = err.write_all(text.as_bytes());
+        let _ = err.write_all(b"\n");
+    }
+
+    /// Whether progress goes to a person at a terminal.
+    pub(crate) fn stderr_is_terminal(&self) -> bool {
+        io::stderr().is_terminal() && !self.under_actions() && self.var("TERM").as_deref() != Some("dumb")
+    }
+
+    /// Masks this environment's secrets, tokens by shape, and further literals.
+    pub(crate) fn redactor(&self, literals: &[String]) -> Redactor {
+        let pairs = self.environment.iter().filter_map(|(name, value)| Some((name.to_str()?, value.to_str()?)));
+        Redactor::new(pairs, literals.iter().map(String::as_str))
+    }
+
+    /// The host. Its machine id is a digest, so that a receipt tells hosts apart and discloses nothing.
+    pub(crate) fn host(&self) -> Host {
+        let name = host_name(self);
+        let id = machine_uid::get().ok().filter(|id| !id.trim().is_empty()).unwrap_or_else(|| format!("name:{name}"));
+        let digest = Hasher::digest(format!("pester-gate machine {}", id.trim()).as_bytes());
+        let machine_id = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+        Host {
+            machine_id,
+            name,
+            os: std::env::consts::OS.to_owned(),
+            arch: std::env::consts::ARCH.to_owned(),
+            runner_name: self.var("RUNNER_NAME"),
+        }
+    }
+
+    /// Where our files live between runs: `--state-dir`, else the platform's place for state.
+    pub(crate) fn state_dir(&self, asked: Option<&Path>) -> Option<PathBuf> {
+        if let Some(asked) = asked {
+            return Some(self.absolute(asked));
+        }
+        let below = |name: &str, rest: &str| self.var(name).map(|base| PathBuf::from(base).join(rest));
+        match std::env::consts::OS {
+            "windows" => below("LOCALAPPDATA", "pester-gate"),
+            "macos" => below("HOME", "Library/Application Support/pester-gate"),
+            _ => below("XDG_STATE_HOME", "pester-gate").or_else(|| below("HOME", ".local/state/pester-gate")),
+        }
+        .filter(|path| path.is_absolute())
+    }
+}
+
+#[cfg(unix)]
+fn host_name(_: &World) -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
+#[cfg(not(unix))]
+fn host_name(world: &World) -> String {
+    world.var("COMPUTERNAME").unwrap_or_else(|| "unknown".to_owned())
+}

@@ -1,0 +1,269 @@
+//! The command line as a table: every flag once, every command with the subjects it takes.
+//!
+//! Values are read as text here and parsed in the overlay, where flag, environment and file are
+//! one: clap's own `env` and typed parsers would refuse empty action inputs and name no file.
+
+use clap::{Arg, ArgAction, ArgMatches, Command};
+
+/// What a flag is about; a command takes flags by subject.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Subject {
+    /// Every command.
+    Everywhere,
+    /// The event and the repository.
+    Event,
+    /// Context's own.
+    Context,
+    /// Which pack.
+    Pack,
+    /// Context's receipt.
+    ContextReceipt,
+    /// The receipts of preflight and selection.
+    OtherReceipts,
+    /// What is selected.
+    Selection,
+    /// How it is executed.
+    Execution,
+    /// Time limits.
+    Limits,
+    /// What post reads.
+    Post,
+    /// The digests that post is given.
+    PostDigests,
+    /// Going on after a failure.
+    Continue,
+    /// The results of a command given after `--`.
+    Results,
+}
+
+/// How a flag takes its value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// One value.
+    Value,
+    /// Several; repeating adds.
+    List,
+    /// None.
+    Switch,
+}
+
+/// One flag.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Flag {
+    /// Its name without the hyphens.
+    pub(crate) name: &'static str,
+    /// What its value is called.
+    pub(crate) value: &'static str,
+    /// What it does.
+    pub(crate) help: &'static str,
+    /// How it takes its value.
+    pub(crate) kind: Kind,
+    /// What it is about.
+    pub(crate) subject: Subject,
+}
+
+const fn flag(name: &'static str, value: &'static str, help: &'static str, kind: Kind, subject: Subject) -> Flag {
+    Flag { name, value, help, kind, subject }
+}
+
+use Kind::{List, Switch, Value};
+use Subject as S;
+
+/// Every flag there is.
+pub(crate) const FLAGS: &[Flag] = &[
+    flag("root", "DIR", "The checkout (default: the git top level, else the current folder)", Value, S::Everywhere),
+    flag("config", "FILE", "The configuration (default: pester-gate.yml at the root)", Value, S::Everywhere),
+    flag(
+        "out",
+        "DIR",
+        "Where this command's files are written (default: below the state folder)",
+        Value,
+        S::Everywhere,
+    ),
+    flag("state-dir", "DIR", "The state folder (default: the platform's)", Value, S::Everywhere),
+    flag("format", "text|json", "How the result is printed (default: text)", Value, S::Everywhere),
+    flag("quiet", "", "No progress", Switch, S::Everywhere),
+    flag("verbose", "", "More about what goes on", Switch, S::Everywhere),
+    flag("show-config", "", "Print what holds and where each value came from, and stop", Switch, S::Everywhere),
+    flag("event", "FILE", "The event payload (default: GITHUB_EVENT_PATH)", Value, S::Event),
+    flag("event-name", "NAME", "The event's name (default: GITHUB_EVENT_NAME)", Value, S::Event),
+    flag("repository", "OWNER/NAME", "The repository under test", Value, S::Event),
+    flag("head-sha", "SHA", "The commit under test", Value, S::Context),
+    flag("sample-id", "ID", "Kept in every receipt", Value, S::Context),
+    flag("correlation-id", "ID", "Kept in every receipt", Value, S::Context),
+    flag("standing-priority", "required|advisory|off", "How much the standing priority matters", Value, S::Context),
+    flag("pack", "NAME", "The pack (default: full)", Value, S::Pack),
+    flag("context-receipt", "FILE", "Context's receipt", Value, S::ContextReceipt),
+    flag("context-sha256", "HEX", "The digest that context put out", Value, S::ContextReceipt),
+    flag("preflight-receipt", "FILE", "Preflight's receipt", Value, S::OtherReceipts),
+    flag("preflight-sha256", "HEX", "The digest that preflight put out", Value, S::OtherReceipts),
+    flag("selection-receipt", "FILE", "Selection's receipt", Value, S::OtherReceipts),
+    flag("selection-sha256", "HEX", "The digest that selection put out", Value, S::OtherReceipts),
+    flag("tests-path", "DIR", "Where the tests are (default: tests)", Value, S::Selection),
+    flag("include", "GLOB", "Widens a pack with patterns; else the only pattern", List, S::Selection),
+    flag("exclude", "GLOB", "Leaves out; wins over everything but --file", List, S::Selection),
+    flag("refine", "GLOB", "Narrows", List, S::Selection),
+    flag("file", "PATH", "This file, whatever the patterns say; alone: only these files", List, S::Selection),
+    flag("integration-mode", "auto|include|exclude", "Whether integration tests run", Value, S::Selection),
+    flag("profile", "NAME", "The profile (default: default)", Value, S::Selection),
+    flag("shards", "N", "Cut the plan into N parts (default: 1)", Value, S::Selection),
+    flag(
+        "results-dir",
+        "DIR",
+        "An empty or new folder for raw outputs (default: raw below --out)",
+        Value,
+        S::Execution,
+    ),
+    flag("shard", "K/N", "Run part K of N only", Value, S::Execution),
+    flag("run-timeout", "DURATION", "For the whole run (default: 30m)", Value, S::Limits),
+    flag("file-timeout", "DURATION", "For one file", Value, S::Limits),
+    flag("test-timeout", "DURATION", "For one test", Value, S::Limits),
+    flag("no-output-timeout", "DURATION", "For silence", Value, S::Limits),
+    flag("kill-grace", "DURATION", "Between asking and killing (default: 5s)", Value, S::Limits),
+    flag("receipts-dir", "DIR", "Where the receipts are (default: --out)", Value, S::Post),
+    flag("needs", "FILE|JSON", "How the jobs ended: GitHub's toJSON(needs)", Value, S::Post),
+    flag("execute-sha256", "[K=]HEX", "The digest that execute (or its shard K) put out", List, S::PostDigests),
+    flag("continue-on-failure", "", "A red gate exits with 0 and says notice", Switch, S::Continue),
+    flag("results", "GLOB", "Results files that the command after -- writes", List, S::Results),
+];
+
+/// One command.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Verb {
+    /// Its name.
+    pub(crate) name: &'static str,
+    /// What it does.
+    pub(crate) about: &'static str,
+    /// The subjects it takes beside those of every command.
+    pub(crate) subjects: &'static [Subject],
+}
+
+/// Every command there is.
+pub(crate) const VERBS: &[Verb] = &[
+    Verb {
+        name: "run",
+        about: "All layers here, in order; `-- CMD..` runs a command of your own as the tests",
+        subjects: &[S::Event, S::Context, S::Pack, S::Selection, S::Limits, S::Continue, S::Results],
+    },
+    Verb {
+        name: "context",
+        about: "Which repository, which commit, which standing priority",
+        subjects: &[S::Event, S::Context],
+    },
+    Verb {
+        name: "preflight",
+        about: "Is this host fit for this pack",
+        subjects: &[S::ContextReceipt, S::Pack, S::Selection],
+    },
+    Verb {
+        name: "selection",
+        about: "Exactly which test files run",
+        subjects: &[S::ContextReceipt, S::Pack, S::Selection, S::Limits],
+    },
+    Verb {
+        name: "execute",
+        about: "Run the dispatcher on the plan",
+        subjects: &[S::ContextReceipt, S::OtherReceipts, S::Execution, S::Limits],
+    },
+    Verb {
+        name: "post",
+        about: "From receipts to a verdict",
+        subjects: &[S::Post, S::ContextReceipt, S::OtherReceipts, S::PostDigests, S::Continue],
+    },
+    Verb {
+        name: "verify",
+        about: "Check a folder of receipts: schemas, digests, parents, one run, one commit",
+        subjects: &[],
+    },
+    Verb { name: "explain", about: "What a reason code means and what to do", subjects: &[] },
+    Verb { name: "packs", about: "Which packs there are", subjects: &[] },
+    Verb { name: "schema", about: "JSON Schema of a receipt or of the configuration", subjects: &[] },
+];
+
+/// Flags of a verb that its subject has and it cannot use.
+fn left_out(verb: &str, flag: &str) -> bool {
+    match verb {
+        // The receipts themselves are found in the folder.
+        "post" => flag.ends_with("-receipt"),
+        // Only whether integration tests run matters to the fixtures.
+        "preflight" => {
+            !matches!(flag, "integration-mode") && FLAGS.iter().any(|f| f.name == flag && f.subject == S::Selection)
+        }
+        _ => false,
+    }
+}
+
+/// The flags that a verb takes.
+pub(crate) fn flags_of(verb: &Verb) -> impl Iterator<Item = &'static Flag> {
+    let (name, subjects) = (verb.name, verb.subjects);
+    FLAGS.iter().filter(move |flag| {
+        (flag.subject == S::Everywhere || subjects.contains(&flag.subject)) && !left_out(name, flag.name)
+    })
+}
+
+/// The environment variable of a flag.
+pub(crate) fn variable(flag: &str) -> String {
+    format!("PESTER_GATE_{}", flag.to_uppercase().replace('-', "_"))
+}
+
+/// The parser.
+pub(crate) fn command() -> Command {
+    let mut top = Command::new("pester-gate")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about("A test gate in five layers: context, preflight, selection, execute, post")
+        .after_help("Exit codes: 0 good · 1 test failures · 2 usage or configuration · 3 context blocked · 4 readiness blocked\n5 selection blocked · 6 seam defect · 70 a bug of ours. Every flag can be set as PESTER_GATE_<FLAG>.")
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .disable_help_subcommand(true);
+    for verb in VERBS {
+        let mut command = Command::new(verb.name).about(verb.about).args(flags_of(verb).map(arg));
+        command = match verb.name {
+            "run" => command.arg(
+                Arg::new("command")
+                    .last(true)
+                    .num_args(1..)
+                    .value_name("CMD")
+                    .help("Run this as the tests (with --results)"),
+            ),
+            "verify" => command.arg(Arg::new("dir").required(true).value_name("DIR").help("The folder")),
+            "explain" => command.arg(Arg::new("code").value_name("CODE").help("One code (default: all)")),
+            "schema" => command.arg(Arg::new("id").value_name("ID").help("One schema id (default: list them)")),
+            _ => command,
+        };
+        top = top.subcommand(command);
+    }
+    top
+}
+
+fn arg(flag: &Flag) -> Arg {
+    let arg = Arg::new(flag.name).long(flag.name).help(flag.help);
+    match flag.kind {
+        Kind::Switch => arg.action(ArgAction::SetTrue),
+        Kind::Value => arg.value_name(flag.value).num_args(1),
+        Kind::List => arg.value_name(flag.value).num_args(1).action(ArgAction::Append),
+    }
+}
+
+/// What was typed for a flag; nothing where the verb has no such flag.
+pub(crate) fn typed(matches: &ArgMatches, name: &str) -> Option<Vec<String>> {
+    let values = matches.try_get_many::<String>(name).ok().flatten()?;
+    Some(values.cloned().collect())
+}
+
+/// Whether a switch was typed.
+pub(crate) fn switched(matches: &ArgMatches, name: &str) -> bool {
+    matches.try_get_one::<bool>(name).ok().flatten().copied().unwrap_or(false)
+}
+
+/// The flags as a table for the docs, with the commands that take each.
+pub(crate) fn table() -> String {
+    let mut out = String::from("| flag | variable | commands | what it does |\n|---|---|---|---|\n");
+    for flag in FLAGS {
+        let takes = |verb: &&Verb| flags_of(verb).any(|own| own.name == flag.name);
+        let verbs: Vec<_> = VERBS.iter().filter(takes).map(|verb| verb.name).collect();
+        let verbs = if flag.subject == S::Everywhere { "all".to_owned() } else { verbs.join(", ") };
+        let value = if flag.value.is_empty() { String::new() } else { format!(" {}", flag.value.replace('|', "\\|")) };
+        out.push_str(&format!("| `--{}{value}` | `{}` | {verbs} | {} |\n", flag.name, variable(flag.name), flag.help));
+    }
+    out
+}

@@ -1,0 +1,88 @@
+//! Reading `pester-gate.yml`: an error names the key, the file and the line.
+
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use super::overlay::Invalid;
+use crate::adapter::receipt_store::shown;
+use crate::adapter::workspace::files;
+use crate::domain::config::Config;
+use crate::domain::selection::pack;
+
+/// The name it has at the root.
+pub(crate) const NAME: &str = "pester-gate.yml";
+
+/// Reads the configuration: the named file, which must be there, or the one at the root, if any.
+pub(crate) fn load(root: &Path, named: Option<PathBuf>) -> Result<(Config, Option<PathBuf>), Invalid> {
+    let path = match named {
+        Some(path) => path,
+        None if files::exists(&root.join(NAME)) => root.join(NAME),
+        None => return Ok((Config::default(), None)),
+    };
+    let at = |line: Option<usize>| match line {
+        Some(line) => format!("{}:{line}", shown(&path)),
+        None => shown(&path),
+    };
+    let bytes = files::read_bounded(&path).map_err(|error| Invalid::new(at(None), error.to_string()))?;
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
+    let text = std::str::from_utf8(bytes).map_err(|_| Invalid::new(at(None), "it is not UTF-8"))?;
+    let config = parse(text).map_err(|(line, why)| Invalid::new(at(line), why))?;
+    if let Some(why) = pack::ambiguity(&config.packs) {
+        return Err(Invalid::new(at(None), why));
+    }
+    Ok((config, Some(path)))
+}
+
+/// The document, or the line and what is wrong with it. An empty document is all defaults.
+fn parse(text: &str) -> Result<Config, (Option<usize>, String)> {
+    let mut documents = serde_yaml::Deserializer::from_str(text);
+    let Some(first) = documents.next() else { return Ok(Config::default()) };
+    let config = Option::<Config>::deserialize(first).map_err(|error| {
+        let why = error.to_string();
+        let line = duplicate_line(text, &why).or_else(|| error.location().map(|place| place.line()));
+        // The library ends its message with the place, which stands before ours already.
+        let why = why.split(" at line ").next().unwrap_or(&why).to_owned();
+        (line, why)
+    })?;
+    if documents.next().is_some() {
+        let line = text.lines().enumerate().skip(1).find(|(_, line)| line.trim_end() == "---").map(|(at, _)| at + 1);
+        return Err((line, "a second document; the configuration is one".to_owned()));
+    }
+    Ok(config.unwrap_or_default())
+}
+
+/// The line of a key's second writing: the library gives none for those.
+fn duplicate_line(text: &str, why: &str) -> Option<usize> {
+    let key = why.split("duplicate field `").nth(1).or_else(|| why.split("duplicate entry with key \"").nth(1))?;
+    let key = key.split(['`', '"']).next()?;
+    let is_key = |line: &str| {
+        line.trim_start()
+            .trim_start_matches("- ")
+            .strip_prefix(key)
+            .is_some_and(|rest| rest.trim_start().starts_with(':'))
+    };
+    text.lines().enumerate().filter(|(_, line)| is_key(line)).nth(1).map(|(at, _)| at + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_carry_key_and_line() {
+        for (text, line, part) in [
+            ("limits:\n  run: soon\n", 2, "soon"),
+            ("limits:\n  rnu: 1m\n", 2, "rnu"),
+            ("leaks: report\nlimits: {}\nleaks: fail\n", 3, "leaks"),
+            ("leaks: report\n---\nleaks: fail\n", 2, "second document"),
+            ("defaults:\n  shards: many\n", 2, "shards"),
+            ("tests: [\n", 2, ""),
+        ] {
+            let (found, why) = parse(text).unwrap_err();
+            assert_eq!(found, Some(line), "{text}: {why}");
+            assert!(why.contains(part), "{text}: {why}");
+        }
+        assert!(parse("").is_ok() && parse("# nothing\n").is_ok() && parse("---\n").is_ok());
+    }
+}

@@ -1,0 +1,296 @@
+//! From what was typed to what holds: flag, then environment, then file, then default, each value
+//! with its source. An invalid value is an error wherever it stands.
+
+use std::fmt::Display;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use clap::ArgMatches;
+use serde_json::{Map, Value, json};
+
+use super::args::{self, variable};
+use crate::adapter::world::World;
+use crate::domain::config::{Config, DispatcherKind, EmptyPolicy, Isolation, Leaks, PriorityPolicy};
+use crate::domain::quantity::{Size, Span};
+use crate::domain::selection::integration::Mode;
+use crate::domain::selection::{pack, profile};
+use crate::domain::settings::{Settings, Source, Sourced, TypedLimits};
+
+/// A value that cannot be used: where it stands and why.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{place}: {why}")]
+pub(crate) struct Invalid {
+    /// Flag, variable, or file and line.
+    pub(crate) place: String,
+    /// What is wrong and what would do.
+    pub(crate) why: String,
+}
+
+impl Invalid {
+    /// One.
+    pub(crate) fn new(place: impl Into<String>, why: impl Into<String>) -> Self {
+        Self { place: place.into(), why: why.into() }
+    }
+}
+
+/// Flags and environment of one invocation.
+pub(crate) struct Overlay<'a> {
+    matches: &'a ArgMatches,
+    world: &'a World,
+}
+
+impl<'a> Overlay<'a> {
+    /// Over what was typed.
+    pub(crate) fn new(matches: &'a ArgMatches, world: &'a World) -> Self {
+        Self { matches, world }
+    }
+
+    /// The values of a flag, or of its variable: there one per line.
+    pub(crate) fn list(&self, flag: &str) -> Result<Option<Sourced<Vec<String>>>, Invalid> {
+        if let Some(values) = args::typed(self.matches, flag) {
+            if values.iter().any(|value| value.trim().is_empty()) {
+                return Err(Invalid::new(format!("--{flag}"), "it has an empty value"));
+            }
+            return Ok(Some(Sourced::new(values, Source::Flag(format!("--{flag}")))));
+        }
+        let name = variable(flag);
+        let values = self.world.var(&name).map(|text| {
+            text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect::<Vec<_>>()
+        });
+        Ok(values.filter(|values| !values.is_empty()).map(|values| Sourced::new(values, Source::Env(name))))
+    }
+
+    /// The one value of a flag or its variable.
+    pub(crate) fn text(&self, flag: &str) -> Result<Option<Sourced<String>>, Invalid> {
+        let Some(values) = self.list(flag)? else { return Ok(None) };
+        match values.value.as_slice() {
+            [one] => Ok(Some(Sourced::new(one.clone(), values.source))),
+            _ => Err(Invalid::new(place(&values.source), "it takes one value")),
+        }
+    }
+
+    /// A value that may hold line ends: JSON.
+    pub(crate) fn text_whole(&self, flag: &str) -> Result<Option<String>, Invalid> {
+        match args::typed(self.matches, flag).as_deref() {
+            Some([one]) if !one.trim().is_empty() => Ok(Some(one.clone())),
+            Some(_) => Err(Invalid::new(format!("--{flag}"), "it takes one value that is not empty")),
+            None => Ok(self.world.var(&variable(flag))),
+        }
+    }
+
+    /// The same, parsed.
+    pub(crate) fn parsed<T>(&self, flag: &str) -> Result<Option<Sourced<T>>, Invalid>
+    where
+        T: FromStr<Err: Display>,
+    {
+        let Some(text) = self.text(flag)? else { return Ok(None) };
+        let value = text.value.parse().map_err(|error: T::Err| Invalid::new(place(&text.source), error.to_string()))?;
+        Ok(Some(Sourced::new(value, text.source)))
+    }
+
+    /// A path, taken as relative to the working folder.
+    pub(crate) fn path(&self, flag: &str) -> Result<Option<PathBuf>, Invalid> {
+        Ok(self.text(flag)?.map(|text| self.world.absolute(text.value)))
+    }
+
+    /// A switch, or its variable: true and false in the usual words.
+    pub(crate) fn switch(&self, flag: &str) -> Result<bool, Invalid> {
+        if args::switched(self.matches, flag) {
+            return Ok(true);
+        }
+        let name = variable(flag);
+        match self.world.var(&name).map(|text| text.trim().to_ascii_lowercase()).as_deref() {
+            None | Some("" | "false" | "0" | "no" | "off") => Ok(false),
+            Some("true" | "1" | "yes" | "on") => Ok(true),
+            Some(other) => Err(Invalid::new(name, format!("{other:?} is neither true nor false"))),
+        }
+    }
+
+    /// A word out of a closed set, through its serde names.
+    fn word<T: serde::de::DeserializeOwned>(&self, flag: &str) -> Result<Option<Sourced<T>>, Invalid> {
+        let Some(text) = self.text(flag)? else { return Ok(None) };
+        let value = serde_json::from_value(Value::String(text.value.clone())).map_err(|error| {
+            let why = error.to_string().replace("unknown variant", "unknown word");
+            Invalid::new(place(&text.source), why)
+        })?;
+        Ok(Some(Sourced::new(value, text.source)))
+    }
+}
+
+/// How a source is named in an error.
+fn place(source: &Source) -> String {
+    match source {
+        Source::Flag(name) | Source::Env(name) => name.clone(),
+        other => other.to_string(),
+    }
+}
+
+/// A typed value, else the file's, else the default.
+fn settle<T>(typed: Option<Sourced<T>>, file: Option<T>, key: &str, default: T) -> Sourced<T> {
+    typed.unwrap_or_else(|| match file {
+        Some(value) => Sourced::new(value, Source::File(key.to_owned())),
+        None => Sourced::default(default),
+    })
+}
+
+/// What holds for this invocation.
+pub(crate) fn settings(overlay: &Overlay<'_>, config: &Config, file: &str) -> Result<Settings, Invalid> {
+    let many = |list: &Option<crate::domain::config::OneOrMany>| list.as_ref().map(|list| list.to_vec());
+    let set = |list: &Vec<String>| (!list.is_empty()).then(|| list.clone());
+    let none = Vec::new;
+    let (tests, dispatcher, defaults) = (&config.tests, &config.dispatcher, &config.defaults);
+    let settings = Settings {
+        pack: settle(
+            overlay.text("pack")?.map(|t| t.map(Some)),
+            defaults.pack.clone().map(Some),
+            "defaults.pack",
+            None,
+        ),
+        profile: settle(overlay.text("profile")?, defaults.profile.clone(), "defaults.profile", "default".to_owned()),
+        integration_mode: settle(
+            overlay.text("integration-mode")?.map(|t| t.map(Some)),
+            defaults.integration_mode.clone().map(Some),
+            "defaults.integration-mode",
+            None,
+        ),
+        shards: settle(overlay.parsed("shards")?, defaults.shards, "defaults.shards", 1),
+        tests_path: settle(overlay.text("tests-path")?, tests.path.clone(), "tests.path", "tests".to_owned()),
+        tests_pattern: settle(None, many(&tests.pattern), "tests.pattern", vec!["*.Tests.ps1".to_owned()]),
+        integration_pattern: settle(
+            None,
+            many(&tests.integration.pattern),
+            "tests.integration.pattern",
+            vec!["*.Integration.Tests.ps1".to_owned()],
+        ),
+        integration_tag: settle(None, tests.integration.tag.clone(), "tests.integration.tag", "Integration".to_owned()),
+        include: settle(overlay.list("include")?, None, "include", none()),
+        exclude: settle(overlay.list("exclude")?, None, "exclude", none()),
+        refine: settle(overlay.list("refine")?, None, "refine", none()),
+        files: settle(overlay.list("file")?, None, "file", none()),
+        required_paths: settle(None, set(&config.context.required_paths), "context.required-paths", none()),
+        packs: config.packs.clone(),
+        fixtures: config.fixtures.clone(),
+        profiles: config.profiles.iter().map(|(name, profile)| (name.clone(), profile.clone())).collect(),
+        kind: settle(None, dispatcher.kind, "dispatcher.kind", DispatcherKind::Auto),
+        command: settle(None, dispatcher.command.clone(), "dispatcher.command", none()),
+        results: settle(overlay.list("results")?, many(&dispatcher.results), "dispatcher.results", none()),
+        isolation: settle(None, dispatcher.isolation, "dispatcher.isolation", Isolation::Run),
+        jobs: settle(None, dispatcher.jobs, "dispatcher.jobs", 1),
+        script: settle(None, dispatcher.script.clone().map(Some), "dispatcher.script", None),
+        powershell: settle(None, dispatcher.powershell.clone(), "dispatcher.powershell", "pwsh".to_owned()),
+        pester_minimum_version: settle(
+            None,
+            dispatcher.pester.minimum_version.clone(),
+            "dispatcher.pester.minimum-version",
+            "5.0.0".to_owned(),
+        ),
+        pester_maximum_version: settle(
+            None,
+            dispatcher.pester.maximum_version.clone().map(Some),
+            "dispatcher.pester.maximum-version",
+            None,
+        ),
+        priority_policy: settle(
+            overlay.word("standing-priority")?,
+            config.standing_priority.policy,
+            "standing-priority.policy",
+            PriorityPolicy::Advisory,
+        ),
+        min_free: settle(None, config.preflight.disk.min_free, "preflight.disk.min-free", Size::from_bytes(2 << 30)),
+        freshness: settle(None, config.preflight.freshness, "preflight.freshness", Span::from_secs(900)),
+        probe_timeout: settle(None, config.preflight.probe_timeout, "preflight.probe-timeout", Span::from_secs(30)),
+        limits: config.limits.clone(),
+        typed_limits: TypedLimits {
+            run: overlay.parsed("run-timeout")?,
+            file: overlay.parsed("file-timeout")?,
+            test: overlay.parsed("test-timeout")?,
+            no_output: overlay.parsed("no-output-timeout")?,
+            kill_grace: overlay.parsed("kill-grace")?,
+        },
+        leaks: settle(None, config.leaks, "leaks", Leaks::Report),
+        zero_tests: settle(None, config.policy.zero_tests, "policy.zero-tests", EmptyPolicy::Fail),
+        all_skipped: settle(None, config.policy.all_skipped, "policy.all-skipped", EmptyPolicy::Fail),
+        redact: config.redact.clone(),
+        summary: settle(None, config.report.summary, "report.summary", true),
+    };
+    check_numbers(&settings, file)?;
+    Ok(settings)
+}
+
+/// Numbers that no type refuses.
+fn check_numbers(settings: &Settings, file: &str) -> Result<(), Invalid> {
+    let at = |source: &Source| match source {
+        Source::File(_) => file.to_owned(),
+        other => place(other),
+    };
+    if settings.shards.value == 0 {
+        return Err(Invalid::new(at(&settings.shards.source), "shards is 0; it must be at least 1"));
+    }
+    if settings.jobs.value == 0 {
+        return Err(Invalid::new(at(&settings.jobs.source), "dispatcher.jobs is 0; it must be at least 1"));
+    }
+    Ok(())
+}
+
+/// The dispatcher that was typed after `--`.
+pub(crate) fn use_command(settings: &mut Settings, argv: Vec<String>) {
+    let source = Source::Flag("--".to_owned());
+    settings.kind = Sourced::new(DispatcherKind::Command, source.clone());
+    settings.command = Sourced::new(argv, source);
+}
+
+/// Everything that holds, `{key: {value, source}}`. Pack and profile have had their say where they
+/// can be resolved.
+pub(crate) fn show(settings: &Settings) -> Value {
+    let mut out = Map::new();
+    let mut put = |key: &str, value: Value, source: &Source| {
+        out.insert(key.to_owned(), json!({"value": value, "source": source.to_string()}));
+    };
+    macro_rules! each {
+        ($($key:literal = $field:ident),* $(,)?) => {
+            $(put($key, serde_json::to_value(&settings.$field.value).unwrap_or(Value::Null), &settings.$field.source);)*
+        };
+    }
+    each! {
+        "defaults.pack" = pack, "defaults.profile" = profile, "defaults.integration-mode" = integration_mode,
+        "defaults.shards" = shards, "tests.path" = tests_path, "tests.pattern" = tests_pattern,
+        "tests.integration.pattern" = integration_pattern, "tests.integration.tag" = integration_tag,
+        "include" = include, "exclude" = exclude, "refine" = refine, "file" = files,
+        "context.required-paths" = required_paths, "dispatcher.kind" = kind, "dispatcher.command" = command,
+        "dispatcher.results" = results, "dispatcher.isolation" = isolation, "dispatcher.jobs" = jobs,
+        "dispatcher.script" = script, "dispatcher.powershell" = powershell,
+        "dispatcher.pester.minimum-version" = pester_minimum_version,
+        "dispatcher.pester.maximum-version" = pester_maximum_version,
+        "standing-priority.policy" = priority_policy, "preflight.disk.min-free" = min_free,
+        "preflight.freshness" = freshness, "preflight.probe-timeout" = probe_timeout, "leaks" = leaks,
+        "policy.zero-tests" = zero_tests, "policy.all-skipped" = all_skipped, "report.summary" = summary,
+    }
+    let chosen = pack::resolve(&settings.packs, settings.pack.value.as_deref()).map_or_else(|_| pack::full(), |p| p.0);
+    // The kind is not what is asked here, and a kind without its command has no say in the limits.
+    if let Ok(profile) = profile::resolve(settings, &chosen, DispatcherKind::Scripts, Mode::Exclude) {
+        macro_rules! settled {
+            ($($key:literal = $field:ident),* $(,)?) => {
+                $(put($key, serde_json::to_value(&profile.$field.value).unwrap_or(Value::Null), &profile.$field.source);)*
+            };
+        }
+        settled! {
+            "limits.run" = run_limit, "limits.file" = file_limit, "limits.test" = test_limit,
+            "limits.no-output" = no_output_limit, "limits.kill-grace" = kill_grace, "leaks" = leaks,
+            "leak-grace" = leak_grace, "tag" = tag, "exclude-tag" = exclude_tag, "before" = before,
+            "after" = after, "artifacts" = artifacts,
+        }
+    }
+    Value::Object(out)
+}
+
+/// The same as lines.
+pub(crate) fn show_text(shown: &Value) -> String {
+    let Some(entries) = shown.as_object() else { return String::new() };
+    entries
+        .iter()
+        .map(|(key, entry)| {
+            let source = entry["source"].as_str().unwrap_or_default();
+            format!("{key:<36} {} ({source})\n", entry["value"])
+        })
+        .collect()
+}

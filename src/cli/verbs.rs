@@ -1,0 +1,379 @@
+//! From a parsed command line to an exit code: settle what holds, call the verb, print the result.
+
+use std::path::PathBuf;
+
+use clap::ArgMatches;
+use clap::error::ErrorKind;
+use serde_json::{Value, json};
+
+use super::overlay::{self, Invalid, Overlay};
+use super::{args, config_file, exit, logging};
+use crate::adapter::runner::{self, Overrides};
+use crate::adapter::terminal::{Progress, Verbosity};
+use crate::adapter::workspace::{files, git};
+use crate::adapter::world::World;
+use crate::command;
+use crate::domain::fault::Finding;
+use crate::domain::ids::{RepoSlug, Sha256};
+use crate::domain::reason::Layer;
+use crate::layer::ground::{Ending, Ground, Outcome, Paper, Unreported};
+use crate::layer::{context, execute, post, preflight, selection};
+use crate::report::text::{layer_line, printable};
+
+/// Why a verb could not even try.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error(transparent)]
+    Invalid(#[from] Invalid),
+    #[error("{}", .0.fault)]
+    Unreported(Unreported),
+    #[error("{0:#}")]
+    Usage(anyhow::Error),
+    #[error("{0}")]
+    Stdout(std::io::Error),
+}
+
+/// Runs the command line; returns the process's exit code.
+pub fn run(world: &World, arguments: Vec<std::ffi::OsString>) -> u8 {
+    let json = wants_json(world, &arguments);
+    let matches = match args::command().try_get_matches_from(arguments) {
+        Ok(matches) => matches,
+        Err(error) => return usage(world, json, &error),
+    };
+    let Some((verb, matches)) = matches.subcommand() else { return 2 };
+    match Session::new(world, verb, matches, json).and_then(|session| session.dispatch()) {
+        Ok(ending) => exit::number(ending),
+        Err(failure) => fail(world, json, verb, &failure),
+    }
+}
+
+/// Whether results are wanted as JSON; asked before parsing, so that its errors are JSON too.
+fn wants_json(world: &World, arguments: &[std::ffi::OsString]) -> bool {
+    let typed = arguments.iter().take_while(|argument| *argument != "--").collect::<Vec<_>>();
+    let flag = typed.iter().any(|argument| *argument == "--format=json")
+        || typed.windows(2).any(|pair| pair[0] == "--format" && pair[1] == "json");
+    let format_typed = typed.iter().any(|argument| argument.to_string_lossy().starts_with("--format"));
+    flag || (!format_typed && world.var("PESTER_GATE_FORMAT").as_deref() == Some("json"))
+}
+
+fn usage(world: &World, json: bool, error: &clap::Error) -> u8 {
+    if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
+        let _ = world.print(&error.to_string());
+        return 0;
+    }
+    if json {
+        let message = error.to_string();
+        let message = message.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+        print_error(world, "usage", &message, "the command line");
+    } else {
+        world.note(error.to_string().trim_end());
+    }
+    2
+}
+
+fn fail(world: &World, json: bool, verb: &str, failure: &Failure) -> u8 {
+    let layer = Layer::ALL.into_iter().find(|layer| layer.as_str() == verb);
+    let (code, place, ending) = match failure {
+        Failure::Invalid(invalid) => ("configuration-invalid", invalid.place.clone(), Ending::Usage),
+        Failure::Usage(_) => ("usage", verb.to_owned(), Ending::Usage),
+        Failure::Stdout(_) => ("output-unwritable", "stdout".to_owned(), Ending::Bug),
+        Failure::Unreported(unreported) => {
+            let finding = unreported.finding();
+            (finding.code().as_str(), unreported.layer.to_string(), Ending::of(Some(&finding)))
+        }
+    };
+    let message = failure.to_string();
+    if json {
+        print_error(world, code, &message, &place);
+    } else {
+        world.note(&format!("error: {}", printable(&message)));
+    }
+    if layer.is_some() {
+        // Post reads these from `needs` where there is no receipt.
+        let outputs = [("status", "blocked".to_owned()), ("reason", code.to_owned())];
+        if let Err(fault) = runner::set_outputs(world, &outputs) {
+            world.note(&format!("error: {fault}"));
+        }
+    }
+    exit::number(ending)
+}
+
+fn print_error(world: &World, code: &str, message: &str, place: &str) {
+    let document = json!({"error": {"code": code, "message": message, "where": place}});
+    let _ = world.print(&format!("{document}\n"));
+}
+
+/// One invocation.
+struct Session<'a> {
+    world: &'a World,
+    verb: &'a str,
+    matches: &'a ArgMatches,
+    overlay: Overlay<'a>,
+    json: bool,
+    verbosity: Verbosity,
+    root: PathBuf,
+}
+
+impl<'a> Session<'a> {
+    fn new(world: &'a World, verb: &'a str, matches: &'a ArgMatches, json: bool) -> Result<Self, Failure> {
+        let overlay = Overlay::new(matches, world);
+        if let Some(format) = overlay.text("format")?
+            && !matches!(format.value.as_str(), "text" | "json")
+        {
+            return Err(Invalid::new("--format", format!("{:?} is neither text nor json", format.value)).into());
+        }
+        let verbosity = match (overlay.switch("quiet")?, overlay.switch("verbose")?) {
+            (true, _) => Verbosity::Quiet,
+            (false, true) => Verbosity::Verbose,
+            (false, false) => Verbosity::Normal,
+        };
+        logging::init(verbosity);
+        let root = match overlay.path("root")? {
+            Some(root) if files::is_dir(&root) => root,
+            Some(root) => return Err(Invalid::new("--root", format!("{} is not a folder", root.display())).into()),
+            None => git::top_level(world.cwd()).unwrap_or_else(|| world.cwd().to_owned()),
+        };
+        Ok(Self { world, verb, matches, overlay, json, verbosity, root: files::canonical(&root) })
+    }
+
+    fn dispatch(&self) -> Result<Ending, Failure> {
+        match self.verb {
+            "explain" => return self.explain(),
+            "schema" => return self.schema(),
+            "verify" => return self.verify(),
+            _ => {}
+        }
+        let mut ground = self.ground()?;
+        if let Some(argv) = args::typed(self.matches, "command") {
+            overlay::use_command(&mut ground.settings, argv);
+        }
+        if self.overlay.switch("show-config")? {
+            let shown = overlay::show(&ground.settings);
+            self.print(&shown, &overlay::show_text(&shown))?;
+            return Ok(Ending::Good);
+        }
+        match self.verb {
+            "packs" => {
+                let packs = command::packs::all(&ground.settings.packs);
+                self.print(&command::packs::json(&packs), &command::packs::text(&packs))?;
+                Ok(Ending::Good)
+            }
+            "context" => self.layer(context::run(self.world, &ground, self.context_request()?)),
+            "preflight" => {
+                let request = preflight::Request { context: self.paper("context")? };
+                self.layer(preflight::run(self.world, &ground, request))
+            }
+            "selection" => {
+                let request = selection::Request { context: self.paper("context")? };
+                self.layer(selection::run(self.world, &ground, request))
+            }
+            "execute" => self.layer(execute::run(self.world, &ground, self.execute_request()?)),
+            "post" => self.post(&ground),
+            _ => self.run_all(ground),
+        }
+    }
+
+    fn ground(&self) -> Result<Ground, Failure> {
+        let (config, file) = config_file::load(&self.root, self.overlay.path("config")?)?;
+        let file = file.map_or_else(String::new, |path| path.display().to_string());
+        let settings = overlay::settings(&self.overlay, &config, &file)?;
+        let state = self.world.state_dir(self.overlay.path("state-dir")?.as_deref());
+        let state =
+            state.ok_or_else(|| Invalid::new("--state-dir", "there is no home folder to keep state in; name one"))?;
+        let overrides = Overrides {
+            event: self.overlay.path("event")?,
+            event_name: self.overlay.text("event-name")?.map(|text| text.value),
+            head_sha: self.overlay.parsed("head-sha")?.map(|sha| sha.value),
+        };
+        Ok(Ground {
+            root: self.root.clone(),
+            out: self.overlay.path("out")?,
+            state: files::canonical(&state),
+            redactor: self.world.redactor(&settings.redact),
+            settings,
+            facts: runner::facts(self.world, &overrides),
+            progress: Progress::new(self.world, self.verbosity),
+        })
+    }
+
+    fn context_request(&self) -> Result<context::Request, Failure> {
+        Ok(context::Request {
+            sample_id: self.overlay.text("sample-id")?.map(|text| text.value),
+            correlation_id: self.overlay.text("correlation-id")?.map(|text| text.value),
+            repository: self.overlay.parsed::<RepoSlug>("repository")?.map(|slug| slug.value),
+        })
+    }
+
+    fn paper(&self, layer: &str) -> Result<Paper, Failure> {
+        Ok(Paper { path: self.overlay.path(&format!("{layer}-receipt"))?, sha256: self.digest(layer)? })
+    }
+
+    fn digest(&self, layer: &str) -> Result<Option<Sha256>, Failure> {
+        Ok(self.overlay.parsed::<Sha256>(&format!("{layer}-sha256"))?.map(|digest| digest.value))
+    }
+
+    fn execute_request(&self) -> Result<execute::Request, Failure> {
+        Ok(execute::Request {
+            context: self.paper("context")?,
+            preflight: self.paper("preflight")?,
+            selection: self.paper("selection")?,
+            results_dir: self.overlay.path("results-dir")?,
+            shard: self.overlay.text("shard")?.map(|text| parse_shard(&text.value)).transpose()?,
+        })
+    }
+
+    /// A layer's result: its receipt as JSON, or a line and the remedy.
+    fn layer(&self, result: Result<Outcome, Unreported>) -> Result<Ending, Failure> {
+        let outcome = result.map_err(Failure::Unreported)?;
+        self.set_outputs(&outcome)?;
+        let mut text = format!("{}\n", summary_line(&outcome));
+        for finding in
+            outcome.findings.iter().skip(1).filter(|f| f.severity() > crate::domain::reason::Severity::Informs)
+        {
+            text.push_str(&format!("           {}: {}\n", finding.code(), printable(finding.detail())));
+        }
+        if let Some(finding) = outcome.findings.first().filter(|finding| finding.stops()) {
+            text.push_str(&format!("next       {}\n", finding.code().row().remedy));
+        }
+        text.push_str(&format!("receipt    {}\n", outcome.written.path.display()));
+        self.print(&outcome.receipt, &text)?;
+        Ok(outcome.ending)
+    }
+
+    fn post(&self, ground: &Ground) -> Result<Ending, Failure> {
+        let receipts_dir = match (self.overlay.path("receipts-dir")?, &ground.out) {
+            (Some(dir), _) => dir,
+            (None, Some(out)) => out.clone(),
+            (None, None) => return Err(Invalid::new("--receipts-dir", "name the folder of the receipts").into()),
+        };
+        if !files::is_dir(&receipts_dir) {
+            let why = format!("{} is not a folder", receipts_dir.display());
+            return Err(Invalid::new("--receipts-dir", why).into());
+        }
+        let request = post::Request {
+            receipts_dir: files::canonical(&receipts_dir),
+            jobs: self.needs()?,
+            digests: post::Digests {
+                context: self.digest("context")?,
+                preflight: self.digest("preflight")?,
+                selection: self.digest("selection")?,
+                execute: self.execute_digests()?,
+            },
+            continue_on_failure: self.overlay.switch("continue-on-failure")?,
+        };
+        let done = post::run(self.world, ground, &request).map_err(Failure::Unreported)?;
+        ground.progress.done();
+        self.set_outputs(&done.outcome)?;
+        self.print(&done.outcome.receipt, &done.text)?;
+        Ok(done.outcome.ending)
+    }
+
+    fn needs(&self) -> Result<std::collections::BTreeMap<Layer, crate::domain::classify::Job>, Failure> {
+        let Some(needs) = self.overlay.text_whole("needs")? else { return Ok(Default::default()) };
+        let text = if needs.trim_start().starts_with('{') {
+            needs
+        } else {
+            let path = self.world.absolute(needs.trim());
+            let bytes = files::read_bounded(&path)
+                .map_err(|error| Invalid::new("--needs", format!("{}: {error}", path.display())))?;
+            String::from_utf8_lossy(&bytes).into_owned()
+        };
+        Ok(post::parse_needs(&text).map_err(|why| Invalid::new("--needs", why))?)
+    }
+
+    fn execute_digests(&self) -> Result<Vec<(Option<u32>, Sha256)>, Failure> {
+        let Some(values) = self.overlay.list("execute-sha256")? else { return Ok(Vec::new()) };
+        let parse = |value: &String| -> Result<(Option<u32>, Sha256), Invalid> {
+            let invalid = |why: String| Invalid::new("--execute-sha256", why);
+            let (shard, hex) = match value.split_once('=') {
+                Some((shard, hex)) => {
+                    let shard = shard.parse().map_err(|_| invalid(format!("{shard:?} is not a shard's number")))?;
+                    (Some(shard), hex)
+                }
+                None => (None, value.as_str()),
+            };
+            Ok((shard, hex.parse().map_err(|error: crate::domain::ids::IdError| invalid(error.to_string()))?))
+        };
+        Ok(values.value.iter().map(parse).collect::<Result<_, _>>()?)
+    }
+
+    fn run_all(&self, ground: Ground) -> Result<Ending, Failure> {
+        let continue_on_failure = self.overlay.switch("continue-on-failure")?;
+        let progress = ground.progress.clone();
+        let say = |line: &str| {
+            if !self.json {
+                progress.pause(|| {
+                    let _ = self.world.print(&format!("{line}\n"));
+                });
+            }
+        };
+        let done = command::run::run(self.world, ground, self.context_request()?, continue_on_failure, &say)
+            .map_err(Failure::Usage)?
+            .map_err(Failure::Unreported)?;
+        self.set_outputs(&done.post)?;
+        let text = format!("{}receipts   {}\n", done.text, done.folder.display());
+        self.print(&done.post.receipt, &text)?;
+        Ok(done.post.ending)
+    }
+
+    fn explain(&self) -> Result<Ending, Failure> {
+        let code = args::typed(self.matches, "code").and_then(|codes| codes.into_iter().next());
+        let rows = command::explain::rows(code.as_deref()).map_err(Failure::Usage)?;
+        self.print(&command::explain::json(&rows), &command::explain::text(&rows))?;
+        Ok(Ending::Good)
+    }
+
+    fn schema(&self) -> Result<Ending, Failure> {
+        let id = args::typed(self.matches, "id").and_then(|ids| ids.into_iter().next());
+        match id {
+            Some(id) => {
+                let schema = command::schema::one(&id).map_err(Failure::Usage)?.to_value();
+                let text = format!("{schema:#}\n");
+                self.print(&schema, &text)?;
+            }
+            None => {
+                let ids: Vec<&str> = command::schema::all().into_iter().map(|(id, _)| id).collect();
+                self.print(&json!(ids), &format!("{}\n", ids.join("\n")))?;
+            }
+        }
+        Ok(Ending::Good)
+    }
+
+    fn verify(&self) -> Result<Ending, Failure> {
+        let dir = args::typed(self.matches, "dir").and_then(|dirs| dirs.into_iter().next()).unwrap_or_default();
+        let verified = command::verify::verify(self.world, &self.world.absolute(dir)).map_err(Failure::Usage)?;
+        self.print(&command::verify::json(&verified), &command::verify::text(&verified))?;
+        Ok(Ending::of(verified.findings.first()))
+    }
+
+    fn set_outputs(&self, outcome: &Outcome) -> Result<(), Failure> {
+        let mut outputs = vec![
+            ("status", outcome.status.to_owned()),
+            ("reason", outcome.findings.first().map(|f| f.code().to_string()).unwrap_or_default()),
+            ("receipt-path", outcome.written.path.to_string_lossy().into_owned()),
+            ("receipt-sha256", outcome.written.sha256.to_string()),
+        ];
+        outputs.extend(outcome.outputs.iter().cloned());
+        let layer = outcome.layer;
+        runner::set_outputs(self.world, &outputs).map_err(|fault| Failure::Unreported(Unreported { layer, fault }))
+    }
+
+    fn print(&self, json: &Value, text: &str) -> Result<(), Failure> {
+        let out = if self.json { format!("{json:#}\n") } else { text.to_owned() };
+        self.world.print(&out).map_err(Failure::Stdout)
+    }
+}
+
+fn summary_line(outcome: &Outcome) -> String {
+    let detail = |finding: &Finding| format!("{}: {}", finding.code(), finding.detail());
+    let detail = outcome.findings.first().map(detail).unwrap_or_default();
+    layer_line(outcome.layer, outcome.status, detail.trim_end_matches([':', ' ']))
+}
+
+fn parse_shard(text: &str) -> Result<execute::Shard, Invalid> {
+    let parsed = text.split_once('/').and_then(|(index, of)| Some((index.parse().ok()?, of.parse().ok()?)));
+    match parsed {
+        Some((index, of)) if index >= 1 && index <= of => Ok(execute::Shard { index, of }),
+        _ => Err(Invalid::new("--shard", format!("{text:?} is not K/N with K from 1 to N"))),
+    }
+}

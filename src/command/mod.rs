@@ -1,0 +1,7 @@
+//! Floor 4: the verbs that are not layers: they order layers, or answer about what is there.
+
+pub(crate) mod explain;
+pub(crate) mod packs;
+pub(crate) mod run;
+pub(crate) mod schema;
+pub(crate) mod verify;

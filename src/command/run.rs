@@ -1,0 +1,109 @@
+//! `run`: all layers here, in order, in one folder.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+
+use crate::adapter::receipt_store::shown;
+use crate::adapter::workspace::files;
+use crate::adapter::world::World;
+use crate::domain::classify::{Job, JobResult};
+use crate::domain::reason::Layer;
+use crate::layer::ground::{self, Ending, Ground, Outcome, Paper, Unreported};
+use crate::layer::{context, execute, post, preflight, selection};
+use crate::report::text::layer_line;
+
+/// What `run` came to.
+pub(crate) struct RunOutcome {
+    /// Post's outcome: the verdict.
+    pub(crate) post: Outcome,
+    /// The plain report.
+    pub(crate) text: String,
+    /// Where everything is.
+    pub(crate) folder: PathBuf,
+}
+
+/// Runs all layers. `say` is given a line for each as it ends.
+pub(crate) fn run(
+    world: &World,
+    mut ground: Ground,
+    context: context::Request,
+    continue_on_failure: bool,
+    say: &dyn Fn(&str),
+) -> Result<Result<RunOutcome, Unreported>> {
+    let (run, attempt) = ground.facts.run.clone().unwrap_or_else(|| (ground::local_run(world), 1));
+    ground.facts.run = Some((run.clone(), attempt));
+    let base = ground.out.take().unwrap_or_else(|| ground.state.join("runs"));
+    let folder = own_folder(&base, run.as_str(), attempt)?;
+    ground.out = Some(folder.clone());
+
+    let mut jobs = BTreeMap::new();
+    let ran = layers(world, &ground, context, &mut jobs, say);
+    ground.progress.done();
+    if let Err(unreported) = ran {
+        return Ok(Err(unreported));
+    }
+    let request = post::Request { receipts_dir: folder.clone(), jobs, continue_on_failure, ..post::Request::default() };
+    Ok(post::run(world, &ground, &request).map(|post| RunOutcome { post: post.outcome, text: post.text, folder }))
+}
+
+/// Context; preflight and selection, both, whatever the other says; execute if neither blocked.
+fn layers(
+    world: &World,
+    ground: &Ground,
+    request: context::Request,
+    jobs: &mut BTreeMap<Layer, Job>,
+    say: &dyn Fn(&str),
+) -> Result<(), Unreported> {
+    let mut done = |outcome: &Outcome| {
+        let result = if outcome.ending == Ending::Good { JobResult::Success } else { JobResult::Failure };
+        // Execute's job is not told: its receipt says more than success or failure does.
+        if outcome.layer != Layer::Execute {
+            let reason = outcome.findings.first().map(crate::domain::fault::Finding::code);
+            jobs.insert(outcome.layer, Job { result, reason });
+        }
+        let detail = outcome.findings.first().map(|f| format!("{}: {}", f.code(), f.detail())).unwrap_or_default();
+        say(&layer_line(outcome.layer, outcome.status, detail.trim_end_matches([':', ' '])));
+        result == JobResult::Success
+    };
+    let paper = |outcome: &Outcome| Paper {
+        path: Some(outcome.written.path.clone()),
+        sha256: Some(outcome.written.sha256.clone()),
+    };
+    ground.progress.now("context");
+    let context = context::run(world, ground, request)?;
+    if !done(&context) {
+        return Ok(());
+    }
+    ground.progress.now("preflight");
+    let preflight = preflight::run(world, ground, preflight::Request { context: paper(&context) })?;
+    let ready = done(&preflight);
+    ground.progress.now("selection");
+    let selection = selection::run(world, ground, selection::Request { context: paper(&context) })?;
+    if !done(&selection) || !ready {
+        return Ok(());
+    }
+    ground.progress.now("execute");
+    let request = execute::Request {
+        context: paper(&context),
+        preflight: paper(&preflight),
+        selection: paper(&selection),
+        ..execute::Request::default()
+    };
+    done(&execute::run(world, ground, request)?);
+    Ok(())
+}
+
+/// A new folder for this run below `base`: two runs of one workflow attempt never share one.
+fn own_folder(base: &Path, run: &str, attempt: u32) -> Result<PathBuf> {
+    let name = if attempt > 1 { format!("{run}-a{attempt}") } else { run.to_owned() };
+    for n in 1..10_000u32 {
+        let folder = base.join(if n == 1 { name.clone() } else { format!("{name}-{n}") });
+        if !files::exists(&folder) {
+            files::make_dir(&folder).map_err(|error| anyhow::anyhow!("cannot make {}: {error}", shown(&folder)))?;
+            return Ok(files::canonical(&folder));
+        }
+    }
+    anyhow::bail!("{} holds 10,000 runs of the same name; empty it", shown(base))
+}

@@ -1,0 +1,37 @@
+//! The generated parts of the documentation: what `tests/docs.rs` compares with what is committed.
+
+use crate::{cli, command, report};
+
+/// A generated part: the file it stands in, the name of its place there, and its text.
+#[derive(Debug, Clone)]
+pub struct Part {
+    /// The file, relative to the repository.
+    pub file: String,
+    /// The name between the markers; nothing where the part is the whole file.
+    pub place: Option<&'static str>,
+    /// The text.
+    pub text: String,
+}
+
+/// Every generated part.
+pub fn parts() -> Vec<Part> {
+    let part = |file: &str, place, text| Part { file: file.to_owned(), place: Some(place), text };
+    let mut parts = vec![
+        part("docs/reason-codes.md", "codes", report::tables::reason_codes()),
+        part("docs/reason-codes.md", "order", report::tables::tiers()),
+        part("docs/receipts.md", "receipts", report::tables::receipts()),
+        part("docs/exit-codes.md", "codes", cli::exit::table()),
+        part("docs/configuration.md", "flags", cli::args::table()),
+    ];
+    parts.extend(command::schema::all().into_iter().map(|(id, schema)| Part {
+        file: format!("docs/schemas/{id}.json"),
+        place: None,
+        text: format!("{:#}\n", schema.to_value()),
+    }));
+    parts
+}
+
+/// Every reason code.
+pub fn reason_codes() -> Vec<&'static str> {
+    crate::domain::reason::ReasonCode::ALL.iter().map(|code| code.as_str()).collect()
+}

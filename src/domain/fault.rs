@@ -1,0 +1,405 @@
+//! Faults are values: whatever can reach a verdict is a variant here.
+//!
+//! [`charge`] is the only way from a fault to a reason code; what it returns, a [`Finding`], cannot
+//! be made elsewhere, so no code reaches a receipt without the fault behind it. Good states are
+//! findings too, by [`good`].
+
+use super::ids::CommitSha;
+use super::reason::{Home, Layer, ReasonCode, Severity};
+
+/// A fact with its reason code, the layer that is charged, and what it does to the gate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Finding {
+    code: ReasonCode,
+    layer: Layer,
+    severity: Severity,
+    detail: String,
+}
+
+impl Finding {
+    /// The code.
+    pub(crate) fn code(&self) -> ReasonCode {
+        self.code
+    }
+
+    /// The layer that is charged.
+    pub(crate) fn layer(&self) -> Layer {
+        self.layer
+    }
+
+    /// What it does to the gate.
+    pub(crate) fn severity(&self) -> Severity {
+        self.severity
+    }
+
+    /// One line for a person.
+    pub(crate) fn detail(&self) -> &str {
+        &self.detail
+    }
+
+    /// Whether it keeps the gate from being green.
+    pub(crate) fn stops(&self) -> bool {
+        self.severity >= Severity::Fails
+    }
+
+    /// The same, made milder by a policy; never made harsher than the registry says.
+    #[must_use]
+    pub(crate) fn at_most(mut self, severity: Severity) -> Self {
+        self.severity = self.severity.min(severity);
+        self
+    }
+
+    /// The same as a warning that a policy turned into a stop (policy `required`).
+    #[must_use]
+    pub(crate) fn blocking(mut self) -> Self {
+        self.severity = Severity::Blocks;
+        self
+    }
+
+    /// A reason read back from a receipt whose status allows at most `severity`.
+    pub(crate) fn read_back(code: ReasonCode, layer: Layer, severity: Severity, detail: &str) -> Self {
+        Self { code, layer, severity, detail: detail.to_owned() }
+    }
+}
+
+/// A good state of a layer.
+pub(crate) fn good(code: ReasonCode, layer: Layer, detail: impl Into<String>) -> Finding {
+    Finding { code, layer, severity: Severity::Informs, detail: detail.into() }
+}
+
+/// What can be wrong with a receipt.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[allow(missing_docs, reason = "the messages say it")]
+pub(crate) enum ReceiptFault {
+    #[error("no receipt of {layer} at {path}")]
+    Missing { layer: Layer, path: String },
+    #[error("the {layer} receipt {path} cannot be read: {why}")]
+    Corrupt { layer: Layer, path: String, why: String },
+    #[error("the {layer} receipt {path} has schema {found:?}; this version reads {known}")]
+    UnsupportedSchema { layer: Layer, path: String, found: String, known: &'static str },
+    #[error("the {layer} receipt {path} has sha256 {found}, its layer put out {expected}")]
+    DigestMismatch { layer: Layer, path: String, found: String, expected: String },
+    #[error("the {layer} receipt is of run {found}, this is run {own}")]
+    ForeignRun { layer: Layer, found: String, own: String },
+    #[error("the {layer} receipt is of attempt {found} and no digest vouches for it in attempt {own}")]
+    EarlierAttempt { layer: Layer, found: u32, own: u32 },
+    #[error("the {layer} receipt is for commit {}, this is {own}", found.as_ref().map_or("none", |sha| sha.as_str()))]
+    ForeignCommit { layer: Layer, found: Option<CommitSha>, own: CommitSha },
+    #[error("the readiness receipt is {age_seconds} s old and holds for {window_seconds} s")]
+    Stale { age_seconds: i64, window_seconds: u64 },
+    #[error("the {layer} receipt is of attempt {found}, this is attempt {own}")]
+    LaterAttempt { layer: Layer, found: u32, own: u32 },
+    #[error("the {layer} receipt is dated {ahead_seconds} s ahead of this host's clock")]
+    FromFuture { layer: Layer, ahead_seconds: i64 },
+    #[error("{layer} was blocked: {reason}")]
+    UpstreamBlocked { layer: Layer, reason: String },
+}
+
+impl ReceiptFault {
+    /// The layer that wrote the receipt, or should have.
+    pub(crate) fn layer(&self) -> Layer {
+        match self {
+            Self::Missing { layer, .. }
+            | Self::Corrupt { layer, .. }
+            | Self::UnsupportedSchema { layer, .. }
+            | Self::DigestMismatch { layer, .. }
+            | Self::ForeignRun { layer, .. }
+            | Self::EarlierAttempt { layer, .. }
+            | Self::ForeignCommit { layer, .. }
+            | Self::LaterAttempt { layer, .. }
+            | Self::FromFuture { layer, .. }
+            | Self::UpstreamBlocked { layer, .. } => *layer,
+            Self::Stale { .. } => Layer::Preflight,
+        }
+    }
+}
+
+/// Everything that can be wrong.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[allow(missing_docs, reason = "the messages say it")]
+pub(crate) enum Fault {
+    #[error(transparent)]
+    Receipt(#[from] ReceiptFault),
+
+    // any job
+    #[error("{0}")]
+    ConfigurationInvalid(String),
+    #[error("{0}")]
+    OutputUnwritable(String),
+    #[error("{0}")]
+    InternalError(String),
+
+    // context
+    #[error("neither option, event, GITHUB_REPOSITORY nor a git remote names a repository")]
+    RepositoryUnresolved,
+    #[error("{0}")]
+    RepositoryConflict(String),
+    #[error("the worktree is at {found}, the commit under test is {expected}")]
+    HeadShaMismatch { found: CommitSha, expected: CommitSha },
+    #[error("{root} is not inside a git worktree")]
+    WorktreeMissing { root: String },
+    #[error("{0}")]
+    WorktreeUnreadable(String),
+    #[error("{count} changed files: {shown}")]
+    WorktreeDirty { count: usize, shown: String },
+    #[error("{path} is not below the root")]
+    RequiredPathMissing { path: String },
+    #[error("{0}")]
+    EventMalformed(String),
+    #[error("GITHUB_TOKEN and GH_TOKEN are not set")]
+    TokenMissing,
+    #[error("{0}")]
+    StandingPriorityUnknown(String),
+
+    // preflight
+    #[error("{name} is not on PATH")]
+    ProgramMissing { code: ReasonCode, name: String },
+    #[error("{tool} is {found}, the pack asks for {range}")]
+    ToolVersion { tool: String, found: String, range: String },
+    #[error("{tool} does not say its version: {why}")]
+    ToolVersionUnreadable { tool: String, why: String },
+    #[error("{path} has {free} free of the {wanted} that preflight.disk.min-free asks for")]
+    DiskLow { path: String, free: String, wanted: String },
+    #[error("{what} {path} lies in {service}")]
+    PathHygiene { what: String, path: String, service: &'static str },
+    #[error("fixture {name}: {path}: {why}")]
+    FixtureMissing { name: String, path: String, why: String },
+    #[error("fixture {name}: {path} is not what preflight saw")]
+    FixtureAltered { name: String, path: String },
+    #[error("{name} did not answer within {limit}")]
+    ProbeTimedOut { name: String, limit: String },
+    #[error("{name}: {why}")]
+    ProbeFailed { name: String, why: String },
+    #[error("readiness was measured on {found}, this is {own}")]
+    HostMismatch { found: String, own: String },
+
+    // selection
+    #[error("no pack {name:?}; known are {known}")]
+    PackUnknown { name: String, known: String },
+    #[error("{origin}: pattern {pattern:?}: {why}")]
+    PatternInvalid { origin: String, pattern: String, why: String },
+    #[error("{origin}: {value:?} is not an integration mode; write auto, include or exclude")]
+    IntegrationModeInvalid { origin: String, value: String },
+    #[error("{0}")]
+    ProfileInvalid(String),
+    #[error("tests path {path}: {why}")]
+    TestsPathMissing { path: String, why: String },
+    #[error("{path}: {why}")]
+    TestFileMissing { path: String, why: String },
+    #[error("{path}: {why}")]
+    TestFileUnusable { path: String, why: String },
+    #[error("{0}")]
+    SelectionEmpty(String),
+    #[error("{path}: {why}")]
+    SelectionDrift { path: String, why: String },
+
+    // execute
+    #[error("{path}: {why}")]
+    ResultsDirUnusable { path: String, why: String },
+    #[error("{command}: {why}")]
+    SetupCommandFailed { command: String, why: String },
+    #[error("{command}: {why}")]
+    CleanupCommandFailed { command: String, why: String },
+    #[error("{0}")]
+    DispatcherMissing(String),
+    #[error("{program}: {why}")]
+    DispatcherNotStarted { program: String, why: String },
+    #[error("{0}")]
+    DispatcherCrashed(String),
+    #[error("the {limit} limit of {after} ended the run")]
+    DispatcherTimedOut { limit: &'static str, after: String },
+    #[error("the run was cancelled")]
+    RunCancelled,
+    #[error("{0}")]
+    ResultsMissing(String),
+    #[error("{path}: {why}")]
+    ResultsTruncated { path: String, why: String },
+    #[error("{path}: {why}")]
+    ResultsInvalid { path: String, why: String },
+    #[error("{path}: {why}")]
+    ResultsUnsupported { path: String, why: String },
+    #[error("{path}: the root claims {claimed} failures, its cases show {shown}")]
+    ResultsInconsistent { path: String, claimed: u64, shown: u64 },
+    #[error("{0}")]
+    ExitCodeMismatch(String),
+    #[error("{0}")]
+    ZeroTestsExecuted(String),
+    #[error("all {0} tests were skipped")]
+    AllTestsSkipped(u64),
+    #[error("{path}: {why}")]
+    TestFileFailedToLoad { path: String, why: String },
+    #[error("{count} processes outlived the tests: {shown}")]
+    LeaksDetected { count: usize, shown: String },
+    #[error("{path} was ended after {after}")]
+    TestTimedOut { path: String, after: String },
+    #[error("{failed} failed, {errors} errors of {total}: {first}")]
+    TestsFailed { failed: u64, errors: u64, total: u64, first: String },
+
+    #[error("{path} is in the plan and not in the accounting")]
+    TestFileNotAccounted { path: String },
+
+    // post
+    #[error("shard {index}/{of} left no execution receipt")]
+    ShardMissing { index: u32, of: u32 },
+    #[error("{path} is not there")]
+    RawArtifactMissing { path: String },
+    #[error("{path}: {why}")]
+    RawArtifactAltered { path: String, why: String },
+    #[error("the job of {layer} ended with {result} and left neither receipt nor reason")]
+    LayerNotReported { layer: Layer, result: String },
+    #[error("the job of {layer} was cancelled")]
+    LayerCancelled { layer: Layer },
+    #[error("{detail}")]
+    ReportedByJob { layer: Layer, code: ReasonCode, detail: String },
+}
+
+impl Fault {
+    /// The one reason code of this fault.
+    pub(crate) fn code(&self) -> ReasonCode {
+        use ReasonCode as C;
+        match self {
+            Fault::Receipt(fault) => match fault {
+                ReceiptFault::Missing { layer: Layer::Execute, .. } => C::ExecutionReceiptMissing,
+                ReceiptFault::Missing { .. } => C::ReceiptMissing,
+                ReceiptFault::Corrupt { .. } => C::ReceiptCorrupt,
+                ReceiptFault::UnsupportedSchema { .. } => C::ReceiptUnsupportedSchema,
+                ReceiptFault::DigestMismatch { .. } => C::ReceiptDigestMismatch,
+                ReceiptFault::ForeignRun { .. } | ReceiptFault::EarlierAttempt { .. } => C::ReceiptForeignRun,
+                ReceiptFault::ForeignCommit { .. } => C::ReceiptForeignCommit,
+                ReceiptFault::Stale { .. } => C::ReceiptStale,
+                ReceiptFault::LaterAttempt { .. } | ReceiptFault::FromFuture { .. } => C::ReceiptFromFuture,
+                ReceiptFault::UpstreamBlocked { .. } => C::UpstreamLayerBlocked,
+            },
+            Fault::ConfigurationInvalid(_) => C::ConfigurationInvalid,
+            Fault::OutputUnwritable(_) => C::OutputUnwritable,
+            Fault::InternalError(_) => C::InternalError,
+            Fault::RepositoryUnresolved => C::RepositoryUnresolved,
+            Fault::RepositoryConflict(_) => C::RepositoryConflict,
+            Fault::HeadShaMismatch { .. } => C::HeadShaMismatch,
+            Fault::WorktreeMissing { .. } => C::WorktreeMissing,
+            Fault::WorktreeUnreadable(_) => C::WorktreeUnreadable,
+            Fault::WorktreeDirty { .. } => C::WorktreeDirty,
+            Fault::RequiredPathMissing { .. } => C::RequiredPathMissing,
+            Fault::EventMalformed(_) => C::EventMalformed,
+            Fault::TokenMissing => C::TokenMissing,
+            Fault::StandingPriorityUnknown(_) => C::StandingPriorityUnknown,
+            Fault::ProgramMissing { code, .. } | Fault::ReportedByJob { code, .. } => *code,
+            Fault::ToolVersion { .. } => C::ToolVersionUnsupported,
+            Fault::ToolVersionUnreadable { .. } | Fault::ProbeFailed { .. } => C::ProbeFailed,
+            Fault::DiskLow { .. } => C::DiskLow,
+            Fault::PathHygiene { .. } => C::PathHygiene,
+            Fault::FixtureMissing { .. } => C::FixtureMissing,
+            Fault::FixtureAltered { .. } => C::FixtureAltered,
+            Fault::ProbeTimedOut { .. } => C::ProbeTimedOut,
+            Fault::HostMismatch { .. } => C::HostMismatch,
+            Fault::PackUnknown { .. } => C::PackUnknown,
+            Fault::PatternInvalid { .. } => C::PatternInvalid,
+            Fault::IntegrationModeInvalid { .. } => C::IntegrationModeInvalid,
+            Fault::ProfileInvalid(_) => C::ProfileInvalid,
+            Fault::TestsPathMissing { .. } => C::TestsPathMissing,
+            Fault::TestFileMissing { .. } => C::TestFileMissing,
+            Fault::TestFileUnusable { .. } => C::TestFileUnusable,
+            Fault::SelectionEmpty(_) => C::SelectionEmpty,
+            Fault::SelectionDrift { .. } => C::SelectionDrift,
+            Fault::ResultsDirUnusable { .. } => C::ResultsDirUnusable,
+            Fault::SetupCommandFailed { .. } => C::SetupCommandFailed,
+            Fault::CleanupCommandFailed { .. } => C::CleanupCommandFailed,
+            Fault::DispatcherMissing(_) => C::DispatcherMissing,
+            Fault::DispatcherNotStarted { .. } => C::DispatcherNotStarted,
+            Fault::DispatcherCrashed(_) => C::DispatcherCrashed,
+            Fault::DispatcherTimedOut { .. } => C::DispatcherTimedOut,
+            Fault::RunCancelled => C::RunCancelled,
+            Fault::ResultsMissing(_) => C::ResultsMissing,
+            Fault::ResultsTruncated { .. } => C::ResultsTruncated,
+            Fault::ResultsInvalid { .. } => C::ResultsInvalid,
+            Fault::ResultsUnsupported { .. } => C::ResultsUnsupported,
+            Fault::ResultsInconsistent { .. } => C::ResultsInconsistent,
+            Fault::ExitCodeMismatch(_) => C::ExitCodeMismatch,
+            Fault::ZeroTestsExecuted(_) => C::ZeroTestsExecuted,
+            Fault::AllTestsSkipped(_) => C::AllTestsSkipped,
+            Fault::TestFileFailedToLoad { .. } => C::TestFileFailedToLoad,
+            Fault::LeaksDetected { .. } => C::LeaksDetected,
+            Fault::TestTimedOut { .. } => C::TestTimedOut,
+            Fault::TestsFailed { .. } => C::TestsFailed,
+            Fault::TestFileNotAccounted { .. } => C::TestFileNotAccounted,
+            Fault::ShardMissing { .. } => C::ShardMissing,
+            Fault::RawArtifactMissing { .. } => C::RawArtifactMissing,
+            Fault::RawArtifactAltered { .. } => C::RawArtifactAltered,
+            Fault::LayerNotReported { .. } => C::LayerNotReported,
+            Fault::LayerCancelled { .. } => C::LayerCancelled,
+        }
+    }
+
+    /// The layer that a code with no fixed home speaks of.
+    fn subject(&self) -> Option<Layer> {
+        match self {
+            Fault::Receipt(fault) => Some(fault.layer()),
+            Fault::LayerNotReported { layer, .. }
+            | Fault::LayerCancelled { layer }
+            | Fault::ReportedByJob { layer, .. } => Some(*layer),
+            _ => None,
+        }
+    }
+}
+
+/// From a fault to its code and the layer that has to change something.
+///
+/// `met_by` is the layer that met the fault; it is charged only where the registry says so.
+pub(crate) fn charge(fault: &Fault, met_by: Layer) -> Finding {
+    let row = fault.code().row();
+    let layer = match (row.home, fault) {
+        // A job's own word about itself: a fault that happened in that job.
+        (Home::Job | Home::Subject, _) => fault.subject().unwrap_or(met_by),
+        (Home::Layer(layer), _) => layer,
+    };
+    // A context that cannot read its event is at fault itself: there is no route in that run.
+    let layer = if matches!(fault, Fault::EventMalformed(_)) { met_by } else { layer };
+    Finding { code: row.code, layer, severity: row.severity, detail: one_line(&fault.to_string()) }
+}
+
+/// Details are one line: what a person, a summary table and a log line can all hold.
+fn one_line(text: &str) -> String {
+    const MOST: usize = 500;
+    let mut out = String::with_capacity(text.len().min(MOST));
+    for c in text.chars() {
+        if out.len() >= MOST {
+            out.push('…');
+            break;
+        }
+        out.push(if c == '\n' || c == '\r' || c == '\t' { ' ' } else { c });
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_is_charged_to_whoever_has_to_change_something() {
+        let fault = Fault::from(ReceiptFault::Stale { age_seconds: 1000, window_seconds: 900 });
+        assert_eq!(charge(&fault, Layer::Execute).layer(), Layer::Preflight);
+        let fault = Fault::SelectionDrift { path: "a".into(), why: "changed".into() };
+        assert_eq!(charge(&fault, Layer::Execute).layer(), Layer::Selection);
+        let fault = Fault::OutputUnwritable("x".into());
+        assert_eq!(charge(&fault, Layer::Selection).layer(), Layer::Selection);
+        let fault = Fault::from(ReceiptFault::Missing { layer: Layer::Execute, path: "x".into() });
+        let finding = charge(&fault, Layer::Post);
+        assert_eq!((finding.code(), finding.layer()), (ReasonCode::ExecutionReceiptMissing, Layer::Execute));
+    }
+
+    #[test]
+    fn details_are_one_line_and_bounded() {
+        let fault = Fault::ProfileInvalid(format!("a\nb\r{}", "x".repeat(2000)));
+        let detail = charge(&fault, Layer::Selection).detail().to_owned();
+        assert!(!detail.contains(['\n', '\r']) && detail.chars().count() <= 501);
+    }
+
+    #[test]
+    fn policy_makes_milder_never_harsher() {
+        let fault = Fault::TokenMissing;
+        let finding = charge(&fault, Layer::Context);
+        assert_eq!(finding.clone().at_most(Severity::Blocks).severity(), Severity::Warns);
+        assert!(finding.blocking().stops());
+    }
+}

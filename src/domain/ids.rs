@@ -1,0 +1,220 @@
+//! Names that can only hold what is valid: parse at the door, carry the proof.
+//!
+//! Every constructor refuses with an [`IdError`] that names the kind, shows the value and says
+//! what would do. Serde goes through the same constructors, so a receipt cannot smuggle in a
+//! value that the command line would refuse.
+
+use std::fmt;
+use std::str::FromStr;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// A value that is not of the kind it was given for.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("invalid {kind} {value:?}: {expected}")]
+pub(crate) struct IdError {
+    kind: &'static str,
+    value: String,
+    expected: &'static str,
+}
+
+macro_rules! id {
+    ($(#[$doc:meta])* $name:ident, $kind:literal, $expected:literal, $check:expr) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+        #[serde(try_from = "String", into = "String")]
+        #[schemars(with = "String")]
+        pub(crate) struct $name(String);
+
+        impl $name {
+            /// The text of it.
+            #[allow(dead_code, reason = "every id has it, whether or not this version asks")]
+            pub(crate) fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = IdError;
+            fn from_str(text: &str) -> Result<Self, IdError> {
+                let check: fn(&str) -> Option<String> = $check;
+                check(text).map(Self).ok_or_else(|| IdError {
+                    kind: $kind,
+                    value: text.chars().take(80).collect(),
+                    expected: $expected,
+                })
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = IdError;
+            fn try_from(text: String) -> Result<Self, IdError> {
+                text.parse()
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(id: $name) -> String {
+                id.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+
+fn is_hex(text: &str) -> bool {
+    text.bytes().all(|b| b.is_ascii_hexdigit())
+}
+
+fn slug_part(text: &str) -> bool {
+    !text.is_empty()
+        && text.len() <= 100
+        && text != "."
+        && text != ".."
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
+}
+
+id!(
+    /// A repository on GitHub: `owner/name`.
+    RepoSlug, "repository", "it must read owner/name, in letters, digits, '-', '_' and '.'",
+    |text| {
+        let (owner, name) = text.split_once('/')?;
+        (slug_part(owner) && slug_part(name)).then(|| text.to_owned())
+    }
+);
+
+impl RepoSlug {
+    /// Equality as GitHub sees it: letter case does not tell two repositories apart.
+    pub(crate) fn same_as(&self, other: &RepoSlug) -> bool {
+        self.0.eq_ignore_ascii_case(&other.0)
+    }
+}
+
+id!(
+    /// A full commit id: 40 (SHA-1) or 64 (SHA-256) hex digits, kept in lower case.
+    CommitSha, "commit", "it must be a full commit id of 40 or 64 hex digits",
+    |text| {
+        ((text.len() == 40 || text.len() == 64) && is_hex(text)).then(|| text.to_ascii_lowercase())
+    }
+);
+
+id!(
+    /// A SHA-256 digest: 64 hex digits, kept in lower case.
+    Sha256, "sha256 digest", "it must be 64 hex digits",
+    |text| (text.len() == 64 && is_hex(text)).then(|| text.to_ascii_lowercase())
+);
+
+id!(
+    /// A workflow run's id as GitHub gives it, or `local-<uuid>` outside GitHub.
+    RunId, "run id", "it must be 1 to 100 letters, digits, '-', '_' or '.'",
+    |text| slug_part(text).then(|| text.to_owned())
+);
+
+id!(
+    /// An artifact's name: what GitHub accepts, and never a path.
+    ArtifactName, "artifact name", "it must be 1 to 200 letters, digits, '-', '_' or '.'",
+    |text| {
+        (!text.is_empty()
+            && text.len() <= 200
+            && !text.starts_with('.')
+            && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b)))
+        .then(|| text.to_owned())
+    }
+);
+
+impl ArtifactName {
+    /// A layer's artifact: the name of the contract, then shard, then attempt where it is not the
+    /// first. GitHub refuses a name twice in one run, re-runs included.
+    pub(crate) fn for_attempt(base: &'static str, shard: Option<u32>, attempt: u32) -> Self {
+        let mut name = base.to_owned();
+        if let Some(shard) = shard {
+            name.push_str(&format!("-s{shard}"));
+        }
+        if attempt > 1 {
+            name.push_str(&format!("-a{attempt}"));
+        }
+        Self(name)
+    }
+}
+
+id!(
+    /// A path below some folder: `/`-separated, never absolute, never climbing out.
+    RelPath, "relative path", "it must be relative, with '/' between names, and must not climb out with '..'",
+    |text| rel_path(text)
+);
+
+/// Normalises `\` to `/` on input that people type; a receipt holds `/` only.
+fn rel_path(text: &str) -> Option<String> {
+    if text.is_empty() || text.contains('\0') || text.starts_with('/') {
+        return None;
+    }
+    let bytes = text.as_bytes();
+    if bytes.len() >= 2 && bytes[1] == b':' && bytes[0].is_ascii_alphabetic() {
+        return None;
+    }
+    let mut parts = Vec::new();
+    for part in text.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => return None,
+            part => parts.push(part),
+        }
+    }
+    (!parts.is_empty()).then(|| parts.join("/"))
+}
+
+impl RelPath {
+    /// The last name of the path.
+    pub(crate) fn file_name(&self) -> &str {
+        self.0.rsplit('/').next().unwrap_or(&self.0)
+    }
+
+    /// The path with a folder of ours, one plain name, put before it.
+    pub(crate) fn below(&self, folder: &'static str) -> RelPath {
+        RelPath(format!("{folder}/{}", self.0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slugs_hold_owner_and_name_only() {
+        assert!("octo/widgets".parse::<RepoSlug>().is_ok());
+        for bad in ["octo", "octo/", "/x", "a/b/c", "a b/c", "a/..", "a/b\n", "a/$(x)"] {
+            assert!(bad.parse::<RepoSlug>().is_err(), "{bad:?}");
+        }
+        let (a, b) = ("Octo/W".parse::<RepoSlug>(), "octo/w".parse::<RepoSlug>());
+        assert!(a.is_ok_and(|a| b.is_ok_and(|b| a.same_as(&b))));
+    }
+
+    #[test]
+    fn commits_are_full_and_lower_case() {
+        let sha: CommitSha = "ABCDEF0123456789abcdef0123456789abcdef01".parse().unwrap();
+        assert_eq!(sha.as_str(), "abcdef0123456789abcdef0123456789abcdef01");
+        assert!("abcdef0".parse::<CommitSha>().is_err());
+    }
+
+    #[test]
+    fn relative_paths_never_climb() {
+        for bad in ["../x", "/etc/passwd", "C:/x", "C:x", "a/../../b", "", "a\0b", "a/.."] {
+            assert!(bad.parse::<RelPath>().is_err(), "{bad:?}");
+        }
+        for (good, kept) in [("a..b", "a..b"), ("./a//b", "a/b"), ("a/b", "a/b"), ("a\\b", "a\\b")] {
+            assert_eq!(good.parse::<RelPath>().unwrap().as_str(), kept);
+        }
+    }
+
+    #[test]
+    fn an_error_names_kind_value_and_remedy() {
+        let error = "nope".parse::<Sha256>().unwrap_err().to_string();
+        assert_eq!(error, "invalid sha256 digest \"nope\": it must be 64 hex digits");
+    }
+}

@@ -1,0 +1,23 @@
+//! Floor 0: what is true and what is decided, as values and pure total functions.
+//!
+//! Nothing in here may read a file, the environment, a clock or a process: facts come in as
+//! arguments (`now` included) and decisions go out as values. The lints below hold that.
+#![deny(clippy::disallowed_methods, clippy::disallowed_types)]
+
+pub(crate) mod classify;
+pub(crate) mod config;
+pub(crate) mod counts;
+pub(crate) mod event;
+pub(crate) mod fault;
+pub(crate) mod freshness;
+pub(crate) mod ids;
+pub(crate) mod outcome;
+pub(crate) mod quantity;
+pub(crate) mod readiness;
+pub(crate) mod reason;
+pub(crate) mod receipt;
+pub(crate) mod redact;
+pub(crate) mod repository;
+pub(crate) mod selection;
+pub(crate) mod settings;
+pub(crate) mod standing_priority;

@@ -1,0 +1,123 @@
+//! Rows of the context layer.
+use super::{Home, Layer, ReasonCode as C, Row, Severity, Severity::*};
+
+const fn row(code: C, severity: Severity, meaning: &'static str, remedy: &'static str) -> Row {
+    Row::new(code, severity, meaning, remedy)
+        .at(Home::Layer(Layer::Context))
+        .next(if matches!(severity, Informs) { "no-action" } else { "inspect-context-receipt" })
+        .replay("pester-gate context --root {root}")
+}
+
+pub(super) const ROWS: &[Row] = &[
+    row(C::StandingPriorityAvailable, Informs, "an open issue holds the standing priority", "nothing to do"),
+    row(
+        C::StandingPriorityNotRequired,
+        Informs,
+        "the policy is `off`: no standing priority was looked up",
+        "nothing to do",
+    ),
+    row(
+        C::StandingPriorityNone,
+        Warns,
+        "the look-up succeeded in full and no open issue holds the standing priority",
+        "label an open issue, or set `standing-priority.policy` to advisory or off",
+    ),
+    row(
+        C::StandingPriorityMultiple,
+        Warns,
+        "more than one open issue holds the standing priority; the lowest number was taken",
+        "remove the label from all issues but one",
+    ),
+    row(
+        C::StandingPriorityUnknown,
+        Warns,
+        "the standing priority was not looked up, so nothing is known of it",
+        "set `standing-priority.policy: off` where nobody needs it, or repair the look-up",
+    )
+    .retry(),
+    row(
+        C::TokenMissing,
+        Warns,
+        "no token is there to ask GitHub with",
+        "pass GITHUB_TOKEN to the job, or set `standing-priority.policy: off`",
+    ),
+    row(C::TokenUnauthorized, Warns, "GitHub refused the token (401)", "renew the token"),
+    row(C::TokenForbidden, Warns, "the token lacks a permission (403)", "grant the permission that the detail names"),
+    row(
+        C::RateLimited,
+        Warns,
+        "GitHub's rate limit is used up",
+        "wait until the reset time in the detail, or use a token of your own",
+    )
+    .retry(),
+    row(C::ApiUnreachable, Warns, "GitHub's API could not be reached", "check network, proxy and DNS of this host")
+        .retry(),
+    row(
+        C::ApiServerError,
+        Warns,
+        "GitHub answered with a server error (5xx)",
+        "wait and run it again; see GitHub's status page",
+    )
+    .retry(),
+    row(
+        C::ApiMalformed,
+        Warns,
+        "the API's answer could not be read",
+        "check that GITHUB_API_URL names an API and that no proxy answers in its place",
+    )
+    .retry(),
+    row(
+        C::RepositoryNotFound,
+        Warns,
+        "GitHub knows no such repository, or the token may not see it (404)",
+        "check the slug and what the token may read",
+    ),
+    row(
+        C::IssuesDisabled,
+        Warns,
+        "the repository has its issues switched off",
+        "switch issues on, or set `standing-priority.policy: off`",
+    ),
+    row(
+        C::RepositoryUnresolved,
+        Blocks,
+        "neither option, event, GITHUB_REPOSITORY nor a git remote names a repository",
+        "pass --repository owner/name",
+    ),
+    row(
+        C::RepositoryConflict,
+        Blocks,
+        "--repository, the event and GITHUB_REPOSITORY name different repositories",
+        "pass the repository under test once; the detail lists who said what",
+    ),
+    row(
+        C::HeadShaMismatch,
+        Blocks,
+        "the worktree's head is not the commit under test",
+        "check out the commit under test before the gate runs",
+    ),
+    row(
+        C::WorktreeMissing,
+        Blocks,
+        "the root is not inside a git worktree",
+        "check the repository out before the gate runs, or name it by --root",
+    ),
+    row(
+        C::WorktreeUnreadable,
+        Warns,
+        "git could not be asked about the worktree, so commit and changes are unknown",
+        "install git, or repair what its message in the detail says (safe.directory, a damaged repository)",
+    ),
+    row(
+        C::WorktreeDirty,
+        Warns,
+        "the worktree holds changes that the commit does not",
+        "commit or discard the files that the detail lists",
+    ),
+    row(
+        C::RequiredPathMissing,
+        Blocks,
+        "a path that `context.required-paths` lists is not there",
+        "check it out or correct the list",
+    ),
+];

@@ -1,0 +1,152 @@
+//! Rows of the execute layer.
+use super::{Home, Layer, ReasonCode as C, Row, Severity, Severity::*};
+
+const fn row(code: C, severity: Severity, meaning: &'static str, remedy: &'static str) -> Row {
+    Row::new(code, severity, meaning, remedy)
+        .at(Home::Layer(Layer::Execute))
+        .next(if matches!(severity, Informs) { "no-action" } else { "inspect-execution-evidence" })
+        .replay("pester-gate run --root {root} --pack {pack}")
+}
+
+pub(super) const ROWS: &[Row] = &[
+    row(
+        C::ResultsDirUnusable,
+        Fails,
+        "the results folder cannot be made, cannot be written, or already holds files",
+        "name an empty or new folder by --results-dir",
+    ),
+    row(
+        C::SetupCommandFailed,
+        Fails,
+        "a command of the profile's `before` list failed; no test was started",
+        "run the command that the detail names by hand",
+    ),
+    row(
+        C::CleanupCommandFailed,
+        Warns,
+        "a command of the profile's `after` list failed",
+        "run the command that the detail names by hand",
+    ),
+    row(
+        C::DispatcherMissing,
+        Fails,
+        "the dispatcher's program or script is not there",
+        "install it, or correct `dispatcher`",
+    ),
+    row(
+        C::DispatcherNotStarted,
+        Fails,
+        "the dispatcher is there and could not be started",
+        "check rights and format of the program that the detail names",
+    ),
+    row(
+        C::DispatcherCrashed,
+        Fails,
+        "the dispatcher ended without a result of its own: by a signal or by an exit it does not document",
+        "read the end of the log; look for a crash report on the host",
+    )
+    .retry(),
+    row(
+        C::DispatcherTimedOut,
+        Fails,
+        "a time limit ended the whole run; `outcome.limit` names it",
+        "see what was in flight; raise the limit only when the work is truly longer",
+    )
+    .next("inspect-test-in-flight"),
+    row(C::RunCancelled, Fails, "the run was ended from outside (Ctrl-C, a cancelled workflow)", "run it again")
+        .retry(),
+    row(
+        C::ResultsMissing,
+        Fails,
+        "the dispatcher left no results file that the globs match",
+        "correct `dispatcher.results`; see the log for why none was written",
+    )
+    .next("inspect-missing-results-xml"),
+    row(
+        C::ResultsTruncated,
+        Fails,
+        "a results file ends in the middle",
+        "see the log for what ended the writer; disk full?",
+    )
+    .next("inspect-results-xml-truncation"),
+    row(
+        C::ResultsInvalid,
+        Fails,
+        "a results file is not well-formed XML",
+        "validate the file; see the writer's version",
+    )
+    .next("inspect-invalid-results-xml"),
+    row(C::ResultsUnsupported, Fails, "a results file is of no format that is read here", "write NUnit 2.5 or JUnit")
+        .next("inspect-invalid-results-xml"),
+    row(
+        C::ResultsInconsistent,
+        Fails,
+        "a results file's root claims more failures than its cases show",
+        "see the file: failures outside any test case (setup, teardown, load) are the usual cause",
+    )
+    .next("inspect-invalid-results-xml"),
+    row(
+        C::ExitCodeMismatch,
+        Fails,
+        "the dispatcher's exit code and its results contradict each other",
+        "see the end of the log for what failed outside the tests",
+    ),
+    row(
+        C::ZeroTestsExecuted,
+        Fails,
+        "not one test was executed, so nothing was proven",
+        "see the filter and the log; set `policy.zero-tests` where that is meant",
+    ),
+    row(
+        C::AllTestsSkipped,
+        Fails,
+        "every test was skipped, so nothing was proven",
+        "see the skip conditions; set `policy.all-skipped` where that is meant",
+    ),
+    row(
+        C::TestFileNotAccounted,
+        Fails,
+        "a selected file neither ran nor failed to load",
+        "see the log for what became of the file that the detail names",
+    ),
+    row(
+        C::TestFileFailedToLoad,
+        Fails,
+        "a test file could not be loaded",
+        "open the file at the error that the detail names",
+    )
+    .next("review-top-failures")
+    .replay("pester-gate run --root {root} --file {file}"),
+    row(
+        C::TestTimedOut,
+        Fails,
+        "a test file or test exceeded its own time limit and was ended; the rest went on",
+        "see its last output; raise `limits.file` only when the work is truly longer",
+    )
+    .next("review-top-failures")
+    .replay("pester-gate run --root {root} --file {file}"),
+    row(
+        C::SetupOrTeardownFailed,
+        Fails,
+        "a setup or teardown block failed outside any test",
+        "open the block that the detail names",
+    )
+    .next("review-top-failures")
+    .replay("pester-gate run --root {root} --file {file}"),
+    row(
+        C::ReportMissing,
+        Warns,
+        "the dispatcher gave its verdict but its XML report is missing or broken",
+        "see the dispatcher's log",
+    ),
+    row(
+        C::LeaksDetected,
+        Warns,
+        "processes that the tests started outlived them",
+        "end them in the tests' teardown; the detail lists their command lines",
+    ),
+    row(C::TestsFailed, Fails, "at least one test failed", "read the failures, worst first")
+        .next("review-top-failures")
+        .replay("pester-gate run --root {root} --file {file}"),
+    row(C::TestsPassed, Informs, "every executed test passed", "nothing to do"),
+];

@@ -1,0 +1,133 @@
+//! Rows of the preflight layer.
+use super::{Home, Layer, ReasonCode as C, Row, Severity, Severity::*};
+
+const fn row(code: C, severity: Severity, meaning: &'static str, remedy: &'static str) -> Row {
+    Row::new(code, severity, meaning, remedy)
+        .at(Home::Layer(Layer::Preflight))
+        .next(if matches!(severity, Informs) { "no-action" } else { "inspect-readiness-receipt" })
+        .replay("pester-gate preflight --root {root} --pack {pack}")
+}
+
+pub(super) const ROWS: &[Row] = &[
+    row(C::HostReady, Informs, "everything that the pack requires is there", "nothing to do"),
+    row(
+        C::RunnerLabelMissing,
+        Blocks,
+        "the runner lacks a label that the configuration asks for",
+        "add the label to the runner, or correct `preflight.labels`",
+    ),
+    row(
+        C::SessionLockHeld,
+        Warns,
+        "another run holds this host's lock at the moment; execute will queue",
+        "nothing to do unless execute waits in vain",
+    ),
+    row(
+        C::LockHeld,
+        Blocks,
+        "the host's lock stayed with another run for the whole of `lock.wait`",
+        "let the holder in the detail finish, or raise `lock.wait`",
+    )
+    .retry(),
+    row(
+        C::HostMismatch,
+        Blocks,
+        "the readiness receipt was measured on another host",
+        "measure readiness in the job that executes",
+    )
+    .retry(),
+    row(C::DotnetMissing, Blocks, "no `dotnet` is on PATH", "install the .NET SDK on this host"),
+    row(C::DockerCliMissing, Blocks, "no `docker` is on PATH", "install the Docker CLI on this host"),
+    row(
+        C::DockerUnreachable,
+        Blocks,
+        "the Docker engine does not answer",
+        "start the engine, and check that this user may reach it",
+    )
+    .retry(),
+    row(
+        C::DockerEngineNotWindows,
+        Blocks,
+        "the Docker engine runs Linux containers",
+        "switch the engine to Windows containers",
+    ),
+    row(C::LabviewRunning, Blocks, "LabVIEW is running on this host", "end the LabVIEW process that the detail names"),
+    row(C::LvcompareMissing, Blocks, "LVCompare is not at its path", "install it, or set LVCOMPARE_PATH"),
+    row(
+        C::PowershellMissing,
+        Blocks,
+        "the PowerShell that the configuration names is not on this host",
+        "install it, or set `dispatcher.powershell`",
+    ),
+    row(C::PesterMissing, Blocks, "PowerShell finds no Pester module", "install Pester for this PowerShell edition"),
+    row(
+        C::PesterVersionUnsupported,
+        Blocks,
+        "no Pester of a supported version is installed",
+        "install a version in the range that the detail names, beside the one that Windows ships",
+    ),
+    row(
+        C::DiskLow,
+        Blocks,
+        "the disk has less free space than `preflight.disk.min-free`",
+        "free space on the volume that the detail names",
+    )
+    .retry(),
+    row(
+        C::PathHygiene,
+        Blocks,
+        "a folder of the run lies in a synchronised folder (OneDrive, Dropbox, Google Drive, iCloud Drive)",
+        "move the checkout, or set --state-dir and --results-dir to a local folder",
+    ),
+    row(
+        C::LongPathsDisabled,
+        Blocks,
+        "Windows refuses paths over 260 characters on this host",
+        "set LongPathsEnabled to 1 and `git config --system core.longpaths true`",
+    ),
+    row(
+        C::FixtureMissing,
+        Blocks,
+        "a fixture file is not there or cannot be read",
+        "restore the file that the detail names, or correct `fixtures`",
+    ),
+    row(
+        C::FixtureAltered,
+        Blocks,
+        "a fixture changed between preflight and execute",
+        "find out what writes to it; run preflight again",
+    )
+    .retry(),
+    row(
+        C::ToolMissing,
+        Blocks,
+        "a tool that the pack requires, or that a test file is run by, is not on PATH",
+        "install the tool that the detail names",
+    ),
+    row(
+        C::ToolVersionUnsupported,
+        Blocks,
+        "a required tool is not of a version that the pack asks for",
+        "install a version in the range that the detail names",
+    ),
+    row(
+        C::EndpointUnreachable,
+        Blocks,
+        "a required HTTP endpoint does not answer",
+        "check the service and this host's network",
+    )
+    .retry(),
+    row(
+        C::ProbeTimedOut,
+        Blocks,
+        "a probe did not answer within `preflight.probe-timeout`",
+        "run the probe by hand; raise its timeout when it is only slow",
+    )
+    .retry(),
+    row(
+        C::ProbeFailed,
+        Blocks,
+        "a probe failed, or answered what cannot be read",
+        "run the command that the detail names by hand",
+    ),
+];

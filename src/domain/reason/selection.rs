@@ -1,0 +1,67 @@
+//! Rows of the selection layer.
+use super::{Home, Layer, ReasonCode as C, Row, Severity, Severity::*};
+
+const fn row(code: C, severity: Severity, meaning: &'static str, remedy: &'static str) -> Row {
+    Row::new(code, severity, meaning, remedy)
+        .at(Home::Layer(Layer::Selection))
+        .next(if matches!(severity, Informs) { "no-action" } else { "inspect-selection-receipt" })
+        .replay("pester-gate selection --root {root} --pack {pack}")
+}
+
+pub(super) const ROWS: &[Row] = &[
+    row(C::SelectionReady, Informs, "at least one test file was selected", "nothing to do"),
+    row(
+        C::PackUnknown,
+        Blocks,
+        "no pack has that name or alias",
+        "choose one of the packs that `pester-gate packs` lists",
+    ),
+    row(
+        C::PatternInvalid,
+        Blocks,
+        "a pattern cannot be read",
+        "correct the pattern that the detail names; a literal bracket is written [[]",
+    ),
+    row(
+        C::IntegrationModeInvalid,
+        Blocks,
+        "the integration mode is none of the accepted words",
+        "write auto, include or exclude",
+    ),
+    row(
+        C::ProfileInvalid,
+        Blocks,
+        "no profile has that name, or a value of it cannot be used",
+        "correct `profiles` or --profile",
+    ),
+    row(
+        C::TestsPathMissing,
+        Blocks,
+        "the tests path is not a folder below the root",
+        "correct `tests.path` or --tests-path",
+    ),
+    row(
+        C::TestFileMissing,
+        Blocks,
+        "a file given by --file is not there",
+        "correct the path; it is relative to the root",
+    ),
+    row(
+        C::TestFileUnusable,
+        Blocks,
+        "a test file cannot be read, or its name is not Unicode and no receipt could name it",
+        "correct rights or name of the file that the detail names",
+    ),
+    row(
+        C::SelectionEmpty,
+        Blocks,
+        "no test file is left to run",
+        "see `selection.excluded` of the receipt for why each file is out",
+    ),
+    row(
+        C::SelectionDrift,
+        Blocks,
+        "a selected file is gone, or its text changed since it was selected",
+        "check out the same commit in both jobs; let nothing rewrite the tests",
+    ),
+];

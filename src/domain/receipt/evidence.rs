@@ -1,0 +1,95 @@
+//! The post layer's three files.
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Classification, GateStatus, InFlight, Leak, receipt};
+use crate::domain::counts::Counts;
+use crate::domain::ids::Sha256;
+
+receipt! {
+    /// What the run came to, and from which facts. The predecessor's fields, and the layer at fault.
+    EvidenceReceipt: Classification, Post, "pester-evidence-classification@v1", "pester-evidence-classification.json" {
+        /// Context's status, or its job's result, or `unknown`.
+        context_status: String,
+        /// Preflight's.
+        readiness_status: String,
+        /// Selection's.
+        selection_status: String,
+        /// The pack.
+        selection_execution_pack: Option<String>,
+        /// `declared` or `default`.
+        selection_execution_pack_source: Option<String>,
+        /// `success`, `failure`, `cancelled`, `skipped` or `unknown`.
+        execution_job_result: String,
+        /// `staged` where the raw folder was found, else `missing` or `not-requested`.
+        raw_artifact_download: String,
+        /// The dispatcher's exit code; -1 where there is none.
+        dispatcher_exit_code: i32,
+        /// Whether counts could be made.
+        summary_present: bool,
+        /// `ok`, `missing` or the `receipt-*` code.
+        execution_receipt_schema_status: String,
+        /// The same as `status`, under the predecessor's name.
+        classification: Option<Classification>,
+        /// The layer at fault, or `none`.
+        failed_layer: String,
+    }
+}
+
+receipt! {
+    /// What it means for the operator, and what they do next.
+    OperatorOutcome: Classification, Post, "pester-operator-outcome@v1", "pester-operator-outcome.json" {
+        /// The same as `status`, under the predecessor's name.
+        classification: Option<Classification>,
+        /// The layer at fault, or `none`.
+        failed_layer: String,
+        /// What a required check is told.
+        gate_status: Option<GateStatus>,
+        /// Whether the caller asked to continue.
+        continue_on_error: bool,
+        /// One line for a person.
+        headline: String,
+        /// Stable id of the next action.
+        next_action_id: String,
+        /// What a person does next.
+        next_action: String,
+        /// The command that shows it again.
+        replay: Option<String>,
+        /// Files to open, relative to the receipts folder.
+        action_context: Vec<String>,
+        /// What was running at the end.
+        in_flight: Option<InFlight>,
+        /// Processes that outlived the tests.
+        leaks: Vec<Leak>,
+        /// What the tests came to; zeros where nothing ran.
+        counts: Counts,
+    }
+}
+
+/// One input or output of post.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct FileRecord {
+    /// What it is: `context-receipt`, `raw`, `classification`, ...
+    pub(crate) role: String,
+    /// Relative to the receipts folder (inputs) or to the out folder (outputs).
+    pub(crate) path: String,
+    /// In bytes.
+    pub(crate) size_bytes: u64,
+    /// Digest of its bytes.
+    pub(crate) sha256: Sha256,
+    /// Its schema id, where it has one.
+    pub(crate) schema: Option<String>,
+}
+
+receipt! {
+    /// Every file that the verdict was made from, and every file that was made.
+    Provenance: Classification, Post, "pester-derived-provenance@v1", "pester-evidence-provenance.json" {
+        /// `evidence` or `local-replay`.
+        kind: String,
+        /// What was read.
+        source_inputs: Vec<FileRecord>,
+        /// What was written.
+        derived_outputs: Vec<FileRecord>,
+    }
+}

@@ -1,0 +1,247 @@
+//! The plan: which files run, why each other one does not, the digests, and the shards.
+
+use sha2::{Digest, Sha256 as Hasher};
+
+use super::super::fault::Fault;
+use super::super::ids::{RelPath, Sha256};
+use super::super::receipt::{Excluded, SelectedFile, ShardRecord};
+use super::integration::Mode;
+use super::pattern::Pattern;
+
+/// A file that discovery found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Candidate {
+    /// Relative to the root.
+    pub(crate) path: RelPath,
+    /// Relative to the tests path.
+    pub(crate) below_tests: String,
+}
+
+/// The rules that choose.
+#[derive(Debug, Clone)]
+pub(crate) struct Rules {
+    /// Pack and command line together; empty means everything.
+    pub(crate) include: Vec<Pattern>,
+    /// Always narrows; empty means no narrowing.
+    pub(crate) refine: Vec<Pattern>,
+    /// Wins over both.
+    pub(crate) exclude: Vec<Pattern>,
+    /// What an integration test is called.
+    pub(crate) integration: Vec<Pattern>,
+    /// Whether those run.
+    pub(crate) mode: Mode,
+    /// Explicit files; they bypass every rule.
+    pub(crate) explicit: Vec<RelPath>,
+    /// Whether only the explicit files run.
+    pub(crate) explicit_only: bool,
+}
+
+/// What the rules came to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Choice {
+    /// Selected, in path order, each once.
+    pub(crate) selected: Vec<RelPath>,
+    /// Left out, in path order, with the rule.
+    pub(crate) excluded: Vec<Excluded>,
+}
+
+impl Rules {
+    fn verdict(&self, candidate: &Candidate) -> Result<(), String> {
+        if self.explicit_only {
+            return Err("not among the files given by --file".to_owned());
+        }
+        if let Some(pattern) = matches_any(&self.exclude, candidate) {
+            return Err(format!("exclude {pattern}"));
+        }
+        if self.mode == Mode::Exclude
+            && let Some(pattern) = matches_any(&self.integration, candidate)
+        {
+            return Err(format!("integration test ({pattern}) and the integration mode is exclude"));
+        }
+        if !self.include.is_empty() && matches_any(&self.include, candidate).is_none() {
+            return Err("no include pattern matches".to_owned());
+        }
+        if !self.refine.is_empty() && matches_any(&self.refine, candidate).is_none() {
+            return Err("no refine pattern matches".to_owned());
+        }
+        Ok(())
+    }
+}
+
+fn matches_any<'p>(patterns: &'p [Pattern], candidate: &Candidate) -> Option<&'p str> {
+    patterns
+        .iter()
+        .find(|pattern| pattern.matches_file(candidate.path.as_str(), &candidate.below_tests))
+        .map(Pattern::as_str)
+}
+
+/// Applies the rules to what was found.
+pub(crate) fn choose(candidates: &[Candidate], rules: &Rules) -> Choice {
+    let mut selected: Vec<RelPath> = rules.explicit.clone();
+    let mut excluded = Vec::new();
+    for candidate in candidates {
+        if rules.explicit.contains(&candidate.path) {
+            continue;
+        }
+        match rules.verdict(candidate) {
+            Ok(()) => selected.push(candidate.path.clone()),
+            Err(reason) => excluded.push(Excluded { path: candidate.path.to_string(), reason }),
+        }
+    }
+    selected.sort();
+    selected.dedup();
+    excluded.sort_by(|a, b| a.path.cmp(&b.path));
+    Choice { selected, excluded }
+}
+
+/// Why nothing is left, in one line.
+pub(crate) fn empty(candidates: usize, choice: &Choice, tests_path: &str) -> Fault {
+    let mut rules = std::collections::BTreeMap::new();
+    for excluded in &choice.excluded {
+        *rules.entry(excluded.reason.as_str()).or_insert(0u64) += 1;
+    }
+    let rules: Vec<_> = rules.iter().map(|(rule, count)| format!("{count} by: {rule}")).collect();
+    Fault::SelectionEmpty(match (candidates, rules.is_empty()) {
+        (0, _) | (_, true) => format!("no test file was found below {tests_path}"),
+        (found, false) => format!("{found} found below {tests_path} and all left out ({})", rules.join("; ")),
+    })
+}
+
+/// Digest over `path NUL hex LF` of each entry, whole paths in byte order.
+///
+/// Known-answer vectors are in the tests; they pin the order, on which implementations differ.
+pub(crate) fn tree_digest<'a>(entries: impl IntoIterator<Item = (&'a [u8], &'a Sha256)>) -> Sha256 {
+    let mut entries: Vec<_> = entries.into_iter().collect();
+    entries.sort_by_key(|(path, _)| *path);
+    let mut hasher = Hasher::new();
+    for (path, digest) in entries {
+        hasher.update(path);
+        hasher.update([0]);
+        hasher.update(digest.as_str().as_bytes());
+        hasher.update(b"\n");
+    }
+    to_sha256(&hasher.finalize())
+}
+
+/// A finished SHA-256 as our type.
+pub(crate) fn to_sha256(bytes: &[u8]) -> Sha256 {
+    let mut hex = String::with_capacity(64);
+    for byte in bytes {
+        for nibble in [byte >> 4, byte & 15] {
+            hex.push(char::from_digit(u32::from(nibble), 16).unwrap_or('0'));
+        }
+    }
+    #[allow(clippy::expect_used, reason = "32 bytes make 64 hex digits; callers pass a SHA-256")]
+    hex.parse().expect("a SHA-256 is 32 bytes")
+}
+
+/// Digest of the plan: path and text digest of each selected file.
+pub(crate) fn plan_digest(files: &[SelectedFile]) -> Sha256 {
+    tree_digest(files.iter().map(|file| (file.path.as_str().as_bytes(), &file.text_sha256)))
+}
+
+/// Cuts the plan into `asked` parts, never more than there are files: file i goes to part i modulo.
+pub(crate) fn shards(files: &[SelectedFile], asked: u32) -> Vec<ShardRecord> {
+    let most = u32::try_from(files.len()).unwrap_or(u32::MAX);
+    let of = asked.min(most).max(1);
+    (1..=of)
+        .map(|index| ShardRecord {
+            index,
+            of,
+            files: files
+                .iter()
+                .enumerate()
+                .filter(|(at, _)| *at as u64 % u64::from(of) == u64::from(index - 1))
+                .map(|(_, file)| file.path.clone())
+                .collect(),
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn digest(text: &str) -> Sha256 {
+        to_sha256(&Hasher::digest(text.as_bytes()))
+    }
+
+    /// The vectors of the algorithm's description: whole paths in byte order, not folder by folder.
+    #[test]
+    fn the_tree_digest_has_known_answers() {
+        let script = digest("#!/bin/sh\nexit 0\n");
+        let a = tree_digest([(b"run.sh".as_slice(), &script)]);
+        assert_eq!(a.as_str(), "c9426e6352f5ecf14c20bd3690312074f836b3573e7e409837b58eb968a88281");
+        let (x, y) = (digest("a"), digest("b"));
+        let b = tree_digest([(b"run.sh".as_slice(), &script), (b"data/a.txt", &x), (b"data.txt", &y)]);
+        assert_eq!(b.as_str(), "5093d53af6f4d81beeea13b81fbc1cef9ecffa50255d031eae62d6d808a58ea6");
+    }
+
+    fn candidate(path: &str) -> Candidate {
+        let path: RelPath = path.parse().unwrap();
+        let below_tests = path.as_str().trim_start_matches("tests/").to_owned();
+        Candidate { path, below_tests }
+    }
+
+    fn rules() -> Rules {
+        Rules {
+            include: vec![],
+            refine: vec![],
+            exclude: vec![],
+            integration: vec![Pattern::parse("*.Integration.Tests.ps1").unwrap()],
+            mode: Mode::Exclude,
+            explicit: vec![],
+            explicit_only: false,
+        }
+    }
+
+    fn patterns(texts: &[&str]) -> Vec<Pattern> {
+        texts.iter().map(|text| Pattern::parse(text).unwrap()).collect()
+    }
+
+    #[test]
+    fn exclude_wins_refine_narrows_include_is_or_and_explicit_bypasses() {
+        let found: Vec<_> =
+            ["tests/a.ps1", "tests/b.ps1", "tests/u/c.ps1", "tests/x.Integration.Tests.ps1"].map(candidate).to_vec();
+        let names = |rules: &Rules| choose(&found, rules).selected.iter().map(ToString::to_string).collect::<Vec<_>>();
+        assert_eq!(names(&rules()), ["tests/a.ps1", "tests/b.ps1", "tests/u/c.ps1"]);
+        assert_eq!(names(&Rules { mode: Mode::Include, ..rules() }).len(), 4);
+        let include = Rules { include: patterns(&["a.ps1", "u/*"]), ..rules() };
+        assert_eq!(names(&include), ["tests/a.ps1", "tests/u/c.ps1"]);
+        let refined = Rules { refine: patterns(&["c*"]), ..include.clone() };
+        assert_eq!(names(&refined), ["tests/u/c.ps1"]);
+        let excluded = Rules { exclude: patterns(&["a*"]), ..include };
+        assert_eq!(names(&excluded), ["tests/u/c.ps1"]);
+        let explicit = Rules {
+            exclude: patterns(&["*"]),
+            explicit: vec!["tests/x.Integration.Tests.ps1".parse().unwrap()],
+            explicit_only: true,
+            ..rules()
+        };
+        assert_eq!(names(&explicit), ["tests/x.Integration.Tests.ps1"]);
+        assert_eq!(choose(&found, &explicit).excluded.len(), 3);
+    }
+
+    fn files(count: usize) -> Vec<SelectedFile> {
+        (0..count)
+            .map(|n| SelectedFile {
+                path: format!("t/{n:04}").parse().unwrap(),
+                sha256: digest("x"),
+                text_sha256: digest("x"),
+            })
+            .collect()
+    }
+
+    proptest! {
+        #[test]
+        fn shards_are_disjoint_and_complete(count in 1usize..60, asked in 1u32..20) {
+            let files = files(count);
+            let shards = shards(&files, asked);
+            let mut all: Vec<_> = shards.iter().flat_map(|s| s.files.clone()).collect();
+            prop_assert!(shards.iter().all(|s| !s.files.is_empty() && s.of as usize == shards.len()));
+            all.sort();
+            prop_assert_eq!(all, files.iter().map(|f| f.path.clone()).collect::<Vec<_>>());
+        }
+    }
+}

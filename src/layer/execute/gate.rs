@@ -1,0 +1,125 @@
+//! The door of execute: three receipts that belong together, to this run, this commit, this host.
+
+use super::{Request, Shard};
+use crate::adapter::receipt_store::{Verified, shown};
+use crate::adapter::world::World;
+use crate::domain::fault::Fault;
+use crate::domain::freshness;
+use crate::domain::ids::RelPath;
+use crate::domain::reason::Layer;
+use crate::domain::receipt::{
+    ContextReceipt, ExecutionReceipt, LayerStatus, Parent, ReadinessReceipt, SelectionReceipt,
+};
+use crate::layer::ground::{self, Ground, Identity, upstream_blocked};
+
+/// The receipts that were believed.
+#[derive(Debug, Default)]
+pub(super) struct Admitted {
+    pub(super) context: Option<Verified<ContextReceipt>>,
+    pub(super) preflight: Option<Verified<ReadinessReceipt>>,
+    pub(super) selection: Option<Verified<SelectionReceipt>>,
+}
+
+/// Checks all three, so that every fault is named at once; settles the identity from context's.
+pub(super) fn admit(
+    world: &World,
+    ground: &Ground,
+    request: &Request,
+    identity: &mut Identity,
+) -> (Admitted, Vec<Fault>) {
+    let mut faults = Vec::new();
+    let mut admitted = Admitted::default();
+    let mut anchored = ground.facts.run.is_some();
+    match ground::consume_context(world, ground, &request.context, identity) {
+        Ok(context) => {
+            anchored = true;
+            admitted.context = Some(context);
+        }
+        Err(fault) => faults.push(fault.into()),
+    }
+    // Without a run of our own and without context's there is nothing to hold the others against.
+    let mut expect = ground::expect(world, identity);
+    if !anchored {
+        expect.run = None;
+    }
+    match request.preflight.load::<ReadinessReceipt>().and_then(|loaded| loaded.verify(expect)) {
+        Ok(preflight) => match check_readiness(world, &preflight) {
+            Ok(()) => admitted.preflight = Some(preflight),
+            Err(fault) => faults.push(fault),
+        },
+        Err(fault) => faults.push(fault.into()),
+    }
+    match request.selection.load::<SelectionReceipt>().and_then(|loaded| loaded.verify(expect)) {
+        Ok(selection) if selection.receipt.status == LayerStatus::Blocked => {
+            faults.push(upstream_blocked(Layer::Selection, &selection.receipt.reasons).into());
+        }
+        Ok(selection) => admitted.selection = Some(selection),
+        Err(fault) => faults.push(fault.into()),
+    }
+    (admitted, faults)
+}
+
+fn check_readiness(world: &World, preflight: &Verified<ReadinessReceipt>) -> Result<(), Fault> {
+    let receipt = &preflight.receipt;
+    if receipt.status == LayerStatus::Blocked {
+        return Err(upstream_blocked(Layer::Preflight, &receipt.reasons).into());
+    }
+    let own = world.host();
+    if receipt.host.machine_id != own.machine_id {
+        return Err(Fault::HostMismatch { found: receipt.host.name.clone(), own: own.name });
+    }
+    freshness::stale(receipt.generated_at_utc, receipt.freshness_window_seconds, world.now())?;
+    Ok(())
+}
+
+/// The files of the plan, or of one shard of it.
+pub(super) fn files(receipt: &SelectionReceipt, shard: Option<Shard>) -> Result<Vec<RelPath>, Fault> {
+    let Some(shard) = shard else {
+        return Ok(receipt.selection.files.iter().map(|file| file.path.clone()).collect());
+    };
+    let planned = receipt.shards.iter().find(|planned| planned.index == shard.index && planned.of == shard.of);
+    planned.map(|planned| planned.files.clone()).ok_or_else(|| {
+        let of = receipt.shards.len();
+        Fault::ConfigurationInvalid(format!("--shard {}/{}: the plan has {of} shards", shard.index, shard.of))
+    })
+}
+
+impl Admitted {
+    /// As `parents[]`.
+    pub(super) fn parents(&self) -> Vec<Parent> {
+        let context = self.context.iter().map(|receipt| receipt.parent());
+        let preflight = self.preflight.iter().map(|receipt| receipt.parent());
+        let selection = self.selection.iter().map(|receipt| receipt.parent());
+        context.chain(preflight).chain(selection).collect()
+    }
+
+    /// The predecessor's fields about what was consumed.
+    pub(super) fn record(&self, receipt: &mut ExecutionReceipt) {
+        let unknown = || "unknown".to_owned();
+        (receipt.context_status, receipt.readiness_status, receipt.selection_status) =
+            (unknown(), unknown(), unknown());
+        if let Some(context) = &self.context {
+            receipt.context_status = context.receipt.status.as_str().to_owned();
+            receipt.context_receipt_path = Some(shown(&context.path));
+            receipt.context_receipt_present = true;
+            receipt.standing_priority_issue = context.receipt.standing_priority.issue_number;
+        }
+        if let Some(preflight) = &self.preflight {
+            receipt.readiness_status = preflight.receipt.status.as_str().to_owned();
+            receipt.readiness_receipt_path = Some(shown(&preflight.path));
+            receipt.readiness_receipt_present = true;
+            receipt.readiness_receipt_generated_at_utc = Some(preflight.receipt.generated_at_utc);
+            receipt.readiness_receipt_freshness_window_seconds = Some(preflight.receipt.freshness_window_seconds);
+        }
+        if let Some(selection) = &self.selection {
+            let chosen = &selection.receipt.selection;
+            receipt.selection_status = selection.receipt.status.as_str().to_owned();
+            receipt.selection_receipt_path = Some(shown(&selection.path));
+            receipt.selection_receipt_present = true;
+            receipt.selection_execution_pack = Some(chosen.execution_pack.clone());
+            receipt.selection_execution_pack_source = Some(chosen.execution_pack_source.clone());
+            receipt.selection_integration_mode = Some(chosen.integration_mode.clone());
+            receipt.selection_fixture_required = chosen.fixture_required;
+        }
+    }
+}

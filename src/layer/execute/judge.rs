@@ -1,0 +1,184 @@
+//! From how the dispatcher ended and what it left to findings: mechanics, no meaning.
+
+use std::path::Path;
+
+use crate::adapter::dispatcher::Dispatched;
+use crate::adapter::results::{self, Failure, Reading};
+use crate::domain::config::{DispatcherKind, EmptyPolicy, Leaks};
+use crate::domain::counts::Counts;
+use crate::domain::fault::{Fault, Finding, charge, good};
+use crate::domain::outcome::ChildEnd;
+use crate::domain::reason::{Layer, ReasonCode, Severity};
+use crate::domain::receipt::DispatcherProfile;
+
+/// What the run came to.
+#[derive(Debug, Default)]
+pub(super) struct Judged {
+    pub(super) counts: Counts,
+    pub(super) findings: Vec<Finding>,
+    pub(super) xml_status: &'static str,
+    pub(super) read_any: bool,
+    pub(super) gate_notice: bool,
+}
+
+/// All reports together.
+#[derive(Debug, Default)]
+struct Read {
+    counts: Counts,
+    first: Option<Failure>,
+    faults: Vec<Fault>,
+    status: Option<&'static str>,
+    files: usize,
+}
+
+/// Judges a run.
+pub(super) fn judge(dispatched: &Dispatched, profile: &DispatcherProfile, results: &Path) -> Judged {
+    let mut read = read_reports(dispatched, results);
+    read.counts.failed_files +=
+        dispatched.faults.iter().filter(|fault| matches!(fault, Fault::TestFileFailedToLoad { .. })).count() as u64;
+    let mut judged = Judged {
+        xml_status: read.status.unwrap_or(if read.files == 0 { "missing" } else { "complete" }),
+        read_any: read.files > 0,
+        ..Judged::default()
+    };
+    let mut faults = end_fault(&dispatched.end).into_iter().collect::<Vec<_>>();
+    faults.extend(dispatched.faults.iter().cloned());
+    faults.append(&mut read.faults);
+    faults.extend(tests_failed(dispatched, &read));
+    faults.extend(exit_code_mismatch(dispatched, profile, &read));
+    judged.findings.extend(faults.iter().map(|fault| charge(fault, Layer::Execute)));
+    judged.findings.extend(leaked(dispatched, profile));
+    empty_run(dispatched, profile, &read, &mut judged);
+    judged.counts = read.counts;
+    if !judged.findings.iter().any(Finding::stops) && read.counts.executed() > 0 {
+        let detail = format!("{} of {} tests passed", read.counts.passed, read.counts.total);
+        judged.findings.push(good(ReasonCode::TestsPassed, Layer::Execute, detail));
+    }
+    judged
+}
+
+fn read_reports(dispatched: &Dispatched, results: &Path) -> Read {
+    let mut read = Read::default();
+    for report in &dispatched.reports {
+        let path = report.as_str();
+        match results::read(&results.join(path)) {
+            Ok(reading) => read.take(path, reading),
+            Err(error) => {
+                read.status = Some("invalid");
+                read.faults.push(Fault::ResultsInvalid { path: path.to_owned(), why: error.to_string() });
+            }
+        }
+    }
+    read
+}
+
+impl Read {
+    fn take(&mut self, path: &str, reading: Reading) {
+        self.files += 1;
+        self.counts.merge(&reading.counts);
+        for note in &reading.notes {
+            tracing::info!("{path}: {note}");
+        }
+        if self.first.is_none() {
+            self.first = reading.failures.into_iter().next();
+        }
+        if let Some(defect) = &reading.defect {
+            self.status = Some(self.status.unwrap_or(defect.word()));
+            self.faults.push(defect.fault(path));
+        }
+    }
+}
+
+fn end_fault(end: &ChildEnd) -> Option<Fault> {
+    match end {
+        ChildEnd::Exited(_) => None,
+        ChildEnd::NotFound => Some(Fault::DispatcherMissing("the dispatcher's program is not on PATH".to_owned())),
+        ChildEnd::NotStarted(why) => {
+            Some(Fault::DispatcherNotStarted { program: "the dispatcher".to_owned(), why: why.clone() })
+        }
+        ChildEnd::Signalled(signal) => Some(Fault::DispatcherCrashed(format!("signal {signal} ended the dispatcher"))),
+        ChildEnd::TimedOut(limit, after) => {
+            Some(Fault::DispatcherTimedOut { limit: limit.as_str(), after: after.to_string() })
+        }
+        ChildEnd::Cancelled => Some(Fault::RunCancelled),
+    }
+}
+
+/// Failures that no other reason already speaks of: a file that timed out, did not load, lacked
+/// its interpreter or was ended with the run is in the report as an error of its own.
+fn tests_failed(dispatched: &Dispatched, read: &Read) -> Option<Fault> {
+    let spoken_of = dispatched
+        .faults
+        .iter()
+        .filter(|fault| {
+            matches!(
+                fault,
+                Fault::TestTimedOut { .. } | Fault::TestFileFailedToLoad { .. } | Fault::ProgramMissing { .. }
+            )
+        })
+        .count() as u64;
+    let Counts { failed, errors, total, .. } = read.counts;
+    let errors_left = errors.saturating_sub(spoken_of + dispatched.interrupted);
+    (failed + errors_left > 0).then(|| Fault::TestsFailed {
+        failed,
+        errors: errors_left,
+        total,
+        first: read.first.as_ref().map_or_else(String::new, |first| {
+            let message = first.message.lines().next().unwrap_or_default();
+            if message.is_empty() { first.name.clone() } else { format!("{} ({message})", first.name) }
+        }),
+    })
+}
+
+/// A command's exit code and its results must tell one story. (The pool's exit code is made from
+/// its results; a run that was ended has none of its own.)
+fn exit_code_mismatch(dispatched: &Dispatched, profile: &DispatcherProfile, read: &Read) -> Option<Fault> {
+    let ChildEnd::Exited(code) = dispatched.end else { return None };
+    if profile.kind.value != DispatcherKind::Command || read.files == 0 {
+        return None;
+    }
+    let failures = read.counts.failures();
+    match (code, failures) {
+        (0, 0) => None,
+        (0, failures) => Some(Fault::ExitCodeMismatch(format!("exit code 0 and {failures} failures in the results"))),
+        (code, 0) => Some(Fault::ExitCodeMismatch(format!("exit code {code} and no failure in the results"))),
+        _ => None,
+    }
+}
+
+fn leaked(dispatched: &Dispatched, profile: &DispatcherProfile) -> Option<Finding> {
+    let first = dispatched.leaks.first()?;
+    let fault = Fault::LeaksDetected { count: dispatched.leaks.len(), shown: first.command.clone() };
+    let finding = charge(&fault, Layer::Execute);
+    Some(if profile.leaks.value == Leaks::Fail { finding.blocking() } else { finding })
+}
+
+/// A run that ended by itself and proved nothing.
+fn empty_run(dispatched: &Dispatched, profile: &DispatcherProfile, read: &Read, judged: &mut Judged) {
+    let by_itself = matches!(dispatched.end, ChildEnd::Exited(_));
+    if !by_itself
+        || read.files == 0
+        || !read.faults.is_empty()
+        || read.counts.executed() > 0
+        || read.counts.failures() > 0
+    {
+        return;
+    }
+    let (fault, policy) = if read.counts.skipped > 0 {
+        (Fault::AllTestsSkipped(read.counts.skipped), profile.all_skipped.value)
+    } else {
+        let not_run = read.counts.not_run;
+        let detail = if not_run > 0 {
+            format!("{not_run} tests were left out by filters")
+        } else {
+            "the results hold no test".to_owned()
+        };
+        (Fault::ZeroTestsExecuted(detail), profile.zero_tests.value)
+    };
+    let finding = charge(&fault, Layer::Execute);
+    judged.gate_notice = policy == EmptyPolicy::Notice && !judged.findings.iter().any(Finding::stops);
+    judged.findings.push(match policy {
+        EmptyPolicy::Pass => finding.at_most(Severity::Informs),
+        EmptyPolicy::Fail | EmptyPolicy::Notice => finding,
+    });
+}

@@ -1,0 +1,413 @@
+//! Execute: run the dispatcher on the plan, record what happened.
+//!
+//! It resolves no repository, looks nothing up, probes nothing and chooses no test: it takes what
+//! the three receipts say, checks that they belong here, and leaves a receipt on every way out.
+
+mod gate;
+mod judge;
+
+use std::ffi::OsString;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use self::gate::Admitted;
+use super::ground::{self, Ground, Identity, Outcome, Paper, Unreported};
+use crate::adapter::dispatcher::{self, Dispatched, Plan};
+use crate::adapter::journal::{self, Journal};
+use crate::adapter::process::{capture_end, neutralise};
+use crate::adapter::receipt_store::shown;
+use crate::adapter::workspace::globs::Globs;
+use crate::adapter::workspace::{discovery, files};
+use crate::adapter::world::World;
+use crate::domain::classify::class_of;
+use crate::domain::config::DispatcherKind;
+use crate::domain::fault::{Fault, Finding, charge};
+use crate::domain::ids::{ArtifactName, RelPath};
+use crate::domain::outcome::ChildEnd;
+use crate::domain::quantity::Span;
+use crate::domain::reason::Layer;
+use crate::domain::receipt::{
+    Accounted, Accounting, Classification, DispatcherProfile, ExecutionReceipt, InFlight, LimitsRecord, RawFile,
+};
+use crate::domain::settings::{TypedLimit, TypedLimits};
+
+/// Which part of the plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Shard {
+    /// Counted from 1.
+    pub(crate) index: u32,
+    /// How many there are.
+    pub(crate) of: u32,
+}
+
+/// What execute is asked.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Request {
+    /// Context's receipt.
+    pub(crate) context: Paper,
+    /// Preflight's receipt.
+    pub(crate) preflight: Paper,
+    /// Selection's receipt.
+    pub(crate) selection: Paper,
+    /// `--results-dir`.
+    pub(crate) results_dir: Option<PathBuf>,
+    /// `--shard`.
+    pub(crate) shard: Option<Shard>,
+}
+
+/// What is known so far; whatever happens, the receipt is made from it.
+#[derive(Default)]
+struct Draft {
+    findings: Vec<Finding>,
+    results: Option<PathBuf>,
+    profile: Option<DispatcherProfile>,
+    files: Vec<RelPath>,
+    dispatched: Option<Dispatched>,
+    judged: judge::Judged,
+    in_flight: Option<InFlight>,
+    journal: Option<Arc<Journal>>,
+}
+
+impl Draft {
+    fn fault(&mut self, fault: &Fault) {
+        self.findings.push(charge(fault, Layer::Execute));
+    }
+}
+
+/// Runs the layer.
+pub(crate) fn run(world: &World, ground: &Ground, request: Request) -> Result<Outcome, Unreported> {
+    let mut identity = Identity::own(world, ground);
+    let mut draft = Draft::default();
+    let (admitted, faults) = gate::admit(world, ground, &request, &mut identity);
+    for fault in faults {
+        draft.fault(&fault);
+    }
+    let out = ground.out_dir(&identity.run.0, identity.run.1);
+    if draft.findings.is_empty() {
+        // A panic must not take the receipt with it.
+        let work = catch_unwind(AssertUnwindSafe(|| work(world, ground, &request, &admitted, &out, &mut draft)));
+        match work {
+            Ok(Ok(())) => {}
+            Ok(Err(fault)) => draft.fault(&fault),
+            Err(_) => draft.fault(&Fault::InternalError("execute failed; see the message on stderr".to_owned())),
+        }
+    }
+    ground.progress.done();
+    conclude(world, ground, &request, &identity, &admitted, &out, draft)
+}
+
+fn work(
+    world: &World,
+    ground: &Ground,
+    request: &Request,
+    admitted: &Admitted,
+    out: &Path,
+    draft: &mut Draft,
+) -> Result<(), Fault> {
+    let (Some(selection), Some(preflight)) = (&admitted.selection, &admitted.preflight) else { return Ok(()) };
+    let Some(profile) = &selection.receipt.dispatcher_profile else {
+        return Err(Fault::InternalError("a selection that is ready has no dispatcher profile".to_owned()));
+    };
+    let profile = with_typed_limits(profile.clone(), &ground.settings.typed_limits);
+    draft.profile = Some(profile.clone());
+    draft.files = gate::files(&selection.receipt, request.shard)?;
+    check_drift(ground, &selection.receipt.selection.files, &draft.files)?;
+
+    let results = results_dir(world, request, out)?;
+    draft.results = Some(results.clone());
+    let environment = stage_fixtures(ground, &preflight.receipt.fixtures, out)?;
+    for command in &profile.before.value {
+        side_command(world, ground, command, profile.run_limit.value)
+            .map_err(|(command, why)| Fault::SetupCommandFailed { command, why })?;
+    }
+    let journal = Arc::new(open_journal(world, ground, &results, draft.files.len() as u64)?);
+    draft.journal = Some(journal.clone());
+    let plan = Plan {
+        world: world.clone(),
+        root: ground.root.clone(),
+        results: results.clone(),
+        files: draft.files.clone(),
+        profile: profile.clone(),
+        environment,
+        redactor: ground.redactor.clone(),
+        journal: journal.clone(),
+        live: live(ground),
+    };
+    let dispatched = match profile.kind.value {
+        DispatcherKind::Command => dispatcher::command::dispatch(&plan),
+        DispatcherKind::Scripts => dispatcher::scripts::dispatch(&plan),
+        DispatcherKind::Pester | DispatcherKind::Auto => Err(Fault::DispatcherMissing(
+            "this version has no Pester dispatcher; use dispatcher.kind command or scripts".to_owned(),
+        )),
+    };
+    for command in &profile.after.value {
+        if let Err((command, why)) = side_command(world, ground, command, Some(Span::from_secs(60))) {
+            draft.fault(&Fault::CleanupCommandFailed { command, why });
+        }
+    }
+    let dispatched = dispatched?;
+    copy_artifacts(ground, &profile, &results)?;
+    if !matches!(dispatched.end, ChildEnd::Exited(_)) {
+        draft.in_flight = journal.state().in_flight();
+    }
+    draft.judged = judge::judge(&dispatched, &profile, &results);
+    draft.findings.append(&mut draft.judged.findings);
+    draft.dispatched = Some(dispatched);
+    Ok(())
+}
+
+/// Flags and environment of this invocation over what selection settled.
+fn with_typed_limits(mut profile: DispatcherProfile, typed: &TypedLimits) -> DispatcherProfile {
+    let over = |into: &mut crate::domain::settings::Sourced<Option<Span>>, typed: &TypedLimit| {
+        if let Some(limit) = typed {
+            *into = limit.clone().map(Some);
+        }
+    };
+    over(&mut profile.run_limit, &typed.run);
+    over(&mut profile.file_limit, &typed.file);
+    over(&mut profile.test_limit, &typed.test);
+    over(&mut profile.no_output_limit, &typed.no_output);
+    if let Some(grace) = &typed.kill_grace {
+        profile.kill_grace = grace.clone();
+    }
+    profile
+}
+
+/// Every selected file is there and has the text that selection saw; line ends may differ.
+fn check_drift(
+    ground: &Ground,
+    selected: &[crate::domain::receipt::SelectedFile],
+    files: &[RelPath],
+) -> Result<(), Fault> {
+    for file in selected.iter().filter(|file| files.contains(&file.path)) {
+        let drift = |why: String| Fault::SelectionDrift { path: file.path.to_string(), why };
+        let now =
+            discovery::hash_file(&ground.root.join(file.path.as_str())).map_err(|error| drift(error.to_string()))?;
+        if now.text != file.text_sha256 {
+            return Err(drift("its text is not what selection saw".to_owned()));
+        }
+    }
+    Ok(())
+}
+
+/// An empty folder of the run's own: what an earlier run left could be taken for this one's.
+fn results_dir(world: &World, request: &Request, out: &Path) -> Result<PathBuf, Fault> {
+    let path = request.results_dir.as_ref().map_or_else(|| out.join("raw"), |path| world.absolute(path));
+    let unusable = |why: String| Fault::ResultsDirUnusable { path: shown(&path), why };
+    files::make_dir(&path).map_err(|error| unusable(error.to_string()))?;
+    match files::is_empty_dir(&path) {
+        Ok(true) => {}
+        Ok(false) => return Err(unusable("it already holds files".to_owned())),
+        Err(error) => return Err(unusable(error.to_string())),
+    }
+    // Rights show only when something is written.
+    let probe = path.join(".write-check");
+    files::write_atomic(&probe, b"")
+        .and_then(|()| files::remove(&probe))
+        .map_err(|error| unusable(error.to_string()))?;
+    Ok(files::canonical(&path))
+}
+
+/// Verified copies in the run's own folder, so that no test can spoil the original.
+fn stage_fixtures(
+    ground: &Ground,
+    fixtures: &[crate::domain::receipt::FixtureRecord],
+    out: &Path,
+) -> Result<Vec<(String, OsString)>, Fault> {
+    let mut environment = Vec::new();
+    for fixture in fixtures {
+        let (name, path) = (fixture.name.clone(), fixture.path.clone());
+        let from = ground.root.join(&fixture.path);
+        let file_name = from.file_name().map(OsString::from).unwrap_or_default();
+        let staged = out.join("fixtures").join(folder_name(&fixture.name)).join(file_name);
+        files::copy(&from, &staged).map_err(|error| Fault::FixtureMissing { name, path, why: error.to_string() })?;
+        let (name, path) = (fixture.name.clone(), fixture.path.clone());
+        match files::digest_file(&staged) {
+            Ok((_, digest)) if digest == fixture.sha256 => {}
+            _ => return Err(Fault::FixtureAltered { name, path }),
+        }
+        if let Some(variable) = &fixture.env {
+            environment.push((variable.clone(), staged.into_os_string()));
+        }
+    }
+    Ok(environment)
+}
+
+/// A fixture's name as a folder: whatever could be a path or a device becomes an underscore.
+fn folder_name(name: &str) -> String {
+    let plain: String = name.chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' }).collect();
+    format!("f-{plain}")
+}
+
+/// A command of the profile's `before` or `after` list: command line and why it failed.
+fn side_command(world: &World, ground: &Ground, argv: &[String], limit: Option<Span>) -> Result<(), (String, String)> {
+    let line = argv.join(" ");
+    let patience = limit.unwrap_or(Span::from_secs(3600)).as_duration();
+    ground.progress.now(&line);
+    match capture_end(world, argv, &ground.root, patience) {
+        Ok(done) if done.code == 0 => Ok(()),
+        Ok(done) => {
+            let said =
+                done.stderr.lines().chain(done.stdout.lines()).find(|line| !line.trim().is_empty()).unwrap_or("");
+            Err((line, format!("exit code {} {said}", done.code)))
+        }
+        Err(end) => Err((line, end.describe())),
+    }
+}
+
+fn open_journal(world: &World, ground: &Ground, results: &Path, total: u64) -> Result<Journal, Fault> {
+    let progress = ground.progress.clone();
+    let watch = Box::new(move |event: &_, state: &_| progress.event(event, state, total));
+    Journal::create(world, results, watch)
+        .map_err(|error| Fault::ResultsDirUnusable { path: journal::FILE.to_owned(), why: error.to_string() })
+}
+
+/// Shows the child's lines, so that none of them can command the runner.
+fn live(ground: &Ground) -> Arc<dyn Fn(&str) + Send + Sync> {
+    let progress = ground.progress.clone();
+    Arc::new(move |line| progress.line(&neutralise(line)))
+}
+
+/// Files that the profile's `artifacts` globs name, copied beside the raw outputs.
+fn copy_artifacts(ground: &Ground, profile: &DispatcherProfile, results: &Path) -> Result<(), Fault> {
+    let globs = Globs::compile(&profile.artifacts.value)
+        .map_err(|why| Fault::ProfileInvalid(format!("profiles.{}.artifacts: {why}", profile.name.value)))?;
+    for (path, absolute) in globs.find(&ground.root, results) {
+        let target = path.below("artifacts");
+        files::copy(&absolute, &results.join(target.as_str()))
+            .map_err(|error| Fault::ResultsDirUnusable { path: target.to_string(), why: error.to_string() })?;
+    }
+    Ok(())
+}
+
+fn conclude(
+    world: &World,
+    ground: &Ground,
+    request: &Request,
+    identity: &Identity,
+    admitted: &Admitted,
+    out: &Path,
+    mut draft: Draft,
+) -> Result<Outcome, Unreported> {
+    let mut findings = std::mem::take(&mut draft.findings);
+    let status = |findings: &[Finding]| match findings.first() {
+        Some(finding) if finding.stops() => class_of(finding.code(), finding.layer()).0,
+        _ => Classification::Completed,
+    };
+    let raw = draft.results.as_deref().map(raw_files).unwrap_or_default();
+    for name in raw.1 {
+        findings.push(charge(
+            &Fault::ResultsDirUnusable { path: name, why: "its name is not Unicode".to_owned() },
+            Layer::Execute,
+        ));
+    }
+    let head = ground::head(world, ground, identity, &mut findings, status, admitted.parents());
+    let mut receipt = ExecutionReceipt::headed(head);
+    admitted.record(&mut receipt);
+    let shard = request.shard.map(|shard| shard.index);
+    receipt.raw_artifact_name = ArtifactName::for_attempt("pester-run-raw", shard, identity.run.1).into();
+    receipt.raw_artifact_expected = !raw.0.is_empty();
+    receipt.files = raw.0;
+    receipt.source = "execute".to_owned();
+    receipt.shard = request.shard.map(|shard| format!("{}/{}", shard.index, shard.of));
+    receipt.limits = limits(draft.profile.as_ref());
+    record_run(&mut receipt, &draft);
+
+    let status = receipt.status.as_str();
+    let gate_notice = receipt.gate_notice;
+    let mut outcome = ground::conclude(out, &receipt, findings, status)?;
+    if gate_notice && let ground::Ending::Bad(classification) = outcome.ending {
+        outcome.ending = ground::Ending::Notice(classification);
+    }
+    outcome.outputs = vec![
+        ("artifact-name", ArtifactName::for_attempt("pester-execution-contract", shard, identity.run.1).into()),
+        ("dispatcher-exit-code", receipt.dispatcher_exit_code.to_string()),
+        ("raw-artifact-name", receipt.raw_artifact_name),
+    ];
+    if let Some(shard) = request.shard {
+        // One set of outputs for all legs of a matrix: each leg sets its own.
+        let name: &'static str = SHARD_OUTPUTS.get(shard.index as usize - 1).copied().unwrap_or("receipt-sha256-other");
+        outcome.outputs.push((name, outcome.written.sha256.to_string()));
+    }
+    Ok(outcome)
+}
+
+/// Outputs of the legs; the gate's workflow has at most this many.
+const SHARD_OUTPUTS: [&str; 16] = [
+    "receipt-sha256-1",
+    "receipt-sha256-2",
+    "receipt-sha256-3",
+    "receipt-sha256-4",
+    "receipt-sha256-5",
+    "receipt-sha256-6",
+    "receipt-sha256-7",
+    "receipt-sha256-8",
+    "receipt-sha256-9",
+    "receipt-sha256-10",
+    "receipt-sha256-11",
+    "receipt-sha256-12",
+    "receipt-sha256-13",
+    "receipt-sha256-14",
+    "receipt-sha256-15",
+    "receipt-sha256-16",
+];
+
+fn record_run(receipt: &mut ExecutionReceipt, draft: &Draft) {
+    receipt.dispatcher_exit_code = -1;
+    receipt.telemetry_status = "telemetry-missing".to_owned();
+    receipt.postprocess_status = "not-run".to_owned();
+    receipt.results_xml_status = "not-run".to_owned();
+    receipt.in_flight.clone_from(&draft.in_flight);
+    receipt.accounting =
+        draft.files.iter().map(|path| Accounting { path: path.clone(), state: Accounted::NotReached }).collect();
+    if let Some(journal) = &draft.journal {
+        let state = journal.state();
+        receipt.telemetry_path = Some(journal::FILE.to_owned());
+        receipt.telemetry_present = true;
+        receipt.telemetry_status = "telemetry-available".to_owned();
+        receipt.telemetry_event_count = state.events;
+        receipt.telemetry_last_known_phase = state.last.map(str::to_owned);
+    }
+    if let Some(dispatched) = &draft.dispatched {
+        receipt.dispatcher_exit_code = dispatched.end.exit_code().unwrap_or(-1);
+        let ms = u64::try_from(dispatched.duration.as_millis()).unwrap_or(u64::MAX);
+        receipt.outcome = Some(dispatched.end.record(ms));
+        receipt.accounting.clone_from(&dispatched.accounting);
+        receipt.leaks.clone_from(&dispatched.leaks);
+        receipt.peak_in_flight = dispatched.peak_in_flight;
+        receipt.counts = draft.judged.counts;
+        receipt.summary_present = draft.judged.read_any;
+        receipt.results_xml_status = draft.judged.xml_status.to_owned();
+        receipt.postprocess_status.clone_from(&receipt.results_xml_status);
+        receipt.gate_notice = draft.judged.gate_notice;
+    }
+}
+
+fn limits(profile: Option<&DispatcherProfile>) -> LimitsRecord {
+    let Some(profile) = profile else { return LimitsRecord::default() };
+    let ms = |limit: &crate::domain::settings::Sourced<Option<Span>>| limit.value.map(Span::as_millis);
+    LimitsRecord {
+        run_ms: ms(&profile.run_limit),
+        file_ms: ms(&profile.file_limit),
+        test_ms: ms(&profile.test_limit),
+        no_output_ms: ms(&profile.no_output_limit),
+        kill_grace_ms: profile.kill_grace.value.as_millis(),
+    }
+}
+
+/// Size and digest of every raw file, and the names of those that no receipt can hold.
+fn raw_files(results: &Path) -> (Vec<RawFile>, Vec<String>) {
+    let (mut raw, mut unnamed) = (Vec::new(), Vec::new());
+    for file in files::list(results) {
+        match file {
+            Ok((path, absolute)) => {
+                if let Ok((size, sha256)) = files::digest_file(&absolute) {
+                    raw.push(RawFile { path, size, sha256 });
+                }
+            }
+            Err(name) => unnamed.push(name),
+        }
+    }
+    (raw, unnamed)
+}

@@ -1,0 +1,284 @@
+//! What every layer stands on: root, folders, settings, facts of the run; and how each ends.
+
+use std::path::{Path, PathBuf};
+
+use crate::adapter::receipt_store::{self, Loaded, Verified, Written};
+use crate::adapter::runner::Facts;
+use crate::adapter::terminal::Progress;
+use crate::adapter::world::World;
+use crate::domain::classify::{class_of, layer_status, order};
+use crate::domain::fault::{Fault, Finding, ReceiptFault, charge};
+use crate::domain::freshness::Expect;
+use crate::domain::ids::{CommitSha, RepoSlug, RunId, Sha256};
+use crate::domain::reason::{Layer, ReasonCode};
+use crate::domain::receipt::{Classification, ContextReceipt, Head, LayerStatus, Parent, Reason, Receipt, Run, Tool};
+use crate::domain::redact::Redactor;
+use crate::domain::settings::Settings;
+
+/// What is the same for every layer of one invocation.
+pub(crate) struct Ground {
+    /// The checkout's root.
+    pub(crate) root: PathBuf,
+    /// Where this layer's files go, where somebody said so.
+    pub(crate) out: Option<PathBuf>,
+    /// The state folder.
+    pub(crate) state: PathBuf,
+    /// What holds.
+    pub(crate) settings: Settings,
+    /// What the runner says of the run.
+    pub(crate) facts: Facts,
+    /// Masks secrets.
+    pub(crate) redactor: Redactor,
+    /// Shows progress.
+    pub(crate) progress: Progress,
+}
+
+impl Ground {
+    /// Where this layer's files go: `--out`, else a folder of the run below the state folder.
+    pub(crate) fn out_dir(&self, run: &RunId, attempt: u32) -> PathBuf {
+        self.out.clone().unwrap_or_else(|| {
+            let attempt = if attempt > 1 { format!("-a{attempt}") } else { String::new() };
+            self.state.join("runs").join(format!("{run}{attempt}"))
+        })
+    }
+
+    /// Folders of ours: neither tests nor changes.
+    pub(crate) fn ours(&self, out: &Path) -> Vec<PathBuf> {
+        vec![self.state.clone(), out.to_owned()]
+    }
+}
+
+/// A receipt to be consumed, as the command line names it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Paper {
+    /// Its path; where none was given there is no receipt.
+    pub(crate) path: Option<PathBuf>,
+    /// The digest that its layer put out.
+    pub(crate) sha256: Option<Sha256>,
+}
+
+impl Paper {
+    /// Reads the receipt. A path that was not given is a receipt that is not there.
+    pub(crate) fn load<R: Receipt>(&self) -> Result<Loaded<R>, ReceiptFault> {
+        match &self.path {
+            Some(path) => receipt_store::load(path, self.sha256.as_ref()),
+            None => {
+                Err(ReceiptFault::Missing { layer: R::LAYER, path: format!("(no --{}-receipt was given)", R::LAYER) })
+            }
+        }
+    }
+}
+
+/// Run, commit and repository, as far as they are known once context's receipt was read.
+#[derive(Debug, Clone)]
+pub(crate) struct Identity {
+    /// Run and attempt.
+    pub(crate) run: (RunId, u32),
+    /// The commit under test.
+    pub(crate) head_sha: Option<CommitSha>,
+    /// The repository.
+    pub(crate) repository: Option<RepoSlug>,
+    /// As given to context.
+    pub(crate) sample_id: Option<String>,
+    /// As given to context.
+    pub(crate) correlation_id: Option<String>,
+}
+
+impl Identity {
+    /// What this process knows by itself.
+    pub(crate) fn own(world: &World, ground: &Ground) -> Self {
+        let local = || (local_run(world), 1);
+        Self {
+            run: ground.facts.run.clone().unwrap_or_else(local),
+            head_sha: ground.facts.head_sha.clone(),
+            repository: None,
+            sample_id: None,
+            correlation_id: None,
+        }
+    }
+
+    /// Takes over what a believed context receipt says and this process does not know.
+    pub(crate) fn adopt(&mut self, ground: &Ground, context: &ContextReceipt) {
+        if ground.facts.run.is_none() {
+            self.run = (context.run.run_id.clone(), context.run.run_attempt);
+        }
+        if self.head_sha.is_none() {
+            self.head_sha.clone_from(&context.run.head_sha);
+        }
+        self.repository.clone_from(&context.repository);
+        self.sample_id.clone_from(&context.run.sample_id);
+        self.correlation_id.clone_from(&context.run.correlation_id);
+    }
+
+    /// As it stands in a receipt.
+    pub(crate) fn record(&self, ground: &Ground) -> Run {
+        let mut run = ground.facts.run_record(self.run.clone(), self.head_sha.clone());
+        run.sample_id.clone_from(&self.sample_id);
+        run.correlation_id.clone_from(&self.correlation_id);
+        run
+    }
+}
+
+/// A new run id for a run outside Actions.
+pub(crate) fn local_run(world: &World) -> RunId {
+    #[allow(clippy::expect_used, reason = "`local-` and a UUID hold nothing but letters, digits and hyphens")]
+    world.new_local_run().parse().expect("a UUID is a valid run id")
+}
+
+/// Reads context's receipt and takes its identity over. The first receipt of a chain is believed
+/// against what this process knows by itself; the others are held against it.
+pub(crate) fn consume_context(
+    world: &World,
+    ground: &Ground,
+    paper: &Paper,
+    identity: &mut Identity,
+) -> Result<Verified<ContextReceipt>, ReceiptFault> {
+    let own_run = ground.facts.run.as_ref().map(|(run, attempt)| (run, *attempt));
+    let expect = Expect { run: own_run, head_sha: ground.facts.head_sha.as_ref(), vouched: false, now: world.now() };
+    let context = paper.load::<ContextReceipt>()?.verify(expect)?;
+    identity.adopt(ground, &context.receipt);
+    match context.receipt.status {
+        LayerStatus::Blocked => Err(upstream_blocked(Layer::Context, &context.receipt.reasons)),
+        _ => Ok(context),
+    }
+}
+
+/// A receipt whose layer stopped the chain.
+pub(crate) fn upstream_blocked(layer: Layer, reasons: &[Reason]) -> ReceiptFault {
+    let reason = reasons.first().map_or_else(String::new, |r| format!("{} ({})", r.code.0, r.detail));
+    ReceiptFault::UpstreamBlocked { layer, reason }
+}
+
+/// What this process expects of a receipt, once identity is settled.
+pub(crate) fn expect<'a>(world: &World, identity: &'a Identity) -> Expect<'a> {
+    Expect {
+        run: Some((&identity.run.0, identity.run.1)),
+        head_sha: identity.head_sha.as_ref(),
+        vouched: false,
+        now: world.now(),
+    }
+}
+
+/// The common fields of a receipt; orders the findings.
+pub(crate) fn head<S>(
+    world: &World,
+    ground: &Ground,
+    identity: &Identity,
+    findings: &mut Vec<Finding>,
+    status: impl FnOnce(&[Finding]) -> S,
+    parents: Vec<Parent>,
+) -> Head<S> {
+    order(findings);
+    Head {
+        generated_at_utc: world.now(),
+        status: status(findings),
+        reasons: findings
+            .iter()
+            .map(|finding| {
+                let mut reason = Reason::from(finding);
+                reason.detail = ground.redactor.mask_text(&reason.detail);
+                reason
+            })
+            .collect(),
+        repository: identity.repository.clone(),
+        run: identity.record(ground),
+        host: world.host(),
+        tool: tool(),
+        parents,
+    }
+}
+
+/// This program.
+pub(crate) fn tool() -> Tool {
+    Tool { name: env!("CARGO_PKG_NAME").to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() }
+}
+
+/// How an invocation ended; the cli turns it into an exit code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// Ready, warning or completed.
+    Good,
+    /// This classification, and red.
+    Bad(Classification),
+    /// This classification, let through.
+    Notice(Classification),
+    /// A usage or configuration error.
+    Usage,
+    /// A bug of ours.
+    Bug,
+}
+
+impl Ending {
+    /// From what decided.
+    pub(crate) fn of(deciding: Option<&Finding>) -> Self {
+        match deciding {
+            Some(finding) if finding.stops() => match finding.code() {
+                ReasonCode::ConfigurationInvalid => Ending::Usage,
+                ReasonCode::InternalError => Ending::Bug,
+                code => Ending::Bad(class_of(code, finding.layer()).0),
+            },
+            _ => Ending::Good,
+        }
+    }
+}
+
+/// What a layer came to.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    /// The layer.
+    pub(crate) layer: Layer,
+    /// Its status or classification.
+    pub(crate) status: &'static str,
+    /// What held, the deciding finding first.
+    pub(crate) findings: Vec<Finding>,
+    /// How it ended.
+    pub(crate) ending: Ending,
+    /// Its receipt, as written.
+    pub(crate) receipt: serde_json::Value,
+    /// Where and what.
+    pub(crate) written: Written,
+    /// Further step outputs of the layer.
+    pub(crate) outputs: Vec<(&'static str, String)>,
+}
+
+/// A layer without a receipt: the receipt itself could not be written.
+#[derive(Debug)]
+pub(crate) struct Unreported {
+    /// Whose receipt.
+    pub(crate) layer: Layer,
+    /// Why not.
+    pub(crate) fault: Fault,
+}
+
+impl Unreported {
+    /// As a finding.
+    pub(crate) fn finding(&self) -> Finding {
+        charge(&self.fault, self.layer)
+    }
+}
+
+/// Writes a layer's receipt and makes its outcome.
+pub(crate) fn conclude<R: Receipt>(
+    folder: &Path,
+    receipt: &R,
+    findings: Vec<Finding>,
+    status: &'static str,
+) -> Result<Outcome, Unreported> {
+    let unreported = |fault| Unreported { layer: R::LAYER, fault };
+    let written = receipt_store::write(folder, receipt).map_err(unreported)?;
+    let json = serde_json::to_value(receipt).map_err(|error| unreported(Fault::InternalError(error.to_string())))?;
+    Ok(Outcome {
+        layer: R::LAYER,
+        status,
+        ending: Ending::of(findings.first()),
+        findings,
+        receipt: json,
+        written,
+        outputs: Vec::new(),
+    })
+}
+
+/// The status word of a layer that is not execute or post.
+pub(crate) fn status_word(findings: &[Finding]) -> &'static str {
+    layer_status(findings).as_str()
+}

@@ -1,0 +1,451 @@
+//! Gathering the evidence: which receipt of each layer counts, whether it can be believed, and
+//! whether the raw files are those that execute recorded.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+
+use super::Request;
+use crate::adapter::journal;
+use crate::adapter::receipt_store::{self, Loaded, shown};
+use crate::adapter::results;
+use crate::adapter::workspace::files;
+use crate::adapter::world::World;
+use crate::domain::classify::{Evidence, Paper, Verdict, read_back};
+use crate::domain::counts::Counts;
+use crate::domain::fault::{Fault, Finding, ReceiptFault, charge};
+use crate::domain::freshness::Expect;
+use crate::domain::ids::{CommitSha, RelPath, RunId, Sha256};
+use crate::domain::reason::Layer;
+use crate::domain::receipt::{
+    Classification, ContextReceipt, ExecutionReceipt, FileRecord, InFlight, LayerStatus, Parent, RawFile,
+    ReadinessReceipt, Receipt, RouteReceipt, SelectionReceipt,
+};
+use crate::layer::ground::Ground;
+use crate::report::text::FailureLine;
+
+/// How many failures are shown.
+const FAILURES_SHOWN: usize = 50;
+
+/// What was found.
+#[derive(Default)]
+pub(super) struct Collected {
+    pub(super) evidence: Evidence,
+    pub(super) context: Option<Loaded<ContextReceipt>>,
+    pub(super) selection: Option<Loaded<SelectionReceipt>>,
+    /// One, or one per shard.
+    pub(super) execution: Vec<Loaded<ExecutionReceipt>>,
+    /// Status of each layer whose receipt was read or refused.
+    pub(super) statuses: BTreeMap<Layer, String>,
+    pub(super) execution_status: String,
+    pub(super) parents: Vec<Parent>,
+    pub(super) inputs: Vec<FileRecord>,
+    pub(super) counts: Counts,
+    pub(super) failures: Vec<FailureLine>,
+    pub(super) gate_notice: bool,
+    pub(super) raw: &'static str,
+    pub(super) raw_dirs: Vec<PathBuf>,
+    /// What was running when execute left no receipt, by its journal.
+    pub(super) last_known: Option<InFlight>,
+}
+
+impl Collected {
+    /// What the operator opens first: the deciding layer's receipt, else the raw results.
+    pub(super) fn open_first(&self, verdict: &Verdict) -> Vec<String> {
+        let role = verdict.failed_layer.map(|layer| format!("{layer}-receipt"));
+        let mut files: Vec<String> =
+            self.inputs.iter().filter(|f| Some(&f.role) == role.as_ref()).map(|f| f.path.clone()).collect();
+        if verdict.classification != Classification::Completed && files.is_empty() {
+            files.extend(self.inputs.iter().filter(|f| f.role == "raw").take(3).map(|f| f.path.clone()));
+        }
+        files
+    }
+}
+
+/// What every receipt is held against.
+struct Anchor {
+    run: Option<(RunId, u32)>,
+    head_sha: Option<CommitSha>,
+    now: Timestamp,
+}
+
+/// Gathers everything.
+pub(super) fn collect(world: &World, ground: &Ground, request: &Request) -> Collected {
+    let mut collected = Collected { raw: "not-requested", ..Collected::default() };
+    let dir = &request.receipts_dir;
+    let executions = all::<ExecutionReceipt>(dir);
+    // Who the execution receipts name as parents vouches for those, and says which one counts.
+    let named: Vec<Parent> = executions.iter().flatten().flat_map(|e| e.receipt.parents.clone()).collect();
+    let contexts = all::<ContextReceipt>(dir);
+    let anchor = anchor(world, ground, &contexts, &executions, &named);
+
+    let digests = &request.digests;
+    take::<RouteReceipt>(&mut collected, ground, dir, &anchor, None, &named, |r| r.status);
+    collected.context =
+        take(&mut collected, ground, dir, &anchor, digests.context.as_ref(), &named, |r: &ContextReceipt| r.status);
+    take(&mut collected, ground, dir, &anchor, digests.preflight.as_ref(), &named, |r: &ReadinessReceipt| r.status);
+    collected.selection =
+        take(&mut collected, ground, dir, &anchor, digests.selection.as_ref(), &named, |r: &SelectionReceipt| r.status);
+    take_executions(&mut collected, request, executions, &anchor);
+    check_raw(&mut collected, dir);
+    if collected.execution.is_empty() {
+        collected.last_known = last_known(dir);
+    }
+    check_accounting(&mut collected);
+    collected
+}
+
+/// Every receipt of one kind below the folder, readable or not.
+fn all<R: Receipt>(dir: &Path) -> Vec<Result<Loaded<R>, ReceiptFault>> {
+    receipt_store::find::<R>(dir).iter().map(|path| receipt_store::load(path, None)).collect()
+}
+
+fn anchor(
+    world: &World,
+    ground: &Ground,
+    contexts: &[Result<Loaded<ContextReceipt>, ReceiptFault>],
+    executions: &[Result<Loaded<ExecutionReceipt>, ReceiptFault>],
+    named: &[Parent],
+) -> Anchor {
+    let context = pick(contexts.iter().flatten().collect(), named);
+    let run = ground.facts.run.clone().or_else(|| {
+        let run = context.map(|context| &context.receipt.run);
+        let run = run.or_else(|| executions.iter().flatten().next().map(|e| &e.receipt.run))?;
+        Some((run.run_id.clone(), run.run_attempt))
+    });
+    let head_sha = ground.facts.head_sha.clone().or_else(|| context?.receipt.run.head_sha.clone());
+    Anchor { run, head_sha, now: world.now() }
+}
+
+/// The one that an execution receipt names; without that the newest attempt, then the newest.
+fn pick<'a, R: Receipt>(loaded: Vec<&'a Loaded<R>>, named: &[Parent]) -> Option<&'a Loaded<R>> {
+    let is_named = |loaded: &&&Loaded<R>| named.iter().any(|parent| parent.sha256 == loaded.sha256);
+    loaded
+        .iter()
+        .find(is_named)
+        .copied()
+        .or_else(|| loaded.iter().max_by_key(|l| (l.receipt.run().run_attempt, l.receipt.generated_at())).copied())
+}
+
+/// Takes the receipt of one layer before execute into the evidence.
+fn take<R: Receipt + Clone>(
+    collected: &mut Collected,
+    ground: &Ground,
+    dir: &Path,
+    anchor: &Anchor,
+    digest: Option<&Sha256>,
+    named: &[Parent],
+    status: impl Fn(&R) -> LayerStatus,
+) -> Option<Loaded<R>> {
+    let found = all::<R>(dir);
+    if found.is_empty() {
+        return None;
+    }
+    let readable: Vec<&Loaded<R>> = found.iter().flatten().collect();
+    let result = match (pick(readable.clone(), named), found.iter().find_map(|f| f.as_ref().err())) {
+        (None, Some(fault)) => Err(fault.clone()),
+        (None, None) => return None,
+        (Some(chosen), broken) => believe(chosen, &readable, broken, digest, named, anchor),
+    };
+    let (paper, word) = match &result {
+        Ok(loaded) => {
+            let status = status(&loaded.receipt);
+            let stopped = status == LayerStatus::Blocked;
+            collected.parents.push(loaded.parent());
+            (
+                Paper::Read { findings: read_back(loaded.receipt.reasons(), stopped), stopped },
+                status.as_str().to_owned(),
+            )
+        }
+        Err(fault) => {
+            let finding = charge(&Fault::from(fault.clone()), Layer::Post);
+            let word = finding.code().to_string();
+            (Paper::Refused(finding), word)
+        }
+    };
+    collected.evidence.papers.insert(R::LAYER, paper);
+    collected.statuses.insert(R::LAYER, word);
+    record_inputs::<R>(collected, dir, ground);
+    result.ok()
+}
+
+/// Checks the chosen receipt: digest, run, commit, clock.
+fn believe<R: Receipt + Clone>(
+    chosen: &Loaded<R>,
+    readable: &[&Loaded<R>],
+    broken: Option<&ReceiptFault>,
+    digest: Option<&Sha256>,
+    named: &[Parent],
+    anchor: &Anchor,
+) -> Result<Loaded<R>, ReceiptFault> {
+    let of_kind: Vec<&Parent> = named.iter().filter(|parent| parent.schema == R::SCHEMA).collect();
+    let is_named = of_kind.iter().any(|parent| parent.sha256 == chosen.sha256);
+    let mismatch = |expected: &Sha256| ReceiptFault::DigestMismatch {
+        layer: R::LAYER,
+        path: shown(&chosen.path),
+        found: chosen.sha256.to_string(),
+        expected: expected.to_string(),
+    };
+    // The digest that was put out must be some receipt's here; execute consumed exactly what it named.
+    // Where the one that was meant is there and broken, that says more than the digest of another.
+    if let Some(digest) = digest
+        && !readable.iter().any(|loaded| loaded.sha256 == *digest)
+    {
+        return Err(broken.cloned().unwrap_or_else(|| mismatch(digest)));
+    }
+    if let Some(parent) = of_kind.first()
+        && !is_named
+    {
+        return Err(broken.cloned().unwrap_or_else(|| mismatch(&parent.sha256)));
+    }
+    let vouched = is_named || digest == Some(&chosen.sha256);
+    let run = anchor.run.as_ref().map(|(run, attempt)| (run, *attempt));
+    let expect = Expect { run, head_sha: anchor.head_sha.as_ref(), vouched, now: anchor.now };
+    crate::domain::freshness::check(&chosen.receipt, &expect)?;
+    Ok(chosen.clone())
+}
+
+fn record_inputs<R: Receipt>(collected: &mut Collected, dir: &Path, _: &Ground) {
+    for path in receipt_store::find::<R>(dir) {
+        record_input(collected, dir, &path, &format!("{}-receipt", R::LAYER), Some(R::SCHEMA));
+    }
+}
+
+fn record_input(collected: &mut Collected, dir: &Path, path: &Path, role: &str, schema: Option<&str>) {
+    if let Ok((size_bytes, sha256)) = files::digest_file(path) {
+        collected.inputs.push(FileRecord {
+            role: role.to_owned(),
+            path: shown(path.strip_prefix(dir).unwrap_or(path)),
+            size_bytes,
+            sha256,
+            schema: schema.map(str::to_owned),
+        });
+    }
+}
+
+/// Takes the execution receipts: one, or the newest of each shard.
+fn take_executions(
+    collected: &mut Collected,
+    request: &Request,
+    found: Vec<Result<Loaded<ExecutionReceipt>, ReceiptFault>>,
+    anchor: &Anchor,
+) {
+    "missing".clone_into(&mut collected.execution_status);
+    if found.is_empty() {
+        return;
+    }
+    let (mut findings, mut stopped, mut faults) = (Vec::new(), false, Vec::new());
+    let mut by_shard: BTreeMap<Option<String>, Loaded<ExecutionReceipt>> = BTreeMap::new();
+    for loaded in found {
+        match loaded {
+            Ok(loaded) => {
+                let newer = |known: &Loaded<ExecutionReceipt>| {
+                    let age = |l: &Loaded<ExecutionReceipt>| (l.receipt.run.run_attempt, l.receipt.generated_at_utc);
+                    age(&loaded) > age(known)
+                };
+                let shard = loaded.receipt.shard.clone();
+                if by_shard.get(&shard).is_none_or(newer) {
+                    by_shard.insert(shard, loaded);
+                }
+            }
+            Err(fault) => faults.push(fault),
+        }
+    }
+    // A broken receipt beside a good one of a newer attempt is history; alone it decides.
+    if by_shard.is_empty()
+        && let Some(fault) = faults.first()
+    {
+        refuse_execution(collected, fault.clone());
+        return;
+    }
+    for loaded in by_shard.into_values() {
+        if let Err(fault) = believe_execution(&loaded, request, anchor) {
+            refuse_execution(collected, fault);
+            return;
+        }
+        let own_stopped = loaded.receipt.status != Classification::Completed;
+        findings.extend(read_back(&loaded.receipt.reasons, own_stopped));
+        stopped |= own_stopped;
+        collected.counts.merge(&loaded.receipt.counts);
+        collected.gate_notice |= loaded.receipt.gate_notice;
+        collected.parents.push(loaded.parent());
+        collected.statuses.insert(Layer::Execute, loaded.receipt.status.as_str().to_owned());
+        collected.execution.push(loaded);
+    }
+    collected.evidence.papers.insert(Layer::Execute, Paper::Read { findings, stopped });
+    "ok".clone_into(&mut collected.execution_status);
+    for path in receipt_store::find::<ExecutionReceipt>(&request.receipts_dir) {
+        record_input(collected, &request.receipts_dir, &path, "execute-receipt", Some(ExecutionReceipt::SCHEMA));
+    }
+    check_shards(collected);
+}
+
+fn refuse_execution(collected: &mut Collected, fault: ReceiptFault) {
+    let finding = charge(&Fault::from(fault), Layer::Post);
+    finding.code().as_str().clone_into(&mut collected.execution_status);
+    collected.statuses.insert(Layer::Execute, finding.code().to_string());
+    collected.evidence.papers.insert(Layer::Execute, Paper::Refused(finding));
+}
+
+fn believe_execution(
+    loaded: &Loaded<ExecutionReceipt>,
+    request: &Request,
+    anchor: &Anchor,
+) -> Result<(), ReceiptFault> {
+    let receipt = &loaded.receipt;
+    let index = receipt.shard.as_ref().and_then(|shard| shard.split('/').next()?.parse::<u32>().ok());
+    let digest = request.digests.execute.iter().find(|(shard, _)| shard.is_none() || *shard == index);
+    if let Some((_, expected)) = digest
+        && *expected != loaded.sha256
+    {
+        return Err(ReceiptFault::DigestMismatch {
+            layer: Layer::Execute,
+            path: shown(&loaded.path),
+            found: loaded.sha256.to_string(),
+            expected: expected.to_string(),
+        });
+    }
+    let run = anchor.run.as_ref().map(|(run, attempt)| (run, *attempt));
+    let expect = Expect { run, head_sha: anchor.head_sha.as_ref(), vouched: digest.is_some(), now: anchor.now };
+    crate::domain::freshness::check(receipt, &expect)?;
+    // A receipt that contradicts itself is believed in nothing.
+    let corrupt =
+        |why: &str| ReceiptFault::Corrupt { layer: Layer::Execute, path: shown(&loaded.path), why: why.to_owned() };
+    if receipt.status == Classification::Completed {
+        if receipt.counts.failures() > 0 {
+            return Err(corrupt("it says completed and counts failures"));
+        }
+        if receipt.parents.len() < 3 {
+            return Err(corrupt("it says completed and names fewer than three parents"));
+        }
+    }
+    Ok(())
+}
+
+/// Every shard of the plan left a receipt, unless one receipt is for the whole plan.
+fn check_shards(collected: &mut Collected) {
+    let Some(selection) = &collected.selection else { return };
+    if selection.receipt.shards.len() < 2 || collected.execution.iter().any(|e| e.receipt.shard.is_none()) {
+        return;
+    }
+    let missing: Vec<Finding> = selection
+        .receipt
+        .shards
+        .iter()
+        .filter(|shard| {
+            let name = format!("{}/{}", shard.index, shard.of);
+            !collected.execution.iter().any(|e| e.receipt.shard.as_ref() == Some(&name))
+        })
+        .map(|shard| charge(&Fault::ShardMissing { index: shard.index, of: shard.of }, Layer::Post))
+        .collect();
+    collected.evidence.found.extend(missing);
+}
+
+/// What the journal of a run without a receipt last told.
+fn last_known(dir: &Path) -> Option<InFlight> {
+    let journals = files::list(dir).into_iter().flatten().filter(|(path, _)| path.file_name() == journal::FILE);
+    journals.filter_map(|(_, path)| journal::read_state(&path)?.in_flight()).next()
+}
+
+/// The raw files are there and are those that execute recorded; their failures are read for the report.
+fn check_raw(collected: &mut Collected, dir: &Path) {
+    let listed = files::list(dir);
+    for at in 0..collected.execution.len() {
+        let recorded = collected.execution[at].receipt.files.clone();
+        if recorded.is_empty() {
+            continue;
+        }
+        let Some(raw) = raw_dir(dir, &listed, &recorded) else {
+            collected.raw = "missing";
+            let path = recorded[0].path.to_string();
+            collected.evidence.found.push(charge(&Fault::RawArtifactMissing { path }, Layer::Post));
+            continue;
+        };
+        collected.raw = "staged";
+        for file in &recorded {
+            if let Err(fault) = check_file(&raw, file) {
+                collected.evidence.found.push(charge(&fault, Layer::Post));
+            }
+            record_input(collected, dir, &raw.join(file.path.as_str()), "raw", None);
+        }
+        read_failures(collected, &raw, &recorded);
+        collected.raw_dirs.push(raw);
+    }
+}
+
+/// The folder below which most of the recorded files are as recorded, or at least there.
+fn raw_dir(dir: &Path, listed: &[Result<(RelPath, PathBuf), String>], recorded: &[RawFile]) -> Option<PathBuf> {
+    let mut folders: BTreeMap<PathBuf, usize> = BTreeMap::new();
+    for (path, _) in listed.iter().flatten() {
+        for file in recorded {
+            let folder = match path.as_str().strip_suffix(file.path.as_str()) {
+                Some("") => dir.to_owned(),
+                Some(folder) if folder.ends_with('/') => dir.join(folder.trim_end_matches('/')),
+                _ => continue,
+            };
+            *folders.entry(folder).or_default() += 1;
+        }
+    }
+    let most = folders.values().max().copied()?;
+    let best: Vec<PathBuf> =
+        folders.into_iter().filter(|(_, count)| *count == most).map(|(folder, _)| folder).collect();
+    // Legs of a matrix hold files of the same names: there the digests tell.
+    let fitting = |folder: &&PathBuf| recorded.iter().all(|file| check_file(folder, file).is_ok());
+    best.iter().find(fitting).or_else(|| best.first()).cloned()
+}
+
+fn check_file(raw: &Path, file: &RawFile) -> Result<(), Fault> {
+    let path = file.path.to_string();
+    match files::digest_file(&raw.join(file.path.as_str())) {
+        Ok((size, _)) if size != file.size => {
+            Err(Fault::RawArtifactAltered { path, why: format!("it has {size} bytes, execute recorded {}", file.size) })
+        }
+        Ok((_, sha256)) if sha256 != file.sha256 => Err(Fault::RawArtifactAltered {
+            path,
+            why: format!("its sha256 is {sha256}, execute recorded {}", file.sha256),
+        }),
+        Ok(_) => Ok(()),
+        Err(_) => Err(Fault::RawArtifactMissing { path }),
+    }
+}
+
+fn read_failures(collected: &mut Collected, raw: &Path, recorded: &[RawFile]) {
+    let is_report = |file: &&RawFile| {
+        let path = file.path.as_str();
+        path.starts_with("reports/") || path.ends_with(".junit.xml")
+    };
+    for file in recorded.iter().filter(is_report) {
+        if let Ok(reading) = results::read(&raw.join(file.path.as_str())) {
+            collected.failures.extend(reading.failures.into_iter().map(|failure| FailureLine {
+                name: failure.name,
+                file: failure.file,
+                line: failure.line,
+                message: failure.message,
+            }));
+        }
+    }
+    collected.failures.truncate(FAILURES_SHOWN);
+}
+
+/// Every selected file stands in some accounting.
+fn check_accounting(collected: &mut Collected) {
+    let (Some(selection), false) = (&collected.selection, collected.execution.is_empty()) else { return };
+    if collected.execution.iter().any(|e| e.receipt.status != Classification::Completed) {
+        return;
+    }
+    let accounted: std::collections::BTreeSet<&RelPath> =
+        collected.execution.iter().flat_map(|e| e.receipt.accounting.iter().map(|entry| &entry.path)).collect();
+    let missing: Vec<Finding> = selection
+        .receipt
+        .selection
+        .files
+        .iter()
+        .filter(|file| !accounted.contains(&file.path))
+        .map(|file| charge(&Fault::TestFileNotAccounted { path: file.path.to_string() }, Layer::Post))
+        .collect();
+    // With a shard missing its files are missing too; the shard is the reason.
+    if !collected.evidence.found.iter().any(|f| f.code() == crate::domain::reason::ReasonCode::ShardMissing) {
+        collected.evidence.found.extend(missing.into_iter().take(1));
+    }
+}

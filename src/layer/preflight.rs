@@ -1,0 +1,139 @@
+//! Preflight: is this host fit for this pack?
+//!
+//! It never looks issues up and never chooses tests.
+
+use std::collections::BTreeMap;
+
+use super::ground::{self, Ground, Identity, Outcome, Paper, Unreported};
+use crate::adapter::probe::{self, Probed, Surroundings};
+use crate::adapter::world::World;
+use crate::domain::classify::layer_status;
+use crate::domain::config::{Fixture, FixtureWhen, Requirement};
+use crate::domain::fault::{Fault, Finding, charge, good};
+use crate::domain::ids::ArtifactName;
+use crate::domain::reason::{Layer, ReasonCode, Severity};
+use crate::domain::receipt::{FixtureRecord, Parent, ProbeOutcome, ProbeRecord, ReadinessReceipt};
+use crate::domain::selection::integration::{self, Mode};
+use crate::domain::selection::pack;
+
+/// What preflight is asked.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Request {
+    /// Context's receipt.
+    pub(crate) context: Paper,
+}
+
+/// Runs the layer.
+pub(crate) fn run(world: &World, ground: &Ground, request: Request) -> Result<Outcome, Unreported> {
+    let mut identity = Identity::own(world, ground);
+    let mut findings = Vec::new();
+    let mut parents: Vec<Parent> = Vec::new();
+    let mut go_on = true;
+    // By hand at a terminal the host may be measured without a chain; in a workflow never.
+    if request.context.path.is_some() || world.under_actions() {
+        match ground::consume_context(world, ground, &request.context, &mut identity) {
+            Ok(context) => parents.push(context.parent()),
+            Err(fault) => {
+                findings.push(charge(&fault.into(), Layer::Preflight));
+                go_on = false;
+            }
+        }
+    }
+    let out = ground.out_dir(&identity.run.0, identity.run.1);
+
+    let asked = ground.settings.pack.value.as_deref();
+    let (requires, pack_name) = match pack::resolve(&ground.settings.packs, asked) {
+        Ok((pack, _)) => (pack.requires, pack.name),
+        Err(fault) => {
+            // Selection blocks on it; here only what is always looked at can be looked at.
+            findings.push(charge(&fault, Layer::Preflight).at_most(Severity::Warns));
+            (Vec::new(), asked.unwrap_or_default().to_owned())
+        }
+    };
+    let (probes, fixtures) =
+        if go_on { measure(world, ground, &out, &requires, &mut findings) } else { Default::default() };
+    if go_on && layer_status(&findings) == crate::domain::receipt::LayerStatus::Ready {
+        let looked_at = probes.len();
+        findings.push(good(ReasonCode::HostReady, Layer::Preflight, format!("{looked_at} probes")));
+    }
+
+    let head = ground::head(world, ground, &identity, &mut findings, layer_status, parents);
+    let mut receipt = ReadinessReceipt::headed(head);
+    receipt.freshness_window_seconds = ground.settings.freshness.value.as_millis() / 1000;
+    receipt.pack = pack_name;
+    receipt.probes = probes;
+    receipt.fixtures = fixtures;
+    let status = ground::status_word(&findings);
+    let mut outcome = ground::conclude(&out, &receipt, findings, status)?;
+    outcome.outputs =
+        vec![("artifact-name", ArtifactName::for_attempt("pester-readiness", None, identity.run.1).into())];
+    Ok(outcome)
+}
+
+type Measured = (BTreeMap<String, ProbeRecord>, Vec<FixtureRecord>);
+
+fn measure(
+    world: &World,
+    ground: &Ground,
+    out: &std::path::Path,
+    requires: &[Requirement],
+    findings: &mut Vec<Finding>,
+) -> Measured {
+    let around = Surroundings {
+        world: world.clone(),
+        root: ground.root.clone(),
+        folders: vec![("workspace", ground.root.clone()), ("state", ground.state.clone()), ("out", out.to_owned())],
+        min_free: ground.settings.min_free.value,
+        fixtures: needed_fixtures(world, ground),
+        powershell: ground.settings.powershell.value.clone(),
+        timeout: ground.settings.probe_timeout.value,
+    };
+    let probes = probe::build(requires, &around);
+    let mut records = BTreeMap::new();
+    let mut fixtures = Vec::new();
+    for probed in probe::run_all(&around, probes) {
+        let (name, record, own) = settle(probed, &mut fixtures);
+        findings.extend(own);
+        records.insert(name, record);
+    }
+    (records, fixtures)
+}
+
+/// What the run will need: all, or those that do not wait for integration tests.
+fn needed_fixtures(world: &World, ground: &Ground) -> Vec<Fixture> {
+    let asked = ground.settings.integration_mode.value.as_deref();
+    let mode = integration::resolve(asked.map(|word| (word, "integration-mode")), |name| world.var(name));
+    // A mode that cannot be read is selection's to refuse.
+    let included = mode.is_ok_and(|(mode, _)| mode == Mode::Include);
+    let needed = |fixture: &&Fixture| included || fixture.when == FixtureWhen::Always;
+    ground.settings.fixtures.iter().filter(needed).cloned().collect()
+}
+
+/// A probe's answer as record and findings: what is required blocks, what is not warns.
+fn settle(probed: Probed, fixtures: &mut Vec<FixtureRecord>) -> (String, ProbeRecord, Vec<Finding>) {
+    let (facts, faults) = match probed.answer {
+        Ok(answer) => {
+            fixtures.extend(answer.fixtures);
+            (answer.facts, answer.faults)
+        }
+        Err(fault) => (BTreeMap::new(), vec![fault]),
+    };
+    let most = if probed.required { Severity::Blocks } else { Severity::Warns };
+    let findings: Vec<Finding> = faults.iter().map(|fault| charge(fault, Layer::Preflight).at_most(most)).collect();
+    let no_answer = |fault: &Fault| matches!(fault.code(), ReasonCode::ProbeFailed | ReasonCode::ProbeTimedOut);
+    let outcome = match faults.first() {
+        None => ProbeOutcome::Pass,
+        Some(fault) if no_answer(fault) => ProbeOutcome::Unknown,
+        Some(_) if probed.required => ProbeOutcome::Fail,
+        Some(_) => ProbeOutcome::Warn,
+    };
+    let record = ProbeRecord {
+        outcome,
+        required: probed.required,
+        facts,
+        reason: findings.first().map(|finding| finding.code().into()),
+        remedy: findings.first().map(|finding| finding.code().row().remedy.to_owned()),
+        duration_ms: u64::try_from(probed.duration.as_millis()).unwrap_or(u64::MAX),
+    };
+    (probed.name, record, findings)
+}

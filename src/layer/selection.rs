@@ -1,0 +1,258 @@
+//! Selection: exactly which test files run, with which dispatcher profile?
+//!
+//! It never probes the host and never runs a test.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::ground::{self, Ground, Identity, Outcome, Paper, Unreported};
+use crate::adapter::receipt_store::shown;
+use crate::adapter::workspace::discovery::{self, Digests, Found};
+use crate::adapter::workspace::files;
+use crate::adapter::world::World;
+use crate::domain::classify::layer_status;
+use crate::domain::config::{DispatcherKind, Pack};
+use crate::domain::fault::{Fault, charge, good};
+use crate::domain::ids::{ArtifactName, RelPath, Sha256};
+use crate::domain::reason::{Layer, ReasonCode};
+use crate::domain::receipt::{DispatcherProfile, SelectedFile, Selection, SelectionReceipt, ShardRecord};
+use crate::domain::selection::integration::{self, Mode};
+use crate::domain::selection::pattern::{self, Pattern};
+use crate::domain::selection::plan::{self, Candidate, Rules};
+use crate::domain::selection::{pack, profile};
+
+/// What selection is asked.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Request {
+    /// Context's receipt.
+    pub(crate) context: Paper,
+}
+
+/// What was worked out, as far as it got.
+#[derive(Default)]
+struct Draft {
+    selection: Selection,
+    profile: Option<DispatcherProfile>,
+    tree: Option<Sha256>,
+    plan: Option<Sha256>,
+    shards: Vec<ShardRecord>,
+}
+
+/// Runs the layer.
+pub(crate) fn run(world: &World, ground: &Ground, request: Request) -> Result<Outcome, Unreported> {
+    let mut identity = Identity::own(world, ground);
+    let mut findings = Vec::new();
+    let mut parents = Vec::new();
+    let mut draft = Draft::default();
+    let chained = request.context.path.is_some() || world.under_actions();
+    let consumed = if chained {
+        ground::consume_context(world, ground, &request.context, &mut identity).map(|c| parents.push(c.parent()))
+    } else {
+        Ok(())
+    };
+    let out = ground.out_dir(&identity.run.0, identity.run.1);
+    let selected = consumed.map_err(Fault::from).and_then(|()| select(world, ground, &out, &mut draft));
+    match selected {
+        Ok(()) => {
+            let count = draft.selection.files.len();
+            let detail = format!("{count} of {} files", count + draft.selection.excluded.len());
+            findings.push(good(ReasonCode::SelectionReady, Layer::Selection, detail));
+        }
+        Err(fault) => findings.push(charge(&fault, Layer::Selection)),
+    }
+
+    let head = ground::head(world, ground, &identity, &mut findings, layer_status, parents);
+    let mut receipt = SelectionReceipt::headed(head);
+    receipt.selection = draft.selection;
+    receipt.dispatcher_profile = draft.profile;
+    receipt.test_tree_sha256 = draft.tree;
+    receipt.plan_sha256 = draft.plan;
+    receipt.shards = draft.shards;
+    let status = ground::status_word(&findings);
+    let mut outcome = ground::conclude(&out, &receipt, findings, status)?;
+    let legs: Vec<String> = receipt.shards.iter().map(|shard| format!("{}/{}", shard.index, shard.of)).collect();
+    outcome.outputs = vec![
+        ("artifact-name", ArtifactName::for_attempt("pester-selection", None, identity.run.1).into()),
+        ("matrix", serde_json::json!({ "shard": legs }).to_string()),
+        ("count", receipt.selection.files.len().to_string()),
+        ("plan-sha256", receipt.plan_sha256.map(String::from).unwrap_or_default()),
+    ];
+    Ok(outcome)
+}
+
+fn select(world: &World, ground: &Ground, out: &Path, draft: &mut Draft) -> Result<(), Fault> {
+    let settings = &ground.settings;
+    draft.selection.execution_pack = settings.pack.value.clone().unwrap_or_default();
+    let (pack, pack_source) = pack::resolve(&settings.packs, settings.pack.value.as_deref())?;
+    let origin = settings.integration_mode.source.to_string();
+    let asked = settings.integration_mode.value.as_deref().map(|word| (word, origin.as_str()));
+    let (mode, mode_source) = integration::resolve(asked, |name| world.var(name))?;
+    record_rules(ground, &pack, pack_source, mode, mode_source, &mut draft.selection);
+    let rules = rules(ground, &pack, mode, &draft.selection)?;
+
+    let tests_path = tests_path(ground)?;
+    let found = walk(ground, &tests_path, out)?;
+    let (kind, candidates) = candidates(ground, &tests_path, &found)?;
+    draft.profile = Some(profile::resolve(settings, &pack, kind, mode)?);
+
+    let choice = plan::choose(&candidates, &rules);
+    draft.selection.excluded = choice.excluded.clone();
+    let digests = discovery::hash_all(&found);
+    draft.tree = discovery::tree_sha256(&found, &digests);
+    if choice.selected.is_empty() {
+        return Err(plan::empty(candidates.len(), &choice, &shown(&tests_path)));
+    }
+    draft.selection.files = digest_selected(ground, &choice.selected, &found, &digests)?;
+    draft.plan = Some(plan::plan_digest(&draft.selection.files));
+    draft.shards = plan::shards(&draft.selection.files, settings.shards.value);
+    Ok(())
+}
+
+fn record_rules(ground: &Ground, pack: &Pack, source: &str, mode: Mode, mode_source: String, into: &mut Selection) {
+    let settings = &ground.settings;
+    let mut effective = pack.include.clone();
+    effective.extend(settings.include.value.iter().cloned());
+    let mut exclude = pack.exclude.clone();
+    exclude.extend(settings.exclude.value.iter().cloned());
+    *into = Selection {
+        execution_pack: pack.name.clone(),
+        execution_pack_source: source.to_owned(),
+        execution_pack_description: pack.description.clone(),
+        integration_mode: mode.as_str().to_owned(),
+        integration_mode_source: mode_source,
+        base_include_patterns: pack.include.clone(),
+        refine_include_patterns: settings.refine.value.clone(),
+        include_patterns: effective.clone(),
+        effective_include_patterns: effective,
+        exclude_patterns: exclude,
+        fixture_required: mode == Mode::Include,
+        ..Selection::default()
+    };
+}
+
+fn rules(ground: &Ground, pack: &Pack, mode: Mode, recorded: &Selection) -> Result<Rules, Fault> {
+    let settings = &ground.settings;
+    let in_pack = |key: &str| format!("pack {} {key}", pack.name);
+    // Each list is read on its own, so that a fault names the place where the pattern was written.
+    pattern::parse_all(&in_pack("include"), &pack.include)?;
+    pattern::parse_all(&in_pack("exclude"), &pack.exclude)?;
+    let explicit = explicit_files(ground)?;
+    let typed_rules = settings.include.is_set() || settings.refine.is_set() || settings.pack.is_set_by_hand();
+    Ok(Rules {
+        include: pattern::parse_all("--include", &recorded.effective_include_patterns)?,
+        refine: pattern::parse_all("--refine", &settings.refine.value)?,
+        exclude: pattern::parse_all("--exclude", &recorded.exclude_patterns)?,
+        integration: pattern::parse_all("tests.integration.pattern", &settings.integration_pattern.value)?,
+        mode,
+        explicit_only: !explicit.is_empty() && !typed_rules,
+        explicit,
+    })
+}
+
+/// The files given by `--file`: below the root, there, and files.
+fn explicit_files(ground: &Ground) -> Result<Vec<RelPath>, Fault> {
+    let check = |text: &String| {
+        let missing = |why: String| Fault::TestFileMissing { path: text.clone(), why };
+        let slashed = text.replace('\\', "/");
+        let below = Path::new(&slashed).strip_prefix(&ground.root).map(shown).unwrap_or(slashed);
+        let path: RelPath = below.parse().map_err(|error| missing(format!("{error}")))?;
+        match files::stamp(&ground.root.join(path.as_str())) {
+            Some(_) if !files::is_dir(&ground.root.join(path.as_str())) => Ok(path),
+            Some(_) => Err(missing("it is a folder".to_owned())),
+            None => Err(missing("it is not there".to_owned())),
+        }
+    };
+    ground.settings.files.value.iter().map(check).collect()
+}
+
+fn tests_path(ground: &Ground) -> Result<PathBuf, Fault> {
+    let text = &ground.settings.tests_path.value;
+    let fault = |why: &str| Fault::TestsPathMissing { path: text.clone(), why: why.to_owned() };
+    let slashed = text.replace('\\', "/");
+    let below = if slashed.trim_end_matches('/') == "." {
+        ground.root.clone()
+    } else {
+        let path: RelPath = slashed.parse().map_err(|_| fault("it must be a folder below the root"))?;
+        ground.root.join(path.as_str())
+    };
+    if files::is_dir(&below) {
+        return Ok(below);
+    }
+    Err(fault(if files::exists(&below) { "it is not a folder" } else { "it is not there" }))
+}
+
+fn walk(ground: &Ground, tests_path: &Path, out: &Path) -> Result<Vec<Found>, Fault> {
+    discovery::walk(tests_path, &ground.ours(out))
+        .map_err(|error: io::Error| Fault::TestFileUnusable { path: shown(tests_path), why: error.to_string() })
+}
+
+/// The test files among what was found, and the dispatcher that runs them.
+///
+/// `auto` is Pester where its pattern matches anything, else whatever can be run as a script. A
+/// command brings its own idea of a test: without a pattern of its own every file counts.
+fn candidates(ground: &Ground, tests_path: &Path, found: &[Found]) -> Result<(DispatcherKind, Vec<Candidate>), Fault> {
+    let settings = &ground.settings;
+    let patterns = pattern::parse_all("tests.pattern", &settings.tests_pattern.value)?;
+    let by_pattern = || found.iter().filter(|file| matches_name(&patterns, file)).collect::<Vec<_>>();
+    let (kind, files) = match settings.kind.value {
+        DispatcherKind::Command if !settings.tests_pattern.is_set() => {
+            (DispatcherKind::Command, found.iter().collect())
+        }
+        DispatcherKind::Scripts if !settings.tests_pattern.is_set() => {
+            (DispatcherKind::Scripts, found.iter().filter(|file| discovery::is_runnable(&file.path)).collect())
+        }
+        DispatcherKind::Auto => match by_pattern() {
+            files if !files.is_empty() => (auto_kind(settings.tests_pattern.is_set(), &files), files),
+            files if settings.tests_pattern.is_set() => (DispatcherKind::Pester, files),
+            _ => (DispatcherKind::Scripts, found.iter().filter(|file| discovery::is_runnable(&file.path)).collect()),
+        },
+        kind => (kind, by_pattern()),
+    };
+    let candidates = files.into_iter().map(|file| candidate(ground, tests_path, file)).collect::<Result<_, _>>()?;
+    Ok((kind, candidates))
+}
+
+/// A pattern of the repository's own may well name scripts: Pester is meant where every file is its.
+fn auto_kind(own_pattern: bool, files: &[&Found]) -> DispatcherKind {
+    let pesters = |file: &&Found| String::from_utf8_lossy(&file.below).to_lowercase().ends_with(".tests.ps1");
+    if !own_pattern || files.iter().all(pesters) { DispatcherKind::Pester } else { DispatcherKind::Scripts }
+}
+
+fn matches_name(patterns: &[Pattern], file: &Found) -> bool {
+    let below = String::from_utf8_lossy(&file.below);
+    patterns.iter().any(|pattern| pattern.matches_file(&below, &below))
+}
+
+fn candidate(ground: &Ground, tests_path: &Path, file: &Found) -> Result<Candidate, Fault> {
+    let unusable = || Fault::TestFileUnusable {
+        path: format!("{}/{}", shown(tests_path), String::from_utf8_lossy(&file.below)),
+        why: "its name is not Unicode".to_owned(),
+    };
+    let below_tests = String::from_utf8(file.below.clone()).map_err(|_| unusable())?;
+    let path = file.path.strip_prefix(&ground.root).ok().and_then(files::slashed).ok_or_else(unusable)?;
+    Ok(Candidate { path, below_tests })
+}
+
+fn digest_selected(
+    ground: &Ground,
+    selected: &[RelPath],
+    found: &[Found],
+    digests: &[io::Result<Digests>],
+) -> Result<Vec<SelectedFile>, Fault> {
+    let known: std::collections::HashMap<&Path, &io::Result<Digests>> =
+        found.iter().map(|file| file.path.as_path()).zip(digests).collect();
+    selected
+        .iter()
+        .map(|path| {
+            let absolute = ground.root.join(path.as_str());
+            let unusable = |why: &io::Error| Fault::TestFileUnusable { path: path.to_string(), why: why.to_string() };
+            let Digests { raw, text } = match known.get(absolute.as_path()) {
+                Some(Ok(digests)) => digests.clone(),
+                Some(Err(error)) => return Err(unusable(error)),
+                // Given by --file from outside the tests path.
+                None => discovery::hash_file(&absolute).map_err(|error| unusable(&error))?,
+            };
+            Ok(SelectedFile { path: path.clone(), sha256: raw, text_sha256: text })
+        })
+        .collect()
+}

@@ -1,0 +1,101 @@
+//! The job summary: Markdown in which nothing that came from outside is markup.
+
+use std::fmt::Write;
+
+use super::text::{self, Story, printable, shortened};
+use crate::domain::reason::Severity;
+use crate::domain::receipt::GateStatus;
+
+/// The summary.
+pub(crate) fn summary(story: &Story) -> String {
+    let mut out = String::new();
+    let mark = match story.gate {
+        GateStatus::Pass => "✅",
+        GateStatus::Notice => "⚠️",
+        GateStatus::Fail => "❌",
+    };
+    let _ = writeln!(out, "## {mark} pester-gate: {}\n", story.classification.as_str());
+    let _ = writeln!(out, "{}\n", code(&story.headline));
+    let counted = text::counts(&story.counts);
+    if !counted.is_empty() {
+        let _ = writeln!(out, "**Tests:** {counted}\n");
+    }
+    if let Some(running) = &story.in_flight {
+        let _ = writeln!(out, "**In flight at the end:** {}\n", code(&running.name));
+    }
+    if story.next_action_id != "no-action" {
+        let _ = writeln!(out, "**Next:** {}\n", story.next_action);
+    }
+    if let Some(replay) = &story.replay {
+        let _ = writeln!(out, "**See it again:** {}\n", code(replay));
+    }
+    layers(&mut out, story);
+    failures(&mut out, story);
+    reasons(&mut out, story);
+    out
+}
+
+fn layers(out: &mut String, story: &Story) {
+    out.push_str("| layer | status |\n|---|---|\n");
+    for line in &story.layers {
+        let fault = if story.failed_layer == Some(line.layer) { " ← at fault" } else { "" };
+        let _ = writeln!(out, "| {} | {}{fault} |", line.layer, cell(&line.status));
+    }
+    out.push('\n');
+}
+
+fn failures(out: &mut String, story: &Story) {
+    const SHOWN: usize = 20;
+    if story.failures.is_empty() {
+        return;
+    }
+    out.push_str("### Failures\n\n");
+    for failure in story.failures.iter().take(SHOWN) {
+        let _ = writeln!(out, "- {}", code(&text::failure_line(failure)));
+    }
+    if story.failures.len() > SHOWN {
+        let _ = writeln!(out, "- {} more in the raw artifact", story.failures.len() - SHOWN);
+    }
+    out.push('\n');
+}
+
+fn reasons(out: &mut String, story: &Story) {
+    let telling: Vec<_> = story.reasons.iter().filter(|(_, _, severity, _)| *severity >= Severity::Warns).collect();
+    if telling.is_empty() {
+        return;
+    }
+    out.push_str("### Reasons, the deciding one first\n\n| reason | charged to | detail |\n|---|---|---|\n");
+    for (code, layer, _, detail) in telling {
+        let _ = writeln!(out, "| {code} | {layer} | {} |", cell(detail));
+    }
+    out.push('\n');
+}
+
+/// Text from outside as a code span: nothing in it is markup. Its fence is longer than any run of
+/// backticks in it, and what is invisible is written out.
+pub(crate) fn code(text: &str) -> String {
+    let text = shortened(&printable(text), 500);
+    let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
+    let fence = "`".repeat(longest + 1);
+    let pad = if text.starts_with('`') || text.ends_with('`') || text.is_empty() { " " } else { "" };
+    format!("{fence}{pad}{text}{pad}{fence}")
+}
+
+/// The same inside a table, where a bar would end the cell.
+fn cell(text: &str) -> String {
+    code(text).replace('|', "\\|")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_from_outside_stays_inside_its_span() {
+        assert_eq!(code("plain"), "`plain`");
+        assert_eq!(code("a ` b `` c"), "```a ` b `` c```");
+        assert_eq!(code("`x`"), "`` `x` ``");
+        assert_eq!(code("a\n# b"), r"`a\u{a}# b`");
+        assert_eq!(cell("a|b"), r"`a\|b`");
+    }
+}

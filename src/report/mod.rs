@@ -1,0 +1,6 @@
+//! Floor 1: domain values as text for people and as JSON. No I/O.
+#![deny(clippy::disallowed_methods, clippy::disallowed_types)]
+
+pub(crate) mod markdown;
+pub(crate) mod tables;
+pub(crate) mod text;

@@ -1,0 +1,218 @@
+//! Plain text for people.
+
+use std::fmt::Write;
+
+use crate::domain::counts::Counts;
+use crate::domain::reason::{Layer, ReasonCode, Severity};
+use crate::domain::receipt::{Classification, GateStatus, InFlight, Leak};
+
+/// A test that failed, as shown.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct FailureLine {
+    /// Its name.
+    pub(crate) name: String,
+    /// The file it stands in.
+    pub(crate) file: Option<String>,
+    /// The line it stands at.
+    pub(crate) line: Option<u64>,
+    /// The beginning of its message.
+    pub(crate) message: String,
+}
+
+/// One layer's line.
+#[derive(Debug, Clone)]
+pub(crate) struct LayerLine {
+    /// The layer.
+    pub(crate) layer: Layer,
+    /// Its status, its job's result, or `unknown`.
+    pub(crate) status: String,
+}
+
+/// Everything that a report says.
+#[derive(Debug, Clone)]
+pub(crate) struct Story {
+    /// What the run came to.
+    pub(crate) classification: Classification,
+    /// What a required check is told.
+    pub(crate) gate: GateStatus,
+    /// The layer at fault.
+    pub(crate) failed_layer: Option<Layer>,
+    /// One line.
+    pub(crate) headline: String,
+    /// Stable id of the next action.
+    pub(crate) next_action_id: &'static str,
+    /// What a person does next.
+    pub(crate) next_action: String,
+    /// The command that shows it again.
+    pub(crate) replay: Option<String>,
+    /// Every reason, the deciding one first.
+    pub(crate) reasons: Vec<(ReasonCode, Layer, Severity, String)>,
+    /// Every layer.
+    pub(crate) layers: Vec<LayerLine>,
+    /// What the tests came to.
+    pub(crate) counts: Counts,
+    /// What failed, in file order.
+    pub(crate) failures: Vec<FailureLine>,
+    /// What was running at the end.
+    pub(crate) in_flight: Option<InFlight>,
+    /// What outlived the tests.
+    pub(crate) leaks: Vec<Leak>,
+    /// How long the dispatcher ran.
+    pub(crate) duration_ms: Option<u64>,
+    /// Where the raw outputs are.
+    pub(crate) raw: Option<String>,
+}
+
+/// Text that a terminal or log shows as it is: control characters and those that reorder text are
+/// written out.
+pub(crate) fn printable(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_control() || reorders(c) {
+            let _ = write!(out, "\\u{{{:x}}}", u32::from(c));
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}
+
+/// Bidirectional controls, zero-width characters and line separators: invisible, and they lie.
+fn reorders(c: char) -> bool {
+    matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+}
+
+/// At most this many characters, with a mark where some are left out.
+pub(crate) fn shortened(text: &str, most: usize) -> String {
+    if text.chars().count() <= most {
+        return text.to_owned();
+    }
+    let kept: String = text.chars().take(most.saturating_sub(1)).collect();
+    format!("{kept}…")
+}
+
+/// One argument of a command line that a person may paste: plain where it is plain, else in the
+/// single quotes that POSIX shells and PowerShell share.
+pub(crate) fn quoted(argument: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@%+,".contains(c);
+    if !argument.is_empty() && argument.chars().all(plain) {
+        return argument.to_owned();
+    }
+    let inner = if cfg!(windows) { argument.replace('\'', "''") } else { argument.replace('\'', r"'\''") };
+    printable(&format!("'{inner}'"))
+}
+
+/// `12 passed, 1 failed, 2 skipped`, without the zeros; nothing where nothing was counted.
+pub(crate) fn counts(counts: &Counts) -> String {
+    let parts = [
+        (counts.passed, "passed"),
+        (counts.failed, "failed"),
+        (counts.errors, "errors"),
+        (counts.skipped, "skipped"),
+        (counts.not_run, "not run"),
+        (counts.failed_blocks, "failed blocks"),
+        (counts.failed_files, "files not loaded"),
+    ];
+    let parts: Vec<_> = parts.iter().filter(|(n, _)| *n > 0).map(|(n, word)| format!("{n} {word}")).collect();
+    parts.join(", ")
+}
+
+/// `1.2 s`, `3 min 4 s`.
+pub(crate) fn seconds(ms: u64) -> String {
+    if ms >= 60_000 {
+        return format!("{} min {} s", ms / 60_000, ms % 60_000 / 1000);
+    }
+    format!("{}.{} s", ms / 1000, ms % 1000 / 100)
+}
+
+/// One line for one layer: `selection  ready      3 of 5 files`.
+pub(crate) fn layer_line(layer: Layer, status: &str, detail: &str) -> String {
+    format!("{:<10} {status:<13} {}", layer.as_str(), shortened(&printable(detail), 160)).trim_end().to_owned()
+}
+
+/// The whole report.
+pub(crate) fn report(story: &Story) -> String {
+    let mut out = String::new();
+    let _ = writeln!(out, "verdict    {}", printable(&story.headline));
+    let counted = counts(&story.counts);
+    if !counted.is_empty() {
+        let took = story.duration_ms.map(|ms| format!(" in {}", seconds(ms))).unwrap_or_default();
+        let _ = writeln!(out, "tests      {counted}{took}");
+    }
+    if let Some(running) = &story.in_flight {
+        let kind = match running.kind {
+            crate::domain::receipt::InFlightKind::Test => "test",
+            crate::domain::receipt::InFlightKind::Block => "block",
+            crate::domain::receipt::InFlightKind::File => "file",
+        };
+        let _ = writeln!(out, "in flight  {kind} {}", printable(&running.name));
+    }
+    for failure in story.failures.iter().take(10) {
+        let _ = writeln!(out, "failed     {}", printable(&failure_line(failure)));
+    }
+    if story.failures.len() > 10 {
+        let _ = writeln!(out, "           and {} more", story.failures.len() - 10);
+    }
+    for (code, layer, severity, detail) in story.reasons.iter().skip(1) {
+        if *severity >= Severity::Warns {
+            let word = if *severity == Severity::Warns { "warning" } else { "also" };
+            let _ = writeln!(out, "{word:<10} {code} at {layer}: {}", shortened(&printable(detail), 160));
+        }
+    }
+    for leak in &story.leaks {
+        let _ = writeln!(out, "leaked     {} {}", leak.pid, printable(&leak.command));
+    }
+    if story.next_action_id != "no-action" {
+        let _ = writeln!(out, "next       {}", story.next_action);
+    }
+    if let Some(replay) = &story.replay {
+        let _ = writeln!(out, "again      {replay}");
+    }
+    if let Some(raw) = &story.raw {
+        let _ = writeln!(out, "evidence   {}", printable(raw));
+    }
+    if story.gate == GateStatus::Notice {
+        let _ = writeln!(out, "gate       notice: let through although it is not green");
+    }
+    out
+}
+
+/// A failure's name, place and first line of message.
+pub(crate) fn failure_line(failure: &FailureLine) -> String {
+    let mut line = failure.name.clone();
+    if let Some(file) = failure.file.as_ref().filter(|file| **file != failure.name) {
+        line.push_str(&format!(" ({file}{})", failure.line.map(|n| format!(":{n}")).unwrap_or_default()));
+    }
+    let message = failure.message.lines().next().unwrap_or_default();
+    if !message.is_empty() {
+        line.push_str(": ");
+        line.push_str(&shortened(message, 200));
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_hides_or_reorders_is_written_out() {
+        assert_eq!(printable("a\u{1b}[31m\nb\u{202e}c é"), r"a\u{1b}[31m\u{a}b\u{202e}c é");
+    }
+
+    #[test]
+    fn arguments_are_quoted_only_where_needed() {
+        assert_eq!(quoted("tests/a.sh"), "tests/a.sh");
+        if cfg!(not(windows)) {
+            assert_eq!(quoted("a b'c $(x)"), r"'a b'\''c $(x)'");
+        }
+        assert_eq!(quoted(""), "''");
+    }
+
+    #[test]
+    fn counts_leave_zeros_out() {
+        let some = Counts { passed: 2, skipped: 1, total: 3, ..Counts::default() };
+        assert_eq!(counts(&some), "2 passed, 1 skipped");
+        assert_eq!(counts(&Counts::default()), "");
+    }
+}
