@@ -77,7 +77,7 @@ mod tests {
             ("leaks: report\nlimits: {}\nleaks: fail\n", 3, "leaks"),
             ("leaks: report\n---\nleaks: fail\n", 2, "second document"),
             ("defaults:\n  shards: many\n", 2, "shards"),
-            ("tests: [\n", 2, ""),
+            ("limits: {run: [1m\n", 1, "run"),
         ] {
             let (found, why) = parse(text).unwrap_err();
             assert_eq!(found, Some(line), "{text}: {why}");

@@ -82,10 +82,10 @@ fn parse_remotes(text: &str) -> Vec<(String, String)> {
 
 /// `XY path NUL`; a rename is followed by its old path in an entry of its own.
 fn parse_status(text: &str) -> Vec<String> {
-    let mut entries = text.split('\0').filter(|entry| entry.len() > 3);
+    let mut entries = text.split('\0');
     let mut files = Vec::new();
     while let Some(entry) = entries.next() {
-        let Some((state, path)) = entry.split_at_checked(3) else { continue };
+        let Some((state, path)) = entry.split_at_checked(3).filter(|(_, path)| !path.is_empty()) else { continue };
         if state.starts_with(['R', 'C']) {
             entries.next();
         }

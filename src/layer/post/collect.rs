@@ -73,6 +73,7 @@ struct Anchor {
 /// Gathers everything.
 pub(super) fn collect(world: &World, ground: &Ground, request: &Request) -> Collected {
     let mut collected = Collected { raw: "not-requested", ..Collected::default() };
+    collected.evidence.jobs = request.jobs.clone();
     let dir = &request.receipts_dir;
     let executions = all::<ExecutionReceipt>(dir);
     // Who the execution receipts name as parents vouches for those, and says which one counts.

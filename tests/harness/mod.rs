@@ -1,0 +1,421 @@
+//! What every suite stands on: a sandbox with a hostile path, the binary in a scrubbed
+//! environment, and a chain of layers run as separate processes, the way jobs would.
+#![allow(dead_code, reason = "not every suite uses every helper on every platform")]
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+/// A folder of its own, whose path holds what paths should not.
+pub(crate) struct Sandbox {
+    _folder: tempfile::TempDir,
+    pub(crate) root: PathBuf,
+    pub(crate) state: PathBuf,
+    pub(crate) out: PathBuf,
+}
+
+/// What a process came to.
+#[derive(Debug)]
+pub(crate) struct Ran {
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Ran {
+    fn of(output: &Output) -> Self {
+        Self {
+            code: output.status.code().unwrap_or(-1),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+
+    /// The one JSON value on stdout.
+    #[track_caller]
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout)
+            .unwrap_or_else(|error| panic!("stdout is not one JSON value: {error}\n{}\n{}", self.stdout, self.stderr))
+    }
+}
+
+/// The layers' file names.
+pub(crate) const FILES: [(&str, &str); 5] = [
+    ("route", "pester-route.json"),
+    ("context", "pester-context.json"),
+    ("preflight", "selfhosted-readiness.json"),
+    ("selection", "pester-selection.json"),
+    ("execute", "pester-run-receipt.json"),
+];
+
+pub(crate) fn file_of(layer: &str) -> &'static str {
+    FILES.iter().find(|(name, _)| *name == layer).map(|(_, file)| *file).unwrap()
+}
+
+impl Sandbox {
+    pub(crate) fn new() -> Self {
+        Self::named("a b [x] 'é")
+    }
+
+    /// With a folder name of its own above the root.
+    pub(crate) fn named(name: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let base = folder.path().canonicalize().unwrap().join(name);
+        let (root, state, out) = (base.join("root"), base.join("state"), base.join("out"));
+        fs::create_dir_all(&root).unwrap();
+        Self { _folder: folder, root, state, out }
+    }
+
+    /// Two scripts that pass, a git checkout with a remote, and a configuration without surprises.
+    pub(crate) fn green() -> Self {
+        let sandbox = Self::new();
+        sandbox.script("tests/a.sh", "exit 0");
+        sandbox.script("tests/b.sh", "echo hello; exit 0");
+        sandbox.config("");
+        sandbox.git(&["init", "-q", "-b", "main"]);
+        sandbox.git(&["remote", "add", "origin", "https://github.com/octo/widgets.git"]);
+        sandbox.commit();
+        sandbox
+    }
+
+    /// A configuration for scripts, with `more` at its end.
+    pub(crate) fn config(&self, more: &str) -> &Self {
+        self.config_with("dispatcher: {kind: scripts}\n", more)
+    }
+
+    pub(crate) fn config_with(&self, dispatcher: &str, more: &str) -> &Self {
+        let base = "tests: {path: tests, pattern: \"*.sh\"}\n\
+                    standing-priority: {policy: \"off\"}\n\
+                    preflight: {disk: {min-free: 1MiB}, probe-timeout: 5s}\n";
+        // A key of `more` takes the place of the base's.
+        let key = |line: &str| line.split(':').next().unwrap_or_default().to_owned();
+        let own: Vec<String> = more.lines().filter(|l| !l.starts_with([' ', '-'])).map(key).collect();
+        let kept: String = base
+            .lines()
+            .chain(dispatcher.lines())
+            .filter(|line| !own.contains(&key(line)))
+            .map(|line| format!("{line}\n"))
+            .collect();
+        self.file("pester-gate.yml", &format!("{kept}{more}"))
+    }
+
+    pub(crate) fn file(&self, path: &str, text: &str) -> &Self {
+        let path = self.root.join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+        self
+    }
+
+    /// A shell script with its exec bit.
+    pub(crate) fn script(&self, path: &str, body: &str) -> &Self {
+        self.file(path, &format!("#!/bin/sh\n{body}\n"));
+        self.executable(path)
+    }
+
+    pub(crate) fn executable(&self, path: &str) -> &Self {
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            fs::set_permissions(self.root.join(path), fs::Permissions::from_mode(0o755)).unwrap();
+        }
+        self
+    }
+
+    pub(crate) fn git(&self, arguments: &[&str]) -> String {
+        let output = Command::new("git")
+            .args(["-c", "user.name=t", "-c", "user.email=t@example.invalid", "-c", "commit.gpgsign=false"])
+            .args(arguments)
+            .current_dir(&self.root)
+            .env("GIT_CONFIG_GLOBAL", "/dev/null")
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "git {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stdout).trim().to_owned()
+    }
+
+    pub(crate) fn commit(&self) -> String {
+        self.git(&["add", "-A"]);
+        self.git(&["commit", "-q", "-m", "state", "--allow-empty"]);
+        self.git(&["rev-parse", "HEAD"])
+    }
+
+    /// The binary, in an environment that holds nothing of the machine's own CI.
+    pub(crate) fn command(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_pester-gate"));
+        command.args(arguments.iter().take(1)).arg("--state-dir").arg(&self.state).args(arguments.iter().skip(1));
+        command.env_clear().current_dir(&self.root);
+        for name in ["PATH", "SystemRoot", "TEMP", "TMP", "PATHEXT"] {
+            if let Some(value) = std::env::var_os(name) {
+                command.env(name, value);
+            }
+        }
+        command.env("HOME", self.state.parent().unwrap());
+        command.envs(environment.iter().copied());
+        command
+    }
+
+    pub(crate) fn gate(&self, arguments: &[&str]) -> Ran {
+        self.gate_in(arguments, &[])
+    }
+
+    pub(crate) fn gate_in(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Ran {
+        Ran::of(&self.command(arguments, environment).output().unwrap())
+    }
+
+    /// `run`, with the verdict as JSON.
+    pub(crate) fn run(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Seen {
+        let mut all = vec!["run", "--format", "json", "--out", self.out.to_str().unwrap()];
+        all.extend(arguments);
+        let ran = self.gate_in(&all, environment);
+        let folder = fs::read_dir(&self.out).ok().and_then(|mut runs| runs.next()).map(|run| run.unwrap().path());
+        Seen::new(ran, folder.unwrap_or_else(|| self.out.clone()))
+    }
+
+    pub(crate) fn read(&self, path: impl AsRef<Path>) -> Value {
+        read_json(&self.root.join(path))
+    }
+}
+
+pub(crate) fn read_json(path: &Path) -> Value {
+    let text = fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    serde_json::from_str(&text).unwrap()
+}
+
+pub(crate) fn sha256(path: &Path) -> String {
+    let bytes = fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// A verdict, and the folder that it came from.
+#[derive(Debug)]
+pub(crate) struct Seen {
+    pub(crate) ran: Ran,
+    pub(crate) outcome: Value,
+    pub(crate) folder: PathBuf,
+    /// The layers' receipts, read at once: a sandbox may be gone when they are looked at.
+    pub(crate) receipts: Vec<(&'static str, Value)>,
+}
+
+impl Seen {
+    pub(crate) fn new(ran: Ran, folder: PathBuf) -> Self {
+        let outcome = serde_json::from_str(&ran.stdout).unwrap_or(Value::Null);
+        let read = |(layer, file): &(&'static str, &'static str)| {
+            let text = fs::read_to_string(folder.join(file)).ok()?;
+            Some((*layer, serde_json::from_str(&text).ok()?))
+        };
+        let receipts = FILES.iter().filter_map(read).collect();
+        Self { ran, outcome, folder, receipts }
+    }
+
+    pub(crate) fn text(&self, key: &str) -> &str {
+        self.outcome[key].as_str().unwrap_or_default()
+    }
+
+    /// Classification, layer at fault, deciding reason, exit code.
+    pub(crate) fn verdict(&self) -> (&str, &str, &str, i32) {
+        (self.text("classification"), self.text("failedLayer"), self.text("reason"), self.ran.code)
+    }
+
+    /// Every reason code of the verdict, in order.
+    pub(crate) fn codes(&self) -> Vec<String> {
+        let reasons = self.outcome["reasons"].as_array().cloned().unwrap_or_default();
+        reasons.iter().map(|reason| reason["code"].as_str().unwrap().to_owned()).collect()
+    }
+
+    #[track_caller]
+    pub(crate) fn receipt(&self, layer: &str) -> &Value {
+        let found = self.receipts.iter().find(|(name, _)| *name == layer);
+        &found.unwrap_or_else(|| panic!("no receipt of {layer} that can be read: {:?}", self.ran)).1
+    }
+
+    pub(crate) fn has_receipt(&self, layer: &str) -> bool {
+        self.receipts.iter().any(|(name, _)| *name == layer)
+    }
+}
+
+type Change = Box<dyn Fn(&Sandbox, &Path)>;
+
+/// The layers as separate processes, each handed the receipts and digests of those before it, with
+/// places to interfere.
+pub(crate) struct Chain<'a> {
+    sandbox: &'a Sandbox,
+    after: Vec<(&'static str, Change)>,
+    arguments: Vec<(&'static str, Vec<OsString>)>,
+    environment: Vec<(&'static str, String, String)>,
+    left_out: Vec<&'static str>,
+    jobs: BTreeMap<String, Value>,
+    digests: bool,
+    force: bool,
+}
+
+impl<'a> Chain<'a> {
+    pub(crate) fn new(sandbox: &'a Sandbox) -> Self {
+        Self {
+            sandbox,
+            after: Vec::new(),
+            arguments: Vec::new(),
+            environment: Vec::new(),
+            left_out: Vec::new(),
+            jobs: BTreeMap::new(),
+            digests: true,
+            force: false,
+        }
+    }
+
+    /// Does something to the folder of receipts after a layer has run.
+    pub(crate) fn after(mut self, layer: &'static str, change: impl Fn(&Sandbox, &Path) + 'static) -> Self {
+        self.after.push((layer, Box::new(change)));
+        self
+    }
+
+    /// Changes a field of a layer's receipt after it was written.
+    pub(crate) fn edit(self, layer: &'static str, pointer: &'static str, value: Value) -> Self {
+        self.after(layer, move |_, folder| edit(&folder.join(file_of(layer)), pointer, &value))
+    }
+
+    pub(crate) fn args(mut self, layer: &'static str, arguments: &[&str]) -> Self {
+        self.arguments.push((layer, arguments.iter().map(OsString::from).collect()));
+        self
+    }
+
+    /// A variable for one layer, or for `*`, all.
+    pub(crate) fn env(mut self, layer: &'static str, name: &str, value: &str) -> Self {
+        self.environment.push((layer, name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// This layer's job never ran; its result is `skipped` unless a job says otherwise.
+    pub(crate) fn without(mut self, layer: &'static str) -> Self {
+        self.left_out.push(layer);
+        self
+    }
+
+    /// How a job ended, whatever the layer did.
+    pub(crate) fn job(mut self, layer: &str, result: &str, reason: &str) -> Self {
+        self.jobs.insert(layer.to_owned(), serde_json::json!({"result": result, "outputs": {"reason": reason}}));
+        self
+    }
+
+    /// Nobody hands digests on.
+    pub(crate) fn without_digests(mut self) -> Self {
+        self.digests = false;
+        self
+    }
+
+    /// Layers run although one before them was blocked.
+    pub(crate) fn forced(mut self) -> Self {
+        self.force = true;
+        self
+    }
+
+    /// Runs the chain and gives post's verdict.
+    pub(crate) fn run(self) -> Seen {
+        let folder = self.sandbox.out.clone();
+        fs::create_dir_all(&folder).unwrap();
+        let mut needs: BTreeMap<String, Value> = BTreeMap::new();
+        let mut digests: BTreeMap<&str, String> = BTreeMap::new();
+        let mut stopped = false;
+        for layer in ["context", "preflight", "selection", "execute"] {
+            // Preflight and selection run in parallel: only context stops them both.
+            let blocked_before = match layer {
+                "selection" => needs.get("context").is_some_and(|job| job["result"] != "success"),
+                _ => stopped,
+            };
+            if self.left_out.contains(&layer) || (blocked_before && !self.force) {
+                needs.insert(layer.to_owned(), serde_json::json!({"result": "skipped", "outputs": {}}));
+                continue;
+            }
+            let ran = self.layer(layer, &folder, &digests);
+            let receipt = folder.join(file_of(layer));
+            if receipt.exists() {
+                digests.insert(layer, sha256(&receipt));
+            }
+            let result = if ran.code == 0 { "success" } else { "failure" };
+            let reason = serde_json::from_str::<Value>(&ran.stdout).ok();
+            let reason =
+                reason.and_then(|r| r["reason"].as_str().or_else(|| r["error"]["code"].as_str()).map(str::to_owned));
+            needs.insert(layer.to_owned(), serde_json::json!({"result": result, "outputs": {"reason": reason}}));
+            stopped |= ran.code != 0;
+            self.interfere(layer, &folder);
+        }
+        needs.extend(self.jobs.clone());
+        self.post(&folder, &needs, &digests)
+    }
+
+    fn interfere(&self, layer: &str, folder: &Path) {
+        for (_, change) in self.after.iter().filter(|(name, _)| *name == layer) {
+            change(self.sandbox, folder);
+        }
+    }
+
+    fn layer(&self, layer: &str, folder: &Path, digests: &BTreeMap<&str, String>) -> Ran {
+        let parents: &[&str] = match layer {
+            "context" => &[],
+            "execute" => &["context", "preflight", "selection"],
+            _ => &["context"],
+        };
+        let mut command = self.command(layer);
+        command.arg("--format").arg("json").arg("--out").arg(folder);
+        for parent in parents {
+            command.arg(format!("--{parent}-receipt")).arg(folder.join(file_of(parent)));
+            if let Some(digest) = digests.get(parent).filter(|_| self.digests) {
+                command.arg(format!("--{parent}-sha256")).arg(digest);
+            }
+        }
+        self.arguments.iter().filter(|(name, _)| *name == layer).for_each(|(_, args)| {
+            command.args(args);
+        });
+        Ran::of(&command.output().unwrap())
+    }
+
+    fn post(&self, folder: &Path, needs: &BTreeMap<String, Value>, digests: &BTreeMap<&str, String>) -> Seen {
+        let mut command = self.command("post");
+        command.arg("--format").arg("json").arg("--out").arg(folder).arg("--receipts-dir").arg(folder);
+        command.arg("--needs").arg(serde_json::to_string(needs).unwrap());
+        for (layer, digest) in digests.iter().filter(|_| self.digests) {
+            command.arg(format!("--{layer}-sha256")).arg(digest);
+        }
+        self.arguments.iter().filter(|(name, _)| *name == "post").for_each(|(_, args)| {
+            command.args(args);
+        });
+        Seen::new(Ran::of(&command.output().unwrap()), folder.to_owned())
+    }
+
+    fn command(&self, layer: &str) -> Command {
+        let own: Vec<(&str, &str)> = self
+            .environment
+            .iter()
+            .filter(|(name, _, _)| *name == layer || *name == "*")
+            .map(|(_, name, value)| (name.as_str(), value.as_str()))
+            .collect();
+        self.sandbox.command(&[layer], &own)
+    }
+}
+
+/// Sets a field of a JSON file; null takes it away.
+pub(crate) fn edit(path: &Path, pointer: &str, value: &Value) {
+    let mut document = read_json(path);
+    let (parent, key) = pointer.rsplit_once('/').unwrap();
+    let parent = document.pointer_mut(parent).unwrap();
+    match (parent, value) {
+        (Value::Object(fields), Value::Null) => {
+            fields.remove(key);
+        }
+        (Value::Object(fields), value) => {
+            fields.insert(key.to_owned(), value.clone());
+        }
+        (Value::Array(items), value) => items[key.parse::<usize>().unwrap()] = value.clone(),
+        _ => panic!("{pointer} is not a field"),
+    }
+    fs::write(path, serde_json::to_vec_pretty(&document).unwrap()).unwrap();
+}
+
+/// Whether a program is on PATH, for suites that need one and say so where it is not.
+pub(crate) fn on_path(program: &str) -> bool {
+    which::which(program).is_ok()
+}
