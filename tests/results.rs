@@ -1,1 +1,123 @@
-//! x
+//! Results files against an independent oracle: a small ElementTree script, never our own reader.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::harness::{Sandbox, on_path};
+
+fn folder(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+/// The files of a folder whose root element is one that is read here, by the first kilobyte.
+fn readable(folder: &Path) -> Vec<String> {
+    let Ok(entries) = std::fs::read_dir(folder) else {
+        println!("skipped: {} is not there, so its files were not counted", folder.display());
+        return Vec::new();
+    };
+    let mut files: Vec<String> = entries
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|e| e == "xml"))
+        .filter(|path| {
+            let bytes = std::fs::read(path).unwrap();
+            let head: String = bytes.iter().filter(|b| **b != 0).take(1000).map(|b| char::from(*b)).collect();
+            ["<testsuites", "<testsuite", "<test-results"].iter().any(|root| head.contains(root))
+        })
+        .map(|path| path.to_str().unwrap().to_owned())
+        .collect();
+    files.sort();
+    files
+}
+
+#[test]
+fn files_are_counted_as_the_oracle_counts_them() {
+    let python = ["python3", "python"].into_iter().find(|name| on_path(name));
+    let Some(python) = python else {
+        println!("skipped: no Python on PATH, so no results file was compared with the oracle");
+        return;
+    };
+    let own = readable(&folder("tests/data/results"));
+    assert!(own.len() >= 5);
+    let mut files = own;
+    files.extend(readable(&folder("../shared/corpus/results")));
+    files.extend(readable(&folder("../shared/corpus/pester")));
+    let oracle = Command::new(python).arg(folder("tests/oracle.py")).args(&files).output().unwrap();
+    assert!(oracle.status.success(), "{}", String::from_utf8_lossy(&oracle.stderr));
+    let oracle: Value = serde_json::from_slice(&oracle.stdout).unwrap();
+
+    let sandbox = Sandbox::new();
+    let mut arguments = vec!["results", "--format", "json"];
+    arguments.extend(files.iter().map(String::as_str));
+    let ours = sandbox.gate(&arguments).json();
+    let mut wrong = Vec::new();
+    for reading in ours.as_array().unwrap() {
+        let file = reading["file"].as_str().unwrap();
+        for key in ["total", "passed", "failed", "errors", "skipped", "notRun"] {
+            if reading["counts"][key] != oracle[file][key] {
+                wrong.push(format!(
+                    "{file}: {key} is {}, the oracle says {}",
+                    reading["counts"][key], oracle[file][key]
+                ));
+            }
+        }
+        if reading["status"] != "complete" {
+            println!("{file}: {} {}", reading["status"], reading["detail"]);
+        }
+    }
+    assert_eq!(ours.as_array().unwrap().len(), files.len());
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    println!("{} files agree with the oracle", files.len());
+}
+
+#[test]
+fn the_predecessors_counting_trap_is_counted_right() {
+    let file = folder("../shared/corpus/pester/nunit25-linux-20-passed-2-ignored-4-not-run.xml");
+    if !file.exists() {
+        println!("skipped: the corpus is not there; the same shape stands in tests/data/results/nunit25-pester.xml");
+        return;
+    }
+    let reading = &Sandbox::new().gate(&["results", "--format", "json", file.to_str().unwrap()]).json()[0];
+    let counts = &reading["counts"];
+    assert_eq!((&counts["passed"], &counts["skipped"], &counts["notRun"]), (&20.into(), &2.into(), &4.into()));
+}
+
+#[test]
+fn a_huge_file_takes_little_memory() {
+    let sandbox = Sandbox::new();
+    let path = sandbox.root.join("huge.xml");
+    {
+        use std::io::Write;
+        let mut file = std::io::BufWriter::new(std::fs::File::create(&path).unwrap());
+        file.write_all(b"<testsuites>").unwrap();
+        let case = format!("<testcase name=\"case\"><system-out>{}</system-out></testcase>\n", "x".repeat(4000));
+        for _ in 0..25_000 {
+            file.write_all(case.as_bytes()).unwrap();
+        }
+        file.write_all(b"<testcase name=\"f\"><failure/></testcase></testsuites>").unwrap();
+    }
+    let mut command = sandbox.command(&["results", "--format", "json", path.to_str().unwrap()], &[]);
+    let output = limited(&mut command);
+    let counts: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"));
+    assert_eq!(counts[0]["counts"]["total"], 25_001);
+    assert_eq!(counts[0]["counts"]["failed"], 1);
+}
+
+/// In a process that may not have more than 400 MB of addresses, where the platform can say so: the
+/// file has 100 MB, and a document of it would take several times that.
+fn limited(command: &mut Command) -> std::process::Output {
+    if cfg!(target_os = "linux") {
+        let mut limited = Command::new("sh");
+        limited
+            .arg("-c")
+            .arg("ulimit -v 400000; exec \"$0\" \"$@\"")
+            .arg(command.get_program())
+            .args(command.get_args());
+        limited.current_dir(command.get_current_dir().unwrap()).env_clear();
+        limited.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        return limited.output().unwrap();
+    }
+    println!("skipped: no memory limit on this platform; the counts alone were checked");
+    command.output().unwrap()
+}

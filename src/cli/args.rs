@@ -175,6 +175,7 @@ pub(crate) const VERBS: &[Verb] = &[
         about: "Check a folder of receipts: schemas, digests, parents, one run, one commit",
         subjects: &[],
     },
+    Verb { name: "results", about: "Read results files: counts, failures and what is wrong with them", subjects: &[] },
     Verb { name: "explain", about: "What a reason code means and what to do", subjects: &[] },
     Verb { name: "packs", about: "Which packs there are", subjects: &[] },
     Verb { name: "schema", about: "JSON Schema of a receipt or of the configuration", subjects: &[] },
@@ -226,6 +227,9 @@ pub(crate) fn command() -> Command {
                     .help("Run this as the tests (with --results)"),
             ),
             "verify" => command.arg(Arg::new("dir").required(true).value_name("DIR").help("The folder")),
+            "results" => {
+                command.arg(Arg::new("files").required(true).num_args(1..).value_name("FILE").help("The files"))
+            }
             "explain" => command.arg(Arg::new("code").value_name("CODE").help("One code (default: all)")),
             "schema" => command.arg(Arg::new("id").value_name("ID").help("One schema id (default: list them)")),
             _ => command,

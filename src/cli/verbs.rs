@@ -16,6 +16,7 @@ use crate::command;
 use crate::domain::fault::Finding;
 use crate::domain::ids::{RepoSlug, Sha256};
 use crate::domain::reason::Layer;
+use crate::domain::receipt::Classification;
 use crate::layer::ground::{Ending, Ground, Outcome, Paper, Unreported};
 use crate::layer::{context, execute, post, preflight, selection};
 use crate::report::text::{layer_line, printable};
@@ -141,6 +142,7 @@ impl<'a> Session<'a> {
             "explain" => return self.explain(),
             "schema" => return self.schema(),
             "verify" => return self.verify(),
+            "results" => return self.results(),
             _ => {}
         }
         let mut ground = self.ground()?;
@@ -344,6 +346,20 @@ impl<'a> Session<'a> {
         let verified = command::verify::verify(self.world, &self.world.absolute(dir)).map_err(Failure::Usage)?;
         self.print(&command::verify::json(&verified), &command::verify::text(&verified))?;
         Ok(Ending::of(verified.findings.first()))
+    }
+
+    /// The exit code says whether the files could be read and hold no failure.
+    fn results(&self) -> Result<Ending, Failure> {
+        let files = args::typed(self.matches, "files").unwrap_or_default();
+        let readings = command::results::read(self.world, &files).map_err(Failure::Usage)?;
+        self.print(&command::results::json(&readings), &command::results::text(&readings))?;
+        let findings = command::results::findings(&readings);
+        let failed = readings.iter().any(|(_, reading)| reading.counts.failures() > 0);
+        Ok(match findings.first() {
+            Some(finding) => Ending::of(Some(finding)),
+            None if failed => Ending::Bad(Classification::TestFailures),
+            None => Ending::Good,
+        })
     }
 
     fn set_outputs(&self, outcome: &Outcome) -> Result<(), Failure> {

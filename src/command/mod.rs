@@ -2,6 +2,7 @@
 
 pub(crate) mod explain;
 pub(crate) mod packs;
+pub(crate) mod results;
 pub(crate) mod run;
 pub(crate) mod schema;
 pub(crate) mod verify;

@@ -422,4 +422,79 @@ mod tests {
         let reading = read_from(&bomb[..]);
         assert_eq!((reading.counts.failed, reading.failures[0].name.as_str()), (1, "&b;"));
     }
+
+    /// Every XML file of a folder, where it is there.
+    fn corpus() -> Vec<(String, Vec<u8>)> {
+        let own = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/results");
+        let shared = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/corpus");
+        let folders = [own.to_owned(), format!("{shared}/results"), format!("{shared}/pester")];
+        let mut files = Vec::new();
+        for folder in folders {
+            let Ok(entries) = std::fs::read_dir(&folder) else {
+                println!("skipped: {folder} is not there, so cuts of its files were not tried");
+                continue;
+            };
+            for path in entries.map(|entry| entry.unwrap().path()) {
+                if path.extension().is_some_and(|e| e == "xml") {
+                    files.push((path.display().to_string(), std::fs::read(&path).unwrap()));
+                }
+            }
+        }
+        files
+    }
+
+    /// Failures whose element was opened, whole start tag and all, before the cut: an oracle by text.
+    fn opened(text: &str) -> u64 {
+        let text = without(&without(text, "<!--", "-->"), "<![CDATA[", "]]>");
+        let mut failed = 0;
+        let mut case_failed = true;
+        for tag in text.split('<').skip(1).filter(|tag| tag.contains('>')) {
+            let is = |name: &str| {
+                tag.strip_prefix(name).is_some_and(|rest| rest.starts_with(['>', ' ', '/', '\t', '\n', '\r']))
+            };
+            if is("testcase") {
+                case_failed = false;
+            } else if (is("failure") || is("error")) && !case_failed {
+                failed += 1;
+                case_failed = true;
+            } else if is("test-case") && (tag.contains(r#" result="Failure""#) || tag.contains(r#" result="Error""#)) {
+                failed += 1;
+            }
+        }
+        failed
+    }
+
+    /// The text without what stands between two marks, the second of which may be cut away.
+    fn without(text: &str, open: &str, close: &str) -> String {
+        let mut pieces = text.split(open);
+        let mut out = pieces.next().unwrap_or_default().to_owned();
+        for piece in pieces {
+            out.push_str(piece.split_once(close).map_or("", |(_, rest)| rest));
+        }
+        out
+    }
+
+    #[test]
+    fn a_cut_file_never_panics_and_never_hides_a_failure() {
+        let files = corpus();
+        assert!(files.len() >= 4, "the project's own files are there");
+        for (name, bytes) in &files {
+            let places = 500.min(bytes.len());
+            for place in 0..places {
+                let at = bytes.len() * place / places;
+                let reading = read_from(&bytes[..at]);
+                let failures = reading.counts.failed + reading.counts.errors;
+                let whole = String::from_utf8_lossy(&bytes[..at]);
+                if format_of_text(&whole) {
+                    assert!(failures >= opened(&whole), "{name} cut at {at}: {failures} < {}", opened(&whole));
+                    let complete = whole.trim_end().ends_with('>') && reading.defect.is_none();
+                    assert!(reading.defect.is_some() || complete, "{name} cut at {at} reads as whole");
+                }
+            }
+        }
+    }
+
+    fn format_of_text(text: &str) -> bool {
+        ["<testsuites", "<testsuite", "<test-results"].iter().any(|root| text.contains(root))
+    }
 }

@@ -11,9 +11,9 @@ use crate::domain::counts::CaseOutcome;
 pub(super) struct Nunit25 {
     case: Option<Case>,
     root_claims: u64,
+    root_total: Option<u64>,
     root_not_run: u64,
-    /// Cases that are in the file and, by its own word, were not executed: NUnit counts them in
-    /// `not-run` too.
+    listed: u64,
     listed_not_executed: u64,
 }
 
@@ -39,10 +39,12 @@ impl Format for Nunit25 {
             "test-results" if element.depth == 0 => {
                 let number = |name| element.number(name).unwrap_or(0);
                 self.root_claims = number("failures").saturating_add(number("errors"));
+                self.root_total = element.number("total");
                 self.root_not_run = number("not-run");
             }
             "test-case" if self.case.is_none() => {
                 let case = Case::new(element, reading);
+                self.listed += 1;
                 let executed = element.attribute("executed");
                 if executed.is_some_and(|word| word.eq_ignore_ascii_case("false")) {
                     self.listed_not_executed += 1;
@@ -104,13 +106,25 @@ impl Format for Nunit25 {
                 _ => reading.notes.push(format!("the file ends inside the case {:?}", case.name)),
             }
         }
-        reading.counts.not_run += self.root_not_run.saturating_sub(self.listed_not_executed);
+        reading.counts.not_run += self.unlisted();
         let shown = reading.counts.failed + reading.counts.errors;
         if !cut && self.root_claims > shown {
             reading.defect = Some(Defect::Inconsistent { claimed: self.root_claims, shown });
         } else if !cut && self.root_claims < shown {
             let claimed = self.root_claims;
             reading.notes.push(format!("the root claims {claimed} failures, its cases show {shown}; the cases count"));
+        }
+    }
+}
+
+impl Nunit25 {
+    /// Cases that the root counts and the file does not list. NUnit's `total` leaves the cases out
+    /// that are listed as not executed and its `not-run` holds them; Pester's `total` holds them and
+    /// its `not-run` speaks of others. Either way: what the root counts in all, less what is listed.
+    fn unlisted(&self) -> u64 {
+        match self.root_total {
+            Some(total) => total.saturating_add(self.root_not_run).saturating_sub(self.listed).min(self.root_not_run),
+            None => self.root_not_run.saturating_sub(self.listed_not_executed),
         }
     }
 }
