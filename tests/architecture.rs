@@ -1,1 +1,116 @@
-//! x
+//! The fences: floors name only floors below, layers never name layers, the pure floors stay pure.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+const FLOORS: [&str; 6] = ["domain", "report", "adapter", "layer", "command", "cli"];
+
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files.extend(sources(&path));
+        } else if path.extension().is_some_and(|e| e == "rs") {
+            files.push(path);
+        }
+    }
+    files
+}
+
+fn src() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
+}
+
+/// The code of a file, without its comments.
+fn code(path: &Path) -> String {
+    let text = fs::read_to_string(path).unwrap();
+    text.lines().map(|line| line.split("//").next().unwrap_or_default()).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn a_floor_names_only_the_floors_below_it() {
+    for (at, floor) in FLOORS.iter().enumerate() {
+        for path in sources(&src().join(floor)) {
+            let code = code(&path);
+            for upper in &FLOORS[at + 1..] {
+                assert!(!code.contains(&format!("crate::{upper}")), "{} names the floor {upper}", path.display());
+            }
+        }
+    }
+}
+
+#[test]
+fn layers_meet_only_through_receipts() {
+    let layers = ["context", "preflight", "selection", "execute", "post"];
+    for layer in layers {
+        let folder = src().join("layer").join(layer);
+        let files = if folder.is_dir() { sources(&folder) } else { vec![folder.with_extension("rs")] };
+        for path in files {
+            for other in layers.iter().filter(|other| **other != layer) {
+                let code = code(&path);
+                for name in [format!("layer::{other}"), format!("super::{other}")] {
+                    assert!(!code.contains(&name), "{} names {name}", path.display());
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn domain_and_report_are_pure() {
+    for floor in ["domain", "report"] {
+        let root = fs::read_to_string(src().join(floor).join("mod.rs")).unwrap();
+        assert!(
+            root.contains("#![deny(clippy::disallowed_methods, clippy::disallowed_types)]"),
+            "{floor} is not fenced"
+        );
+        for path in sources(&src().join(floor)) {
+            let code = code(&path);
+            for word in [
+                "tokio",
+                "octocrab",
+                "reqwest",
+                "std::fs",
+                "std::net",
+                "std::env",
+                "std::process",
+                "allow(clippy::disallowed",
+            ] {
+                assert!(!code.contains(word), "{} names {word}", path.display());
+            }
+        }
+    }
+}
+
+#[test]
+fn the_fence_bites() {
+    // The bans are by full name: a rename or a glob would silently ban nothing.
+    let bans = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("clippy.toml")).unwrap();
+    for name in [
+        "std::env::var",
+        "std::time::SystemTime::now",
+        "jiff::Timestamp::now",
+        "std::fs::read",
+        "std::fs::File",
+        "std::process::Command",
+    ] {
+        assert!(bans.contains(&format!("\"{name}\"")), "{name} is not banned");
+    }
+    assert!(!bans.contains("::*"));
+}
+
+#[test]
+fn unwraps_outside_tests_carry_their_proof() {
+    for path in sources(&src()) {
+        let text = fs::read_to_string(&path).unwrap();
+        let code = text.split("#[cfg(test)]\nmod tests").next().unwrap();
+        let lines: Vec<&str> = code.lines().collect();
+        for (at, line) in lines.iter().enumerate() {
+            if line.contains(".unwrap()") || line.contains(".expect(") {
+                let before = lines[at.saturating_sub(3)..=at].join("\n");
+                assert!(before.contains("reason = "), "{}:{} unwraps without a proof", path.display(), at + 1);
+            }
+        }
+    }
+}

@@ -1,1 +1,220 @@
-//! x
+//! The supervisor with real programs: what ignores, floods, forks, hangs and never starts.
+#![cfg(unix)]
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use crate::harness::{Sandbox, Seen};
+
+fn scripts(bodies: &[(&str, &str)], more: &str) -> Sandbox {
+    let sandbox = Sandbox::green();
+    fs::remove_dir_all(sandbox.root.join("tests")).unwrap();
+    for (name, body) in bodies {
+        sandbox.script(&format!("tests/{name}.sh"), body);
+    }
+    sandbox.config(more);
+    sandbox
+}
+
+/// Whether a process that carries this mark in its command line is alive.
+fn alive(mark: &str) -> bool {
+    let processes = fs::read_dir("/proc").unwrap();
+    processes.filter_map(Result::ok).any(|entry| {
+        let command = fs::read(entry.path().join("cmdline")).unwrap_or_default();
+        String::from_utf8_lossy(&command).contains(mark) && entry.file_name().to_string_lossy().parse::<u32>().is_ok()
+    })
+}
+
+fn gone(mark: &str) {
+    for _ in 0..40 {
+        if !alive(mark) {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    panic!("{mark} is still alive");
+}
+
+#[test]
+fn a_test_that_ignores_termination_is_killed_with_its_children_within_its_limit() {
+    if !Path::new("/proc/self").exists() {
+        println!("skipped: no /proc, so that nothing stays alive was not looked at");
+        return;
+    }
+    let body = "trap '' TERM; sh -c 'trap \"\" TERM; sleep 4242.25' & trap '' INT; sleep 4242.25; wait";
+    let sandbox = scripts(&[("stubborn", body), ("z", "exit 0")], "");
+    let began = Instant::now();
+    let seen = sandbox.run(&["--file-timeout", "700ms", "--kill-grace", "500ms"], &[]);
+    assert_eq!(seen.verdict(), ("test-failures", "none", "test-timed-out", 1), "{:?}", seen.codes());
+    assert!(began.elapsed() < Duration::from_secs(8), "{:?}", began.elapsed());
+    assert_eq!(seen.outcome["counts"], counts(2, 1, 0, 1, 0), "the other test went on");
+    gone("4242.25");
+}
+
+fn counts(total: u64, passed: u64, failed: u64, errors: u64, skipped: u64) -> serde_json::Value {
+    json!({"total": total, "passed": passed, "failed": failed, "errors": errors, "skipped": skipped,
+           "notRun": 0, "failedBlocks": 0, "failedFiles": 0})
+}
+
+#[test]
+fn a_run_that_hangs_names_what_was_in_flight() {
+    let sandbox = scripts(&[("a", "exit 0"), ("hangs", "sleep 60")], "");
+    let seen = sandbox.run(&["--run-timeout", "1s", "--kill-grace", "200ms"], &[]);
+    assert_eq!(seen.verdict(), ("seam-defect", "execute", "dispatcher-timed-out", 6));
+    let execute = seen.receipt("execute");
+    assert_eq!(execute["outcome"]["limit"], "run");
+    assert_eq!(execute["limits"]["runMs"], 1000);
+    assert_eq!(
+        seen.outcome["inFlight"],
+        json!({"kind": "file", "name": "tests/hangs.sh", "file": "tests/hangs.sh", "line": null})
+    );
+}
+
+#[test]
+fn files_that_the_run_did_not_reach_are_accounted_as_such() {
+    let sandbox = scripts(&[("a", "sleep 60"), ("b", "exit 0")], "");
+    let seen = sandbox.run(&["--run-timeout", "600ms", "--kill-grace", "200ms"], &[]);
+    let accounting = seen.receipt("execute")["accounting"].clone();
+    assert_eq!(
+        accounting,
+        json!([{"path": "tests/a.sh", "state": "ran"}, {"path": "tests/b.sh", "state": "not-reached"}])
+    );
+}
+
+#[test]
+fn a_child_that_floods_both_streams_neither_blocks_nor_fills_the_disk() {
+    let body = "i=0; while [ $i -lt 3000 ]; do echo 0123456789012345678901234567890123456789012345678901234567890123456789; echo err >&2; i=$((i+1)); done";
+    let sandbox = scripts(&[("flood", body)], "");
+    let seen = sandbox.run(&[], &[]);
+    assert_eq!(seen.ran.code, 0, "{:?}", seen.codes());
+    let files = seen.receipt("execute")["files"].clone();
+    let log = files.as_array().unwrap().iter().find(|f| f["path"] == "logs/tests/flood.sh.log").unwrap().clone();
+    assert_eq!(log["size"], 3000 * 71 + 3000 * 4);
+}
+
+#[test]
+fn the_pool_is_bounded_and_keeps_the_order_of_the_plan() {
+    let bodies: Vec<(String, String)> = (0..8).map(|n| (format!("t{n}"), format!("sleep 0.{}", 8 - n))).collect();
+    let bodies: Vec<(&str, &str)> = bodies.iter().map(|(a, b)| (a.as_str(), b.as_str())).collect();
+    let sandbox = scripts(&bodies, "dispatcher: {kind: scripts, jobs: 3}\n");
+    let seen = sandbox.run(&[], &[]);
+    let execute = seen.receipt("execute");
+    let peak = execute["peakInFlight"].as_u64().unwrap();
+    assert!((2..=3).contains(&peak), "{peak}");
+    let order: Vec<_> = execute["accounting"].as_array().unwrap().iter().map(|a| a["path"].as_str().unwrap()).collect();
+    assert_eq!(order, (0..8).map(|n| format!("tests/t{n}.sh")).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_second_signal_ends_it_at_once_and_the_receipt_is_there() {
+    let sandbox = scripts(&[("a", "trap '' TERM; sleep 4343.25; sleep 4343.25")], "");
+    let out = sandbox.out.to_str().unwrap().to_owned();
+    let mut command = sandbox.command(&["run", "--format", "json", "--out", &out, "--kill-grace", "60s"], &[]);
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let began = Instant::now();
+    while !alive("4343.25") && began.elapsed() < Duration::from_secs(10) {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let signal = || Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    signal();
+    std::thread::sleep(Duration::from_millis(300));
+    signal();
+    let sent = Instant::now();
+    let output = child.wait_with_output().unwrap();
+    assert!(sent.elapsed() < Duration::from_secs(5), "{:?}", sent.elapsed());
+    let folder = fs::read_dir(&sandbox.out).unwrap().next().unwrap().unwrap().path();
+    let ran = crate::harness::Ran {
+        code: output.status.code().unwrap_or(-1),
+        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+        stderr: String::new(),
+    };
+    let seen = Seen::new(ran, folder);
+    assert_eq!(seen.verdict(), ("seam-defect", "execute", "run-cancelled", 6));
+    assert_eq!(seen.outcome["inFlight"]["name"], "tests/a.sh");
+    gone("4343.25");
+}
+
+#[test]
+fn a_process_left_behind_is_reported_or_ended_as_the_setting_says() {
+    let body = "sleep 4444.25 >/dev/null 2>&1 & exit 0";
+    let report = scripts(&[("a", body)], "profiles: {default: {leak-grace: 200ms}}\n").run(&[], &[]);
+    assert_eq!((report.ran.code, &report.outcome["leaks"][0]["action"]), (0, &json!("reported")));
+    assert!(report.outcome["leaks"][0]["command"].as_str().unwrap().contains("4444.25"));
+    assert!(alive("4444.25"), "what is only reported is left alone");
+    Command::new("pkill").args(["-f", "sleep 4444.25"]).status().unwrap();
+    gone("4444.25");
+
+    let ended = scripts(&[("a", "sleep 4545.25 >/dev/null 2>&1 & exit 0")], "leaks: end\n").run(&[], &[]);
+    assert_eq!((ended.ran.code, &ended.outcome["leaks"][0]["action"]), (0, &json!("ended")));
+    gone("4545.25");
+}
+
+#[test]
+fn children_get_no_token_and_their_output_is_masked() {
+    let token = "ghp_0123456789abcdefghij0123456789abcdef";
+    let body = "env; echo \"$PASS_ON_PASSWORD\"; echo loose ghs_abcdefghijklmnopqrstuvwxyz0123456789; exit 1";
+    let sandbox = scripts(&[("a", body)], "redact: [in-house-literal]\n");
+    sandbox.script("tests/b.sh", "echo in-house-literal; exit 1");
+    let seen = sandbox.run(
+        &[],
+        &[
+            ("GITHUB_TOKEN", token),
+            ("NPM_TOKEN", "another-token-value"),
+            ("PASS_ON_PASSWORD", "correct horse battery"),
+            ("GITHUB_OUTPUT", "/dev/null"),
+            ("ACTIONS_RUNTIME_URL", "http://x/"),
+        ],
+    );
+    assert_eq!(seen.ran.code, 1);
+    let mut all = seen.ran.stdout + &seen.ran.stderr;
+    for entry in walk(&seen.folder) {
+        all.push_str(&String::from_utf8_lossy(&fs::read(entry).unwrap()));
+    }
+    for secret in [
+        token,
+        "another-token-value",
+        "correct horse battery",
+        "ghs_abcdefghij",
+        "in-house-literal",
+        "GITHUB_OUTPUT",
+        "ACTIONS_RUNTIME_URL",
+        "NPM_TOKEN",
+    ] {
+        assert!(!all.contains(secret), "{secret} got out");
+    }
+    assert!(all.contains("loose ***"));
+}
+
+fn walk(folder: &Path) -> Vec<std::path::PathBuf> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() { files.extend(walk(&path)) } else { files.push(path) }
+    }
+    files
+}
+
+#[test]
+fn execute_killed_outright_leaves_a_journal_that_post_reads() {
+    let sandbox = scripts(&[("a", "exit 0"), ("hangs", "sleep 4646.25")], "");
+    let out = sandbox.out.to_str().unwrap().to_owned();
+    let mut command = sandbox.command(&["run", "--format", "json", "--out", &out], &[]);
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let began = Instant::now();
+    while !alive("4646.25") && began.elapsed() < Duration::from_secs(10) {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    Command::new("pkill").args(["-f", "sleep 4646.25"]).status().unwrap();
+    let folder = fs::read_dir(&sandbox.out).unwrap().next().unwrap().unwrap().path();
+    let dir = folder.to_str().unwrap();
+    let ran = sandbox.gate(&["post", "--format", "json", "--out", dir, "--receipts-dir", dir]);
+    let seen = Seen::new(ran, folder.clone());
+    assert_eq!(seen.verdict(), ("seam-defect", "execute", "execution-receipt-missing", 6));
+    assert_eq!(seen.outcome["inFlight"]["name"], "tests/hangs.sh");
+}

@@ -1,1 +1,220 @@
-//! x
+//! What is typed and what is written in the configuration: every input gets an answer.
+
+use std::fs;
+
+use serde_json::{Value, json};
+
+use crate::harness::Sandbox;
+
+/// Exit code 2, one JSON value on stdout that names the place, and nothing but that.
+#[track_caller]
+fn refused(sandbox: &Sandbox, arguments: &[&str], environment: &[(&str, &str)], parts: &[&str]) {
+    let mut all = arguments.to_vec();
+    all.extend(["--format", "json"]);
+    let ran = sandbox.gate_in(&all, environment);
+    assert_eq!(ran.code, 2, "{arguments:?}: {ran:?}");
+    let error = ran.json()["error"].clone();
+    let text = format!("{} {}", error["message"].as_str().unwrap(), error["where"].as_str().unwrap());
+    for part in parts {
+        assert!(text.contains(part), "{arguments:?}: {part:?} in {text:?}");
+    }
+    assert!(error["code"].is_string());
+    // The same without JSON: stdout stays empty, the error goes to stderr.
+    let plain = sandbox.gate_in(arguments, environment);
+    assert_eq!((plain.code, plain.stdout.as_str()), (2, ""), "{plain:?}");
+    assert!(!plain.stderr.contains("panicked"), "{}", plain.stderr);
+}
+
+#[test]
+fn mistakes_on_the_command_line_are_named() {
+    let sandbox = Sandbox::green();
+    for (arguments, parts) in [
+        (&["run", "--pakc", "x"][..], &["--pakc"][..]),
+        (&["rnu"], &["rnu"]),
+        (&["run", "--shards", "0"], &["--shards", "at least 1"]),
+        (&["run", "--shards", "two"], &["--shards"]),
+        (&["run", "--run-timeout", "soon"], &["--run-timeout", "90s"]),
+        (&["run", "--pack", ""], &["--pack", "empty"]),
+        (&["run", "--pack", "a", "--pack", "b"], &["--pack"]),
+        (&["run", "--repository", "no-slash"], &["--repository", "owner/name"]),
+        (&["run", "--root", "nowhere"], &["--root", "not a folder"]),
+        (&["run", "--config", "nowhere.yml"], &["nowhere.yml"]),
+        (&["run", "--standing-priority", "sometimes"], &["--standing-priority", "sometimes", "advisory"]),
+        (&["execute", "--shard", "3/2"], &["--shard", "K/N"]),
+        (&["execute", "--context-sha256", "abc"], &["--context-sha256", "64 hex"]),
+        (&["post", "--receipts-dir", "nowhere"], &["--receipts-dir"]),
+        (&["post"], &["--receipts-dir"]),
+        (&["post", "--receipts-dir", ".", "--needs", "{\"context\": {\"result\": \"fine\"}}"], &["--needs", "fine"]),
+        (&["post", "--receipts-dir", ".", "--needs", "{"], &["--needs"]),
+        (&["verify", "nowhere"], &["nowhere"]),
+        (&["explain", "tests-faild"], &["tests-faild", "tests-failed"]),
+        (&["schema", "no-such@v1"], &["no-such@v1"]),
+        (&["results", "nowhere.xml"], &["nowhere.xml"]),
+    ] {
+        refused(&sandbox, arguments, &[], parts);
+    }
+    let ran = sandbox.gate(&["packs", "--format", "xml"]);
+    assert_eq!((ran.code, ran.stderr.contains("neither text nor json")), (2, true), "{ran:?}");
+}
+
+#[test]
+fn mistakes_in_the_environment_are_named() {
+    let sandbox = Sandbox::green();
+    for (name, value) in [
+        ("PESTER_GATE_SHARDS", "many"),
+        ("PESTER_GATE_QUIET", "perhaps"),
+        ("PESTER_GATE_KILL_GRACE", "5"),
+        ("PESTER_GATE_PACK", "a\nb"),
+    ] {
+        refused(&sandbox, &["run"], &[(name, value)], &[name]);
+    }
+    // Empty is unset, and the bootstrap's own are none of ours.
+    let ran = sandbox
+        .gate_in(&["packs"], &[("PESTER_GATE_SHARDS", ""), ("PESTER_GATE_BIN", "x"), ("PESTER_GATE_VERSION", "y")]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+}
+
+#[test]
+fn mistakes_in_the_configuration_name_key_file_and_line() {
+    let sandbox = Sandbox::green();
+    for (text, parts) in [
+        ("leaks: report\nlimits:\n  rnu: 1m\n", &["pester-gate.yml:3", "rnu"][..]),
+        ("limits: {run: soon}\n", &["pester-gate.yml:1", "soon"]),
+        ("packs:\n  - {name: a, requires: [{tool: x, vresion: 1}]}\n", &["pester-gate.yml:2", "vresion"]),
+        ("packs: [{name: a}, {name: b, aliases: [A]}]\n", &["pester-gate.yml", "\"A\""]),
+        ("dispatcher: {jobs: 0}\n", &["pester-gate.yml", "dispatcher.jobs"]),
+        ("dispatcher: {jobs: 1.5}\n", &["pester-gate.yml:1", "1.5"]),
+        ("dispatcher: {jobs: -1}\n", &["pester-gate.yml:1", "-1"]),
+        ("leaks: sometimes\n", &["pester-gate.yml:1", "sometimes"]),
+        ("leaks: report\nleaks: fail\n", &["pester-gate.yml:2", "leaks"]),
+        ("- a list\n", &["pester-gate.yml:1"]),
+        ("a: [\n", &["pester-gate.yml"]),
+        ("\tx: 1\n", &["pester-gate.yml"]),
+    ] {
+        sandbox.file("pester-gate.yml", text);
+        refused(&sandbox, &["run"], &[], parts);
+    }
+    fs::write(sandbox.root.join("pester-gate.yml"), b"leaks: \xff\n").unwrap();
+    refused(&sandbox, &["run"], &[], &["UTF-8"]);
+    fs::remove_file(sandbox.root.join("pester-gate.yml")).unwrap();
+    fs::create_dir(sandbox.root.join("pester-gate.yml")).unwrap();
+    refused(&sandbox, &["run"], &[], &["pester-gate.yml"]);
+}
+
+#[test]
+fn an_alias_bomb_and_deep_nesting_are_refused() {
+    let sandbox = Sandbox::green();
+    let mut bomb = String::from("a: &a [x, x, x, x, x, x, x, x, x]\n");
+    for (name, before) in ["b", "c", "d", "e", "f", "g", "h", "i"].iter().zip(["a", "b", "c", "d", "e", "f", "g", "h"])
+    {
+        bomb.push_str(&format!(
+            "{name}: &{name} [*{before}, *{before}, *{before}, *{before}, *{before}, *{before}, *{before}, *{before}]\n"
+        ));
+    }
+    sandbox.file("pester-gate.yml", &bomb);
+    refused(&sandbox, &["run"], &[], &["pester-gate.yml"]);
+    sandbox.file("pester-gate.yml", &format!("redact: {}{}\n", "[".repeat(5000), "]".repeat(5000)));
+    refused(&sandbox, &["run"], &[], &["pester-gate.yml"]);
+}
+
+#[test]
+fn precedence_is_flag_environment_file_default_and_each_value_says_whence() {
+    let sandbox = Sandbox::green();
+    sandbox.config("defaults: {pack: full, shards: 3}\nlimits: {run: 20m, kill-grace: 4s}\n");
+    let shown = sandbox
+        .gate_in(
+            &["run", "--show-config", "--format", "json", "--run-timeout", "1m"],
+            &[("PESTER_GATE_RUN_TIMEOUT", "2m"), ("PESTER_GATE_SHARDS", "4"), ("PESTER_GATE_INCLUDE", "a*\n\n b*")],
+        )
+        .json();
+    for (key, value, source) in [
+        ("limits.run", json!("1m"), "flag:--run-timeout"),
+        ("defaults.shards", json!(4), "env:PESTER_GATE_SHARDS"),
+        ("include", json!(["a*", "b*"]), "env:PESTER_GATE_INCLUDE"),
+        ("limits.kill-grace", json!("4s"), "file:limits.kill-grace"),
+        ("defaults.pack", json!("full"), "file:defaults.pack"),
+        ("preflight.freshness", json!("15m"), "default"),
+    ] {
+        assert_eq!(shown[key], json!({"value": value, "source": source}), "{key}");
+    }
+    let text = sandbox.gate(&["run", "--show-config"]).stdout;
+    assert!(text.contains("limits.run") && text.contains("(file:limits.run)"), "{text}");
+}
+
+#[test]
+fn help_version_explain_packs_and_schema_answer() {
+    let sandbox = Sandbox::green();
+    sandbox.config(
+        "packs: [{name: smoke, aliases: [quick], description: what must never break, include: [\"Unit/*\"]}]\n",
+    );
+    assert!(sandbox.gate(&["--version"]).stdout.starts_with("pester-gate "));
+    for verb in [
+        "run",
+        "context",
+        "preflight",
+        "selection",
+        "execute",
+        "post",
+        "verify",
+        "results",
+        "explain",
+        "packs",
+        "schema",
+    ] {
+        let ran = sandbox.gate(&[verb, "--help"]);
+        assert_eq!((ran.code, ran.stdout.contains("--state-dir")), (0, true), "{verb}: {ran:?}");
+    }
+    let one = sandbox.gate(&["explain", "selection-drift"]).stdout;
+    assert!(one.contains("charged to  selection") && one.contains("next "), "{one}");
+    let all = sandbox.gate(&["explain", "--format", "json"]).json();
+    assert_eq!(all.as_array().unwrap().len(), pester_gate::docs::reason_codes().len());
+    let packs = sandbox.gate(&["packs"]).stdout;
+    assert!(packs.contains("smoke (quick)") && packs.contains("full"), "{packs}");
+    let ids = sandbox.gate(&["schema", "--format", "json"]).json();
+    assert_eq!(ids.as_array().unwrap().len(), 9);
+}
+
+#[test]
+fn no_home_folder_is_an_error_that_says_what_to_set() {
+    let sandbox = Sandbox::green();
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_pester-gate"));
+    command.arg("run").current_dir(&sandbox.root).env_clear().env("PATH", std::env::var_os("PATH").unwrap());
+    let output = command.output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("--state-dir"));
+}
+
+#[test]
+fn an_out_folder_that_cannot_be_written_is_the_layers_own_fault() {
+    let sandbox = Sandbox::green();
+    sandbox.file("taken", "a file");
+    for (layer, exit) in [("context", 3), ("preflight", 4), ("selection", 5)] {
+        let outputs = sandbox.state.with_file_name("outputs");
+        let _ = fs::remove_file(&outputs);
+        let ran = sandbox
+            .gate_in(&[layer, "--format", "json", "--out", "taken/x"], &[("GITHUB_OUTPUT", outputs.to_str().unwrap())]);
+        assert_eq!((ran.code, &ran.json()["error"]["code"]), (exit, &Value::from("output-unwritable")), "{ran:?}");
+        // Without a receipt, status and reason still reach the next jobs.
+        let outputs = fs::read_to_string(&outputs).unwrap();
+        assert!(outputs.contains("blocked") && outputs.contains("output-unwritable"), "{outputs}");
+    }
+}
+
+#[test]
+fn a_command_after_two_hyphens_is_the_tests() {
+    let sandbox = Sandbox::green();
+    let script = "mkdir -p out; echo '<testsuites><testcase name=\"t\"/></testsuites>' > out/r.xml";
+    let seen = sandbox.run(&["--results", "out/*.xml", "--", "sh", "-c", script], &[]);
+    assert_eq!(seen.verdict(), ("completed", "none", "tests-passed", 0), "{:?} {}", seen.codes(), seen.ran.stderr);
+    assert_eq!(seen.receipt("selection")["dispatcherProfile"]["command"]["source"], "flag:--");
+}
+
+#[test]
+fn without_any_configuration_runnable_scripts_are_found() {
+    let sandbox = Sandbox::green();
+    fs::remove_file(sandbox.root.join("pester-gate.yml")).unwrap();
+    sandbox.file("tests/notes.txt", "no test");
+    let seen = sandbox.run(&[], &[]);
+    assert_eq!(seen.text("classification"), "completed", "{:?}", seen.codes());
+    assert_eq!(seen.outcome["counts"]["passed"], 2);
+}

@@ -61,6 +61,7 @@ pub(crate) fn dispatch(plan: &Plan) -> Result<Dispatched, Fault> {
         reports,
         faults,
         interrupted: 0,
+        in_flight: None,
         leaks,
         peak_in_flight: None,
     })

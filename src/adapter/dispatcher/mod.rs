@@ -13,7 +13,7 @@ use crate::adapter::world::World;
 use crate::domain::fault::Fault;
 use crate::domain::ids::RelPath;
 use crate::domain::outcome::ChildEnd;
-use crate::domain::receipt::{Accounting, DispatcherProfile, Leak};
+use crate::domain::receipt::{Accounting, DispatcherProfile, InFlight, Leak};
 use crate::domain::redact::Redactor;
 
 /// Everything that a dispatcher is given.
@@ -53,6 +53,8 @@ pub(crate) struct Dispatched {
     pub(crate) faults: Vec<Fault>,
     /// Tests that the reports call errors because the whole run was ended.
     pub(crate) interrupted: u64,
+    /// What was running when the whole run was ended.
+    pub(crate) in_flight: Option<InFlight>,
     /// Processes that outlived the tests.
     pub(crate) leaks: Vec<Leak>,
     /// The most processes at once, where there is a pool.

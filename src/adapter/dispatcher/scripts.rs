@@ -21,7 +21,7 @@ use crate::domain::ids::RelPath;
 use crate::domain::outcome::{ChildEnd, Limit};
 use crate::domain::quantity::Span;
 use crate::domain::reason::ReasonCode;
-use crate::domain::receipt::{Accounted, Accounting, Leak};
+use crate::domain::receipt::{Accounted, Accounting, InFlight, InFlightKind, Leak};
 
 /// The report that the pool writes.
 const REPORT: &str = "scripts.junit.xml";
@@ -54,8 +54,15 @@ pub(crate) fn dispatch(plan: &Plan) -> Result<Dispatched, Fault> {
         .zip(&results)
         .map(|(path, ran)| Accounting { path: path.clone(), state: accounted(ran.as_ref()) })
         .collect();
-    let with_run = |ran: &&Ran| matches!(ran.end, ChildEnd::Cancelled | ChildEnd::TimedOut(Limit::Run, _));
-    let interrupted = results.iter().flatten().filter(with_run).count() as u64;
+    let with_run = |ran: &Ran| matches!(ran.end, ChildEnd::Cancelled | ChildEnd::TimedOut(Limit::Run, _));
+    let interrupted = results.iter().flatten().filter(|ran| with_run(ran)).count() as u64;
+    let in_flight =
+        plan.files.iter().zip(&results).find(|(_, ran)| ran.as_ref().is_some_and(with_run)).map(|(file, _)| InFlight {
+            kind: InFlightKind::File,
+            name: file.to_string(),
+            file: Some(file.to_string()),
+            line: None,
+        });
     let (mut faults, mut leaks) = (Vec::new(), Vec::new());
     for ran in results.into_iter().flatten() {
         faults.extend(ran.faults);
@@ -69,6 +76,7 @@ pub(crate) fn dispatch(plan: &Plan) -> Result<Dispatched, Fault> {
         reports: vec![report],
         faults,
         interrupted,
+        in_flight,
         leaks,
         peak_in_flight: Some(peak),
     })

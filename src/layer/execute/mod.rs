@@ -149,7 +149,7 @@ fn work(
     let dispatched = dispatched?;
     copy_artifacts(ground, &profile, &results)?;
     if !matches!(dispatched.end, ChildEnd::Exited(_)) {
-        draft.in_flight = journal.state().in_flight();
+        draft.in_flight = dispatched.in_flight.clone().or_else(|| journal.state().in_flight());
     }
     draft.judged = judge::judge(&dispatched, &profile, &results);
     draft.findings.append(&mut draft.judged.findings);
