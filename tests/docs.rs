@@ -28,8 +28,10 @@ fn generated_parts_are_what_the_code_says() {
             None => part.text.clone(),
             Some(place) => {
                 let (open, close) = marks(place);
-                let (before, rest) = now.split_once(&open).unwrap_or_else(|| panic!("{} has no place {place}", part.file));
-                let (_, after) = rest.split_once(&close).unwrap_or_else(|| panic!("{}: {place} does not end", part.file));
+                let (before, rest) =
+                    now.split_once(&open).unwrap_or_else(|| panic!("{} has no place {place}", part.file));
+                let (_, after) =
+                    rest.split_once(&close).unwrap_or_else(|| panic!("{}: {place} does not end", part.file));
                 format!("{before}{open}{}{close}{after}", part.text)
             }
         };
@@ -66,7 +68,9 @@ fn settled(text: &str) -> String {
     let mut out = Vec::new();
     for line in text.lines() {
         let line = match line.split_once(" in ") {
-            Some((counted, time)) if line.starts_with("tests ") && time.ends_with(" s") => format!("{counted} in 0.0 s"),
+            Some((counted, time)) if line.starts_with("tests ") && time.ends_with(" s") => {
+                format!("{counted} in 0.0 s")
+            }
             _ => line.to_owned(),
         };
         let place = ["evidence   ", "receipts   "].into_iter().find(|start| line.starts_with(start));
@@ -80,7 +84,13 @@ fn the_readme_shows_the_real_output() {
     let readme = fs::read_to_string(file("README.md")).unwrap();
     // A clone without any remote, committed and clean, as the README's reader has it.
     let sandbox = Sandbox::new();
-    for entry in ["pester-gate.yml", "tests/green/addition.sh", "tests/green/sorting.sh", "tests/green/needs-hardware.sh", "tests/red/greeting.sh"] {
+    for entry in [
+        "pester-gate.yml",
+        "tests/green/addition.sh",
+        "tests/green/sorting.sh",
+        "tests/green/needs-hardware.sh",
+        "tests/red/greeting.sh",
+    ] {
         let text = fs::read_to_string(file("examples/quickstart").join(entry)).unwrap();
         sandbox.file(&format!("examples/quickstart/{entry}"), &text);
         if entry.ends_with(".sh") {
@@ -91,12 +101,18 @@ fn the_readme_shows_the_real_output() {
     sandbox.commit();
     for (shown_as, arguments, exit) in [
         ("cargo run -q -- run --root examples/quickstart", &["run", "--root", "examples/quickstart", "--quiet"][..], 0),
-        ("cargo run -q -- run --root examples/quickstart --pack red", &["run", "--root", "examples/quickstart", "--pack", "red", "--quiet"], 1),
+        (
+            "cargo run -q -- run --root examples/quickstart --pack red",
+            &["run", "--root", "examples/quickstart", "--pack", "red", "--quiet"],
+            1,
+        ),
     ] {
         let ran = sandbox.gate(arguments);
         assert_eq!(ran.code, exit, "{ran:?}");
         let root = sandbox.root.to_str().unwrap();
-        let real = ran.stdout.replace(&format!("'{}/examples/quickstart'", root.replace('\'', r"'\''")), "examples/quickstart");
+        let real = ran
+            .stdout
+            .replace(&format!("'{}/examples/quickstart'", root.replace('\'', r"'\''")), "examples/quickstart");
         assert_eq!(settled(&real), settled(&shown(&readme, shown_as)), "the README's `{shown_as}`");
     }
 }
@@ -133,7 +149,10 @@ fn acceptance_names_tests_that_exist() {
     }
     let mut named = 0;
     for name in acceptance.split('`').skip(1).step_by(2).filter(|name| name.contains("::")) {
-        assert!(known.lines().any(|line| line == format!("{name}: test")), "docs/acceptance.md names {name}, which is no test");
+        assert!(
+            known.lines().any(|line| line == format!("{name}: test")),
+            "docs/acceptance.md names {name}, which is no test"
+        );
         named += 1;
     }
     assert!(named >= 20, "only {named} tests are named");
@@ -150,7 +169,8 @@ fn walk(folder: &Path) -> Vec<PathBuf> {
 
 #[test]
 fn links_between_documents_lead_somewhere() {
-    let mut documents: Vec<PathBuf> = walk(&file("docs")).into_iter().filter(|p| p.extension().is_some_and(|e| e == "md")).collect();
+    let mut documents: Vec<PathBuf> =
+        walk(&file("docs")).into_iter().filter(|p| p.extension().is_some_and(|e| e == "md")).collect();
     documents.extend([file("README.md"), file("CHANGELOG.md")]);
     for document in documents {
         let text = fs::read_to_string(&document).unwrap();
@@ -173,7 +193,10 @@ fn every_configuration_key_is_described() {
     collect_keys(&schema, &mut keys);
     assert!(keys.len() > 40, "{keys:?}");
     for key in keys {
-        assert!(described.contains(&format!("`{key}")) || described.contains(&format!(".{key}`")), "docs/configuration.md does not describe {key}");
+        assert!(
+            described.contains(&format!("`{key}")) || described.contains(&format!(".{key}`")),
+            "docs/configuration.md does not describe {key}"
+        );
     }
 }
 

@@ -73,8 +73,9 @@ fn hostile_file_names_run_and_stay_names() {
     // The summary: every line is one of ours; nothing that came from outside begins one or is markup.
     let markdown = fs::read_to_string(&summary).unwrap();
     for line in markdown.lines() {
-        let ours = ["## ", "### ", "**", "| ", "|---", "- `", "- 5 more in", "`"].iter().any(|start| line.starts_with(start))
-            || line.is_empty();
+        let ours =
+            ["## ", "### ", "**", "| ", "|---", "- `", "- 5 more in", "`"].iter().any(|start| line.starts_with(start))
+                || line.is_empty();
         assert!(ours, "{line:?}");
         let outside: String = line.split('`').step_by(2).collect();
         assert!(!outside.contains("<script") && !outside.contains("](http"), "{line:?}");
