@@ -142,6 +142,22 @@ fn precedence_is_flag_environment_file_default_and_each_value_says_whence() {
 }
 
 #[test]
+fn a_key_without_effect_is_said_to_have_none() {
+    let sandbox = with_lock();
+    let ran = sandbox.gate(&["run"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    for key in ["`lock`", "`limits.test`"] {
+        assert!(ran.stderr.contains(key), "{}", ran.stderr);
+    }
+}
+
+fn with_lock() -> Sandbox {
+    let sandbox = Sandbox::green();
+    sandbox.config("lock: {group: lab}\nlimits: {test: 1m}\n");
+    sandbox
+}
+
+#[test]
 fn help_version_explain_packs_and_schema_answer() {
     let sandbox = Sandbox::green();
     sandbox.config(

@@ -13,7 +13,7 @@ use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
 use super::command::leaks;
 use super::{Dispatched, Plan};
-use crate::adapter::process::{Job, Limits, LineSink, child_environment, supervise};
+use crate::adapter::process::{Job, Limits, LineSink, LiveLine, child_environment, supervise};
 use crate::adapter::workspace::files;
 use crate::domain::event::Event;
 use crate::domain::fault::Fault;
@@ -145,7 +145,8 @@ fn run_file(plan: &Plan, file: &RelPath, left: Option<(Span, Span)>) -> Ran {
     });
     let ms = u64::try_from(ran.duration.as_millis()).unwrap_or(u64::MAX);
     plan.journal.emit(Event::FileEnd { file: file.to_string(), outcome: word(&ran.end).to_owned(), ms });
-    if !matches!(ran.end, ChildEnd::Exited(0 | SKIPPED)) {
+    // One at a time is shown live; of several at once, the end of what did not pass.
+    if plan.profile.jobs.value > 1 && !matches!(ran.end, ChildEnd::Exited(0 | SKIPPED)) {
         for line in last_lines(&ran.tail, 20) {
             (plan.live)(line);
         }
@@ -160,7 +161,10 @@ fn started(plan: &Plan, file: &RelPath, left: Option<(Span, Span)>) -> Result<Ra
         why: "nothing says how to run it: no known ending and no exec bit".to_owned(),
     })?;
     let log = plan.results.join("logs").join(format!("{file}.log"));
-    let sink = LineSink::new(&log, plan.redactor.clone(), None)
+    let live = plan.live.clone();
+    let live: LiveLine = Box::new(move |line| live(line));
+    let live = (plan.profile.jobs.value == 1).then_some(live);
+    let sink = LineSink::new(&log, plan.redactor.clone(), live)
         .map_err(|error| Fault::ResultsDirUnusable { path: format!("logs/{file}.log"), why: error.to_string() })?;
     let sink = Arc::new(sink);
     let job = Job {

@@ -18,7 +18,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 pub(crate) use environment::child_environment;
-pub(crate) use output::{LineSink, Stored, neutralise};
+pub(crate) use output::{LineSink, LiveLine, Stored, neutralise};
 pub(crate) use supervisor::{Job, Leftover, Limits, Stream, supervise};
 
 use crate::adapter::world::World;

@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fs;
-use std::io;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -89,13 +89,15 @@ pub(crate) fn hash_all(found: &[Found]) -> Vec<io::Result<Digests>> {
 /// Both digests of one file.
 pub(crate) fn hash_file(path: &Path) -> io::Result<Digests> {
     const SMALL: u64 = 8 << 20;
-    if fs::metadata(path)?.len() > SMALL {
+    let mut file = fs::File::open(path)?;
+    let mut bytes = Vec::with_capacity(16 << 10);
+    file.by_ref().take(SMALL).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 == SMALL {
         return hash_large(path);
     }
-    let bytes = fs::read(path)?;
     let raw = to_sha256(&Hasher::digest(&bytes));
     // Most checkouts hold no CRLF at all, and then one digest is both.
-    let text = if bytes.windows(2).any(|pair| pair == b"\r\n") {
+    let text = if bytes.contains(&b'\r') && bytes.windows(2).any(|pair| pair == b"\r\n") {
         let mut hasher = Hasher::new();
         let mut from = 0;
         for at in 0..bytes.len().saturating_sub(1) {

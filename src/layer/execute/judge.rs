@@ -51,7 +51,9 @@ pub(super) fn judge(dispatched: &Dispatched, profile: &DispatcherProfile, result
     empty_run(dispatched, profile, &read, &mut judged);
     judged.counts = read.counts;
     if !judged.findings.iter().any(Finding::stops) && read.counts.executed() > 0 {
-        let detail = format!("{} of {} tests passed", read.counts.passed, read.counts.total);
+        let Counts { passed, skipped, total, .. } = read.counts;
+        let skipped = if skipped > 0 { format!(", {skipped} skipped") } else { String::new() };
+        let detail = format!("{passed} of {total} tests passed{skipped}");
         judged.findings.push(good(ReasonCode::TestsPassed, Layer::Execute, detail));
     }
     judged
