@@ -14,6 +14,7 @@ mod faults;
 mod harness;
 mod hostile;
 mod layers;
+mod pester;
 mod process;
 mod results;
 mod usage;

@@ -11,6 +11,7 @@ use std::sync::Mutex;
 use crate::adapter::workspace::files;
 use crate::adapter::world::World;
 use crate::domain::event::{Event, Record, RunState, SCHEMA, fold};
+use crate::domain::redact::Redactor;
 
 /// File name in the results folder.
 pub(crate) const FILE: &str = "dispatcher-events.ndjson";
@@ -23,6 +24,7 @@ pub(crate) struct Journal {
     world: World,
     inner: Mutex<Inner>,
     watch: Watch,
+    redactor: Redactor,
 }
 
 struct Inner {
@@ -33,10 +35,10 @@ struct Inner {
 
 impl Journal {
     /// A new journal in the results folder; `watch` sees every event with the state after it.
-    pub(crate) fn create(world: &World, results: &Path, watch: Watch) -> std::io::Result<Self> {
+    pub(crate) fn create(world: &World, results: &Path, redactor: Redactor, watch: Watch) -> std::io::Result<Self> {
         let file = files::create(&results.join(FILE))?;
         let inner = Inner { file: Some(file), seq: 0, state: RunState::default() };
-        Ok(Self { world: world.clone(), inner: Mutex::new(inner), watch })
+        Ok(Self { world: world.clone(), inner: Mutex::new(inner), watch, redactor })
     }
 
     /// Writes one event. A journal that cannot be written goes on in memory.
@@ -46,6 +48,8 @@ impl Journal {
         inner.state.apply(&event);
         let record = Record { schema: SCHEMA.to_owned(), seq: inner.seq, ts_utc: self.world.now(), event };
         if let (Ok(mut line), Some(file)) = (serde_json::to_vec(&record), &mut inner.file) {
+            // The mask holds no character that JSON escapes: a masked line is still a line.
+            line = self.redactor.mask(&line).into_owned();
             line.push(b'\n');
             if let Err(error) = file.write_all(&line) {
                 tracing::warn!("the journal cannot be written on: {error}");

@@ -70,9 +70,8 @@ impl Progress {
     /// Shows a run's event.
     pub(crate) fn event(&self, event: &Event, state: &RunState, total: u64) {
         match event {
-            Event::FileEnd { file, outcome, ms } => {
-                let ms = Duration::from_millis(*ms);
-                self.line(&format!("  {outcome:>9} {} ({:.1}s)", printable(file), ms.as_secs_f32()));
+            Event::FileEnd { file, outcome, ms } if !outcome.is_empty() => {
+                self.line(&format!("  {outcome:>9} {} ({:.1}s)", printable(file), ms / 1000.0));
             }
             Event::LimitReached { limit } => self.line(&format!("  the {limit} limit is reached; ending the tests")),
             Event::CancelRequested => self.line("  asked to stop; ending the tests"),

@@ -235,15 +235,10 @@ fn check_numbers(settings: &Settings, file: &str) -> Result<(), Invalid> {
 /// Keys that are set and that this version does not act on: whoever set them must hear it.
 pub(crate) fn without_effect(config: &Config) -> Vec<&'static str> {
     let lock = &config.lock;
-    let limits = std::iter::once(&config.limits)
-        .chain(config.packs.iter().map(|p| &p.limits))
-        .chain(config.profiles.values().map(|p| &p.limits));
     let keys = [
         ("lock", lock.group.is_some() || lock.wait.is_some() || lock.directory.is_some()),
         ("preflight.labels", config.preflight.labels.as_ref().is_some_and(|labels| !labels.is_empty())),
         ("dispatcher.isolation: file", config.dispatcher.isolation == Some(Isolation::File)),
-        ("dispatcher.script", config.dispatcher.script.is_some()),
-        ("limits.test", limits.clone().any(|limits| limits.test.is_some())),
         ("report.html", config.report.html == Some(true)),
         ("report.annotations", config.report.annotations == Some(true)),
     ];

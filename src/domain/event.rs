@@ -37,13 +37,38 @@ pub(crate) enum Event {
         kind: String,
         files: u64,
     },
+    AdapterStart {
+        #[serde(default)]
+        ps: String,
+        #[serde(default)]
+        pester: String,
+        #[serde(default)]
+        found: Vec<String>,
+    },
+    AdapterRefused {
+        reason: String,
+        #[serde(default)]
+        wanted: String,
+    },
+    FileMissing {
+        file: String,
+    },
+    JournalDegraded {
+        #[serde(default)]
+        error: String,
+    },
+    FileDiscovered {
+        file: String,
+    },
     FileStart {
         file: String,
     },
     FileEnd {
         file: String,
+        #[serde(default)]
         outcome: String,
-        ms: u64,
+        #[serde(default)]
+        ms: f64,
     },
     BlockStart {
         file: String,
@@ -67,7 +92,7 @@ pub(crate) enum Event {
         line: u64,
         test: String,
         outcome: String,
-        ms: u64,
+        ms: f64,
     },
     OutputTruncated {
         stream: String,
@@ -78,7 +103,12 @@ pub(crate) enum Event {
         limit: String,
     },
     CancelRequested,
+    AdapterEnd {
+        #[serde(default)]
+        result: String,
+    },
     RunEnd {
+        #[serde(default)]
         outcome: String,
     },
     /// An event of a later version: kept in the count, otherwise unknown.
@@ -100,6 +130,12 @@ impl Event {
             Event::OutputTruncated { .. } => "output-truncated",
             Event::LimitReached { .. } => "limit-reached",
             Event::CancelRequested => "cancel-requested",
+            Event::AdapterStart { .. } => "adapter-start",
+            Event::AdapterRefused { .. } => "adapter-refused",
+            Event::FileMissing { .. } => "file-missing",
+            Event::JournalDegraded { .. } => "journal-degraded",
+            Event::FileDiscovered { .. } => "file-discovered",
+            Event::AdapterEnd { .. } => "adapter-end",
             Event::RunEnd { .. } => "run-end",
             Event::Unknown => "unknown",
         }
@@ -212,12 +248,12 @@ mod tests {
     fn the_innermost_open_thing_of_the_oldest_file_is_in_flight() {
         let mut events = vec![file_start("b"), file_start("a"), test_start("a", "t<x>")];
         assert_eq!(fold(&events).in_flight().unwrap().name, "b");
-        events.push(Event::FileEnd { file: "b".into(), outcome: "passed".into(), ms: 1 });
+        events.push(Event::FileEnd { file: "b".into(), outcome: "passed".into(), ms: 1.0 });
         let in_flight = fold(&events).in_flight().unwrap();
         assert_eq!((in_flight.kind, in_flight.name.as_str(), in_flight.line), (InFlightKind::Test, "t<x>", Some(3)));
-        events.push(Event::TestEnd { file: "a".into(), line: 3, test: "t1".into(), outcome: "Passed".into(), ms: 1 });
+        events.push(Event::TestEnd { file: "a".into(), line: 3, test: "t1".into(), outcome: "Passed".into(), ms: 1.0 });
         assert_eq!(fold(&events).in_flight().unwrap().kind, InFlightKind::File);
-        events.push(Event::FileEnd { file: "a".into(), outcome: "passed".into(), ms: 1 });
+        events.push(Event::FileEnd { file: "a".into(), outcome: "passed".into(), ms: 1.0 });
         assert_eq!(fold(&events).in_flight(), None);
         assert_eq!(fold(&events).files_done(), 2);
     }

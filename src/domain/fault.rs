@@ -230,6 +230,14 @@ pub(crate) enum Fault {
     TestFileFailedToLoad { path: String, why: String },
     #[error("{count} processes outlived the tests: {shown}")]
     LeaksDetected { count: usize, shown: String },
+    #[error("{0}")]
+    SetupOrTeardownFailed(String),
+    #[error("{0}")]
+    ReportMissing(String),
+    #[error("no Pester module is installed for {0}")]
+    PesterMissing(String),
+    #[error("Pester {wanted} is wanted, found {found}")]
+    PesterVersionUnsupported { wanted: String, found: String },
     #[error("{path} was ended after {after}")]
     TestTimedOut { path: String, after: String },
     #[error("{failed} failed, {errors} errors of {total}: {first}")]
@@ -320,6 +328,10 @@ impl Fault {
             Fault::TestFileFailedToLoad { .. } => C::TestFileFailedToLoad,
             Fault::LeaksDetected { .. } => C::LeaksDetected,
             Fault::TestTimedOut { .. } => C::TestTimedOut,
+            Fault::SetupOrTeardownFailed(_) => C::SetupOrTeardownFailed,
+            Fault::ReportMissing(_) => C::ReportMissing,
+            Fault::PesterMissing(_) => C::PesterMissing,
+            Fault::PesterVersionUnsupported { .. } => C::PesterVersionUnsupported,
             Fault::TestsFailed { .. } => C::TestsFailed,
             Fault::TestFileNotAccounted { .. } => C::TestFileNotAccounted,
             Fault::ShardMissing { .. } => C::ShardMissing,

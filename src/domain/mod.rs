@@ -12,6 +12,7 @@ pub(crate) mod fault;
 pub(crate) mod freshness;
 pub(crate) mod ids;
 pub(crate) mod outcome;
+pub(crate) mod pester;
 pub(crate) mod quantity;
 pub(crate) mod readiness;
 pub(crate) mod reason;

@@ -10,6 +10,8 @@ pub(crate) enum Limit {
     Run,
     /// One file's.
     File,
+    /// One test's.
+    Test,
     /// Silence for too long.
     NoOutput,
 }
@@ -20,6 +22,7 @@ impl Limit {
         match self {
             Limit::Run => "run",
             Limit::File => "file",
+            Limit::Test => "test",
             Limit::NoOutput => "no-output",
         }
     }

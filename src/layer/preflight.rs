@@ -8,7 +8,7 @@ use super::ground::{self, Ground, Identity, Outcome, Paper, Unreported};
 use crate::adapter::probe::{self, Probed, Surroundings};
 use crate::adapter::world::World;
 use crate::domain::classify::layer_status;
-use crate::domain::config::{Fixture, FixtureWhen, Requirement};
+use crate::domain::config::{DispatcherKind, Fixture, FixtureWhen, Requirement};
 use crate::domain::fault::{Fault, Finding, charge, good};
 use crate::domain::ids::ArtifactName;
 use crate::domain::reason::{Layer, ReasonCode, Severity};
@@ -86,6 +86,12 @@ fn measure(
         min_free: ground.settings.min_free.value,
         fixtures: needed_fixtures(world, ground),
         powershell: ground.settings.powershell.value.clone(),
+        pester: (
+            ground.settings.pester_minimum_version.value.clone(),
+            ground.settings.pester_maximum_version.value.clone(),
+        ),
+        implies_pester: ground.settings.kind.value == DispatcherKind::Pester,
+        scratch: out.join("probe"),
         timeout: ground.settings.probe_timeout.value,
     };
     let probes = probe::build(requires, &around);
@@ -118,9 +124,14 @@ fn settle(probed: Probed, fixtures: &mut Vec<FixtureRecord>) -> (String, ProbeRe
         }
         Err(fault) => (BTreeMap::new(), vec![fault]),
     };
-    let most = if probed.required { Severity::Blocks } else { Severity::Warns };
-    let findings: Vec<Finding> = faults.iter().map(|fault| charge(fault, Layer::Preflight).at_most(most)).collect();
     let no_answer = |fault: &Fault| matches!(fault.code(), ReasonCode::ProbeFailed | ReasonCode::ProbeTimedOut);
+    // What is required blocks on proof of absence; what is only implied does not block on silence.
+    let most = |fault: &Fault| match probed.required && !(probed.implied && no_answer(fault)) {
+        true => Severity::Blocks,
+        false => Severity::Warns,
+    };
+    let findings: Vec<Finding> =
+        faults.iter().map(|fault| charge(fault, Layer::Preflight).at_most(most(fault))).collect();
     let outcome = match faults.first() {
         None => ProbeOutcome::Pass,
         Some(fault) if no_answer(fault) => ProbeOutcome::Unknown,

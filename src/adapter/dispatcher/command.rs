@@ -64,6 +64,7 @@ pub(crate) fn dispatch(plan: &Plan) -> Result<Dispatched, Fault> {
         in_flight: None,
         leaks,
         peak_in_flight: None,
+        verdict: None,
     })
 }
 
@@ -87,10 +88,11 @@ fn job(plan: &Plan) -> Job {
             kill_grace: profile.kill_grace.value,
             drain: profile.leak_grace.value,
         },
+        stop: None,
     }
 }
 
-fn report_end(plan: &Plan, end: &ChildEnd, stored: &Stored) {
+pub(super) fn report_end(plan: &Plan, end: &ChildEnd, stored: &Stored) {
     match end {
         ChildEnd::TimedOut(limit, _) => plan.journal.emit(Event::LimitReached { limit: limit.as_str().to_owned() }),
         ChildEnd::Cancelled => plan.journal.emit(Event::CancelRequested),
@@ -171,7 +173,7 @@ fn unchanged(path: &Path, (size, modified, digest): &Stamp) -> bool {
 }
 
 /// Line by line, so that a file of any size takes little memory.
-fn copy_redacted(plan: &Plan, from: &Path, to: &Path) -> std::io::Result<()> {
+pub(super) fn copy_redacted(plan: &Plan, from: &Path, to: &Path) -> std::io::Result<()> {
     use std::io::Read;
     let sink = LineSink::unbounded(to, plan.redactor.clone())?;
     let mut source = std::fs::File::open(from)?;

@@ -1,6 +1,7 @@
 //! Dispatchers: what runs the planned tests and leaves raw outputs, one file per kind.
 
 pub(crate) mod command;
+pub(crate) mod pester;
 pub(crate) mod scripts;
 
 use std::ffi::OsString;
@@ -10,6 +11,7 @@ use std::time::Duration;
 
 use crate::adapter::journal::Journal;
 use crate::adapter::world::World;
+use crate::domain::counts::Counts;
 use crate::domain::fault::Fault;
 use crate::domain::ids::RelPath;
 use crate::domain::outcome::ChildEnd;
@@ -59,4 +61,15 @@ pub(crate) struct Dispatched {
     pub(crate) leaks: Vec<Leak>,
     /// The most processes at once, where there is a pool.
     pub(crate) peak_in_flight: Option<u32>,
+    /// The dispatcher's own verdict, where it gives one: the reports are only evidence then.
+    pub(crate) verdict: Option<OwnVerdict>,
+}
+
+/// What a dispatcher says by itself, beside its reports.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct OwnVerdict {
+    /// What the tests came to.
+    pub(crate) counts: Counts,
+    /// Whether it came to its end, so that an empty run is one.
+    pub(crate) complete: bool,
 }

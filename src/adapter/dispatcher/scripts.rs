@@ -79,6 +79,7 @@ pub(crate) fn dispatch(plan: &Plan) -> Result<Dispatched, Fault> {
         in_flight,
         leaks,
         peak_in_flight: Some(peak),
+        verdict: None,
     })
 }
 
@@ -143,7 +144,7 @@ fn run_file(plan: &Plan, file: &RelPath, left: Option<(Span, Span)>) -> Ran {
         faults: vec![fault],
         leaks: Vec::new(),
     });
-    let ms = u64::try_from(ran.duration.as_millis()).unwrap_or(u64::MAX);
+    let ms = ran.duration.as_secs_f64() * 1000.0;
     plan.journal.emit(Event::FileEnd { file: file.to_string(), outcome: word(&ran.end).to_owned(), ms });
     // One at a time is shown live; of several at once, the end of what did not pass.
     if plan.profile.jobs.value > 1 && !matches!(ran.end, ChildEnd::Exited(0 | SKIPPED)) {
@@ -177,6 +178,7 @@ fn started(plan: &Plan, file: &RelPath, left: Option<(Span, Span)>) -> Result<Ra
             kill_grace: plan.profile.kill_grace.value,
             drain: plan.profile.leak_grace.value,
         },
+        stop: None,
     };
     let ended = {
         let sink = sink.clone();

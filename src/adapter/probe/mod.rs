@@ -8,6 +8,7 @@ mod command;
 mod disk;
 mod fixtures;
 mod path_hygiene;
+mod pester;
 mod tool;
 
 use std::collections::BTreeMap;
@@ -57,6 +58,12 @@ pub(crate) struct Surroundings {
     pub(crate) fixtures: Vec<Fixture>,
     /// The configured PowerShell.
     pub(crate) powershell: String,
+    /// The least and the most version of Pester.
+    pub(crate) pester: (String, Option<String>),
+    /// Whether the dispatcher is Pester, which implies that both are looked at.
+    pub(crate) implies_pester: bool,
+    /// Where a probe may write.
+    pub(crate) scratch: PathBuf,
     /// Time limit of a probe that has none of its own.
     pub(crate) timeout: Span,
 }
@@ -67,6 +74,8 @@ pub(crate) struct Probe {
     pub(crate) name: String,
     /// Whether the pack requires it; what is not required warns.
     pub(crate) required: bool,
+    /// Whether nobody wrote it down: then an answer that cannot be read only warns.
+    pub(crate) implied: bool,
     timeout: Span,
     collect: Box<dyn FnOnce(&Surroundings) -> Answer + Send>,
 }
@@ -77,6 +86,8 @@ pub(crate) struct Probed {
     pub(crate) name: String,
     /// Whether the pack requires it.
     pub(crate) required: bool,
+    /// Whether nobody wrote it down.
+    pub(crate) implied: bool,
     /// How long it took.
     pub(crate) duration: Duration,
     /// What it brought home, or that it did not come back in time.
@@ -90,6 +101,13 @@ pub(crate) fn build(requires: &[Requirement], around: &Surroundings) -> Vec<Prob
         let probe = of_requirement(requirement, around);
         if !probes.iter().any(|known| known.name == probe.name) {
             probes.push(probe);
+        }
+    }
+    if around.implies_pester {
+        for name in [ProbeName::Powershell, ProbeName::Pester] {
+            if !probes.iter().any(|known| known.name == name.as_str()) {
+                probes.push(Probe { implied: true, ..of_requirement(&Requirement::Named(name), around) });
+            }
         }
     }
     for (name, wanted) in
@@ -109,6 +127,7 @@ fn of_requirement(requirement: &Requirement, around: &Surroundings) -> Probe {
     let probe = |name: String, timeout: Option<Span>, collect: Box<dyn FnOnce(&Surroundings) -> Answer + Send>| Probe {
         name,
         required: true,
+        implied: false,
         timeout: timeout.unwrap_or(around.timeout),
         collect,
     };
@@ -136,6 +155,7 @@ fn named(name: ProbeName) -> Box<dyn FnOnce(&Surroundings) -> Answer + Send> {
         ProbeName::Powershell => {
             Box::new(|around| tool::on_path(around, &around.powershell.clone(), ReasonCode::PowershellMissing))
         }
+        ProbeName::Pester => Box::new(pester::probe),
         ProbeName::Disk => Box::new(disk::probe),
         ProbeName::PathHygiene => Box::new(path_hygiene::probe),
         ProbeName::Fixtures => Box::new(fixtures::probe),
@@ -166,12 +186,12 @@ pub(crate) fn run_all(around: &Surroundings, probes: Vec<Probe>) -> Vec<Probed> 
                 let collected = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| collect(&around)));
                 let _ = answer.send((collected, began.elapsed()));
             });
-            (probe.name, probe.required, probe.timeout, inbox)
+            (probe.name, probe.required, probe.implied, probe.timeout, inbox)
         })
         .collect();
     waiting
         .into_iter()
-        .map(|(name, required, timeout, inbox)| {
+        .map(|(name, required, implied, timeout, inbox)| {
             let left = timeout.as_duration().saturating_sub(started.elapsed());
             let (answer, duration) = match inbox.recv_timeout(left) {
                 Ok((Ok(answer), duration)) => (Ok(answer), duration),
@@ -184,7 +204,7 @@ pub(crate) fn run_all(around: &Surroundings, probes: Vec<Probe>) -> Vec<Probed> 
                     (Err(fault), timeout.as_duration())
                 }
             };
-            Probed { name, required, duration, answer }
+            Probed { name, required, implied, duration, answer }
         })
         .collect()
 }

@@ -19,7 +19,7 @@ use std::time::Duration;
 
 pub(crate) use environment::child_environment;
 pub(crate) use output::{LineSink, LiveLine, Stored, neutralise};
-pub(crate) use supervisor::{Job, Leftover, Limits, Stream, supervise};
+pub(crate) use supervisor::{Job, Leftover, Limits, Stop, Stream, supervise};
 
 use crate::adapter::world::World;
 use crate::domain::outcome::{ChildEnd, Limit};
@@ -70,6 +70,7 @@ pub(crate) fn capture_end(
             kill_grace: Span::from_millis(200),
             drain: Span::from_millis(500),
         },
+        stop: None,
     };
     let ended = supervise(world, &job, std::sync::Arc::new(sink));
     if let Some(leftover) = ended.leftover {

@@ -5,9 +5,9 @@
 //! the grace, killed; a second request to stop skips the grace. The child is reaped last, so that
 //! its id cannot be another's while signals are sent.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io::Read;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -45,8 +45,11 @@ pub(crate) struct Limits {
     pub(crate) drain: Span,
 }
 
+/// Asked at every look at the limits: whether somebody who knows more wants the child ended.
+pub(crate) type Stop = Arc<dyn Fn() -> Option<ChildEnd> + Send + Sync>;
+
 /// What to run.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct Job {
     /// Program and arguments; no shell is involved.
     pub(crate) argv: Vec<OsString>,
@@ -56,6 +59,8 @@ pub(crate) struct Job {
     pub(crate) environment: Vec<(OsString, OsString)>,
     /// What ends it.
     pub(crate) limits: Limits,
+    /// Who else may end it.
+    pub(crate) stop: Option<Stop>,
 }
 
 /// How it went.
@@ -97,7 +102,8 @@ pub(crate) fn supervise(world: &World, job: &Job, sink: Sink) -> Ended {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return never(ChildEnd::NotFound),
         Err(error) => return never(ChildEnd::NotStarted(error.to_string())),
     };
-    let watch = Watch { world, started, limits: job.limits, last_output: Arc::new(AtomicU64::new(0)) };
+    let watch =
+        Watch { world, started, limits: job.limits, stop: job.stop.as_ref(), last_output: Arc::new(AtomicU64::new(0)) };
     let (events, inbox) = mpsc::channel();
     watch.drain(child.stdout.take(), Stream::Stdout, &sink, &events);
     watch.drain(child.stderr.take(), Stream::Stderr, &sink, &events);
@@ -132,16 +138,23 @@ fn spawn(job: &Job) -> std::io::Result<(Child, Tree)> {
     let Some((program, arguments)) = job.argv.split_first() else {
         return Err(std::io::Error::new(std::io::ErrorKind::InvalidInput, "no program was given"));
     };
-    let mut command = Command::new(program);
+    let mut command = Command::new(resolve(program, &job.cwd));
     command.args(arguments).current_dir(&job.cwd).env_clear().envs(job.environment.iter().map(|(n, v)| (n, v)));
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     Tree::spawn(&mut command)
+}
+
+/// A program named by a relative path is meant from the child's folder; platforms differ on it.
+fn resolve(program: &OsStr, cwd: &Path) -> PathBuf {
+    let path = Path::new(program);
+    if path.components().count() > 1 && path.is_relative() { cwd.join(path) } else { path.to_owned() }
 }
 
 struct Watch<'a> {
     world: &'a World,
     started: Instant,
     limits: Limits,
+    stop: Option<&'a Stop>,
     /// Milliseconds after the start.
     last_output: Arc<AtomicU64>,
 }
@@ -193,6 +206,9 @@ impl Watch<'_> {
             && elapsed >= span.as_duration()
         {
             return Some(ChildEnd::TimedOut(limit, span));
+        }
+        if let Some(end) = self.stop.and_then(|stop| stop()) {
+            return Some(end);
         }
         let span = self.limits.no_output?;
         let silent = elapsed.saturating_sub(Duration::from_millis(self.last_output.load(Ordering::Relaxed)));

@@ -129,6 +129,11 @@ pub(crate) fn make_dir(path: &Path) -> io::Result<()> {
     fs::create_dir_all(path)
 }
 
+/// Puts a file in another's place.
+pub(crate) fn replace(from: &Path, to: &Path) -> io::Result<()> {
+    fs::rename(from, to)
+}
+
 /// Removes a file of ours.
 pub(crate) fn remove(path: &Path) -> io::Result<()> {
     fs::remove_file(path)

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::adapter::dispatcher::Dispatched;
+use crate::adapter::dispatcher::{Dispatched, OwnVerdict};
 use crate::adapter::results::{self, Failure, Reading};
 use crate::domain::config::{DispatcherKind, EmptyPolicy, Leaks};
 use crate::domain::counts::Counts;
@@ -34,6 +34,9 @@ struct Read {
 /// Judges a run.
 pub(super) fn judge(dispatched: &Dispatched, profile: &DispatcherProfile, results: &Path) -> Judged {
     let mut read = read_reports(dispatched, results);
+    if let Some(own) = &dispatched.verdict {
+        return by_own_verdict(dispatched, own, profile, read);
+    }
     read.counts.failed_files +=
         dispatched.faults.iter().filter(|fault| matches!(fault, Fault::TestFileFailedToLoad { .. })).count() as u64;
     let mut judged = Judged {
@@ -50,13 +53,39 @@ pub(super) fn judge(dispatched: &Dispatched, profile: &DispatcherProfile, result
     judged.findings.extend(leaked(dispatched, profile));
     empty_run(dispatched, profile, &read, &mut judged);
     judged.counts = read.counts;
-    if !judged.findings.iter().any(Finding::stops) && read.counts.executed() > 0 {
-        let Counts { passed, skipped, total, .. } = read.counts;
-        let skipped = if skipped > 0 { format!(", {skipped} skipped") } else { String::new() };
-        let detail = format!("{passed} of {total} tests passed{skipped}");
-        judged.findings.push(good(ReasonCode::TestsPassed, Layer::Execute, detail));
-    }
+    passed(&mut judged);
     judged
+}
+
+/// A dispatcher's own verdict stands; a report that is broken or missing is a warning beside it.
+fn by_own_verdict(dispatched: &Dispatched, own: &OwnVerdict, profile: &DispatcherProfile, read: Read) -> Judged {
+    let mut judged = Judged {
+        counts: own.counts,
+        xml_status: read.status.unwrap_or(if read.files == 0 { "missing" } else { "complete" }),
+        read_any: own.complete,
+        ..Judged::default()
+    };
+    let end = end_fault(&dispatched.end);
+    judged.findings.extend(end.iter().chain(&dispatched.faults).map(|fault| charge(fault, Layer::Execute)));
+    judged.findings.extend(read.faults.iter().map(|fault| charge(fault, Layer::Execute).at_most(Severity::Warns)));
+    judged.findings.extend(leaked(dispatched, profile));
+    if own.complete {
+        let files = Read { counts: own.counts, files: 1, ..Read::default() };
+        empty_run(dispatched, profile, &files, &mut judged);
+    }
+    passed(&mut judged);
+    judged
+}
+
+/// Says so where the tests passed.
+fn passed(judged: &mut Judged) {
+    if judged.findings.iter().any(Finding::stops) || judged.counts.executed() == 0 {
+        return;
+    }
+    let Counts { passed, skipped, total, .. } = judged.counts;
+    let skipped = if skipped > 0 { format!(", {skipped} skipped") } else { String::new() };
+    let detail = format!("{passed} of {total} tests passed{skipped}");
+    judged.findings.push(good(ReasonCode::TestsPassed, Layer::Execute, detail));
 }
 
 fn read_reports(dispatched: &Dispatched, results: &Path) -> Read {

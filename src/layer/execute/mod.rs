@@ -137,9 +137,8 @@ fn work(
     let dispatched = match profile.kind.value {
         DispatcherKind::Command => dispatcher::command::dispatch(&plan),
         DispatcherKind::Scripts => dispatcher::scripts::dispatch(&plan),
-        DispatcherKind::Pester | DispatcherKind::Auto => Err(Fault::DispatcherMissing(
-            "this version has no Pester dispatcher; use dispatcher.kind command or scripts".to_owned(),
-        )),
+        DispatcherKind::Pester => dispatcher::pester::dispatch(&plan),
+        DispatcherKind::Auto => Err(Fault::InternalError("selection left the dispatcher open".to_owned())),
     };
     for command in &profile.after.value {
         if let Err((command, why)) = side_command(world, ground, command, Some(Span::from_secs(60))) {
@@ -259,7 +258,7 @@ fn side_command(world: &World, ground: &Ground, argv: &[String], limit: Option<S
 fn open_journal(world: &World, ground: &Ground, results: &Path, total: u64) -> Result<Journal, Fault> {
     let progress = ground.progress.clone();
     let watch = Box::new(move |event: &_, state: &_| progress.event(event, state, total));
-    Journal::create(world, results, watch)
+    Journal::create(world, results, ground.redactor.clone(), watch)
         .map_err(|error| Fault::ResultsDirUnusable { path: journal::FILE.to_owned(), why: error.to_string() })
 }
 

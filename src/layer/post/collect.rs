@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 
 use super::Request;
+use crate::adapter::dispatcher::pester;
 use crate::adapter::journal;
 use crate::adapter::receipt_store::{self, Loaded, shown};
 use crate::adapter::results;
@@ -416,14 +417,18 @@ fn read_failures(collected: &mut Collected, raw: &Path, recorded: &[RawFile]) {
         let path = file.path.as_str();
         path.starts_with("reports/") || path.ends_with(".junit.xml")
     };
+    let shown = |failure: results::Failure| FailureLine {
+        name: failure.name,
+        file: failure.file,
+        line: failure.line,
+        message: failure.message,
+    };
+    for file in recorded.iter().filter(|file| file.path.file_name() == pester::RUN_FILE) {
+        collected.failures.extend(pester::failures(&raw.join(file.path.as_str())).into_iter().map(shown));
+    }
     for file in recorded.iter().filter(is_report) {
         if let Ok(reading) = results::read(&raw.join(file.path.as_str())) {
-            collected.failures.extend(reading.failures.into_iter().map(|failure| FailureLine {
-                name: failure.name,
-                file: failure.file,
-                line: failure.line,
-                message: failure.message,
-            }));
+            collected.failures.extend(reading.failures.into_iter().map(shown));
         }
     }
     collected.failures.truncate(FAILURES_SHOWN);
