@@ -86,13 +86,13 @@ fn files_that_the_run_did_not_reach_are_accounted_as_such() {
 }
 
 #[test]
-fn a_child_that_floods_both_streams_neither_blocks_nor_fills_the_disk() {
+fn a_child_that_floods_both_streams_is_drained_and_stored_whole() {
     let body = "i=0; while [ $i -lt 3000 ]; do echo 0123456789012345678901234567890123456789012345678901234567890123456789; echo err >&2; i=$((i+1)); done";
     let sandbox = scripts(&[("flood", body)], "");
     let seen = sandbox.run(&[], &[]);
     assert_eq!(seen.ran.code, 0, "{:?}", seen.codes());
     let files = seen.receipt("execute")["files"].clone();
-    let log = files.as_array().unwrap().iter().find(|f| f["path"] == "logs/tests/flood.sh.log").unwrap().clone();
+    let log = files.as_array().unwrap().iter().find(|f| f["path"] == "logs/00001-flood.sh.log").unwrap().clone();
     assert_eq!(log["size"], 3000 * 71 + 3000 * 4);
 }
 

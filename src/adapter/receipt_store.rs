@@ -11,6 +11,7 @@ use crate::domain::fault::{Fault, ReceiptFault};
 use crate::domain::freshness::{self, Expect};
 use crate::domain::ids::Sha256;
 use crate::domain::receipt::{Parent, Receipt};
+use crate::domain::redact::Redactor;
 
 /// A receipt as read: its shape is right, whether it belongs here is not known yet.
 #[derive(Debug, Clone)]
@@ -110,15 +111,57 @@ pub(crate) struct Written {
     pub(crate) size: u64,
 }
 
-/// Writes a receipt under its name into a folder.
-pub(crate) fn write<R: Receipt>(folder: &Path, receipt: &R) -> Result<Written, Fault> {
+/// Writes a receipt under its name into a folder, its texts masked.
+pub(crate) fn write<R: Receipt>(
+    folder: &Path,
+    receipt: &R,
+    redactor: &Redactor,
+) -> Result<(Written, serde_json::Value), Fault> {
     let path = folder.join(R::FILE);
     let unwritable = |why: String| Fault::OutputUnwritable(format!("{}: {why}", shown(&path)));
-    let mut bytes = serde_json::to_vec_pretty(receipt).map_err(|error| unwritable(error.to_string()))?;
+    let mut document = serde_json::to_value(receipt).map_err(|error| unwritable(error.to_string()))?;
+    mask(&mut document, redactor);
+    let mut bytes = serde_json::to_vec_pretty(&document).map_err(|error| unwritable(error.to_string()))?;
     bytes.push(b'\n');
     files::write_atomic(&path, &bytes).map_err(|error| unwritable(error.to_string()))?;
     let (sha256, size) = (files::digest_bytes(&bytes), bytes.len() as u64);
-    Ok(Written { path, sha256, size })
+    Ok((Written { path, sha256, size }, document))
+}
+
+/// Masks every text but those that the next layer acts on: paths, digests, ids and the settings of
+/// the run. A secret in one of these is the repository's own doing, and a mask would change what runs.
+fn mask(value: &mut serde_json::Value, redactor: &Redactor) {
+    const KEPT: [&str; 18] = [
+        "code",
+        "reason",
+        "layer",
+        "classification",
+        "failedLayer",
+        "gateStatus",
+        "path",
+        "files",
+        "sha256",
+        "textSha256",
+        "planSha256",
+        "testTreeSha256",
+        "dispatcherProfile",
+        "runId",
+        "schema",
+        "machineId",
+        "headSha",
+        "status",
+    ];
+    match value {
+        serde_json::Value::String(text) => *text = redactor.mask_text(text),
+        serde_json::Value::Array(items) => items.iter_mut().for_each(|item| mask(item, redactor)),
+        serde_json::Value::Object(fields) => {
+            fields
+                .iter_mut()
+                .filter(|(key, _)| !KEPT.contains(&key.as_str()))
+                .for_each(|(_, item)| mask(item, redactor));
+        }
+        _ => {}
+    }
 }
 
 /// Every file of this receipt's name below a folder, in path order.

@@ -63,7 +63,7 @@ impl Progress {
     /// What is going on now; seen on a terminal only.
     pub(crate) fn now(&self, text: &str) {
         if let Some(bar) = &self.bar {
-            bar.set_message(text.to_owned());
+            bar.set_message(printable(text));
         }
     }
 

@@ -2,6 +2,7 @@
 //! with its source. An invalid value is an error wherever it stands.
 
 use std::fmt::Display;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -12,6 +13,7 @@ use super::args::{self, variable};
 use crate::adapter::world::World;
 use crate::domain::config::{Config, DispatcherKind, EmptyPolicy, Isolation, Leaks, PriorityPolicy};
 use crate::domain::quantity::{Size, Span};
+use crate::domain::redact::invalid_pattern;
 use crate::domain::selection::integration::Mode;
 use crate::domain::selection::{pack, profile};
 use crate::domain::settings::{Settings, Source, Sourced, TypedLimits};
@@ -153,7 +155,7 @@ pub(crate) fn settings(overlay: &Overlay<'_>, config: &Config, file: &str) -> Re
             "defaults.integration-mode",
             None,
         ),
-        shards: settle(overlay.parsed("shards")?, defaults.shards, "defaults.shards", 1),
+        shards: settle(overlay.parsed("shards")?, defaults.shards.map(NonZeroU32::get), "defaults.shards", 1),
         tests_path: settle(overlay.text("tests-path")?, tests.path.clone(), "tests.path", "tests".to_owned()),
         tests_pattern: settle(None, many(&tests.pattern), "tests.pattern", vec!["*.Tests.ps1".to_owned()]),
         integration_pattern: settle(
@@ -175,7 +177,7 @@ pub(crate) fn settings(overlay: &Overlay<'_>, config: &Config, file: &str) -> Re
         command: settle(None, dispatcher.command.clone(), "dispatcher.command", none()),
         results: settle(overlay.list("results")?, many(&dispatcher.results), "dispatcher.results", none()),
         isolation: settle(None, dispatcher.isolation, "dispatcher.isolation", Isolation::Run),
-        jobs: settle(None, dispatcher.jobs, "dispatcher.jobs", 1),
+        jobs: settle(None, dispatcher.jobs.map(NonZeroU32::get), "dispatcher.jobs", 1),
         script: settle(None, dispatcher.script.clone().map(Some), "dispatcher.script", None),
         powershell: settle(None, dispatcher.powershell.clone(), "dispatcher.powershell", "pwsh".to_owned()),
         pester_minimum_version: settle(
@@ -213,23 +215,13 @@ pub(crate) fn settings(overlay: &Overlay<'_>, config: &Config, file: &str) -> Re
         redact: config.redact.clone(),
         summary: settle(None, config.report.summary, "report.summary", true),
     };
-    check_numbers(&settings, file)?;
-    Ok(settings)
-}
-
-/// Numbers that no type refuses.
-fn check_numbers(settings: &Settings, file: &str) -> Result<(), Invalid> {
-    let at = |source: &Source| match source {
-        Source::File(_) => file.to_owned(),
-        other => place(other),
-    };
     if settings.shards.value == 0 {
-        return Err(Invalid::new(at(&settings.shards.source), "shards is 0; it must be at least 1"));
+        return Err(Invalid::new(place(&settings.shards.source), "shards is 0; it must be at least 1"));
     }
-    if settings.jobs.value == 0 {
-        return Err(Invalid::new(at(&settings.jobs.source), "dispatcher.jobs is 0; it must be at least 1"));
+    if let Some(why) = invalid_pattern(&settings.redact) {
+        return Err(Invalid::new(file, format!("redact: {why}")));
     }
-    Ok(())
+    Ok(settings)
 }
 
 /// Keys that are set and that this version does not act on: whoever set them must hear it.
@@ -239,6 +231,14 @@ pub(crate) fn without_effect(config: &Config) -> Vec<&'static str> {
         ("lock", lock.group.is_some() || lock.wait.is_some() || lock.directory.is_some()),
         ("preflight.labels", config.preflight.labels.as_ref().is_some_and(|labels| !labels.is_empty())),
         ("dispatcher.isolation: file", config.dispatcher.isolation == Some(Isolation::File)),
+        (
+            "routing",
+            config.routing.label.is_some() || config.routing.trust.is_some() || config.routing.when_refused.is_some(),
+        ),
+        (
+            "standing-priority.labels",
+            config.standing_priority.labels.is_some() || config.standing_priority.excluded_label.is_some(),
+        ),
         ("report.html", config.report.html == Some(true)),
         ("report.annotations", config.report.annotations == Some(true)),
     ];
@@ -265,7 +265,7 @@ pub(crate) fn show(settings: &Settings) -> Value {
         };
     }
     each! {
-        "defaults.pack" = pack, "defaults.profile" = profile, "defaults.integration-mode" = integration_mode,
+        "defaults.profile" = profile,
         "defaults.shards" = shards, "tests.path" = tests_path, "tests.pattern" = tests_pattern,
         "tests.integration.pattern" = integration_pattern, "tests.integration.tag" = integration_tag,
         "include" = include, "exclude" = exclude, "refine" = refine, "file" = files,
@@ -278,6 +278,9 @@ pub(crate) fn show(settings: &Settings) -> Value {
         "preflight.freshness" = freshness, "preflight.probe-timeout" = probe_timeout, "leaks" = leaks,
         "policy.zero-tests" = zero_tests, "policy.all-skipped" = all_skipped, "report.summary" = summary,
     }
+    let word = |value: &Option<String>, default: &str| Value::from(value.clone().unwrap_or_else(|| default.to_owned()));
+    put("defaults.pack", word(&settings.pack.value, pack::FULL), &settings.pack.source);
+    put("defaults.integration-mode", word(&settings.integration_mode.value, "auto"), &settings.integration_mode.source);
     let chosen = pack::resolve(&settings.packs, settings.pack.value.as_deref()).map_or_else(|_| pack::full(), |p| p.0);
     // The kind is not what is asked here, and a kind without its command has no say in the limits.
     if let Ok(profile) = profile::resolve(settings, &chosen, DispatcherKind::Scripts, Mode::Exclude) {

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::overlay::{self, Invalid, Overlay};
 use super::{args, config_file, exit, logging};
+use crate::adapter::receipt_store::shown;
 use crate::adapter::runner::{self, Overrides};
 use crate::adapter::terminal::{Progress, Verbosity};
 use crate::adapter::workspace::{files, git};
@@ -37,9 +38,10 @@ enum Failure {
 /// Runs the command line; returns the process's exit code.
 pub fn run(world: &World, arguments: Vec<std::ffi::OsString>) -> u8 {
     let json = wants_json(world, &arguments);
+    let arguments_shown: Vec<String> = arguments.iter().map(|a| a.to_string_lossy().into_owned()).collect();
     let matches = match args::command().try_get_matches_from(arguments) {
         Ok(matches) => matches,
-        Err(error) => return usage(world, json, &error),
+        Err(error) => return usage(world, json, &error, verb_of(&arguments_shown)),
     };
     let Some((verb, matches)) = matches.subcommand() else { return 2 };
     match Session::new(world, verb, matches, json).and_then(|session| session.dispatch()) {
@@ -57,7 +59,13 @@ fn wants_json(world: &World, arguments: &[std::ffi::OsString]) -> bool {
     flag || (!format_typed && world.var("PESTER_GATE_FORMAT").as_deref() == Some("json"))
 }
 
-fn usage(world: &World, json: bool, error: &clap::Error) -> u8 {
+/// The verb among what was typed, for errors that come before parsing is done.
+fn verb_of(arguments: &[String]) -> &str {
+    let known = |argument: &&String| args::VERBS.iter().any(|verb| verb.name == argument.as_str());
+    arguments.iter().skip(1).find(known).map_or("", String::as_str)
+}
+
+fn usage(world: &World, json: bool, error: &clap::Error, verb: &str) -> u8 {
     if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
         let _ = world.print(&error.to_string());
         return 0;
@@ -67,13 +75,13 @@ fn usage(world: &World, json: bool, error: &clap::Error) -> u8 {
         let message = message.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
         print_error(world, "usage", &message, "the command line");
     } else {
-        world.note(error.to_string().trim_end());
+        error.to_string().trim_end().lines().for_each(|line| world.note(&printable(line)));
     }
+    report_failure(world, verb, "configuration-invalid");
     2
 }
 
 fn fail(world: &World, json: bool, verb: &str, failure: &Failure) -> u8 {
-    let layer = Layer::ALL.into_iter().find(|layer| layer.as_str() == verb);
     let (code, place, ending) = match failure {
         Failure::Invalid(invalid) => ("configuration-invalid", invalid.place.clone(), Ending::Usage),
         Failure::Usage(_) => ("usage", verb.to_owned(), Ending::Usage),
@@ -89,14 +97,22 @@ fn fail(world: &World, json: bool, verb: &str, failure: &Failure) -> u8 {
     } else {
         world.note(&format!("error: {}", printable(&message)));
     }
-    if layer.is_some() {
-        // Post reads these from `needs` where there is no receipt.
-        let outputs = [("status", "blocked".to_owned()), ("reason", code.to_owned())];
-        if let Err(fault) = runner::set_outputs(world, &outputs) {
-            world.note(&format!("error: {fault}"));
-        }
-    }
+    // What is no reason code is a mistake in what was typed or configured.
+    report_failure(world, verb, if code == "usage" { "configuration-invalid" } else { code });
     exit::number(ending)
+}
+
+/// Without a receipt, post reads status and reason from `needs`.
+fn report_failure(world: &World, verb: &str, reason: &str) {
+    let status = match verb {
+        "context" | "preflight" | "selection" => "blocked",
+        "execute" | "post" | "run" => Classification::SeamDefect.as_str(),
+        _ => return,
+    };
+    let outputs = [("status", status.to_owned()), ("reason", reason.to_owned())];
+    if let Err(fault) = runner::set_outputs(world, &outputs) {
+        world.note(&format!("error: {}", printable(&fault.to_string())));
+    }
 }
 
 fn print_error(world: &World, code: &str, message: &str, place: &str) {
@@ -160,16 +176,16 @@ impl<'a> Session<'a> {
                 self.print(&command::packs::json(&packs), &command::packs::text(&packs))?;
                 Ok(Ending::Good)
             }
-            "context" => self.layer(context::run(self.world, &ground, self.context_request()?)),
+            "context" => self.layer(&ground, context::run(self.world, &ground, self.context_request()?)),
             "preflight" => {
                 let request = preflight::Request { context: self.paper("context")? };
-                self.layer(preflight::run(self.world, &ground, request))
+                self.layer(&ground, preflight::run(self.world, &ground, request))
             }
             "selection" => {
                 let request = selection::Request { context: self.paper("context")? };
-                self.layer(selection::run(self.world, &ground, request))
+                self.layer(&ground, selection::run(self.world, &ground, request))
             }
-            "execute" => self.layer(execute::run(self.world, &ground, self.execute_request()?)),
+            "execute" => self.layer(&ground, execute::run(self.world, &ground, self.execute_request()?)),
             "post" => self.post(&ground),
             _ => self.run_all(ground),
         }
@@ -194,6 +210,7 @@ impl<'a> Session<'a> {
             root: self.root.clone(),
             out: self.overlay.path("out")?,
             state: files::canonical(&state),
+            runs: None,
             redactor: self.world.redactor(&settings.redact),
             settings,
             facts: runner::facts(self.world, &overrides),
@@ -228,7 +245,7 @@ impl<'a> Session<'a> {
     }
 
     /// A layer's result: its receipt as JSON, or a line and the remedy.
-    fn layer(&self, result: Result<Outcome, Unreported>) -> Result<Ending, Failure> {
+    fn layer(&self, ground: &Ground, result: Result<Outcome, Unreported>) -> Result<Ending, Failure> {
         let outcome = result.map_err(Failure::Unreported)?;
         self.set_outputs(&outcome)?;
         let mut text = format!("{}\n", summary_line(&outcome));
@@ -240,8 +257,8 @@ impl<'a> Session<'a> {
         if let Some(finding) = outcome.findings.first().filter(|finding| finding.stops()) {
             text.push_str(&format!("next       {}\n", finding.code().row().remedy));
         }
-        text.push_str(&format!("receipt    {}\n", outcome.written.path.display()));
-        self.print(&outcome.receipt, &text)?;
+        text.push_str(&format!("receipt    {}\n", printable(&shown(&outcome.written.path))));
+        self.print(&outcome.receipt, &ground.redactor.mask_text(&text))?;
         Ok(outcome.ending)
     }
 
@@ -251,10 +268,6 @@ impl<'a> Session<'a> {
             (None, Some(out)) => out.clone(),
             (None, None) => return Err(Invalid::new("--receipts-dir", "name the folder of the receipts").into()),
         };
-        if !files::is_dir(&receipts_dir) {
-            let why = format!("{} is not a folder", receipts_dir.display());
-            return Err(Invalid::new("--receipts-dir", why).into());
-        }
         let request = post::Request {
             receipts_dir: files::canonical(&receipts_dir),
             jobs: self.needs()?,
@@ -313,10 +326,9 @@ impl<'a> Session<'a> {
             }
         };
         let done = command::run::run(self.world, ground, self.context_request()?, continue_on_failure, &say)
-            .map_err(Failure::Usage)?
             .map_err(Failure::Unreported)?;
         self.set_outputs(&done.post)?;
-        let text = format!("{}receipts   {}\n", done.text, done.folder.display());
+        let text = format!("{}receipts   {}\n", done.text, printable(&shown(&done.folder)));
         self.print(&done.post.receipt, &text)?;
         Ok(done.post.ending)
     }

@@ -3,12 +3,11 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use anyhow::Result;
-
 use crate::adapter::receipt_store::shown;
 use crate::adapter::workspace::files;
 use crate::adapter::world::World;
 use crate::domain::classify::{Job, JobResult};
+use crate::domain::fault::Fault;
 use crate::domain::reason::Layer;
 use crate::layer::ground::{self, Ending, Ground, Outcome, Paper, Unreported};
 use crate::layer::{context, execute, post, preflight, selection};
@@ -31,21 +30,29 @@ pub(crate) fn run(
     context: context::Request,
     continue_on_failure: bool,
     say: &dyn Fn(&str),
-) -> Result<Result<RunOutcome, Unreported>> {
+) -> Result<RunOutcome, Unreported> {
     let (run, attempt) = ground.facts.run.clone().unwrap_or_else(|| (ground::local_run(world), 1));
     ground.facts.run = Some((run.clone(), attempt));
     let base = ground.out.take().unwrap_or_else(|| ground.state.join("runs"));
-    let folder = own_folder(&base, run.as_str(), attempt)?;
+    let folder = match own_folder(&base, run.as_str(), attempt) {
+        Ok(folder) => folder,
+        Err(error) => {
+            // The first layer is the one that has nowhere to write.
+            let fault = Fault::OutputUnwritable(format!("{}: {error}", shown(&base)));
+            return Err(Unreported { layer: Layer::Context, fault });
+        }
+    };
+    ground.runs = Some(files::canonical(&base));
     ground.out = Some(folder.clone());
 
     let mut jobs = BTreeMap::new();
-    let ran = layers(world, &ground, context, &mut jobs, say);
+    let mut digests = post::Digests::default();
+    let ran = layers(world, &ground, context, &mut jobs, &mut digests, say);
     ground.progress.done();
-    if let Err(unreported) = ran {
-        return Ok(Err(unreported));
-    }
-    let request = post::Request { receipts_dir: folder.clone(), jobs, continue_on_failure, ..post::Request::default() };
-    Ok(post::run(world, &ground, &request).map(|post| RunOutcome { post: post.outcome, text: post.text, folder }))
+    ran?;
+    let request = post::Request { receipts_dir: folder.clone(), jobs, digests, continue_on_failure };
+    let post = post::run(world, &ground, &request)?;
+    Ok(RunOutcome { post: post.outcome, text: post.text, folder })
 }
 
 /// Context; preflight and selection, both, whatever the other says; execute if neither blocked.
@@ -54,6 +61,7 @@ fn layers(
     ground: &Ground,
     request: context::Request,
     jobs: &mut BTreeMap<Layer, Job>,
+    digests: &mut post::Digests,
     say: &dyn Fn(&str),
 ) -> Result<(), Unreported> {
     let mut done = |outcome: &Outcome| {
@@ -64,6 +72,14 @@ fn layers(
             jobs.insert(outcome.layer, Job { result, reason });
         }
         let detail = outcome.findings.first().map(|f| format!("{}: {}", f.code(), f.detail())).unwrap_or_default();
+        let digest = Some(outcome.written.sha256.clone());
+        match outcome.layer {
+            Layer::Context => digests.context = digest,
+            Layer::Preflight => digests.preflight = digest,
+            Layer::Selection => digests.selection = digest,
+            _ => digests.execute = digest.into_iter().map(|digest| (None, digest)).collect(),
+        }
+        let detail = ground.redactor.mask_text(&detail);
         say(&layer_line(outcome.layer, outcome.status, detail.trim_end_matches([':', ' '])));
         result == JobResult::Success
     };
@@ -95,15 +111,18 @@ fn layers(
     Ok(())
 }
 
-/// A new folder for this run below `base`: two runs of one workflow attempt never share one.
-fn own_folder(base: &Path, run: &str, attempt: u32) -> Result<PathBuf> {
+/// A new folder for this run below `base`: two runs of one workflow attempt never share one, however
+/// close together they begin.
+fn own_folder(base: &Path, run: &str, attempt: u32) -> std::io::Result<PathBuf> {
+    files::make_dir(base)?;
     let name = if attempt > 1 { format!("{run}-a{attempt}") } else { run.to_owned() };
-    for n in 1..10_000u32 {
+    for n in 1u32.. {
         let folder = base.join(if n == 1 { name.clone() } else { format!("{name}-{n}") });
-        if !files::exists(&folder) {
-            files::make_dir(&folder).map_err(|error| anyhow::anyhow!("cannot make {}: {error}", shown(&folder)))?;
-            return Ok(files::canonical(&folder));
+        match files::make_new_dir(&folder) {
+            Ok(()) => return Ok(files::canonical(&folder)),
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists && n < 10_000 => {}
+            Err(error) => return Err(error),
         }
     }
-    anyhow::bail!("{} holds 10,000 runs of the same name; empty it", shown(base))
+    Err(std::io::Error::other("no number is left"))
 }

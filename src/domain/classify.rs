@@ -137,23 +137,34 @@ impl Verdict {
     }
 }
 
-/// Severities of a layer receipt's reasons, given its status: a receipt that is not blocked holds
-/// nothing that stops, and one that is blocked is stopped by its first.
+/// Severities of a receipt's reasons, given its status: one that is not blocked holds nothing that
+/// stops, and one that is blocked is stopped by its first. A receipt's writer put them in order, so a
+/// later one that would outrank the first by its usual severity was milder where it was written.
 pub(crate) fn read_back(reasons: &[Reason], stopped: bool) -> Vec<Finding> {
-    reasons
-        .iter()
-        .enumerate()
-        .filter_map(|(at, reason)| {
-            let code = reason.code.known()?;
-            let usual = code.row().severity;
-            let severity = match (stopped, at) {
-                (true, 0) => usual.max(Severity::Fails),
-                (true, _) => usual,
-                (false, _) => usual.min(Severity::Warns),
-            };
-            Some(Finding::read_back(code, reason.layer, severity, &reason.detail))
-        })
-        .collect()
+    let mut findings: Vec<Finding> = Vec::new();
+    for (at, reason) in reasons.iter().enumerate() {
+        let Some(code) = reason.code.known() else { continue };
+        let usual = code.row().severity;
+        let severity = match (stopped, at) {
+            (true, 0) => usual.max(Severity::Fails),
+            (true, _) => usual,
+            (false, _) => usual.min(Severity::Warns),
+        };
+        let mut finding = Finding::read_back(code, reason.layer, severity, &reason.detail);
+        if let Some(first) = findings.first()
+            && finding.stops()
+            && rank(&finding) < rank(first)
+        {
+            finding = finding.at_most(Severity::Warns);
+        }
+        findings.push(finding);
+    }
+    findings
+}
+
+/// Reasons that this version does not know: a reader keeps them.
+pub(crate) fn unknown(reasons: &[Reason]) -> impl Iterator<Item = &Reason> {
+    reasons.iter().filter(|reason| reason.code.known().is_none())
 }
 
 /// Makes the verdict.
@@ -186,7 +197,7 @@ fn decide(mut findings: Vec<Finding>, evidence: &Evidence) -> Verdict {
         deciding.map_or((Classification::Completed, None), |f| class_of(f.code(), f.layer()));
     // A green verdict opens with what makes it green; warnings follow.
     if classification == Classification::Completed
-        && let Some(at) = findings.iter().position(|finding| finding.code() == C::TestsPassed)
+        && let Some(at) = findings.iter().position(|f| f.layer() == Layer::Execute && f.severity() == Severity::Informs)
     {
         findings[..=at].rotate_right(1);
     }
@@ -280,9 +291,10 @@ fn by_job(layer: Layer, code: ReasonCode) -> Finding {
 fn contradiction(layer: Layer, job: Option<Job>) -> Option<Finding> {
     let job = job?;
     match job.result {
-        JobResult::Success | JobResult::Skipped => None,
+        JobResult::Success => None,
         JobResult::Cancelled => Some(charge(&Fault::LayerCancelled { layer }, Layer::Post)),
-        JobResult::Failure => Some(failed_job(layer, job)),
+        // A job that never began left no receipt: the one that is here is another attempt's.
+        JobResult::Failure | JobResult::Skipped => Some(failed_job(layer, job)),
     }
 }
 
@@ -529,7 +541,8 @@ mod tests {
                 let refused = |paper: &Paper| matches!(paper, Paper::Refused(_) | Paper::Read { stopped: true, .. });
                 let any_refused = evidence.papers.values().any(refused);
                 prop_assert!(!any_refused);
-                prop_assert!(evidence.jobs.values().all(|job| matches!(job.result, JobResult::Success | JobResult::Skipped)));
+                let all_succeeded = evidence.jobs.iter().all(|(layer, job)| *layer == Layer::Route || job.result == JobResult::Success);
+                prop_assert!(all_succeeded);
                 for layer in [Layer::Context, Layer::Preflight, Layer::Selection] {
                     prop_assert!(evidence.papers.contains_key(&layer));
                 }

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::num::NonZeroU32;
 
 use schemars::JsonSchema;
 use serde::de::{self, MapAccess, Visitor};
@@ -58,7 +59,7 @@ pub(crate) struct Defaults {
     pub(crate) pack: Option<String>,
     pub(crate) profile: Option<String>,
     pub(crate) integration_mode: Option<String>,
-    pub(crate) shards: Option<u32>,
+    pub(crate) shards: Option<NonZeroU32>,
 }
 
 /// `tests`.
@@ -141,7 +142,7 @@ pub(crate) struct Dispatcher {
     pub(crate) command: Option<Vec<String>>,
     pub(crate) results: Option<OneOrMany>,
     pub(crate) isolation: Option<Isolation>,
-    pub(crate) jobs: Option<u32>,
+    pub(crate) jobs: Option<NonZeroU32>,
     pub(crate) script: Option<String>,
     pub(crate) powershell: Option<String>,
     pub(crate) pester: PesterRange,

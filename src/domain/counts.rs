@@ -53,34 +53,34 @@ impl Counts {
             CaseOutcome::Errored => &mut self.errors,
             CaseOutcome::Skipped => &mut self.skipped,
             CaseOutcome::NotRun => {
-                self.not_run += 1;
+                self.not_run = self.not_run.saturating_add(1);
                 return;
             }
         };
-        *field += 1;
-        self.total += 1;
+        *field = field.saturating_add(1);
+        self.total = self.total.saturating_add(1);
     }
 
     /// Adds another file's counts.
     pub(crate) fn merge(&mut self, other: &Counts) {
-        self.total += other.total;
-        self.passed += other.passed;
-        self.failed += other.failed;
-        self.errors += other.errors;
-        self.skipped += other.skipped;
-        self.not_run += other.not_run;
-        self.failed_blocks += other.failed_blocks;
-        self.failed_files += other.failed_files;
+        self.total = self.total.saturating_add(other.total);
+        self.passed = self.passed.saturating_add(other.passed);
+        self.failed = self.failed.saturating_add(other.failed);
+        self.errors = self.errors.saturating_add(other.errors);
+        self.skipped = self.skipped.saturating_add(other.skipped);
+        self.not_run = self.not_run.saturating_add(other.not_run);
+        self.failed_blocks = self.failed_blocks.saturating_add(other.failed_blocks);
+        self.failed_files = self.failed_files.saturating_add(other.failed_files);
     }
 
     /// Everything that went wrong.
     pub(crate) const fn failures(&self) -> u64 {
-        self.failed + self.errors + self.failed_blocks + self.failed_files
+        self.failed.saturating_add(self.errors).saturating_add(self.failed_blocks).saturating_add(self.failed_files)
     }
 
     /// Cases that were executed, skipped ones not among them.
     pub(crate) const fn executed(&self) -> u64 {
-        self.passed + self.failed + self.errors
+        self.passed.saturating_add(self.failed).saturating_add(self.errors)
     }
 }
 

@@ -173,6 +173,9 @@ pub(crate) enum Fault {
     #[error("readiness was measured on {found}, this is {own}")]
     HostMismatch { found: String, own: String },
 
+    #[error("readiness was measured for pack {found:?}, selected is {own:?}")]
+    PackMismatch { found: String, own: String },
+
     // selection
     #[error("no pack {name:?}; known are {known}")]
     PackUnknown { name: String, known: String },
@@ -218,8 +221,8 @@ pub(crate) enum Fault {
     ResultsInvalid { path: String, why: String },
     #[error("{path}: {why}")]
     ResultsUnsupported { path: String, why: String },
-    #[error("{path}: the root claims {claimed} failures, its cases show {shown}")]
-    ResultsInconsistent { path: String, claimed: u64, shown: u64 },
+    #[error("{path}: {why}")]
+    ResultsInconsistent { path: String, why: String },
     #[error("{0}")]
     ExitCodeMismatch(String),
     #[error("{0}")]
@@ -300,6 +303,7 @@ impl Fault {
             Fault::FixtureAltered { .. } => C::FixtureAltered,
             Fault::ProbeTimedOut { .. } => C::ProbeTimedOut,
             Fault::HostMismatch { .. } => C::HostMismatch,
+            Fault::PackMismatch { .. } => C::PackMismatch,
             Fault::PackUnknown { .. } => C::PackUnknown,
             Fault::PatternInvalid { .. } => C::PatternInvalid,
             Fault::IntegrationModeInvalid { .. } => C::IntegrationModeInvalid,

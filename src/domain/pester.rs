@@ -123,7 +123,8 @@ pub(crate) fn judge(run: &PesterRun, planned: &[String]) -> PesterVerdict {
     let claimed = run.counts.failed;
     let shown = verdict.counts.failed + verdict.counts.errors;
     if claimed != shown {
-        verdict.faults.push(Fault::ResultsInconsistent { path: "pester-run.json".to_owned(), claimed, shown });
+        let why = format!("it counts {claimed} failed tests and lists {shown}");
+        verdict.faults.push(Fault::ResultsInconsistent { path: "pester-run.json".to_owned(), why });
     }
     if shown > 0 {
         verdict.faults.push(tests_failed(run, &verdict.counts));

@@ -27,19 +27,20 @@ impl Redactor {
         let mut secrets: Vec<&str> = environment
             .into_iter()
             .filter(|(name, value)| names_a_secret(name) && value.len() >= SHORTEST)
-            .map(|(_, value)| value)
-            .chain(literals.into_iter().filter(|literal| !literal.is_empty()))
             // A value of several lines is masked line by line: output is read that way.
-            .flat_map(|value| value.split(['\n', '\r']).filter(|line| !line.trim().is_empty()))
+            .flat_map(|(_, value)| value.split(['\n', '\r']).filter(|line| line.trim().len() >= SHORTEST))
+            .chain(literals.into_iter().filter(|literal| !literal.is_empty()))
             .collect();
         // The longest first, so that a secret that contains another is masked whole.
         secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
         secrets.dedup();
-        let longest = secrets.first().map_or(0, |s| s.len()).max(256);
+        let longest = secrets.first().map_or(0, |s| 6 * s.len()).max(256);
         let mut pattern = String::from(TOKEN_SHAPES);
         for secret in secrets {
-            pattern.push('|');
-            pattern.push_str(&regex::escape(secret));
+            for form in forms(secret) {
+                pattern.push('|');
+                pattern.push_str(&form);
+            }
         }
         let pattern = RegexBuilder::new(&pattern).unicode(false).size_limit(64 << 20).build();
         // Escaped literals always parse; beyond the size limit the shapes alone are masked.
@@ -64,6 +65,42 @@ impl Redactor {
     }
 }
 
+/// A literal as it may stand in what is written: as it is, escaped as XML has it, and in UTF-16. An
+/// entry between slashes is a pattern.
+fn forms(literal: &str) -> Vec<String> {
+    if let Some(pattern) = as_pattern(literal) {
+        return vec![format!("(?:{pattern})")];
+    }
+    let mut escaped = String::new();
+    for c in literal.chars() {
+        match c {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("(?:&gt;|>)"),
+            '"' => escaped.push_str("(?:&quot;|\")"),
+            '\'' => escaped.push_str("(?:&apos;|&#39;|')"),
+            c => escaped.push_str(&regex::escape(&c.to_string())),
+        }
+    }
+    let wide = |bytes: fn(u16) -> [u8; 2]| {
+        literal.encode_utf16().flat_map(bytes).map(|byte| format!(r"\x{byte:02x}")).collect::<String>()
+    };
+    vec![regex::escape(literal), escaped, wide(u16::to_le_bytes), wide(u16::to_be_bytes)]
+}
+
+/// What stands between the slashes of `/pattern/`.
+fn as_pattern(literal: &str) -> Option<&str> {
+    literal.strip_prefix('/')?.strip_suffix('/').filter(|pattern| !pattern.is_empty())
+}
+
+/// An entry of `redact` that is a pattern and cannot be read.
+pub(crate) fn invalid_pattern(literals: &[String]) -> Option<String> {
+    literals.iter().find_map(|literal| {
+        let error = Regex::new(as_pattern(literal)?).err()?;
+        Some(format!("{literal}: {}", error.to_string().lines().last().unwrap_or_default()))
+    })
+}
+
 /// Whether a variable's name says that its value is a secret.
 pub(crate) fn names_a_secret(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
@@ -81,7 +118,7 @@ pub(crate) fn withheld_from_children(name: &str, value: &str) -> bool {
         || upper.starts_with("ACTIONS_RESULTS_")
         || upper.starts_with("ACTIONS_CACHE_")
         || upper.ends_with("TOKEN")
-        || ["ghp_", "ghs_", "gho_", "ghu_", "ghr_", "github_pat_"].iter().any(|shape| value.starts_with(shape))
+        || ["ghp_", "ghs_", "gho_", "ghu_", "ghr_", "github_pat_"].iter().any(|shape| value.contains(shape))
 }
 
 #[cfg(test)]
@@ -105,6 +142,21 @@ mod tests {
     }
 
     #[test]
+    fn a_secret_is_masked_in_every_form_it_is_written_in() {
+        let redactor = Redactor::new([("DB_PASSWORD", "p&ss<w>rd9")], ["/in-[0-9]+/"]);
+        assert_eq!(redactor.mask_text("a p&amp;ss&lt;w&gt;rd9 b p&ss<w>rd9 in-77"), "a *** b *** ***");
+        let wide: Vec<u8> = "p&ss<w>rd9".encode_utf16().flat_map(u16::to_le_bytes).collect();
+        assert_eq!(&*redactor.mask(&wide), b"***");
+        assert!(invalid_pattern(&["/(/".to_owned()]).is_some());
+    }
+
+    #[test]
+    fn short_lines_of_a_long_secret_are_left_alone() {
+        let redactor = Redactor::new([("APP_KEY", "failure\nlonglonglong")], []);
+        assert_eq!(redactor.mask_text("<failure/> longlonglong"), "<failure/> ***");
+    }
+
+    #[test]
     fn a_secret_within_another_does_not_leave_its_rest() {
         let redactor = Redactor::new([], ["secretvalue", "secretvalue-longer"]);
         assert_eq!(redactor.mask_text("secretvalue-longer"), "***");
@@ -118,6 +170,7 @@ mod tests {
             ("GITHUB_OUTPUT", "/x"),
             ("ACTIONS_RUNTIME_URL", "x"),
             ("ANYTHING", "ghs_abc"),
+            ("GIT_URL", "https://x:ghp_abc@github.com"),
         ] {
             assert!(withheld_from_children(name, value), "{name}");
         }

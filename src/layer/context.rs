@@ -51,10 +51,13 @@ pub(crate) fn run(world: &World, ground: &Ground, request: Request) -> Result<Ou
     let policy = ground.settings.priority_policy.value;
     // On a laptop the gate works without GitHub; where GitHub is in play these block.
     let strict = world.under_actions() || policy == PriorityPolicy::Required;
-    let mut findings: Vec<Finding> = ground.facts.faults.iter().map(|fault| charge(fault, Layer::Context)).collect();
+    let mut findings = ground.fact_findings(Layer::Context);
     findings.extend(resolution.fault.as_ref().map(|fault| by_place(fault, strict)));
     findings.extend(check_worktree(ground, &checkout, strict));
     findings.extend(check_required_paths(ground));
+    if world.cancel().requests() > 0 {
+        findings.push(charge(&Fault::LayerCancelled { layer: Layer::Context }, Layer::Context));
+    }
     let token = token_state(world);
     findings.extend(not_looked_up(policy, token.present));
 
@@ -76,7 +79,7 @@ pub(crate) fn run(world: &World, ground: &Ground, request: Request) -> Result<Ou
     receipt.worktree = worktree_record(ground, &checkout);
 
     let status = ground::status_word(&findings);
-    let mut outcome = ground::conclude(&out, &receipt, findings, status)?;
+    let mut outcome = ground::conclude(ground, &out, &receipt, findings, status)?;
     let priority = receipt.standing_priority.reason.map(|reason| reason.0).unwrap_or_default();
     outcome.outputs = vec![
         ("artifact-name", ArtifactName::for_attempt("pester-context", None, identity.run.1).into()),

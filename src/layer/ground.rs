@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::adapter::receipt_store::{self, Loaded, Verified, Written};
 use crate::adapter::runner::Facts;
 use crate::adapter::terminal::Progress;
+use crate::adapter::workspace::files;
 use crate::adapter::world::World;
 use crate::domain::classify::{class_of, layer_status, order};
 use crate::domain::fault::{Fault, Finding, ReceiptFault, charge};
@@ -23,6 +24,8 @@ pub(crate) struct Ground {
     pub(crate) out: Option<PathBuf>,
     /// The state folder.
     pub(crate) state: PathBuf,
+    /// Where the folders of several runs are kept, where that is not below the state folder.
+    pub(crate) runs: Option<PathBuf>,
     /// What holds.
     pub(crate) settings: Settings,
     /// What the runner says of the run.
@@ -44,7 +47,15 @@ impl Ground {
 
     /// Folders of ours: neither tests nor changes.
     pub(crate) fn ours(&self, out: &Path) -> Vec<PathBuf> {
-        vec![self.state.clone(), out.to_owned()]
+        let mut ours = vec![self.state.clone(), files::canonical(out)];
+        ours.extend(self.runs.clone());
+        ours
+    }
+
+    /// What the runner says and cannot mean: every layer stops on it, because what it does not know
+    /// it would not check.
+    pub(crate) fn fact_findings(&self, layer: Layer) -> Vec<Finding> {
+        self.facts.faults.iter().map(|fault| charge(fault, layer)).collect()
     }
 }
 
@@ -259,20 +270,20 @@ impl Unreported {
 
 /// Writes a layer's receipt and makes its outcome.
 pub(crate) fn conclude<R: Receipt>(
+    ground: &Ground,
     folder: &Path,
     receipt: &R,
     findings: Vec<Finding>,
     status: &'static str,
 ) -> Result<Outcome, Unreported> {
-    let unreported = |fault| Unreported { layer: R::LAYER, fault };
-    let written = receipt_store::write(folder, receipt).map_err(unreported)?;
-    let json = serde_json::to_value(receipt).map_err(|error| unreported(Fault::InternalError(error.to_string())))?;
+    let written = receipt_store::write(folder, receipt, &ground.redactor);
+    let (written, receipt) = written.map_err(|fault| Unreported { layer: R::LAYER, fault })?;
     Ok(Outcome {
         layer: R::LAYER,
         status,
         ending: Ending::of(findings.first()),
         findings,
-        receipt: json,
+        receipt,
         written,
         outputs: Vec::new(),
     })

@@ -26,9 +26,9 @@ pub(crate) struct Request {
 /// Runs the layer.
 pub(crate) fn run(world: &World, ground: &Ground, request: Request) -> Result<Outcome, Unreported> {
     let mut identity = Identity::own(world, ground);
-    let mut findings = Vec::new();
+    let mut findings = ground.fact_findings(Layer::Preflight);
     let mut parents: Vec<Parent> = Vec::new();
-    let mut go_on = true;
+    let mut go_on = findings.is_empty();
     // By hand at a terminal the host may be measured without a chain; in a workflow never.
     if request.context.path.is_some() || world.under_actions() {
         match ground::consume_context(world, ground, &request.context, &mut identity) {
@@ -52,6 +52,11 @@ pub(crate) fn run(world: &World, ground: &Ground, request: Request) -> Result<Ou
     };
     let (probes, fixtures) =
         if go_on { measure(world, ground, &out, &requires, &mut findings) } else { Default::default() };
+    if world.cancel().requests() > 0 {
+        // What a probe could not answer because it was ended says nothing of the host.
+        findings.retain(|finding| !matches!(finding.code(), ReasonCode::ProbeFailed | ReasonCode::ProbeTimedOut));
+        findings.push(charge(&Fault::LayerCancelled { layer: Layer::Preflight }, Layer::Preflight));
+    }
     if go_on && layer_status(&findings) == crate::domain::receipt::LayerStatus::Ready {
         let looked_at = probes.len();
         findings.push(good(ReasonCode::HostReady, Layer::Preflight, format!("{looked_at} probes")));
@@ -64,7 +69,7 @@ pub(crate) fn run(world: &World, ground: &Ground, request: Request) -> Result<Ou
     receipt.probes = probes;
     receipt.fixtures = fixtures;
     let status = ground::status_word(&findings);
-    let mut outcome = ground::conclude(&out, &receipt, findings, status)?;
+    let mut outcome = ground::conclude(ground, &out, &receipt, findings, status)?;
     outcome.outputs =
         vec![("artifact-name", ArtifactName::for_attempt("pester-readiness", None, identity.run.1).into())];
     Ok(outcome)

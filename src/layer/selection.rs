@@ -8,11 +8,12 @@ use std::path::{Path, PathBuf};
 use super::ground::{self, Ground, Identity, Outcome, Paper, Unreported};
 use crate::adapter::receipt_store::shown;
 use crate::adapter::workspace::discovery::{self, Digests, Found};
-use crate::adapter::workspace::files;
+use crate::adapter::workspace::globs::Globs;
+use crate::adapter::workspace::{files, git};
 use crate::adapter::world::World;
 use crate::domain::classify::layer_status;
 use crate::domain::config::{DispatcherKind, Pack};
-use crate::domain::fault::{Fault, charge, good};
+use crate::domain::fault::{Fault, ReceiptFault, charge, good};
 use crate::domain::ids::{ArtifactName, RelPath, Sha256};
 use crate::domain::reason::{Layer, ReasonCode};
 use crate::domain::receipt::{DispatcherProfile, SelectedFile, Selection, SelectionReceipt, ShardRecord};
@@ -41,24 +42,33 @@ struct Draft {
 /// Runs the layer.
 pub(crate) fn run(world: &World, ground: &Ground, request: Request) -> Result<Outcome, Unreported> {
     let mut identity = Identity::own(world, ground);
-    let mut findings = Vec::new();
+    let mut findings = ground.fact_findings(Layer::Selection);
     let mut parents = Vec::new();
     let mut draft = Draft::default();
     let chained = request.context.path.is_some() || world.under_actions();
-    let consumed = if chained {
-        ground::consume_context(world, ground, &request.context, &mut identity).map(|c| parents.push(c.parent()))
+    let consumed = if !findings.is_empty() {
+        Err(None)
+    } else if chained {
+        ground::consume_context(world, ground, &request.context, &mut identity)
+            .map(|c| parents.push(c.parent()))
+            .map_err(Some)
     } else {
         Ok(())
     };
     let out = ground.out_dir(&identity.run.0, identity.run.1);
-    let selected = consumed.map_err(Fault::from).and_then(|()| select(world, ground, &out, &mut draft));
+    let consumed = consumed.map_err(|fault| fault.map(Fault::from));
+    let selected = consumed
+        .and_then(|()| same_checkout(world, ground, &identity).map_err(Some))
+        .and_then(|()| select(world, ground, &out, &mut draft).map_err(Some));
     match selected {
         Ok(()) => {
             let count = draft.selection.files.len();
             let detail = format!("{count} of {} files", count + draft.selection.excluded.len());
             findings.push(good(ReasonCode::SelectionReady, Layer::Selection, detail));
         }
-        Err(fault) => findings.push(charge(&fault, Layer::Selection)),
+        Err(Some(fault)) => findings.push(charge(&fault, Layer::Selection)),
+        // What the runner said is among the findings already.
+        Err(None) => {}
     }
 
     let head = ground::head(world, ground, &identity, &mut findings, layer_status, parents);
@@ -69,7 +79,7 @@ pub(crate) fn run(world: &World, ground: &Ground, request: Request) -> Result<Ou
     receipt.plan_sha256 = draft.plan;
     receipt.shards = draft.shards;
     let status = ground::status_word(&findings);
-    let mut outcome = ground::conclude(&out, &receipt, findings, status)?;
+    let mut outcome = ground::conclude(ground, &out, &receipt, findings, status)?;
     let legs: Vec<String> = receipt.shards.iter().map(|shard| format!("{}/{}", shard.index, shard.of)).collect();
     outcome.outputs = vec![
         ("artifact-name", ArtifactName::for_attempt("pester-selection", None, identity.run.1).into()),
@@ -78,6 +88,15 @@ pub(crate) fn run(world: &World, ground: &Ground, request: Request) -> Result<Ou
         ("plan-sha256", receipt.plan_sha256.map(String::from).unwrap_or_default()),
     ];
     Ok(outcome)
+}
+
+/// The worktree is at the commit that context certified, as far as git tells.
+fn same_checkout(world: &World, ground: &Ground, identity: &Identity) -> Result<(), Fault> {
+    let (Some(found), Some(own)) = (identity.head_sha.clone(), git::head(world, &ground.root)) else { return Ok(()) };
+    if found == own {
+        return Ok(());
+    }
+    Err(ReceiptFault::ForeignCommit { layer: Layer::Context, found: Some(found), own }.into())
 }
 
 fn select(world: &World, ground: &Ground, out: &Path, draft: &mut Draft) -> Result<(), Fault> {
@@ -90,10 +109,26 @@ fn select(world: &World, ground: &Ground, out: &Path, draft: &mut Draft) -> Resu
     record_rules(ground, &pack, pack_source, mode, mode_source, &mut draft.selection);
     let rules = rules(ground, &pack, mode, &draft.selection)?;
 
-    let tests_path = tests_path(ground)?;
-    let found = walk(ground, &tests_path, out)?;
-    let (kind, candidates) = candidates(ground, &tests_path, &found)?;
-    draft.profile = Some(profile::resolve(settings, &pack, kind, mode)?);
+    let (tests_path, found) = match tests_path(ground) {
+        Ok(path) => {
+            let found = walk(ground, &path, out)?;
+            (path, found)
+        }
+        // Files given by hand need no tests folder.
+        Err(_) if rules.explicit_only => (ground.root.clone(), Vec::new()),
+        Err(fault) => return Err(fault),
+    };
+    let (mut kind, candidates) = candidates(ground, &tests_path, &found)?;
+    if rules.explicit_only && settings.kind.value == DispatcherKind::Auto {
+        let pesters = |file: &RelPath| file.as_str().to_lowercase().ends_with(".tests.ps1");
+        let all = rules.explicit.iter().all(pesters);
+        kind = if all { DispatcherKind::Pester } else { DispatcherKind::Scripts };
+    }
+    let profile = profile::resolve(settings, &pack, kind, mode)?;
+    for (key, globs) in [("dispatcher.results", &profile.results.value), ("artifacts", &profile.artifacts.value)] {
+        Globs::compile(globs).map_err(|why| Fault::ProfileInvalid(format!("{key}: {why}")))?;
+    }
+    draft.profile = Some(profile);
 
     let choice = plan::choose(&candidates, &rules);
     draft.selection.excluded = choice.excluded.clone();
@@ -139,9 +174,9 @@ fn rules(ground: &Ground, pack: &Pack, mode: Mode, recorded: &Selection) -> Resu
     let explicit = explicit_files(ground)?;
     let typed_rules = settings.include.is_set() || settings.refine.is_set() || settings.pack.is_set_by_hand();
     Ok(Rules {
-        include: pattern::parse_all("--include", &recorded.effective_include_patterns)?,
-        refine: pattern::parse_all("--refine", &settings.refine.value)?,
-        exclude: pattern::parse_all("--exclude", &recorded.exclude_patterns)?,
+        include: pattern::parse_all("include", &recorded.effective_include_patterns)?,
+        refine: pattern::parse_all("refine", &settings.refine.value)?,
+        exclude: pattern::parse_all("exclude", &recorded.exclude_patterns)?,
         integration: pattern::parse_all("tests.integration.pattern", &settings.integration_pattern.value)?,
         mode,
         explicit_only: !explicit.is_empty() && !typed_rules,
@@ -157,8 +192,10 @@ fn explicit_files(ground: &Ground) -> Result<Vec<RelPath>, Fault> {
         let below = Path::new(&slashed).strip_prefix(&ground.root).map(shown).unwrap_or(slashed);
         let path: RelPath = below.parse().map_err(|error| missing(format!("{error}")))?;
         match files::stamp(&ground.root.join(path.as_str())) {
-            Some(_) if !files::is_dir(&ground.root.join(path.as_str())) => Ok(path),
-            Some(_) => Err(missing("it is a folder".to_owned())),
+            Some(_) => match files::open(&ground.root.join(path.as_str())) {
+                Ok(_) => Ok(path),
+                Err(error) => Err(missing(error.to_string())),
+            },
             None => Err(missing("it is not there".to_owned())),
         }
     };

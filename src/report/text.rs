@@ -68,7 +68,8 @@ pub(crate) struct Story {
 pub(crate) fn printable(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
-        if c.is_control() || reorders(c) {
+        // The runner takes `##[` for a command wherever it stands in a line.
+        if c.is_control() || reorders(c) || (c == '[' && out.ends_with("##")) {
             let _ = write!(out, "\\u{{{:x}}}", u32::from(c));
         } else {
             out.push(c);
@@ -78,8 +79,8 @@ pub(crate) fn printable(text: &str) -> String {
 }
 
 /// Bidirectional controls, zero-width characters and line separators: invisible, and they lie.
-fn reorders(c: char) -> bool {
-    matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+pub(crate) fn reorders(c: char) -> bool {
+    matches!(c, '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
 /// At most this many characters, with a mark where some are left out.
@@ -197,6 +198,7 @@ mod tests {
 
     #[test]
     fn what_hides_or_reorders_is_written_out() {
+        assert_eq!(printable("a ##[group]b"), r"a ##\u{5b}group]b");
         assert_eq!(printable("a\u{1b}[31m\nb\u{202e}c é"), r"a\u{1b}[31m\u{a}b\u{202e}c é");
     }
 

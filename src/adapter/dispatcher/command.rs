@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::{Dispatched, Plan};
-use crate::adapter::process::{Job, Leftover, Limits, LineSink, Stored, Stream, child_environment, supervise};
+use crate::adapter::process::{Job, Leftover, Limits, LineSink, Stored, child_environment, copy_masked, supervise};
+use crate::adapter::results::{self, Reading};
 use crate::adapter::workspace::files;
 use crate::adapter::workspace::globs::Globs;
 use crate::domain::config::Leaks;
@@ -48,8 +49,8 @@ pub(crate) fn dispatch(plan: &Plan) -> Result<Dispatched, Fault> {
     if let Some(why) = stored.failed {
         faults.push(Fault::ResultsDirUnusable { path: LOG.to_owned(), why });
     }
-    let (reports, stale) = collect(plan, &globs, &before)?;
-    if reports.is_empty() {
+    let (reports, stale) = collect(plan, &globs, &before, &mut faults)?;
+    if reports.is_empty() && !faults.iter().any(|fault| matches!(fault, Fault::ResultsInvalid { .. })) {
         faults.extend(no_results(plan, &ended.end, &stale));
     }
     let state = Accounted::Unknown;
@@ -68,14 +69,15 @@ pub(crate) fn dispatch(plan: &Plan) -> Result<Dispatched, Fault> {
     })
 }
 
+/// A path that begins with a hyphen must not be read as a flag.
+fn as_argument(file: &RelPath) -> OsString {
+    if file.as_str().starts_with('-') { format!("./{file}").into() } else { file.as_str().into() }
+}
+
 /// The argv with an argument `{files}` replaced by the selected files, one argument each.
 fn job(plan: &Plan) -> Job {
     let argv = plan.profile.command.value.iter().flat_map(|argument| -> Vec<OsString> {
-        if argument == "{files}" {
-            plan.files.iter().map(|file| file.as_str().into()).collect()
-        } else {
-            vec![argument.into()]
-        }
+        if argument == "{files}" { plan.files.iter().map(as_argument).collect() } else { vec![argument.into()] }
     });
     let profile = &plan.profile;
     Job {
@@ -89,6 +91,7 @@ fn job(plan: &Plan) -> Job {
             drain: profile.leak_grace.value,
         },
         stop: None,
+        requests_before: 0,
     }
 }
 
@@ -138,6 +141,7 @@ type Stamp = (u64, SystemTime, Option<Sha256>);
 fn snapshot(plan: &Plan, globs: &Globs) -> BTreeMap<RelPath, Stamp> {
     globs
         .find(&plan.root, &plan.results)
+        .files
         .into_iter()
         .filter_map(|(path, absolute)| {
             let (size, modified) = files::stamp(&absolute)?;
@@ -152,17 +156,24 @@ fn collect(
     plan: &Plan,
     globs: &Globs,
     before: &BTreeMap<RelPath, Stamp>,
-) -> Result<(Vec<RelPath>, Vec<RelPath>), Fault> {
+    faults: &mut Vec<Fault>,
+) -> Result<(Vec<(RelPath, Reading)>, Vec<RelPath>), Fault> {
     let (mut reports, mut stale) = (Vec::new(), Vec::new());
-    for (path, absolute) in globs.find(&plan.root, &plan.results) {
+    let matches = globs.find(&plan.root, &plan.results);
+    for why in matches.problems {
+        faults.push(Fault::ResultsInvalid { path: "a match of the results globs".to_owned(), why });
+    }
+    for (path, absolute) in matches.files {
         if before.get(&path).is_some_and(|stamp| unchanged(&absolute, stamp)) {
             stale.push(path);
             continue;
         }
         let target = path.below("reports");
-        copy_redacted(plan, &absolute, &plan.results.join(target.as_str()))
-            .map_err(|error| Fault::ResultsDirUnusable { path: target.to_string(), why: error.to_string() })?;
-        reports.push(target);
+        let unusable =
+            |error: std::io::Error| Fault::ResultsDirUnusable { path: target.to_string(), why: error.to_string() };
+        let reading = results::read(&absolute).map_err(unusable)?;
+        copy_masked(&plan.redactor, &absolute, &plan.results.join(target.as_str())).map_err(unusable)?;
+        reports.push((target, reading));
     }
     Ok((reports, stale))
 }
@@ -170,22 +181,6 @@ fn collect(
 fn unchanged(path: &Path, (size, modified, digest): &Stamp) -> bool {
     let Some((now_size, now_modified)) = files::stamp(path) else { return false };
     now_size == *size && now_modified == *modified && files::digest_file(path).ok().map(|(_, d)| d) == *digest
-}
-
-/// Line by line, so that a file of any size takes little memory.
-pub(super) fn copy_redacted(plan: &Plan, from: &Path, to: &Path) -> std::io::Result<()> {
-    use std::io::Read;
-    let sink = LineSink::unbounded(to, plan.redactor.clone())?;
-    let mut source = std::fs::File::open(from)?;
-    let mut buffer = vec![0; 256 << 10];
-    loop {
-        let read = source.read(&mut buffer)?;
-        sink.take(Stream::Stdout, &buffer[..read]);
-        if read == 0 {
-            break;
-        }
-    }
-    sink.finish().failed.map_or(Ok(()), |why| Err(std::io::Error::other(why)))
 }
 
 /// Why there are no results: only a plain exit leaves that open, every other end has its own reason.

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::adapter::journal::Journal;
+use crate::adapter::results::Reading;
 use crate::adapter::world::World;
 use crate::domain::counts::Counts;
 use crate::domain::fault::Fault;
@@ -49,8 +50,9 @@ pub(crate) struct Dispatched {
     pub(crate) duration: Duration,
     /// What became of each file.
     pub(crate) accounting: Vec<Accounting>,
-    /// Results files in the results folder, with their paths below it.
-    pub(crate) reports: Vec<RelPath>,
+    /// What each results file holds, by its path below the results folder. Read from what the
+    /// dispatcher wrote, before it is masked and before anything else can write to it.
+    pub(crate) reports: Vec<(RelPath, Reading)>,
     /// What went wrong, beyond what the reports hold.
     pub(crate) faults: Vec<Fault>,
     /// Tests that the reports call errors because the whole run was ended.

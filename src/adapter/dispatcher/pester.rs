@@ -17,9 +17,9 @@ use serde_json::json;
 use super::command::{leaks, report_end};
 use super::{Dispatched, OwnVerdict, Plan};
 use crate::adapter::journal::{self, Journal};
-use crate::adapter::process::{Job, Limits, LineSink, Stop, child_environment, supervise};
+use crate::adapter::process::{Job, Limits, LineSink, Stop, child_environment, copy_masked, supervise};
 use crate::adapter::receipt_store::shown;
-use crate::adapter::results::Failure;
+use crate::adapter::results::{self, Failure};
 use crate::adapter::workspace::files;
 use crate::domain::counts::Counts;
 use crate::domain::event::{Event, Record};
@@ -85,8 +85,8 @@ pub(crate) fn dispatch(plan: &Plan) -> Result<Dispatched, Fault> {
         own.1.iter().zip(&plan.files).map(|(state, path)| Accounting { path: path.clone(), state: *state });
     let accounting = accounting.collect();
     faults.extend(stored.failed.map(|why| Fault::ResultsDirUnusable { path: LOG.to_owned(), why }));
-    let report: Option<RelPath> =
-        format!("{FOLDER}/{REPORT}").parse().ok().filter(|_| files::exists(&output.join(REPORT)));
+    let report: Option<RelPath> = format!("{FOLDER}/{REPORT}").parse().ok();
+    let report = report.and_then(|path| Some((path, results::read(&output.join(REPORT)).ok()?)));
     let in_flight =
         (!matches!(ended.end, ChildEnd::Exited(0 | 1)) || !own.2).then(|| plan.journal.state().in_flight()).flatten();
     Ok(Dispatched {
@@ -171,6 +171,7 @@ fn job(plan: &Plan, argv: Vec<OsString>, stop: Option<Stop>) -> Job {
             drain: profile.leak_grace.value,
         },
         stop,
+        requests_before: 0,
     }
 }
 
@@ -237,7 +238,7 @@ fn follow(plan: &Plan, path: &Path, watch: &Watch, done: &AtomicBool) {
     let (mut read, mut pending) = (0u64, Vec::new());
     loop {
         let last = done.load(Ordering::SeqCst);
-        if let Ok(mut file) = std::fs::File::open(path)
+        if let Ok(mut file) = files::open(path)
             && file.seek(SeekFrom::Start(read)).is_ok()
         {
             let mut more = Vec::new();
@@ -384,7 +385,7 @@ pub(crate) fn failures(path: &Path) -> Vec<Failure> {
 fn redact_folder(plan: &Plan, folder: &Path) -> std::io::Result<()> {
     for (_, path) in files::list(folder).into_iter().flatten() {
         let masked = path.with_extension("masked");
-        super::command::copy_redacted(plan, &path, &masked)?;
+        copy_masked(&plan.redactor, &path, &masked)?;
         files::replace(&masked, &path)?;
     }
     Ok(())

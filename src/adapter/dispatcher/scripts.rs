@@ -14,6 +14,7 @@ use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 use super::command::leaks;
 use super::{Dispatched, Plan};
 use crate::adapter::process::{Job, Limits, LineSink, LiveLine, child_environment, supervise};
+use crate::adapter::results::{self, Reading};
 use crate::adapter::workspace::files;
 use crate::domain::event::Event;
 use crate::domain::fault::Fault;
@@ -47,7 +48,7 @@ pub(crate) fn dispatch(plan: &Plan) -> Result<Dispatched, Fault> {
     let end = pool_end(plan, &results, duration);
     plan.journal.emit(Event::RunEnd { outcome: end.describe() });
 
-    write_report(plan, &results)?;
+    let report = write_report(plan, &results)?;
     let accounting = plan
         .files
         .iter()
@@ -68,7 +69,6 @@ pub(crate) fn dispatch(plan: &Plan) -> Result<Dispatched, Fault> {
         faults.extend(ran.faults);
         leaks.extend(ran.leaks);
     }
-    let report = REPORT.parse().map_err(|error| Fault::InternalError(format!("{error}")))?;
     Ok(Dispatched {
         end,
         duration,
@@ -161,12 +161,13 @@ fn started(plan: &Plan, file: &RelPath, left: Option<(Span, Span)>) -> Result<Ra
         path: file.to_string(),
         why: "nothing says how to run it: no known ending and no exec bit".to_owned(),
     })?;
-    let log = plan.results.join("logs").join(format!("{file}.log"));
+    let log_name = log_name(plan, file);
+    let log = plan.results.join(&log_name);
     let live = plan.live.clone();
     let live: LiveLine = Box::new(move |line| live(line));
     let live = (plan.profile.jobs.value == 1).then_some(live);
     let sink = LineSink::new(&log, plan.redactor.clone(), live)
-        .map_err(|error| Fault::ResultsDirUnusable { path: format!("logs/{file}.log"), why: error.to_string() })?;
+        .map_err(|error| Fault::ResultsDirUnusable { path: log_name.clone(), why: error.to_string() })?;
     let sink = Arc::new(sink);
     let job = Job {
         argv: argv.clone(),
@@ -179,6 +180,7 @@ fn started(plan: &Plan, file: &RelPath, left: Option<(Span, Span)>) -> Result<Ra
             drain: plan.profile.leak_grace.value,
         },
         stop: None,
+        requests_before: 0,
     };
     let ended = {
         let sink = sink.clone();
@@ -187,10 +189,14 @@ fn started(plan: &Plan, file: &RelPath, left: Option<(Span, Span)>) -> Result<Ra
     let stored = sink.finish();
     let mut faults = Vec::new();
     if stored.dropped > 0 {
-        let stream = format!("logs/{file}.log");
-        plan.journal.emit(Event::OutputTruncated { stream, kept: stored.kept, dropped: stored.dropped });
+        plan.journal.emit(Event::OutputTruncated {
+            stream: log_name.clone(),
+            kept: stored.kept,
+            dropped: stored.dropped,
+        });
     }
     faults.extend(fault_of(plan, file, &ended.end, &argv));
+    faults.extend(stored.failed.clone().map(|why| Fault::ResultsDirUnusable { path: log_name, why }));
     let leaks = leaks(plan, ended.leftover);
     // What the run's limit ended is reported with the limit that was set, not with what was left of it.
     let end = match (ended.end, left) {
@@ -198,6 +204,15 @@ fn started(plan: &Plan, file: &RelPath, left: Option<(Span, Span)>) -> Result<Ra
         (end, _) => end,
     };
     Ok(Ran { end, duration: ended.duration, tail: stored.tail, faults, leaks })
+}
+
+/// A log's name: the file's place in the plan and the beginning of its name. The whole name could be
+/// too long with an ending, or stand in the way of another's.
+fn log_name(plan: &Plan, file: &RelPath) -> String {
+    let place = plan.files.iter().position(|known| known == file).map_or(0, |at| at + 1);
+    let plain = |c: char| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '_' };
+    let name: String = file.file_name().chars().map(plain).take(60).collect();
+    format!("logs/{place:05}-{name}.log")
 }
 
 /// The file's own limit or what is left of the run's, whichever is shorter.
@@ -214,7 +229,9 @@ fn fault_of(plan: &Plan, file: &RelPath, end: &ChildEnd, argv: &[OsString]) -> O
     let program = argv.first().map(|program| program.to_string_lossy().into_owned()).unwrap_or_default();
     match end {
         ChildEnd::NotFound if Path::new(&program) != plan.root.join(file.as_str()) => {
-            Some(Fault::ProgramMissing { code: ReasonCode::ToolMissing, name: program })
+            let powershell = program == plan.profile.powershell.value;
+            let code = if powershell { ReasonCode::PowershellMissing } else { ReasonCode::ToolMissing };
+            Some(Fault::ProgramMissing { code, name: program })
         }
         ChildEnd::NotFound | ChildEnd::NotStarted(_) => {
             Some(Fault::TestFileFailedToLoad { path: file.to_string(), why: end.describe() })
@@ -230,6 +247,7 @@ fn fault_of(plan: &Plan, file: &RelPath, end: &ChildEnd, argv: &[OsString]) -> O
 fn argv(plan: &Plan, file: &Path) -> Option<Vec<OsString>> {
     let path = file.as_os_str().to_owned();
     let with = |words: &[&str]| words.iter().map(OsString::from).chain([path.clone()]).collect();
+    let is_script = file.extension().is_some_and(|ending| ending == "sh" || ending == "py");
     match file.extension().and_then(|e| e.to_str()).map(str::to_ascii_lowercase).as_deref() {
         Some("ps1") => {
             let mut words = vec![plan.profile.powershell.value.as_str(), "-NoLogo", "-NoProfile", "-NonInteractive"];
@@ -240,11 +258,16 @@ fn argv(plan: &Plan, file: &Path) -> Option<Vec<OsString>> {
             Some(with(&words))
         }
         Some("cmd" | "bat") => Some(vec![path]),
-        _ if files::is_executable(file) => Some(vec![path]),
+        _ if files::is_executable(file) && !(is_script && lacks_shebang(file)) => Some(vec![path]),
         Some("sh") => Some(with(&["sh"])),
         Some("py") => Some(with(&[if cfg!(windows) { "python" } else { "python3" }])),
         _ => None,
     }
+}
+
+/// Whether the kernel would not know what to run this script with.
+fn lacks_shebang(file: &Path) -> bool {
+    files::first_bytes(file, 2).is_ok_and(|bytes| bytes != b"#!")
 }
 
 /// How the pool ended: by a request to stop, by the run's limit, or by itself.
@@ -292,9 +315,9 @@ fn word(end: &ChildEnd) -> &'static str {
 }
 
 /// The pool's results as JUnit: read back by the same reader as everybody's.
-fn write_report(plan: &Plan, results: &[Option<Ran>]) -> Result<(), Fault> {
+fn write_report(plan: &Plan, ran: &[Option<Ran>]) -> Result<(RelPath, Reading), Fault> {
     let mut suite = TestSuite::new("scripts");
-    for (file, ran) in plan.files.iter().zip(results) {
+    for (file, ran) in plan.files.iter().zip(ran) {
         let Some(ran) = ran else { continue };
         let mut case = TestCase::new(file.as_str(), status(&ran.end));
         case.set_time(ran.duration);
@@ -308,8 +331,12 @@ fn write_report(plan: &Plan, results: &[Option<Ran>]) -> Result<(), Fault> {
     report.add_test_suite(suite);
     let unusable = |why: String| Fault::ResultsDirUnusable { path: REPORT.to_owned(), why };
     let text = report.to_string().map_err(|error| unusable(error.to_string()))?;
+    // Counted as it is, before masks and before anything a test left behind can write to it.
+    let reading = results::read_from(text.as_bytes());
     let masked = plan.redactor.mask(text.as_bytes());
-    files::write_atomic(&plan.results.join(REPORT), &masked).map_err(|error| unusable(error.to_string()))
+    files::write_atomic(&plan.results.join(REPORT), &masked).map_err(|error| unusable(error.to_string()))?;
+    let path = REPORT.parse().map_err(|error| Fault::InternalError(format!("{error}")))?;
+    Ok((path, reading))
 }
 
 fn status(end: &ChildEnd) -> TestCaseStatus {

@@ -97,30 +97,43 @@ pub(crate) struct Probed {
 /// The probes for a pack: what it requires, and what is always looked at.
 pub(crate) fn build(requires: &[Requirement], around: &Surroundings) -> Vec<Probe> {
     let mut probes: Vec<Probe> = Vec::new();
+    let mut seen: Vec<&Requirement> = Vec::new();
     for requirement in requires {
-        let probe = of_requirement(requirement, around);
-        if !probes.iter().any(|known| known.name == probe.name) {
-            probes.push(probe);
+        if !seen.contains(&requirement) {
+            seen.push(requirement);
+            add(&mut probes, of_requirement(requirement, around));
         }
     }
-    if around.implies_pester {
-        for name in [ProbeName::Powershell, ProbeName::Pester] {
-            if !probes.iter().any(|known| known.name == name.as_str()) {
-                probes.push(Probe { implied: true, ..of_requirement(&Requirement::Named(name), around) });
-            }
-        }
-    }
-    for (name, wanted) in
-        [(ProbeName::Disk, true), (ProbeName::PathHygiene, true), (ProbeName::Fixtures, !around.fixtures.is_empty())]
-    {
-        if wanted && !probes.iter().any(|known| known.name == name.as_str()) {
-            let mut probe = of_requirement(&Requirement::Named(name), around);
-            // The disk is always required, fixtures are by being configured; the rest only warns.
+    let fixtures = !around.fixtures.is_empty();
+    for (name, wanted) in [
+        (ProbeName::Powershell, around.implies_pester),
+        (ProbeName::Pester, around.implies_pester),
+        (ProbeName::Disk, true),
+        (ProbeName::PathHygiene, true),
+        (ProbeName::Fixtures, fixtures),
+    ] {
+        let named = Requirement::Named(name);
+        if wanted && !seen.contains(&&named) {
+            let mut probe = of_requirement(&named, around);
+            // The disk is always required, fixtures are by being configured; hygiene only warns.
             probe.required = name != ProbeName::PathHygiene;
-            probes.push(probe);
+            probe.implied = true;
+            add(&mut probes, probe);
         }
     }
     probes
+}
+
+/// Two requirements may share a name (`{tool: git}` and `{command: [git, ..]}`): neither is lost.
+fn add(probes: &mut Vec<Probe>, mut probe: Probe) {
+    let name = probe.name.clone();
+    for n in 2.. {
+        if !probes.iter().any(|known| known.name == probe.name) {
+            break;
+        }
+        probe.name = format!("{name}#{n}");
+    }
+    probes.push(probe);
 }
 
 fn of_requirement(requirement: &Requirement, around: &Surroundings) -> Probe {

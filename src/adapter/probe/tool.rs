@@ -23,7 +23,7 @@ pub(super) fn probe(around: &Surroundings, tool: &str, range: Option<&str>) -> A
     let Some(path) = locate(around, tool, ReasonCode::ToolMissing, &mut answer) else { return answer };
     let Some(range) = range else { return answer };
     answer.fact("range", range);
-    match version_of(around, &path) {
+    match version_of(around, tool, &path) {
         Ok(found) => {
             answer.fact("version", found.to_string());
             // The range was checked when the configuration was read.
@@ -35,7 +35,7 @@ pub(super) fn probe(around: &Surroundings, tool: &str, range: Option<&str>) -> A
                 });
             }
         }
-        Err(why) => answer.faults.push(Fault::ToolVersionUnreadable { tool: tool.to_owned(), why }),
+        Err(fault) => answer.faults.push(fault),
     }
     answer
 }
@@ -54,16 +54,17 @@ fn locate(around: &Surroundings, program: &str, missing: ReasonCode, answer: &mu
 }
 
 /// What `--version` prints, on whichever stream; asked in the root, where version files may count.
-fn version_of(around: &Surroundings, path: &str) -> Result<semver::Version, String> {
+fn version_of(around: &Surroundings, tool: &str, path: &str) -> Result<semver::Version, Fault> {
+    let unreadable = |why: String| Fault::ToolVersionUnreadable { tool: tool.to_owned(), why };
     let patience = around.timeout.as_duration().saturating_sub(Duration::from_millis(200));
     let argv = [path.to_owned(), "--version".to_owned()];
     let done = capture_end(&around.world, &argv, &around.root, patience).map_err(|end| match end {
-        ChildEnd::TimedOut(..) => "--version did not come back in time".to_owned(),
-        end => format!("--version: {}", end.describe()),
+        ChildEnd::TimedOut(..) => Fault::ProbeTimedOut { name: tool.to_owned(), limit: around.timeout.to_string() },
+        end => unreadable(format!("--version: {}", end.describe())),
     })?;
     find_version(&done.stdout).or_else(|| find_version(&done.stderr)).ok_or_else(|| {
         let shown: String =
             done.stdout.lines().chain(done.stderr.lines()).next().unwrap_or("nothing").chars().take(80).collect();
-        format!("--version exited with {} and printed {shown:?}", done.code)
+        unreadable(format!("--version exited with {} and printed {shown:?}", done.code))
     })
 }

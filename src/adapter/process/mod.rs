@@ -18,7 +18,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 pub(crate) use environment::child_environment;
-pub(crate) use output::{LineSink, LiveLine, Stored, neutralise};
+pub(crate) use output::{LineSink, LiveLine, Stored, copy_masked, neutralise};
 pub(crate) use supervisor::{Job, Leftover, Limits, Stop, Stream, supervise};
 
 use crate::adapter::world::World;
@@ -48,6 +48,17 @@ pub(crate) fn capture_end(
     cwd: &Path,
     patience: Duration,
 ) -> Result<Captured, ChildEnd> {
+    capture_after(world, argv, cwd, patience, 0)
+}
+
+/// The same for a command that runs although somebody asked to stop `requests_before` times.
+pub(crate) fn capture_after(
+    world: &World,
+    argv: &[String],
+    cwd: &Path,
+    patience: Duration,
+    requests_before: u32,
+) -> Result<Captured, ChildEnd> {
     const MOST: usize = 1 << 20;
     let kept: std::sync::Arc<Mutex<[Vec<u8>; 2]>> = std::sync::Arc::default();
     let sink = {
@@ -71,6 +82,7 @@ pub(crate) fn capture_end(
             drain: Span::from_millis(500),
         },
         stop: None,
+        requests_before,
     };
     let ended = supervise(world, &job, std::sync::Arc::new(sink));
     if let Some(leftover) = ended.leftover {

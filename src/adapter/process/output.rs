@@ -2,13 +2,14 @@
 //! the runner.
 
 use std::fs::File;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::path::Path;
 use std::sync::Mutex;
 
 use super::supervisor::Stream;
 use crate::adapter::workspace::files;
 use crate::domain::redact::Redactor;
+use crate::report::text::reorders;
 
 /// How much of a child's output is stored.
 const STORE_LIMIT: u64 = 64 << 20;
@@ -58,7 +59,7 @@ impl LineSink {
     }
 
     /// Stores everything: for results files, of which no part may go missing.
-    pub(crate) fn unbounded(path: &Path, redactor: Redactor) -> std::io::Result<Self> {
+    fn unbounded(path: &Path, redactor: Redactor) -> std::io::Result<Self> {
         Ok(Self { limit: u64::MAX, ..Self::new(path, redactor, None)? })
     }
 
@@ -137,11 +138,27 @@ impl LineSink {
     }
 }
 
+/// Copies a file with every secret in it masked, line by line, so that a file of any size takes
+/// little memory.
+pub(crate) fn copy_masked(redactor: &Redactor, from: &Path, to: &Path) -> std::io::Result<()> {
+    let sink = LineSink::unbounded(to, redactor.clone())?;
+    let mut source = files::open(from)?;
+    let mut buffer = vec![0; 256 << 10];
+    loop {
+        let read = source.read(&mut buffer)?;
+        sink.take(Stream::Stdout, &buffer[..read]);
+        if read == 0 {
+            break;
+        }
+    }
+    sink.finish().failed.map_or(Ok(()), |why| Err(std::io::Error::other(why)))
+}
+
 /// A child's line as it may be shown: set off, so that the runner cannot take it for a command of
 /// ours. `::` counts at the start of a line only, `##[` anywhere in it; other control characters
 /// than tab are left out, colour included.
 pub(crate) fn neutralise(line: &str) -> String {
-    let shown: String = line.chars().filter(|c| *c == '\t' || !c.is_control()).collect();
+    let shown: String = line.chars().filter(|c| *c == '\t' || !(c.is_control() || reorders(*c))).collect();
     format!("  | {}", shown.replace("##[", "## ["))
 }
 

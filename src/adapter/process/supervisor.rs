@@ -61,6 +61,8 @@ pub(crate) struct Job {
     pub(crate) limits: Limits,
     /// Who else may end it.
     pub(crate) stop: Option<Stop>,
+    /// How many requests to stop were made before it and do not concern it: clean-up runs after a cancel.
+    pub(crate) requests_before: u32,
 }
 
 /// How it went.
@@ -102,8 +104,14 @@ pub(crate) fn supervise(world: &World, job: &Job, sink: Sink) -> Ended {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return never(ChildEnd::NotFound),
         Err(error) => return never(ChildEnd::NotStarted(error.to_string())),
     };
-    let watch =
-        Watch { world, started, limits: job.limits, stop: job.stop.as_ref(), last_output: Arc::new(AtomicU64::new(0)) };
+    let watch = Watch {
+        world,
+        started,
+        limits: job.limits,
+        stop: job.stop.as_ref(),
+        requests_before: job.requests_before,
+        last_output: Arc::new(AtomicU64::new(0)),
+    };
     let (events, inbox) = mpsc::channel();
     watch.drain(child.stdout.take(), Stream::Stdout, &sink, &events);
     watch.drain(child.stderr.take(), Stream::Stderr, &sink, &events);
@@ -124,7 +132,7 @@ pub(crate) fn supervise(world: &World, job: &Job, sink: Sink) -> Ended {
         tree.kill();
     }
     watch.until_drained(&inbox, ended_by_us.is_none());
-    let leftover = (ended_by_us.is_none() && tree.has_others()).then(|| Leftover(tree.clone()));
+    let leftover = (ended_by_us.is_none() && watch.outlived(&tree)).then(|| Leftover(tree.clone()));
     let status = child.wait();
     let duration = started.elapsed();
     let end = ended_by_us.unwrap_or_else(|| match status {
@@ -155,6 +163,7 @@ struct Watch<'a> {
     started: Instant,
     limits: Limits,
     stop: Option<&'a Stop>,
+    requests_before: u32,
     /// Milliseconds after the start.
     last_output: Arc<AtomicU64>,
 }
@@ -196,9 +205,21 @@ impl Watch<'_> {
         }
     }
 
+    /// Whether anything of the tree is left when the grace is over.
+    fn outlived(&self, tree: &Tree) -> bool {
+        let since = self.world.tick();
+        while tree.has_others() {
+            if since.elapsed() >= self.limits.drain.as_duration() {
+                return true;
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
+        false
+    }
+
     /// Which limit is reached, or whether somebody asked to stop.
     fn over(&self) -> Option<ChildEnd> {
-        if self.world.cancel().requests() > 0 {
+        if self.world.cancel().requests() > self.requests_before {
             return Some(ChildEnd::Cancelled);
         }
         let elapsed = self.started.elapsed();
@@ -221,7 +242,7 @@ impl Watch<'_> {
         let asked = self.world.tick();
         while !exited.load(Ordering::SeqCst)
             && asked.elapsed() < self.limits.kill_grace.as_duration()
-            && self.world.cancel().requests() < 2
+            && self.world.cancel().requests() < self.requests_before + 2
         {
             let _ = inbox.recv_timeout(TICK);
         }
@@ -241,7 +262,7 @@ impl Watch<'_> {
         while since.elapsed() < limit {
             match inbox.recv_timeout(TICK) {
                 Err(RecvTimeoutError::Disconnected) => return,
-                _ if self.world.cancel().requests() > 1 => return,
+                _ if self.world.cancel().requests() > self.requests_before + 1 => return,
                 _ => {}
             }
         }

@@ -1,17 +1,21 @@
 //! JUnit XML: `testsuites` or `testsuite` around `testcase`.
 //!
 //! Rules (docs/receipts.md, "Counting"): error before failure before skipped; `status` `disabled`
-//! or `notrun` is not run. A suite's own totals are compared, never counted.
+//! or `notrun` is not run. Totals of suites are compared, never counted. A `failure` or `error` that
+//! stands in a suite outside any case is a block that failed.
 
 use super::{Defect, Element, Failure, Format, Reading, bounded};
 use crate::domain::counts::CaseOutcome;
 
 #[derive(Debug, Default)]
 pub(super) struct Junit {
-    case: Option<Case>,
-    /// Failures that the root claims, or its suites where it claims none.
-    root_claims: Option<u64>,
-    suite_claims: u64,
+    /// Open cases; more than one only where a writer nests them.
+    cases: Vec<Case>,
+    /// Open suites, the root first.
+    suites: Vec<Suite>,
+    /// What the closed root claims.
+    root: Claims,
+    listed: u64,
 }
 
 #[derive(Debug)]
@@ -25,48 +29,64 @@ struct Case {
     in_message: bool,
 }
 
+/// What a suite claims by itself, and what its suites claim together.
+#[derive(Debug, Default)]
+struct Suite {
+    depth: usize,
+    own: Claims,
+    inner: Claims,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Claims {
+    tests: u64,
+    failures: u64,
+}
+
 impl Format for Junit {
-    fn start(&mut self, element: &Element<'_>, _: &mut Reading) {
+    fn start(&mut self, element: &Element<'_>, reading: &mut Reading) {
         match element.name() {
-            "testsuites" | "testsuite" if self.case.is_none() => {
-                let claims = element
-                    .number("failures")
-                    .zip(element.number("errors").or(Some(0)))
-                    .map(|(failures, errors)| failures.saturating_add(errors));
-                match (element.depth, claims) {
-                    (0, claims) => self.root_claims = claims,
-                    (1, Some(claims)) => self.suite_claims = self.suite_claims.saturating_add(claims),
-                    _ => {}
-                }
+            "testsuites" | "testsuite" if self.cases.is_empty() => self.suites.push(Suite::new(element, reading)),
+            "testcase" => {
+                self.listed += 1;
+                self.cases.push(Case::new(element));
             }
-            "testcase" if self.case.is_none() => self.case = Some(Case::new(element)),
-            name => {
-                if let Some(case) = &mut self.case
-                    && element.depth == case.depth + 1
-                {
-                    case.child(name, element);
+            name => match self.cases.last_mut() {
+                Some(case) => case.child(name, element),
+                None if matches!(name, "failure" | "error") => {
+                    reading.counts.failed_blocks = reading.counts.failed_blocks.saturating_add(1);
                 }
-            }
+                None => {}
+            },
         }
     }
 
     fn text(&mut self, text: &str) {
-        if let Some(case) = &mut self.case
+        if let Some(case) = self.cases.last_mut()
             && case.in_message
         {
             bounded(&mut case.message, text);
         }
     }
 
-    fn end(&mut self, name: &str, reading: &mut Reading) {
+    fn end(&mut self, name: &str, depth: usize, reading: &mut Reading) {
         match name {
             "testcase" => {
-                if let Some(case) = self.case.take() {
+                if let Some(case) = self.cases.pop_if(|case| case.depth == depth) {
                     reading.case(case.outcome, || case.failure());
                 }
             }
+            "testsuites" | "testsuite" => {
+                if let Some(suite) = self.suites.pop_if(|suite| suite.depth == depth) {
+                    let claims = suite.claims();
+                    match self.suites.last_mut() {
+                        Some(outer) => outer.inner.add(claims),
+                        None => self.root = claims,
+                    }
+                }
+            }
             "failure" | "error" => {
-                if let Some(case) = &mut self.case {
+                if let Some(case) = self.cases.last_mut() {
                     case.in_message = false;
                 }
             }
@@ -75,20 +95,51 @@ impl Format for Junit {
     }
 
     fn finish(&mut self, cut: bool, reading: &mut Reading) {
-        if let Some(case) = self.case.take() {
+        while let Some(case) = self.cases.pop() {
             // What is known to have failed counts; whether the others passed, nobody knows.
             match case.outcome {
                 CaseOutcome::Failed | CaseOutcome::Errored => reading.case(case.outcome, || case.failure()),
                 _ => reading.notes.push(format!("the file ends inside the case {:?}", case.name)),
             }
         }
-        let shown = reading.counts.failed + reading.counts.errors;
-        let claimed = self.root_claims.unwrap_or(0).max(self.suite_claims);
-        if !cut && claimed > shown {
-            reading.defect = Some(Defect::Inconsistent { claimed, shown });
-        } else if !cut && self.root_claims.is_some_and(|claimed| claimed < shown) {
-            reading.notes.push(format!("the root claims {claimed} failures, its cases show {shown}; the cases count"));
+        if cut {
+            return;
         }
+        let shown = reading.counts.failures();
+        let Claims { tests, failures } = self.root;
+        if failures > shown {
+            let why = format!("the suites claim {failures} failures, the cases show {shown}");
+            reading.defect = Some(Defect::Inconsistent(why));
+        } else if tests > self.listed {
+            // Writers differ on what `tests` counts (pytest counts subtests), so this alone is no defect.
+            reading.notes.push(format!("the suites claim {tests} tests, {} are listed", self.listed));
+        } else if failures < shown && failures > 0 {
+            reading
+                .notes
+                .push(format!("the suites claim {failures} failures, the cases show {shown}; the cases count"));
+        }
+    }
+}
+
+impl Suite {
+    fn new(element: &Element<'_>, reading: &mut Reading) -> Self {
+        let mut claim = |name| element.claim(name, reading);
+        let failures = claim("failures").unwrap_or(0).saturating_add(claim("errors").unwrap_or(0));
+        // Pester counts tests in `tests` that were not meant to run, and says how many in `disabled`.
+        let tests = claim("tests").unwrap_or(0).saturating_sub(claim("disabled").unwrap_or(0));
+        Self { depth: element.depth, own: Claims { tests, failures }, inner: Claims::default() }
+    }
+
+    /// Its own claim or its suites' together, whichever is more.
+    fn claims(&self) -> Claims {
+        Claims { tests: self.own.tests.max(self.inner.tests), failures: self.own.failures.max(self.inner.failures) }
+    }
+}
+
+impl Claims {
+    fn add(&mut self, other: Claims) {
+        self.tests = self.tests.saturating_add(other.tests);
+        self.failures = self.failures.saturating_add(other.failures);
     }
 }
 
@@ -99,9 +150,12 @@ impl Case {
             Some(class) => format!("{class} › {name}"),
             None => name,
         };
-        let status = element.attribute("status").unwrap_or_default().to_ascii_lowercase();
-        let outcome =
-            if matches!(status.as_str(), "disabled" | "notrun") { CaseOutcome::NotRun } else { CaseOutcome::Passed };
+        let outcome = match element.attribute("status").unwrap_or_default().to_ascii_lowercase().as_str() {
+            "disabled" | "notrun" => CaseOutcome::NotRun,
+            "failed" | "failure" | "fail" => CaseOutcome::Failed,
+            "error" | "errored" => CaseOutcome::Errored,
+            _ => CaseOutcome::Passed,
+        };
         Self {
             depth: element.depth,
             name,
@@ -127,9 +181,8 @@ impl Case {
             CaseOutcome::Passed | CaseOutcome::NotRun => 0,
         };
         // A case that says it was not run and still failed has failed.
-        if weight(outcome) > weight(self.outcome)
-            && !(self.outcome == CaseOutcome::NotRun && outcome == CaseOutcome::Skipped)
-        {
+        let still_not_run = self.outcome == CaseOutcome::NotRun && outcome == CaseOutcome::Skipped;
+        if weight(outcome) > weight(self.outcome) && !still_not_run {
             self.outcome = outcome;
         }
         if outcome != CaseOutcome::Skipped {
@@ -161,6 +214,10 @@ mod tests {
         read_from(text.as_bytes())
     }
 
+    fn inconsistent(text: &str) -> bool {
+        matches!(read(text).defect, Some(Defect::Inconsistent(_)))
+    }
+
     #[test]
     fn outcomes_nest_and_the_worst_child_counts() {
         let reading = read(
@@ -182,13 +239,36 @@ mod tests {
     }
 
     #[test]
-    fn a_root_that_claims_more_is_inconsistent_and_one_that_claims_less_is_noted() {
-        let more = read(
-            r#"<testsuites><testsuite failures="1" errors="1"><testcase name="a"><failure/></testcase></testsuite></testsuites>"#,
+    fn claims_beyond_what_is_listed_are_inconsistent_wherever_they_stand() {
+        let case = r#"<testcase name="a"/>"#;
+        for claims in [
+            r#"<testsuites failures="1">CASE</testsuites>"#,
+            r#"<testsuites errors="3">CASE</testsuites>"#,
+            r#"<testsuites failures="1.0">CASE</testsuites>"#,
+            r#"<testsuites failures="-1">CASE</testsuites>"#,
+            r#"<testsuites failures="x">CASE</testsuites>"#,
+            r#"<testsuites><testsuite><testsuite failures="2">CASE</testsuite></testsuite></testsuites>"#,
+        ] {
+            assert!(inconsistent(&claims.replace("CASE", case)), "{claims}");
+        }
+        let less = read(
+            r#"<testsuite failures="1"><testcase name="a"><failure/></testcase><testcase name="b"><failure/></testcase></testsuite>"#,
         );
-        assert_eq!(more.defect, Some(Defect::Inconsistent { claimed: 2, shown: 1 }));
-        let less = read(r#"<testsuite failures="0" errors="0"><testcase name="a"><failure/></testcase></testsuite>"#);
-        assert_eq!((less.defect, less.counts.failed, less.notes.len()), (None, 1, 1));
+        assert_eq!((less.defect, less.counts.failed, less.notes.len()), (None, 2, 1));
+        assert!(!inconsistent(r#"<testsuites tests="3" disabled="2"><testcase name="a"/></testsuites>"#));
+    }
+
+    #[test]
+    fn no_failure_hides_by_where_it_stands() {
+        let nested = read(r#"<testsuites><testcase name="o"><testcase name="i"/><failure/></testcase></testsuites>"#);
+        assert_eq!((nested.counts.passed, nested.counts.failed), (1, 1));
+        let deep = read(r#"<testsuites><testcase name="o"><results><failure/></results></testcase></testsuites>"#);
+        assert_eq!(deep.counts.failed, 1);
+        let outside =
+            read(r#"<testsuites><testsuite><error>no setup</error><testcase name="a"/></testsuite></testsuites>"#);
+        assert_eq!((outside.counts.failed_blocks, outside.counts.passed), (1, 1));
+        let word = read(r#"<testsuites><testcase name="a" status="failed"/></testsuites>"#);
+        assert_eq!(word.counts.failed, 1);
     }
 
     #[test]

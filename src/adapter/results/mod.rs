@@ -8,7 +8,7 @@ mod junit;
 mod nunit25;
 
 use std::cell::Cell;
-use std::fs::File;
+
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 use std::rc::Rc;
@@ -18,6 +18,7 @@ use encoding_rs_io::DecodeReaderBytesBuilder;
 use quick_xml::events::{BytesStart, Event};
 use quick_xml::{Error as XmlError, Reader};
 
+use crate::adapter::workspace::files;
 use crate::domain::counts::{CaseOutcome, Counts};
 use crate::domain::fault::Fault;
 
@@ -52,13 +53,8 @@ pub(crate) enum Defect {
     Invalid(String),
     /// It is well-formed and none of the formats.
     Unsupported(String),
-    /// Its root claims more failures than its cases show.
-    Inconsistent {
-        /// What the root says.
-        claimed: u64,
-        /// What the cases come to.
-        shown: u64,
-    },
+    /// Its root claims what its cases do not show.
+    Inconsistent(String),
 }
 
 impl Defect {
@@ -69,7 +65,7 @@ impl Defect {
             Defect::Truncated(why) => Fault::ResultsTruncated { path, why },
             Defect::Invalid(why) => Fault::ResultsInvalid { path, why },
             Defect::Unsupported(why) => Fault::ResultsUnsupported { path, why },
-            Defect::Inconsistent { claimed, shown } => Fault::ResultsInconsistent { path, claimed, shown },
+            Defect::Inconsistent(why) => Fault::ResultsInconsistent { path, why },
         }
     }
 
@@ -79,7 +75,7 @@ impl Defect {
             Defect::Truncated(_) => "truncated",
             Defect::Invalid(_) => "invalid",
             Defect::Unsupported(_) => "unsupported",
-            Defect::Inconsistent { .. } => "inconsistent",
+            Defect::Inconsistent(_) => "inconsistent",
         }
     }
 }
@@ -114,7 +110,7 @@ trait Format {
     /// Text inside the element that began last.
     fn text(&mut self, text: &str);
     /// The element that began last ends.
-    fn end(&mut self, name: &str, reading: &mut Reading);
+    fn end(&mut self, name: &str, depth: usize, reading: &mut Reading);
     /// The file has ended, in the middle where `cut`.
     fn finish(&mut self, cut: bool, reading: &mut Reading);
 }
@@ -141,6 +137,19 @@ impl Element<'_> {
     fn number(&self, name: &str) -> Option<u64> {
         self.attribute(name)?.trim().parse().ok()
     }
+
+    /// A total that a root or suite claims. One that is no number is said so: it must not count as none.
+    fn claim(&self, name: &str, reading: &mut Reading) -> Option<u64> {
+        let text = self.attribute(name)?;
+        let number = text.trim().parse::<f64>().ok().filter(|n| *n >= 0.0 && n.fract() == 0.0 && *n < 9e15);
+        if number.is_none() && !text.trim().is_empty() {
+            let shown: String = text.chars().take(40).collect();
+            reading
+                .defect
+                .get_or_insert(Defect::Inconsistent(format!("{name} is {shown:?}, which is no number of tests")));
+        }
+        number.map(|n| n as u64)
+    }
 }
 
 /// The reader for a root element.
@@ -154,7 +163,7 @@ fn format_of(root: &str) -> Option<Box<dyn Format>> {
 
 /// Reads one results file.
 pub(crate) fn read(path: &Path) -> io::Result<Reading> {
-    Ok(read_from(File::open(path)?))
+    Ok(read_from(files::open(path)?))
 }
 
 /// Reads results from bytes, whatever they hold.
@@ -306,6 +315,9 @@ impl Walk {
         if self.open.len() >= DEPTH_LIMIT {
             return Err(Defect::Invalid(format!("elements stand more than {DEPTH_LIMIT} deep")));
         }
+        if let Some(error) = start.attributes().find_map(Result::err) {
+            return Err(Defect::Invalid(format!("in <{name}>: {error}")));
+        }
         let element = Element { start, depth: self.open.len() };
         if let Some(format) = &mut self.format {
             format.start(&element, &mut self.reading);
@@ -316,7 +328,7 @@ impl Walk {
 
     fn end(&mut self) {
         if let (Some(name), Some(format)) = (self.open.pop(), &mut self.format) {
-            format.end(&name, &mut self.reading);
+            format.end(&name, self.open.len(), &mut self.reading);
         }
     }
 

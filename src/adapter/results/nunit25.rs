@@ -9,7 +9,10 @@ use crate::domain::counts::CaseOutcome;
 
 #[derive(Debug, Default)]
 pub(super) struct Nunit25 {
-    case: Option<Case>,
+    /// Open cases; more than one only where a writer nests them.
+    cases: Vec<Case>,
+    /// Open suites that say they failed, with how many failures were counted when they began.
+    failed_suites: Vec<(usize, u64)>,
     root_claims: u64,
     root_total: Option<u64>,
     root_not_run: u64,
@@ -37,30 +40,35 @@ impl Format for Nunit25 {
     fn start(&mut self, element: &Element<'_>, reading: &mut Reading) {
         match element.name() {
             "test-results" if element.depth == 0 => {
-                let number = |name| element.number(name).unwrap_or(0);
-                self.root_claims = number("failures").saturating_add(number("errors"));
-                self.root_total = element.number("total");
-                self.root_not_run = number("not-run");
+                let mut claim = |name| element.claim(name, reading);
+                self.root_claims = claim("failures").unwrap_or(0).saturating_add(claim("errors").unwrap_or(0));
+                self.root_total = claim("total");
+                self.root_not_run = claim("not-run").unwrap_or(0);
             }
-            "test-case" if self.case.is_none() => {
+            "test-suite" => {
+                let word = element.attribute("result").unwrap_or_default().to_ascii_lowercase();
+                if matches!(word.as_str(), "failure" | "error") {
+                    self.failed_suites.push((element.depth, reading.counts.failures()));
+                }
+            }
+            "test-case" => {
                 let case = Case::new(element, reading);
                 self.listed += 1;
                 let executed = element.attribute("executed");
                 if executed.is_some_and(|word| word.eq_ignore_ascii_case("false")) {
                     self.listed_not_executed += 1;
                 }
-                self.case = Some(case);
+                self.cases.push(case);
             }
             "failure" => {
-                if let Some(case) = &mut self.case
-                    && element.depth == case.depth + 1
+                if let Some(case) = self.cases.last_mut()
                     && case.outcome == Known::ByChild
                 {
                     case.outcome = Known::By(CaseOutcome::Failed);
                 }
             }
             "message" | "stack-trace" => {
-                if let Some(case) = &mut self.case {
+                if let Some(case) = self.cases.last_mut() {
                     case.in_message = true;
                 }
             }
@@ -69,17 +77,17 @@ impl Format for Nunit25 {
     }
 
     fn text(&mut self, text: &str) {
-        if let Some(case) = &mut self.case
+        if let Some(case) = self.cases.last_mut()
             && case.in_message
         {
             bounded(&mut case.message, text);
         }
     }
 
-    fn end(&mut self, name: &str, reading: &mut Reading) {
+    fn end(&mut self, name: &str, depth: usize, reading: &mut Reading) {
         match name {
             "test-case" => {
-                if let Some(case) = self.case.take() {
+                if let Some(case) = self.cases.pop_if(|case| case.depth == depth) {
                     let outcome = match case.outcome {
                         Known::By(outcome) => outcome,
                         Known::ByChild => CaseOutcome::Passed,
@@ -87,8 +95,16 @@ impl Format for Nunit25 {
                     reading.case(outcome, || case.failure());
                 }
             }
+            "test-suite" => {
+                // A suite that says it failed and in which nothing did: what failed stands outside its cases.
+                if let Some((_, before)) = self.failed_suites.pop_if(|(open, _)| *open == depth)
+                    && reading.counts.failures() == before
+                {
+                    reading.counts.failed_blocks = reading.counts.failed_blocks.saturating_add(1);
+                }
+            }
             "message" | "stack-trace" => {
-                if let Some(case) = &mut self.case {
+                if let Some(case) = self.cases.last_mut() {
                     case.in_message = false;
                     bounded(&mut case.message, "\n");
                 }
@@ -98,7 +114,7 @@ impl Format for Nunit25 {
     }
 
     fn finish(&mut self, cut: bool, reading: &mut Reading) {
-        if let Some(case) = self.case.take() {
+        while let Some(case) = self.cases.pop() {
             match case.outcome {
                 Known::By(outcome @ (CaseOutcome::Failed | CaseOutcome::Errored)) => {
                     reading.case(outcome, || case.failure());
@@ -106,13 +122,19 @@ impl Format for Nunit25 {
                 _ => reading.notes.push(format!("the file ends inside the case {:?}", case.name)),
             }
         }
-        reading.counts.not_run += self.unlisted();
-        let shown = reading.counts.failed + reading.counts.errors;
-        if !cut && self.root_claims > shown {
-            reading.defect = Some(Defect::Inconsistent { claimed: self.root_claims, shown });
-        } else if !cut && self.root_claims < shown {
-            let claimed = self.root_claims;
-            reading.notes.push(format!("the root claims {claimed} failures, its cases show {shown}; the cases count"));
+        reading.counts.not_run = reading.counts.not_run.saturating_add(self.unlisted());
+        if cut {
+            return;
+        }
+        let shown = reading.counts.failures();
+        let (claimed, listed) = (self.root_claims, self.listed);
+        if claimed > shown {
+            let why = format!("the root claims {claimed} failures, the cases show {shown}");
+            reading.defect = Some(Defect::Inconsistent(why));
+        } else if let Some(total) = self.root_total.filter(|total| *total > listed) {
+            reading.defect = Some(Defect::Inconsistent(format!("the root claims {total} tests, {listed} are listed")));
+        } else if claimed < shown && claimed > 0 {
+            reading.notes.push(format!("the root claims {claimed} failures, the cases show {shown}; the cases count"));
         }
     }
 }
@@ -185,7 +207,7 @@ mod tests {
     #[test]
     fn every_word_of_the_format_has_its_outcome() {
         let reading = read(
-            r#"<test-results total="8" errors="1" failures="1" not-run="3" skipped="4"><test-suite><results>
+            r#"<test-results total="7" errors="1" failures="1" not-run="3" skipped="4"><test-suite><results>
             <test-case name="a" result="Success" executed="True"/>
             <test-case name="b" result="Failure" executed="True"><failure><message>no</message><stack-trace>at x</stack-trace></failure></test-case>
             <test-case name="c" result="Error"/>
@@ -213,12 +235,16 @@ mod tests {
     #[test]
     fn an_unknown_word_never_passes() {
         let reading = read(r#"<test-results><test-case name="a" result="Fine"/></test-results>"#);
-        assert_eq!((reading.counts.errors, reading.notes.len()), (1, 2));
+        assert_eq!((reading.counts.errors, reading.notes.len()), (1, 1));
     }
 
     #[test]
     fn a_root_only_claim_is_inconsistent() {
         let reading = read(r#"<test-results total="3" errors="0" failures="2"></test-results>"#);
-        assert_eq!(reading.defect, Some(Defect::Inconsistent { claimed: 2, shown: 0 }));
+        assert!(matches!(reading.defect, Some(Defect::Inconsistent(_))));
+        let total = read(r#"<test-results total="50"><test-case name="a" result="Success"/></test-results>"#);
+        assert!(matches!(total.defect, Some(Defect::Inconsistent(_))));
+        let suite = r#"<test-results><test-suite result="Failure"><test-case name="a" result="Success"/></test-suite></test-results>"#;
+        assert_eq!(read(suite).counts.failed_blocks, 1);
     }
 }

@@ -1,7 +1,6 @@
 //! Finding test files and hashing the tree they stand in.
 
 use std::ffi::OsStr;
-use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -89,7 +88,7 @@ pub(crate) fn hash_all(found: &[Found]) -> Vec<io::Result<Digests>> {
 /// Both digests of one file.
 pub(crate) fn hash_file(path: &Path) -> io::Result<Digests> {
     const SMALL: u64 = 8 << 20;
-    let mut file = fs::File::open(path)?;
+    let mut file = files::open(path)?;
     let mut bytes = Vec::with_capacity(16 << 10);
     file.by_ref().take(SMALL).read_to_end(&mut bytes)?;
     if bytes.len() as u64 == SMALL {
@@ -117,7 +116,7 @@ pub(crate) fn hash_file(path: &Path) -> io::Result<Digests> {
 /// The same in pieces, for files that should not be held in memory.
 fn hash_large(path: &Path) -> io::Result<Digests> {
     use io::Read;
-    let mut file = fs::File::open(path)?;
+    let mut file = files::open(path)?;
     let (mut raw, mut text) = (Hasher::new(), Hasher::new());
     let mut buffer = vec![0; 1 << 20];
     let mut held_cr = false;
@@ -161,6 +160,8 @@ pub(crate) fn is_runnable(path: &Path) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn digests(bytes: &[u8]) -> (Digests, Digests) {

@@ -14,15 +14,27 @@ pub(crate) const READ_LIMIT: u64 = 64 << 20;
 
 /// Reads a whole file of at most [`READ_LIMIT`] bytes.
 pub(crate) fn read_bounded(path: &Path) -> io::Result<Vec<u8>> {
-    let mut file = File::open(path)?;
-    if !file.metadata()?.is_file() {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a file"));
-    }
+    let mut file = open(path)?;
     let mut bytes = Vec::new();
     Read::take(&mut file, READ_LIMIT + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > READ_LIMIT {
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, "it is larger than 64 MiB"));
     }
+    Ok(bytes)
+}
+
+/// Opens a regular file. Anything else (a pipe would wait for its writer for ever) is an error.
+pub(crate) fn open(path: &Path) -> io::Result<File> {
+    if !fs::metadata(path)?.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file"));
+    }
+    File::open(path)
+}
+
+/// The first bytes of a file, fewer where it has fewer.
+pub(crate) fn first_bytes(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    Read::take(open(path)?, most).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 
@@ -58,7 +70,7 @@ pub(crate) fn digest_bytes(bytes: &[u8]) -> Sha256 {
 
 /// Size and digest of a file, read in pieces.
 pub(crate) fn digest_file(path: &Path) -> io::Result<(u64, Sha256)> {
-    let mut file = File::open(path)?;
+    let mut file = open(path)?;
     let mut hasher = Hasher::new();
     let mut buffer = vec![0; 256 << 10];
     let mut size = 0;
@@ -144,6 +156,11 @@ pub(crate) fn is_empty_dir(path: &Path) -> io::Result<bool> {
     Ok(fs::read_dir(path)?.next().is_none())
 }
 
+/// Makes one folder; one that is there is an error.
+pub(crate) fn make_new_dir(path: &Path) -> io::Result<()> {
+    fs::create_dir(path)
+}
+
 /// Opens a new file for writing, making its folder.
 pub(crate) fn create(path: &Path) -> io::Result<File> {
     if let Some(folder) = path.parent() {
@@ -157,6 +174,7 @@ pub(crate) fn copy(from: &Path, to: &Path) -> io::Result<u64> {
     if let Some(folder) = to.parent() {
         fs::create_dir_all(folder)?;
     }
+    open(from)?;
     fs::copy(from, to)
 }
 

@@ -37,6 +37,15 @@ pub(crate) fn top_level(from: &Path) -> Option<PathBuf> {
     from.ancestors().find(|folder| super::files::exists(&folder.join(".git"))).map(Path::to_owned)
 }
 
+/// The commit that is checked out at `root`, where there is a worktree and git answers.
+pub(crate) fn head(world: &World, root: &Path) -> Option<CommitSha> {
+    top_level(root)?;
+    let root = root.to_string_lossy().into_owned();
+    let argv =
+        ["git", "--no-optional-locks", "-C", &root, "rev-parse", "--verify", "--quiet", "HEAD"].map(str::to_owned);
+    capture(world, &argv, Path::new(&root), PATIENCE).ok()?.stdout.trim().parse().ok()
+}
+
 /// Asks git about the checkout at `root`. Files below `ours` do not count as changes.
 pub(crate) fn inspect(world: &World, root: &Path, ours: &[PathBuf]) -> Result<Checkout, Unknown> {
     let top = top_level(root).ok_or(Unknown::NoWorktree)?;

@@ -81,7 +81,7 @@ pub(super) const ROWS: &[Row] = &[
     row(
         C::ResultsInconsistent,
         Fails,
-        "a results file's root claims more failures than its cases show",
+        "a results file's totals claim what its cases do not show: more failures or more tests",
         "see the file: failures outside any test case (setup, teardown, load) are the usual cause",
     )
     .next("inspect-invalid-results-xml"),

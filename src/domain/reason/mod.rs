@@ -247,6 +247,7 @@ codes! {
     SessionLockHeld = "session-lock-held",
     LockHeld = "lock-held",
     HostMismatch = "host-mismatch",
+    PackMismatch = "pack-mismatch",
     DotnetMissing = "dotnet-missing",
     DockerCliMissing = "docker-cli-missing",
     DockerUnreachable = "docker-unreachable",

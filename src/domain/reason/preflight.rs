@@ -36,6 +36,12 @@ pub(super) const ROWS: &[Row] = &[
         "measure readiness in the job that executes",
     )
     .retry(),
+    row(
+        C::PackMismatch,
+        Blocks,
+        "readiness was measured for another pack than the one that was selected",
+        "give preflight and selection the same --pack",
+    ),
     row(C::DotnetMissing, Blocks, "no `dotnet` is on PATH", "install the .NET SDK on this host"),
     row(C::DockerCliMissing, Blocks, "no `docker` is on PATH", "install the Docker CLI on this host"),
     row(

@@ -3,13 +3,14 @@
 use super::{Request, Shard};
 use crate::adapter::receipt_store::{Verified, shown};
 use crate::adapter::world::World;
-use crate::domain::fault::Fault;
+use crate::domain::fault::{Fault, ReceiptFault};
 use crate::domain::freshness;
 use crate::domain::ids::RelPath;
 use crate::domain::reason::Layer;
 use crate::domain::receipt::{
     ContextReceipt, ExecutionReceipt, LayerStatus, Parent, ReadinessReceipt, SelectionReceipt,
 };
+use crate::domain::selection::plan::plan_digest;
 use crate::layer::ground::{self, Ground, Identity, upstream_blocked};
 
 /// The receipts that were believed.
@@ -27,7 +28,7 @@ pub(super) fn admit(
     request: &Request,
     identity: &mut Identity,
 ) -> (Admitted, Vec<Fault>) {
-    let mut faults = Vec::new();
+    let mut faults = ground.facts.faults.clone();
     let mut admitted = Admitted::default();
     let mut anchored = ground.facts.run.is_some();
     match ground::consume_context(world, ground, &request.context, identity) {
@@ -53,10 +54,30 @@ pub(super) fn admit(
         Ok(selection) if selection.receipt.status == LayerStatus::Blocked => {
             faults.push(upstream_blocked(Layer::Selection, &selection.receipt.reasons).into());
         }
-        Ok(selection) => admitted.selection = Some(selection),
+        Ok(selection) => match check_plan(&selection) {
+            Ok(()) => admitted.selection = Some(selection),
+            Err(fault) => faults.push(fault),
+        },
         Err(fault) => faults.push(fault.into()),
     }
+    if let (Some(preflight), Some(selection)) = (&admitted.preflight, &admitted.selection) {
+        let (found, own) = (&preflight.receipt.pack, &selection.receipt.selection.execution_pack);
+        if found != own {
+            faults.push(Fault::PackMismatch { found: found.clone(), own: own.clone() });
+        }
+    }
     (admitted, faults)
+}
+
+/// The plan is the one that its own digest speaks of.
+fn check_plan(selection: &Verified<SelectionReceipt>) -> Result<(), Fault> {
+    let digest = plan_digest(&selection.receipt.selection.files);
+    if selection.receipt.plan_sha256.as_ref() == Some(&digest) {
+        return Ok(());
+    }
+    let path = shown(&selection.path);
+    let why = "its planSha256 is not of its files".to_owned();
+    Err(ReceiptFault::Corrupt { layer: Layer::Selection, path, why }.into())
 }
 
 fn check_readiness(world: &World, preflight: &Verified<ReadinessReceipt>) -> Result<(), Fault> {
@@ -80,7 +101,7 @@ pub(super) fn files(receipt: &SelectionReceipt, shard: Option<Shard>) -> Result<
     let planned = receipt.shards.iter().find(|planned| planned.index == shard.index && planned.of == shard.of);
     planned.map(|planned| planned.files.clone()).ok_or_else(|| {
         let of = receipt.shards.len();
-        Fault::ConfigurationInvalid(format!("--shard {}/{}: the plan has {of} shards", shard.index, shard.of))
+        Fault::ConfigurationInvalid(format!("shard {}/{}: the plan has {of} shards", shard.index, shard.of))
     })
 }
 

@@ -1,15 +1,14 @@
 //! From how the dispatcher ended and what it left to findings: mechanics, no meaning.
 
-use std::path::Path;
-
 use crate::adapter::dispatcher::{Dispatched, OwnVerdict};
-use crate::adapter::results::{self, Failure, Reading};
+use crate::adapter::results::{Failure, Reading};
 use crate::domain::config::{DispatcherKind, EmptyPolicy, Leaks};
 use crate::domain::counts::Counts;
 use crate::domain::fault::{Fault, Finding, charge, good};
 use crate::domain::outcome::ChildEnd;
 use crate::domain::reason::{Layer, ReasonCode, Severity};
 use crate::domain::receipt::DispatcherProfile;
+use crate::report::text::printable;
 
 /// What the run came to.
 #[derive(Debug, Default)]
@@ -32,8 +31,8 @@ struct Read {
 }
 
 /// Judges a run.
-pub(super) fn judge(dispatched: &Dispatched, profile: &DispatcherProfile, results: &Path) -> Judged {
-    let mut read = read_reports(dispatched, results);
+pub(super) fn judge(dispatched: &Dispatched, profile: &DispatcherProfile) -> Judged {
+    let mut read = read_reports(dispatched);
     if let Some(own) = &dispatched.verdict {
         return by_own_verdict(dispatched, own, profile, read);
     }
@@ -48,6 +47,10 @@ pub(super) fn judge(dispatched: &Dispatched, profile: &DispatcherProfile, result
     faults.extend(dispatched.faults.iter().cloned());
     faults.append(&mut read.faults);
     faults.extend(tests_failed(dispatched, &read));
+    if read.counts.failed_blocks > 0 {
+        let blocks = read.counts.failed_blocks;
+        faults.push(Fault::SetupOrTeardownFailed(format!("{blocks} failures stand outside any test case")));
+    }
     faults.extend(exit_code_mismatch(dispatched, profile, &read));
     judged.findings.extend(faults.iter().map(|fault| charge(fault, Layer::Execute)));
     judged.findings.extend(leaked(dispatched, profile));
@@ -88,30 +91,23 @@ fn passed(judged: &mut Judged) {
     judged.findings.push(good(ReasonCode::TestsPassed, Layer::Execute, detail));
 }
 
-fn read_reports(dispatched: &Dispatched, results: &Path) -> Read {
+fn read_reports(dispatched: &Dispatched) -> Read {
     let mut read = Read::default();
-    for report in &dispatched.reports {
-        let path = report.as_str();
-        match results::read(&results.join(path)) {
-            Ok(reading) => read.take(path, reading),
-            Err(error) => {
-                read.status = Some("invalid");
-                read.faults.push(Fault::ResultsInvalid { path: path.to_owned(), why: error.to_string() });
-            }
-        }
+    for (path, reading) in &dispatched.reports {
+        read.take(path.as_str(), reading);
     }
     read
 }
 
 impl Read {
-    fn take(&mut self, path: &str, reading: Reading) {
+    fn take(&mut self, path: &str, reading: &Reading) {
         self.files += 1;
         self.counts.merge(&reading.counts);
         for note in &reading.notes {
-            tracing::info!("{path}: {note}");
+            tracing::info!("{}: {}", printable(path), printable(note));
         }
         if self.first.is_none() {
-            self.first = reading.failures.into_iter().next();
+            self.first = reading.failures.first().cloned();
         }
         if let Some(defect) = &reading.defect {
             self.status = Some(self.status.unwrap_or(defect.word()));
@@ -189,7 +185,7 @@ fn empty_run(dispatched: &Dispatched, profile: &DispatcherProfile, read: &Read, 
     let by_itself = matches!(dispatched.end, ChildEnd::Exited(_));
     if !by_itself
         || read.files == 0
-        || !read.faults.is_empty()
+        || read.status.is_some()
         || read.counts.executed() > 0
         || read.counts.failures() > 0
     {

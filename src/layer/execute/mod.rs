@@ -6,6 +6,7 @@
 mod gate;
 mod judge;
 
+use std::collections::HashSet;
 use std::ffi::OsString;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -15,7 +16,7 @@ use self::gate::Admitted;
 use super::ground::{self, Ground, Identity, Outcome, Paper, Unreported};
 use crate::adapter::dispatcher::{self, Dispatched, Plan};
 use crate::adapter::journal::{self, Journal};
-use crate::adapter::process::{capture_end, neutralise};
+use crate::adapter::process::{capture_after, copy_masked, neutralise};
 use crate::adapter::receipt_store::shown;
 use crate::adapter::workspace::globs::Globs;
 use crate::adapter::workspace::{discovery, files};
@@ -117,43 +118,63 @@ fn work(
     let results = results_dir(world, request, out)?;
     draft.results = Some(results.clone());
     let environment = stage_fixtures(ground, &preflight.receipt.fixtures, out)?;
-    for command in &profile.before.value {
-        side_command(world, ground, command, profile.run_limit.value)
-            .map_err(|(command, why)| Fault::SetupCommandFailed { command, why })?;
+    let ran = prepare_and_dispatch(world, ground, draft, &profile, &results, environment);
+    // Clean-up runs whatever came before it, a failed set-up and a request to stop included.
+    let requests = world.cancel().requests();
+    for command in &profile.after.value {
+        let limit = Some(Span::from_secs(60));
+        if let Err((command, why)) = side_command(world, ground, command, limit, requests) {
+            draft.fault(&Fault::CleanupCommandFailed { command, why });
+        }
     }
-    let journal = Arc::new(open_journal(world, ground, &results, draft.files.len() as u64)?);
+    let dispatched = ran?;
+    draft.in_flight.clone_from(&dispatched.in_flight);
+    draft.judged = judge::judge(&dispatched, &profile);
+    draft.findings.append(&mut draft.judged.findings);
+    let cancelled = dispatched.end == ChildEnd::Cancelled;
+    draft.dispatched = Some(dispatched);
+    if world.cancel().requests() > 0 && !cancelled {
+        draft.fault(&Fault::RunCancelled);
+    }
+    if let Err(fault) = copy_artifacts(ground, &profile, &results) {
+        draft.fault(&fault);
+    }
+    Ok(())
+}
+
+fn prepare_and_dispatch(
+    world: &World,
+    ground: &Ground,
+    draft: &mut Draft,
+    profile: &DispatcherProfile,
+    results: &Path,
+    environment: Vec<(String, OsString)>,
+) -> Result<Dispatched, Fault> {
+    for command in &profile.before.value {
+        if let Err((command, why)) = side_command(world, ground, command, profile.run_limit.value, 0) {
+            let cancelled = world.cancel().requests() > 0;
+            return Err(if cancelled { Fault::RunCancelled } else { Fault::SetupCommandFailed { command, why } });
+        }
+    }
+    let journal = Arc::new(open_journal(world, ground, results, draft.files.len() as u64)?);
     draft.journal = Some(journal.clone());
     let plan = Plan {
         world: world.clone(),
         root: ground.root.clone(),
-        results: results.clone(),
+        results: results.to_owned(),
         files: draft.files.clone(),
         profile: profile.clone(),
         environment,
         redactor: ground.redactor.clone(),
-        journal: journal.clone(),
+        journal,
         live: live(ground),
     };
-    let dispatched = match profile.kind.value {
+    match profile.kind.value {
         DispatcherKind::Command => dispatcher::command::dispatch(&plan),
         DispatcherKind::Scripts => dispatcher::scripts::dispatch(&plan),
         DispatcherKind::Pester => dispatcher::pester::dispatch(&plan),
         DispatcherKind::Auto => Err(Fault::InternalError("selection left the dispatcher open".to_owned())),
-    };
-    for command in &profile.after.value {
-        if let Err((command, why)) = side_command(world, ground, command, Some(Span::from_secs(60))) {
-            draft.fault(&Fault::CleanupCommandFailed { command, why });
-        }
     }
-    let dispatched = dispatched?;
-    copy_artifacts(ground, &profile, &results)?;
-    if !matches!(dispatched.end, ChildEnd::Exited(_)) {
-        draft.in_flight = dispatched.in_flight.clone().or_else(|| journal.state().in_flight());
-    }
-    draft.judged = judge::judge(&dispatched, &profile, &results);
-    draft.findings.append(&mut draft.judged.findings);
-    draft.dispatched = Some(dispatched);
-    Ok(())
 }
 
 /// Flags and environment of this invocation over what selection settled.
@@ -179,6 +200,7 @@ fn check_drift(
     selected: &[crate::domain::receipt::SelectedFile],
     files: &[RelPath],
 ) -> Result<(), Fault> {
+    let files: HashSet<&RelPath> = files.iter().collect();
     for file in selected.iter().filter(|file| files.contains(&file.path)) {
         let drift = |why: String| Fault::SelectionDrift { path: file.path.to_string(), why };
         let now =
@@ -240,11 +262,17 @@ fn folder_name(name: &str) -> String {
 }
 
 /// A command of the profile's `before` or `after` list: command line and why it failed.
-fn side_command(world: &World, ground: &Ground, argv: &[String], limit: Option<Span>) -> Result<(), (String, String)> {
+fn side_command(
+    world: &World,
+    ground: &Ground,
+    argv: &[String],
+    limit: Option<Span>,
+    requests_before: u32,
+) -> Result<(), (String, String)> {
     let line = argv.join(" ");
     let patience = limit.unwrap_or(Span::from_secs(3600)).as_duration();
     ground.progress.now(&line);
-    match capture_end(world, argv, &ground.root, patience) {
+    match capture_after(world, argv, &ground.root, patience, requests_before) {
         Ok(done) if done.code == 0 => Ok(()),
         Ok(done) => {
             let said =
@@ -272,9 +300,13 @@ fn live(ground: &Ground) -> Arc<dyn Fn(&str) + Send + Sync> {
 fn copy_artifacts(ground: &Ground, profile: &DispatcherProfile, results: &Path) -> Result<(), Fault> {
     let globs = Globs::compile(&profile.artifacts.value)
         .map_err(|why| Fault::ProfileInvalid(format!("profiles.{}.artifacts: {why}", profile.name.value)))?;
-    for (path, absolute) in globs.find(&ground.root, results) {
+    let matches = globs.find(&ground.root, results);
+    for problem in matches.problems {
+        tracing::warn!("an artifact was left out: {problem}");
+    }
+    for (path, absolute) in matches.files {
         let target = path.below("artifacts");
-        files::copy(&absolute, &results.join(target.as_str()))
+        copy_masked(&ground.redactor, &absolute, &results.join(target.as_str()))
             .map_err(|error| Fault::ResultsDirUnusable { path: target.to_string(), why: error.to_string() })?;
     }
     Ok(())
@@ -315,7 +347,7 @@ fn conclude(
 
     let status = receipt.status.as_str();
     let gate_notice = receipt.gate_notice;
-    let mut outcome = ground::conclude(out, &receipt, findings, status)?;
+    let mut outcome = ground::conclude(ground, out, &receipt, findings, status)?;
     if gate_notice && let ground::Ending::Bad(classification) = outcome.ending {
         outcome.ending = ground::Ending::Notice(classification);
     }
@@ -363,8 +395,10 @@ fn record_run(receipt: &mut ExecutionReceipt, draft: &Draft) {
     if let Some(journal) = &draft.journal {
         let state = journal.state();
         receipt.telemetry_path = Some(journal::FILE.to_owned());
-        receipt.telemetry_present = true;
-        receipt.telemetry_status = "telemetry-available".to_owned();
+        // A test may have taken the file away.
+        let there = draft.results.as_ref().is_some_and(|results| files::exists(&results.join(journal::FILE)));
+        receipt.telemetry_present = there;
+        receipt.telemetry_status = if there { "telemetry-available" } else { "telemetry-missing" }.to_owned();
         receipt.telemetry_event_count = state.events;
         receipt.telemetry_last_known_phase = state.last.map(str::to_owned);
     }

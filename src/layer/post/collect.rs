@@ -1,7 +1,7 @@
 //! Gathering the evidence: which receipt of each layer counts, whether it can be believed, and
 //! whether the raw files are those that execute recorded.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
@@ -13,15 +13,15 @@ use crate::adapter::receipt_store::{self, Loaded, shown};
 use crate::adapter::results;
 use crate::adapter::workspace::files;
 use crate::adapter::world::World;
-use crate::domain::classify::{Evidence, Paper, Verdict, read_back};
+use crate::domain::classify::{Evidence, Paper, Verdict, read_back, unknown};
 use crate::domain::counts::Counts;
 use crate::domain::fault::{Fault, Finding, ReceiptFault, charge};
 use crate::domain::freshness::Expect;
 use crate::domain::ids::{CommitSha, RelPath, RunId, Sha256};
-use crate::domain::reason::Layer;
+use crate::domain::reason::{Layer, ReasonCode, Severity};
 use crate::domain::receipt::{
-    Classification, ContextReceipt, ExecutionReceipt, FileRecord, InFlight, LayerStatus, Parent, RawFile,
-    ReadinessReceipt, Receipt, RouteReceipt, SelectionReceipt,
+    Accounted, Accounting, Classification, ContextReceipt, ExecutionReceipt, FileRecord, InFlight, LayerStatus, Parent,
+    RawFile, ReadinessReceipt, Reason, Receipt, RouteReceipt, SelectionReceipt,
 };
 use crate::layer::ground::Ground;
 use crate::report::text::FailureLine;
@@ -47,6 +47,8 @@ pub(super) struct Collected {
     pub(super) gate_notice: bool,
     pub(super) raw: &'static str,
     pub(super) raw_dirs: Vec<PathBuf>,
+    /// Reasons that this version does not know.
+    pub(super) unknown: Vec<Reason>,
     /// What was running when execute left no receipt, by its journal.
     pub(super) last_known: Option<InFlight>,
 }
@@ -75,20 +77,20 @@ struct Anchor {
 pub(super) fn collect(world: &World, ground: &Ground, request: &Request) -> Collected {
     let mut collected = Collected { raw: "not-requested", ..Collected::default() };
     collected.evidence.jobs = request.jobs.clone();
+    collected.evidence.found = ground.fact_findings(Layer::Post);
     let dir = &request.receipts_dir;
-    let executions = all::<ExecutionReceipt>(dir);
-    // Who the execution receipts name as parents vouches for those, and says which one counts.
-    let named: Vec<Parent> = executions.iter().flatten().flat_map(|e| e.receipt.parents.clone()).collect();
-    let contexts = all::<ContextReceipt>(dir);
-    let anchor = anchor(world, ground, &contexts, &executions, &named);
+    let executions = Executions::choose(ground, request, all::<ExecutionReceipt>(dir));
+    // What the execution receipts that count name as parents vouches for those, and says which count.
+    let named: Vec<Parent> = executions.chosen.iter().flat_map(|e| e.receipt.parents.clone()).collect();
+    let anchor = anchor(world, ground, &all::<ContextReceipt>(dir), &executions, &named);
 
     let digests = &request.digests;
-    take::<RouteReceipt>(&mut collected, ground, dir, &anchor, None, &named, |r| r.status);
+    take::<RouteReceipt>(&mut collected, dir, &anchor, None, &named, |r| r.status);
     collected.context =
-        take(&mut collected, ground, dir, &anchor, digests.context.as_ref(), &named, |r: &ContextReceipt| r.status);
-    take(&mut collected, ground, dir, &anchor, digests.preflight.as_ref(), &named, |r: &ReadinessReceipt| r.status);
+        take(&mut collected, dir, &anchor, digests.context.as_ref(), &named, |r: &ContextReceipt| r.status);
+    take(&mut collected, dir, &anchor, digests.preflight.as_ref(), &named, |r: &ReadinessReceipt| r.status);
     collected.selection =
-        take(&mut collected, ground, dir, &anchor, digests.selection.as_ref(), &named, |r: &SelectionReceipt| r.status);
+        take(&mut collected, dir, &anchor, digests.selection.as_ref(), &named, |r: &SelectionReceipt| r.status);
     take_executions(&mut collected, request, executions, &anchor);
     check_raw(&mut collected, dir);
     if collected.execution.is_empty() {
@@ -96,6 +98,54 @@ pub(super) fn collect(world: &World, ground: &Ground, request: &Request) -> Coll
     }
     check_accounting(&mut collected);
     collected
+}
+
+/// The execution receipts of a folder.
+#[derive(Default)]
+struct Executions {
+    /// One, or the newest of each shard.
+    chosen: Vec<Loaded<ExecutionReceipt>>,
+    /// Whether there is one that cannot be read, and nothing vouches for those that can.
+    broken: Option<ReceiptFault>,
+    /// A digest that was put out and is no receipt's here.
+    unmatched: Option<Sha256>,
+}
+
+impl Executions {
+    fn choose(ground: &Ground, request: &Request, found: Vec<Result<Loaded<ExecutionReceipt>, ReceiptFault>>) -> Self {
+        let given: Vec<&Sha256> = request.digests.execute.iter().map(|(_, digest)| digest).collect();
+        let vouched = |loaded: &Loaded<ExecutionReceipt>| given.contains(&&loaded.sha256);
+        let mut this = Self::default();
+        let any_readable = found.iter().any(Result::is_ok);
+        let mut readable = Vec::new();
+        for loaded in found {
+            match loaded {
+                Ok(loaded) => readable.push(loaded),
+                Err(fault) => this.broken = Some(fault),
+            }
+        }
+        this.unmatched =
+            given.iter().find(|digest| !readable.iter().any(|l| l.sha256 == ***digest)).map(|d| (*d).clone());
+        if any_readable && !given.is_empty() && this.unmatched.is_none() {
+            // Every receipt that was put out is here: what else lies about is history.
+            this.broken = None;
+            readable.retain(vouched);
+        }
+        // An earlier attempt's receipt for which nobody vouches is history where the attempt is known.
+        let own = ground.facts.run.as_ref().map(|(_, attempt)| *attempt);
+        if request.jobs.contains_key(&Layer::Execute) || readable.len() > 1 {
+            readable.retain(|loaded| vouched(loaded) || own.is_none_or(|own| loaded.receipt.run.run_attempt >= own));
+        }
+        let age = |l: &Loaded<ExecutionReceipt>| (l.receipt.run.run_attempt, l.receipt.generated_at_utc);
+        readable.sort_by_key(|loaded| std::cmp::Reverse(age(loaded)));
+        for loaded in readable {
+            if !this.chosen.iter().any(|known| known.receipt.shard == loaded.receipt.shard) {
+                this.chosen.push(loaded);
+            }
+        }
+        this.chosen.sort_by_key(|loaded| loaded.receipt.shard.clone());
+        this
+    }
 }
 
 /// Every receipt of one kind below the folder, readable or not.
@@ -107,13 +157,13 @@ fn anchor(
     world: &World,
     ground: &Ground,
     contexts: &[Result<Loaded<ContextReceipt>, ReceiptFault>],
-    executions: &[Result<Loaded<ExecutionReceipt>, ReceiptFault>],
+    executions: &Executions,
     named: &[Parent],
 ) -> Anchor {
     let context = pick(contexts.iter().flatten().collect(), named);
     let run = ground.facts.run.clone().or_else(|| {
         let run = context.map(|context| &context.receipt.run);
-        let run = run.or_else(|| executions.iter().flatten().next().map(|e| &e.receipt.run))?;
+        let run = run.or_else(|| executions.chosen.first().map(|e| &e.receipt.run))?;
         Some((run.run_id.clone(), run.run_attempt))
     });
     let head_sha = ground.facts.head_sha.clone().or_else(|| context?.receipt.run.head_sha.clone());
@@ -133,7 +183,6 @@ fn pick<'a, R: Receipt>(loaded: Vec<&'a Loaded<R>>, named: &[Parent]) -> Option<
 /// Takes the receipt of one layer before execute into the evidence.
 fn take<R: Receipt + Clone>(
     collected: &mut Collected,
-    ground: &Ground,
     dir: &Path,
     anchor: &Anchor,
     digest: Option<&Sha256>,
@@ -155,6 +204,7 @@ fn take<R: Receipt + Clone>(
             let status = status(&loaded.receipt);
             let stopped = status == LayerStatus::Blocked;
             collected.parents.push(loaded.parent());
+            collected.unknown.extend(unknown(loaded.receipt.reasons()).cloned());
             (
                 Paper::Read { findings: read_back(loaded.receipt.reasons(), stopped), stopped },
                 status.as_str().to_owned(),
@@ -168,7 +218,7 @@ fn take<R: Receipt + Clone>(
     };
     collected.evidence.papers.insert(R::LAYER, paper);
     collected.statuses.insert(R::LAYER, word);
-    record_inputs::<R>(collected, dir, ground);
+    record_inputs::<R>(collected, dir);
     result.ok()
 }
 
@@ -183,32 +233,30 @@ fn believe<R: Receipt + Clone>(
 ) -> Result<Loaded<R>, ReceiptFault> {
     let of_kind: Vec<&Parent> = named.iter().filter(|parent| parent.schema == R::SCHEMA).collect();
     let is_named = of_kind.iter().any(|parent| parent.sha256 == chosen.sha256);
-    let mismatch = |expected: &Sha256| ReceiptFault::DigestMismatch {
-        layer: R::LAYER,
-        path: shown(&chosen.path),
-        found: chosen.sha256.to_string(),
-        expected: expected.to_string(),
-    };
     // The digest that was put out must be some receipt's here; execute consumed exactly what it named.
     // Where the one that was meant is there and broken, that says more than the digest of another.
     if let Some(digest) = digest
         && !readable.iter().any(|loaded| loaded.sha256 == *digest)
     {
-        return Err(broken.cloned().unwrap_or_else(|| mismatch(digest)));
+        return Err(broken.cloned().unwrap_or_else(|| mismatch(chosen, digest)));
     }
     if let Some(parent) = of_kind.first()
         && !is_named
     {
-        return Err(broken.cloned().unwrap_or_else(|| mismatch(&parent.sha256)));
+        return Err(broken.cloned().unwrap_or_else(|| mismatch(chosen, &parent.sha256)));
     }
     let vouched = is_named || digest == Some(&chosen.sha256);
+    // Beside one that cannot be read, only what is vouched for counts: the other may be the one that was meant.
+    if let Some(broken) = broken.filter(|_| !vouched) {
+        return Err(broken.clone());
+    }
     let run = anchor.run.as_ref().map(|(run, attempt)| (run, *attempt));
     let expect = Expect { run, head_sha: anchor.head_sha.as_ref(), vouched, now: anchor.now };
     crate::domain::freshness::check(&chosen.receipt, &expect)?;
     Ok(chosen.clone())
 }
 
-fn record_inputs<R: Receipt>(collected: &mut Collected, dir: &Path, _: &Ground) {
+fn record_inputs<R: Receipt>(collected: &mut Collected, dir: &Path) {
     for path in receipt_store::find::<R>(dir) {
         record_input(collected, dir, &path, &format!("{}-receipt", R::LAYER), Some(R::SCHEMA));
     }
@@ -226,48 +274,34 @@ fn record_input(collected: &mut Collected, dir: &Path, path: &Path, role: &str, 
     }
 }
 
-/// Takes the execution receipts: one, or the newest of each shard.
-fn take_executions(
-    collected: &mut Collected,
-    request: &Request,
-    found: Vec<Result<Loaded<ExecutionReceipt>, ReceiptFault>>,
-    anchor: &Anchor,
-) {
+/// Takes the execution receipts that count into the evidence.
+fn take_executions(collected: &mut Collected, request: &Request, executions: Executions, anchor: &Anchor) {
     "missing".clone_into(&mut collected.execution_status);
-    if found.is_empty() {
+    record_inputs::<ExecutionReceipt>(collected, &request.receipts_dir);
+    if let Some(fault) = executions.broken {
+        refuse_execution(collected, fault);
         return;
     }
-    let (mut findings, mut stopped, mut faults) = (Vec::new(), false, Vec::new());
-    let mut by_shard: BTreeMap<Option<String>, Loaded<ExecutionReceipt>> = BTreeMap::new();
-    for loaded in found {
-        match loaded {
-            Ok(loaded) => {
-                let newer = |known: &Loaded<ExecutionReceipt>| {
-                    let age = |l: &Loaded<ExecutionReceipt>| (l.receipt.run.run_attempt, l.receipt.generated_at_utc);
-                    age(&loaded) > age(known)
-                };
-                let shard = loaded.receipt.shard.clone();
-                if by_shard.get(&shard).is_none_or(newer) {
-                    by_shard.insert(shard, loaded);
-                }
-            }
-            Err(fault) => faults.push(fault),
-        }
-    }
-    // A broken receipt beside a good one of a newer attempt is history; alone it decides.
-    if by_shard.is_empty()
-        && let Some(fault) = faults.first()
-    {
-        refuse_execution(collected, fault.clone());
+    if let Some(digest) = &executions.unmatched {
+        let fault = match executions.chosen.first() {
+            Some(chosen) => mismatch(chosen, digest),
+            None => ReceiptFault::Missing { layer: Layer::Execute, path: format!("(none has sha256 {digest})") },
+        };
+        refuse_execution(collected, fault);
         return;
     }
-    for loaded in by_shard.into_values() {
+    if executions.chosen.is_empty() {
+        return;
+    }
+    let (mut findings, mut stopped) = (Vec::new(), false);
+    for loaded in executions.chosen {
         if let Err(fault) = believe_execution(&loaded, request, anchor) {
             refuse_execution(collected, fault);
             return;
         }
         let own_stopped = loaded.receipt.status != Classification::Completed;
         findings.extend(read_back(&loaded.receipt.reasons, own_stopped));
+        collected.unknown.extend(unknown(&loaded.receipt.reasons).cloned());
         stopped |= own_stopped;
         collected.counts.merge(&loaded.receipt.counts);
         collected.gate_notice |= loaded.receipt.gate_notice;
@@ -277,10 +311,16 @@ fn take_executions(
     }
     collected.evidence.papers.insert(Layer::Execute, Paper::Read { findings, stopped });
     "ok".clone_into(&mut collected.execution_status);
-    for path in receipt_store::find::<ExecutionReceipt>(&request.receipts_dir) {
-        record_input(collected, &request.receipts_dir, &path, "execute-receipt", Some(ExecutionReceipt::SCHEMA));
-    }
     check_shards(collected);
+}
+
+fn mismatch<R: Receipt>(chosen: &Loaded<R>, expected: &Sha256) -> ReceiptFault {
+    ReceiptFault::DigestMismatch {
+        layer: R::LAYER,
+        path: shown(&chosen.path),
+        found: chosen.sha256.to_string(),
+        expected: expected.to_string(),
+    }
 }
 
 fn refuse_execution(collected: &mut Collected, fault: ReceiptFault) {
@@ -296,33 +336,47 @@ fn believe_execution(
     anchor: &Anchor,
 ) -> Result<(), ReceiptFault> {
     let receipt = &loaded.receipt;
-    let index = receipt.shard.as_ref().and_then(|shard| shard.split('/').next()?.parse::<u32>().ok());
-    let digest = request.digests.execute.iter().find(|(shard, _)| shard.is_none() || *shard == index);
-    if let Some((_, expected)) = digest
-        && *expected != loaded.sha256
-    {
-        return Err(ReceiptFault::DigestMismatch {
-            layer: Layer::Execute,
-            path: shown(&loaded.path),
-            found: loaded.sha256.to_string(),
-            expected: expected.to_string(),
-        });
-    }
+    let vouched = request.digests.execute.iter().any(|(_, digest)| *digest == loaded.sha256);
     let run = anchor.run.as_ref().map(|(run, attempt)| (run, *attempt));
-    let expect = Expect { run, head_sha: anchor.head_sha.as_ref(), vouched: digest.is_some(), now: anchor.now };
+    let expect = Expect { run, head_sha: anchor.head_sha.as_ref(), vouched, now: anchor.now };
     crate::domain::freshness::check(receipt, &expect)?;
-    // A receipt that contradicts itself is believed in nothing.
-    let corrupt =
-        |why: &str| ReceiptFault::Corrupt { layer: Layer::Execute, path: shown(&loaded.path), why: why.to_owned() };
-    if receipt.status == Classification::Completed {
-        if receipt.counts.failures() > 0 {
-            return Err(corrupt("it says completed and counts failures"));
+    match contradiction(receipt) {
+        Some(why) => {
+            Err(ReceiptFault::Corrupt { layer: Layer::Execute, path: shown(&loaded.path), why: why.to_owned() })
         }
-        if receipt.parents.len() < 3 {
-            return Err(corrupt("it says completed and names fewer than three parents"));
-        }
+        None => Ok(()),
     }
-    Ok(())
+}
+
+/// What a receipt that says completed cannot say: one that contradicts itself is believed in nothing.
+fn contradiction(receipt: &ExecutionReceipt) -> Option<&'static str> {
+    if receipt.status != Classification::Completed {
+        return None;
+    }
+    let stops = |reason: &Reason| {
+        let empty = [ReasonCode::ZeroTestsExecuted, ReasonCode::AllTestsSkipped];
+        reason.code.known().is_some_and(|code| code.row().severity >= Severity::Fails && !empty.contains(&code))
+    };
+    let parents: BTreeSet<&str> = receipt.parents.iter().map(|parent| parent.schema.as_str()).collect();
+    let unfinished = |entry: &Accounting| matches!(entry.state, Accounted::NotReached | Accounted::FailedToLoad);
+    if receipt.counts.failures() > 0 {
+        Some("it says completed and counts failures")
+    } else if receipt.reasons.first().is_some_and(stops) {
+        Some("it says completed and its reason says otherwise")
+    } else if receipt.outcome.as_ref().is_none_or(|outcome| outcome.kind != "exited") {
+        Some("it says completed and its dispatcher did not exit by itself")
+    } else if receipt.accounting.iter().any(unfinished) {
+        Some("it says completed and a file was not reached or did not load")
+    } else if receipt.files.is_empty() {
+        Some("it says completed and lists no raw file")
+    } else if [ContextReceipt::SCHEMA, ReadinessReceipt::SCHEMA, SelectionReceipt::SCHEMA]
+        .iter()
+        .any(|s| !parents.contains(s))
+    {
+        Some("it says completed and does not name its three parents")
+    } else {
+        None
+    }
 }
 
 /// Every shard of the plan left a receipt, unless one receipt is for the whole plan.
@@ -358,7 +412,7 @@ fn check_raw(collected: &mut Collected, dir: &Path) {
         if recorded.is_empty() {
             continue;
         }
-        let Some(raw) = raw_dir(dir, &listed, &recorded) else {
+        let Some(raw) = raw_dir(dir, &listed, &recorded, &collected.raw_dirs) else {
             collected.raw = "missing";
             let path = recorded[0].path.to_string();
             collected.evidence.found.push(charge(&Fault::RawArtifactMissing { path }, Layer::Post));
@@ -377,7 +431,12 @@ fn check_raw(collected: &mut Collected, dir: &Path) {
 }
 
 /// The folder below which most of the recorded files are as recorded, or at least there.
-fn raw_dir(dir: &Path, listed: &[Result<(RelPath, PathBuf), String>], recorded: &[RawFile]) -> Option<PathBuf> {
+fn raw_dir(
+    dir: &Path,
+    listed: &[Result<(RelPath, PathBuf), String>],
+    recorded: &[RawFile],
+    taken: &[PathBuf],
+) -> Option<PathBuf> {
     let mut folders: BTreeMap<PathBuf, usize> = BTreeMap::new();
     for (path, _) in listed.iter().flatten() {
         for file in recorded {
@@ -389,6 +448,8 @@ fn raw_dir(dir: &Path, listed: &[Result<(RelPath, PathBuf), String>], recorded: 
             *folders.entry(folder).or_default() += 1;
         }
     }
+    // Another leg's folder is not this one's, however alike the names.
+    folders.retain(|folder, _| !taken.contains(folder));
     let most = folders.values().max().copied()?;
     let best: Vec<PathBuf> =
         folders.into_iter().filter(|(_, count)| *count == most).map(|(folder, _)| folder).collect();
@@ -451,7 +512,7 @@ fn check_accounting(collected: &mut Collected) {
         .map(|file| charge(&Fault::TestFileNotAccounted { path: file.path.to_string() }, Layer::Post))
         .collect();
     // With a shard missing its files are missing too; the shard is the reason.
-    if !collected.evidence.found.iter().any(|f| f.code() == crate::domain::reason::ReasonCode::ShardMissing) {
+    if !collected.evidence.found.iter().any(|f| f.code() == ReasonCode::ShardMissing) {
         collected.evidence.found.extend(missing.into_iter().take(1));
     }
 }

@@ -20,7 +20,7 @@ use crate::domain::ids::{ArtifactName, Sha256};
 use crate::domain::reason::Layer;
 use crate::domain::receipt::{EvidenceReceipt, FileRecord, GateStatus, OperatorOutcome, Provenance, Receipt};
 use crate::report::markdown;
-use crate::report::text::{self, LayerLine, Story};
+use crate::report::text::{self, FailureLine, LayerLine, Story};
 
 /// File name of the Markdown summary.
 pub(crate) const SUMMARY: &str = "summary.md";
@@ -75,17 +75,17 @@ pub(crate) fn run(world: &World, ground: &Ground, request: &Request) -> Result<P
     let mut head = ground::head(world, ground, &identity, &mut findings, |_| verdict.classification, parents);
     // The verdict's own order holds: a green one opens with what makes it green.
     head.reasons = verdict.findings.iter().map(Into::into).collect();
-    for reason in &mut head.reasons {
-        reason.detail = ground.redactor.mask_text(&reason.detail);
-    }
+    head.reasons.append(&mut collected.unknown);
     let unreported = |fault| Unreported { layer: Layer::Post, fault };
     let evidence = evidence_receipt(head.clone(), request, &collected, &verdict);
     let operator = operator_outcome(head.clone(), request, &collected, &verdict, gate, &story);
     let (text, summary) = (text::report(&story), markdown::summary(&story));
 
     let mut written: Vec<(&str, Written)> = Vec::new();
-    written.push(("classification", receipt_store::write(&out, &evidence).map_err(unreported)?));
-    written.push(("operator-outcome", receipt_store::write(&out, &operator).map_err(unreported)?));
+    let redactor = &ground.redactor;
+    written.push(("classification", receipt_store::write(&out, &evidence, redactor).map_err(unreported)?.0));
+    let mut outcome = ground::conclude(ground, &out, &operator, findings, verdict.classification.as_str())?;
+    written.push(("operator-outcome", outcome.written.clone()));
     if ground.settings.summary.value {
         written.push(("summary", write_text(&out, SUMMARY, &summary).map_err(unreported)?));
         runner::add_summary(world, &summary).map_err(unreported)?;
@@ -95,9 +95,8 @@ pub(crate) fn run(world: &World, ground: &Ground, request: &Request) -> Result<P
     provenance.kind = "evidence".to_owned();
     provenance.source_inputs = collected.inputs;
     provenance.derived_outputs = written.iter().map(|(role, file)| output_record(&out, role, file)).collect();
-    receipt_store::write(&out, &provenance).map_err(unreported)?;
+    receipt_store::write(&out, &provenance, redactor).map_err(unreported)?;
 
-    let mut outcome = ground::conclude(&out, &operator, findings, verdict.classification.as_str())?;
     outcome.ending = match gate {
         GateStatus::Pass => Ending::Good,
         GateStatus::Notice => Ending::Notice(verdict.classification),
@@ -189,7 +188,7 @@ fn tell(ground: &Ground, request: &Request, collected: &Collected, verdict: &Ver
         replay: deciding
             .filter(|finding| finding.stops())
             .and(row)
-            .map(|row| replay(ground, request, collected, row.replay)),
+            .map(|row| mask(&replay(ground, request, collected, row.replay))),
         reasons: verdict.findings.iter().map(|f| (f.code(), f.layer(), f.severity(), mask(f.detail()))).collect(),
         layers: layers
             .into_iter()
@@ -197,7 +196,7 @@ fn tell(ground: &Ground, request: &Request, collected: &Collected, verdict: &Ver
             .map(|layer| LayerLine { layer, status: layer_status(request, collected, layer) })
             .collect(),
         counts: collected.counts,
-        failures: collected.failures.clone(),
+        failures: collected.failures.iter().map(|failure| masked(failure, &mask)).collect(),
         in_flight: collected
             .execution
             .iter()
@@ -206,6 +205,16 @@ fn tell(ground: &Ground, request: &Request, collected: &Collected, verdict: &Ver
         leaks: collected.execution.iter().flat_map(|e| e.receipt.leaks.clone()).collect(),
         duration_ms: collected.execution.iter().filter_map(|e| Some(e.receipt.outcome.as_ref()?.duration_ms)).max(),
         raw: collected.raw_dirs.first().map(|path| shown(path)),
+    }
+}
+
+/// What a results file held decoded may hold what was masked in it as it was written.
+fn masked(failure: &FailureLine, mask: &dyn Fn(&str) -> String) -> FailureLine {
+    FailureLine {
+        name: mask(&failure.name),
+        file: failure.file.as_deref().map(mask),
+        line: failure.line,
+        message: mask(&failure.message),
     }
 }
 
