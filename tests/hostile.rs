@@ -170,9 +170,12 @@ fn links_are_not_followed_out_of_the_tests() {
     fs::create_dir_all(&outside).unwrap();
     fs::write(outside.join("evil.sh"), "exit 0").unwrap();
     std::os::unix::fs::symlink(&outside, sandbox.root.join("tests/linked")).unwrap();
+    std::os::unix::fs::symlink(outside.join("evil.sh"), sandbox.root.join("tests/one.sh")).unwrap();
     std::os::unix::fs::symlink(sandbox.root.join("tests"), sandbox.root.join("tests/loop")).unwrap();
     let seen = sandbox.run(&[], &[]);
     assert_eq!((seen.ran.code, &seen.outcome["counts"]["total"]), (0, &2.into()));
+    let excluded = seen.receipt("selection")["selection"]["excluded"].to_string();
+    assert!(excluded.contains("tests/one.sh") && excluded.contains("a link"), "{excluded}");
 }
 
 #[test]

@@ -16,7 +16,7 @@ use crate::domain::config::{DispatcherKind, Pack};
 use crate::domain::fault::{Fault, ReceiptFault, charge, good};
 use crate::domain::ids::{ArtifactName, RelPath, Sha256};
 use crate::domain::reason::{Layer, ReasonCode};
-use crate::domain::receipt::{DispatcherProfile, SelectedFile, Selection, SelectionReceipt, ShardRecord};
+use crate::domain::receipt::{DispatcherProfile, Excluded, SelectedFile, Selection, SelectionReceipt, ShardRecord};
 use crate::domain::selection::integration::{self, Mode};
 use crate::domain::selection::pattern::{self, Pattern};
 use crate::domain::selection::plan::{self, Candidate, Rules};
@@ -109,13 +109,13 @@ fn select(world: &World, ground: &Ground, out: &Path, draft: &mut Draft) -> Resu
     record_rules(ground, &pack, pack_source, mode, mode_source, &mut draft.selection);
     let rules = rules(ground, &pack, mode, &draft.selection)?;
 
-    let (tests_path, found) = match tests_path(ground) {
+    let (tests_path, (found, links)) = match tests_path(ground) {
         Ok(path) => {
             let found = walk(ground, &path, out)?;
             (path, found)
         }
         // Files given by hand need no tests folder.
-        Err(_) if rules.explicit_only => (ground.root.clone(), Vec::new()),
+        Err(_) if rules.explicit_only => (ground.root.clone(), Default::default()),
         Err(fault) => return Err(fault),
     };
     let (mut kind, candidates) = candidates(ground, &tests_path, &found)?;
@@ -132,6 +132,7 @@ fn select(world: &World, ground: &Ground, out: &Path, draft: &mut Draft) -> Resu
 
     let choice = plan::choose(&candidates, &rules);
     draft.selection.excluded = choice.excluded.clone();
+    draft.selection.excluded.extend(linked(ground, &links)?);
     let digests = discovery::hash_all(&found);
     draft.tree = discovery::tree_sha256(&found, &digests);
     if choice.selected.is_empty() {
@@ -218,7 +219,7 @@ fn tests_path(ground: &Ground) -> Result<PathBuf, Fault> {
     Err(fault(if files::exists(&below) { "it is not a folder" } else { "it is not there" }))
 }
 
-fn walk(ground: &Ground, tests_path: &Path, out: &Path) -> Result<Vec<Found>, Fault> {
+fn walk(ground: &Ground, tests_path: &Path, out: &Path) -> Result<(Vec<Found>, Vec<Found>), Fault> {
     discovery::walk(tests_path, &ground.ours(out))
         .map_err(|error: io::Error| Fault::TestFileUnusable { path: shown(tests_path), why: error.to_string() })
 }
@@ -253,6 +254,16 @@ fn candidates(ground: &Ground, tests_path: &Path, found: &[Found]) -> Result<(Di
 fn auto_kind(own_pattern: bool, files: &[&Found]) -> DispatcherKind {
     let pesters = |file: &&Found| String::from_utf8_lossy(&file.below).to_lowercase().ends_with(".tests.ps1");
     if !own_pattern || files.iter().all(pesters) { DispatcherKind::Pester } else { DispatcherKind::Scripts }
+}
+
+/// Links that are called like tests: they are not followed, and that is said.
+fn linked(ground: &Ground, links: &[Found]) -> Result<Vec<Excluded>, Fault> {
+    let patterns = pattern::parse_all("tests.pattern", &ground.settings.tests_pattern.value)?;
+    let excluded = |link: &Found| Excluded {
+        path: shown(link.path.strip_prefix(&ground.root).unwrap_or(&link.path)),
+        reason: "a link; links are not followed".to_owned(),
+    };
+    Ok(links.iter().filter(|link| matches_name(&patterns, link)).map(excluded).collect())
 }
 
 fn matches_name(patterns: &[Pattern], file: &Found) -> bool {

@@ -151,13 +151,16 @@ fn snapshot(plan: &Plan, globs: &Globs) -> BTreeMap<RelPath, Stamp> {
         .collect()
 }
 
+/// Results of this run, and files that match and are as they were before it.
+type Collected = (Vec<(RelPath, Reading)>, Vec<RelPath>);
+
 /// Copies what is new or changed into `reports/`, redacted; names what is as it was before.
 fn collect(
     plan: &Plan,
     globs: &Globs,
     before: &BTreeMap<RelPath, Stamp>,
     faults: &mut Vec<Fault>,
-) -> Result<(Vec<(RelPath, Reading)>, Vec<RelPath>), Fault> {
+) -> Result<Collected, Fault> {
     let (mut reports, mut stale) = (Vec::new(), Vec::new());
     let matches = globs.find(&plan.root, &plan.results);
     for why in matches.problems {

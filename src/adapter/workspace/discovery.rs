@@ -29,22 +29,26 @@ pub(crate) struct Digests {
     pub(crate) text: Sha256,
 }
 
-/// Every regular file below `folder`, in the byte order of whole paths. Links are not followed;
-/// `.git` and the folders in `ours` are left out.
-pub(crate) fn walk(folder: &Path, ours: &[PathBuf]) -> io::Result<Vec<Found>> {
-    let mut found = Vec::new();
+/// Every regular file below `folder`, and every link, in the byte order of whole paths. Links are
+/// not followed; `.git` and the folders in `ours` are left out.
+pub(crate) fn walk(folder: &Path, ours: &[PathBuf]) -> io::Result<(Vec<Found>, Vec<Found>)> {
+    let (mut found, mut links) = (Vec::new(), Vec::new());
     let walk = walkdir::WalkDir::new(folder).follow_links(false).into_iter().filter_entry(|entry| {
         entry.depth() == 0 || !(entry.file_name() == OsStr::new(".git") || ours.iter().any(|own| own == entry.path()))
     });
     for entry in walk {
         let entry = entry.map_err(io::Error::from)?;
-        if entry.file_type().is_file() {
-            let below = entry.path().strip_prefix(folder).unwrap_or(entry.path());
-            found.push(Found { below: path_bytes(below), path: entry.into_path() });
+        let kind = entry.file_type();
+        if kind.is_file() || kind.is_symlink() {
+            let below = path_bytes(entry.path().strip_prefix(folder).unwrap_or(entry.path()));
+            let list = if kind.is_file() { &mut found } else { &mut links };
+            list.push(Found { below, path: entry.into_path() });
         }
     }
-    found.sort_by(|a, b| a.below.cmp(&b.below));
-    Ok(found)
+    for list in [&mut found, &mut links] {
+        list.sort_by(|a, b| a.below.cmp(&b.below));
+    }
+    Ok((found, links))
 }
 
 /// A path's own bytes with `/` between names.
