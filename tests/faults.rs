@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::json;
 
-use crate::harness::{Chain, Sandbox, Seen, edit, file_of, sha256};
+use crate::harness::{Chain, Sandbox, Seen, edit, file_of, sha256, signal};
 
 /// Codes that no row produces yet: their layer's own issue brings them.
 const NOT_YET: &[&str] = &[
@@ -847,7 +847,7 @@ fn cancelled(script: &str) -> Seen {
         std::thread::sleep(std::time::Duration::from_millis(20));
     }
     std::thread::sleep(std::time::Duration::from_millis(200));
-    std::process::Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
+    signal(child.id(), "TERM");
     let output = child.wait_with_output().unwrap();
     let folder = fs::read_dir(&sandbox.out).unwrap().next().unwrap().unwrap().path();
     let ran = crate::harness::Ran {

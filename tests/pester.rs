@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
 
-use crate::harness::{Sandbox, Seen, on_path, read_json};
+use crate::harness::{Sandbox, Seen, end_marked, on_path, read_json};
 
 fn corpus() -> Option<PathBuf> {
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/pester-adapter");
@@ -163,7 +163,7 @@ fn every_recording_gives_the_verdict_that_is_owed() {
         }
         wrong
     });
-    std::process::Command::new("pkill").args(["-f", "sleep 4747.25"]).status().unwrap();
+    end_marked("4747.25");
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     println!("{} recordings were judged by a stand-in for pwsh", recordings.len());
 }
@@ -240,7 +240,7 @@ fn spoiling_any_one_file_of_a_recording_never_turns_it_green() {
         let must_be_red = !was_green || name == "pester-run.json";
         if is_green && must_be_red { vec![format!("{case}: {name} {how} is green")] } else { vec![] }
     });
-    std::process::Command::new("pkill").args(["-f", "sleep 4747.25"]).status().unwrap();
+    end_marked("4747.25");
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 

@@ -3,12 +3,12 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::harness::{Sandbox, Seen};
+use crate::harness::{Sandbox, Seen, end_marked, marked, signal};
 
 fn scripts(bodies: &[(&str, &str)], more: &str) -> Sandbox {
     let sandbox = Sandbox::green();
@@ -20,13 +20,8 @@ fn scripts(bodies: &[(&str, &str)], more: &str) -> Sandbox {
     sandbox
 }
 
-/// Whether a process that carries this mark in its command line is alive.
 fn alive(mark: &str) -> bool {
-    let processes = fs::read_dir("/proc").unwrap();
-    processes.filter_map(Result::ok).any(|entry| {
-        let command = fs::read(entry.path().join("cmdline")).unwrap_or_default();
-        String::from_utf8_lossy(&command).contains(mark) && entry.file_name().to_string_lossy().parse::<u32>().is_ok()
-    })
+    !marked(mark).is_empty()
 }
 
 fn gone(mark: &str) {
@@ -119,10 +114,9 @@ fn a_second_signal_ends_it_at_once_and_the_receipt_is_there() {
     while !alive("4343.25") && began.elapsed() < Duration::from_secs(10) {
         std::thread::sleep(Duration::from_millis(20));
     }
-    let signal = || Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
-    signal();
+    signal(child.id(), "INT");
     std::thread::sleep(Duration::from_millis(300));
-    signal();
+    signal(child.id(), "INT");
     let sent = Instant::now();
     let output = child.wait_with_output().unwrap();
     assert!(sent.elapsed() < Duration::from_secs(5), "{:?}", sent.elapsed());
@@ -145,7 +139,7 @@ fn a_process_left_behind_is_reported_or_ended_as_the_setting_says() {
     assert_eq!((report.ran.code, &report.outcome["leaks"][0]["action"]), (0, &json!("reported")));
     assert!(report.outcome["leaks"][0]["command"].as_str().unwrap().contains("4444.25"));
     assert!(alive("4444.25"), "what is only reported is left alone");
-    Command::new("pkill").args(["-f", "sleep 4444.25"]).status().unwrap();
+    end_marked("4444.25");
     gone("4444.25");
 
     let ended = scripts(&[("a", "sleep 4545.25 >/dev/null 2>&1 & exit 0")], "leaks: end\n").run(&[], &[]);
@@ -210,7 +204,7 @@ fn execute_killed_outright_leaves_a_journal_that_post_reads() {
     }
     child.kill().unwrap();
     child.wait().unwrap();
-    Command::new("pkill").args(["-f", "sleep 4646.25"]).status().unwrap();
+    end_marked("4646.25");
     let folder = fs::read_dir(&sandbox.out).unwrap().next().unwrap().unwrap().path();
     let dir = folder.to_str().unwrap();
     let ran = sandbox.gate(&["post", "--format", "json", "--out", dir, "--receipts-dir", dir]);

@@ -419,3 +419,26 @@ pub(crate) fn edit(path: &Path, pointer: &str, value: &Value) {
 pub(crate) fn on_path(program: &str) -> bool {
     which::which(program).is_ok()
 }
+
+/// Sends a signal; the shell's own `kill` is there where no program of that name is.
+pub(crate) fn signal(pid: u32, name: &str) {
+    Command::new("sh").args(["-c", &format!("kill -{name} {pid}")]).status().unwrap();
+}
+
+/// Processes that carry this mark in their command line.
+pub(crate) fn marked(mark: &str) -> Vec<u32> {
+    let Ok(processes) = fs::read_dir("/proc") else { return Vec::new() };
+    let carries = |pid: &u32| {
+        let command = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        String::from_utf8_lossy(&command).contains(mark)
+    };
+    let pids = processes.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    pids.filter(carries).collect()
+}
+
+/// Ends them.
+pub(crate) fn end_marked(mark: &str) {
+    for pid in marked(mark) {
+        signal(pid, "KILL");
+    }
+}
