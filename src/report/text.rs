@@ -108,11 +108,11 @@ pub(crate) fn counts(counts: &Counts) -> String {
     let parts = [
         (counts.passed, "passed"),
         (counts.failed, "failed"),
-        (counts.errors, "errors"),
+        (counts.errors, if counts.errors == 1 { "error" } else { "errors" }),
         (counts.skipped, "skipped"),
         (counts.not_run, "not run"),
-        (counts.failed_blocks, "failed blocks"),
-        (counts.failed_files, "files not loaded"),
+        (counts.failed_blocks, if counts.failed_blocks == 1 { "failed block" } else { "failed blocks" }),
+        (counts.failed_files, if counts.failed_files == 1 { "failed file" } else { "failed files" }),
     ];
     let parts: Vec<_> = parts.iter().filter(|(n, _)| *n > 0).map(|(n, word)| format!("{n} {word}")).collect();
     parts.join(", ")
