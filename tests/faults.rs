@@ -548,6 +548,25 @@ const ROWS: &[Row] = &[
     one("execute", "Pester's exit code and its result differ", seam("exit-code-mismatch"), || {
         pester(SIX, &run_object("Passed", "Passed", 1), "").run(&[], &[])
     }),
+    one("execute", "Pester passes and its report is cut off", ("completed", "none", "tests-passed", 0), || {
+        let cut =
+            format!("printf '<test-results' > \"$out/pester-results.xml\"\n{}", run_object("Passed", "Passed", 0));
+        pester(SIX, &cut, "").run(&[], &[])
+    }),
+    one("execute", "Pester's run object is a link", seam("dispatcher-crashed"), || {
+        let linked =
+            format!("{}", run_object("Passed", "Passed", 0)).replace("$out/pester-run.json", "$root/elsewhere.json");
+        pester(SIX, &format!("ln -s \"$root/elsewhere.json\" \"$out/pester-run.json\"\n{linked}"), "").run(&[], &[])
+    }),
+    one("execute", "Pester's run object counts what it does not list", seam("results-inconsistent"), || {
+        let more = run_object("Passed", "Passed", 0).replace("\"passed\":1", "\"passed\":50");
+        pester(SIX, &more, "").run(&[], &[])
+    }),
+    one("execute", "results declare entities of their own", seam("results-unsupported"), || {
+        command_run(
+            "mkdir out; echo '<!DOCTYPE t [<!ENTITY f \"<failure/>\">]><testsuites><testcase name=\"a\">&f;</testcase></testsuites>' > out/r.xml",
+        )
+    }),
     one("execute", "a failure stands outside any case", red("setup-or-teardown-failed"), || {
         command_run(
             "mkdir out; echo '<testsuites><testsuite><error>no bench</error><testcase name=\"t\"/></testsuite></testsuites>' > out/r.xml; exit 1",

@@ -195,13 +195,19 @@ fn decide(mut findings: Vec<Finding>, evidence: &Evidence) -> Verdict {
     let deciding = findings.first().filter(|finding| finding.stops());
     let (classification, failed_layer) =
         deciding.map_or((Classification::Completed, None), |f| class_of(f.code(), f.layer()));
-    // A green verdict opens with what makes it green; warnings follow.
-    if classification == Classification::Completed
-        && let Some(at) = findings.iter().position(|f| f.layer() == Layer::Execute && f.severity() == Severity::Informs)
-    {
+    open_with_good(&mut findings);
+    Verdict { classification, failed_layer, findings }
+}
+
+/// Puts first what makes a run green, where nothing stops it: warnings follow.
+pub(crate) fn open_with_good(findings: &mut [Finding]) {
+    let good = |f: &Finding| f.layer() == Layer::Execute && f.severity() == Severity::Informs;
+    if findings.iter().any(Finding::stops) {
+        return;
+    }
+    if let Some(at) = findings.iter().position(good) {
         findings[..=at].rotate_right(1);
     }
-    Verdict { classification, failed_layer, findings }
 }
 
 /// What a stopping code means, and which layer is at fault.
@@ -275,7 +281,7 @@ fn of_layer(evidence: &Evidence, layer: Layer, stopped_before: bool) -> Vec<Find
                 ));
             }
             if !stopped && !findings.iter().any(Finding::stops) {
-                findings.extend(contradiction(layer, job));
+                findings.extend(contradiction(layer, job, own));
             }
         }
         Paper::Absent => findings.extend(absent(layer, job, stopped_before)),
@@ -288,10 +294,15 @@ fn by_job(layer: Layer, code: ReasonCode) -> Finding {
 }
 
 /// A receipt that lets the chain go on, from a job that did not.
-fn contradiction(layer: Layer, job: Option<Job>) -> Option<Finding> {
+fn contradiction(layer: Layer, job: Option<Job>, own: &[Finding]) -> Option<Finding> {
     let job = job?;
     match job.result {
-        JobResult::Success => None,
+        // A job that was let go on although its layer gave a reason to stop.
+        JobResult::Success => job
+            .reason
+            .filter(|code| code.row().severity >= Severity::Fails)
+            .filter(|code| !own.iter().any(|finding| finding.code() == *code))
+            .map(|code| by_job(layer, code)),
         JobResult::Cancelled => Some(charge(&Fault::LayerCancelled { layer }, Layer::Post)),
         // A job that never began left no receipt: the one that is here is another attempt's.
         JobResult::Failure | JobResult::Skipped => Some(failed_job(layer, job)),

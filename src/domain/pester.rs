@@ -120,12 +120,8 @@ pub(crate) fn judge(run: &PesterRun, planned: &[String]) -> PesterVerdict {
     }
     verdict.counts.failed_blocks = run.counts.failed_blocks;
     verdict.counts.failed_files = run.counts.failed_files;
-    let claimed = run.counts.failed;
     let shown = verdict.counts.failed + verdict.counts.errors;
-    if claimed != shown {
-        let why = format!("it counts {claimed} failed tests and lists {shown}");
-        verdict.faults.push(Fault::ResultsInconsistent { path: "pester-run.json".to_owned(), why });
-    }
+    verdict.faults.extend(inconsistencies(run, &verdict.counts));
     if shown > 0 {
         verdict.faults.push(tests_failed(run, &verdict.counts));
     }
@@ -136,6 +132,45 @@ pub(crate) fn judge(run: &PesterRun, planned: &[String]) -> PesterVerdict {
         verdict.faults.push(Fault::ExitCodeMismatch(detail));
     }
     verdict
+}
+
+/// The run object's own totals against what it lists.
+fn inconsistencies(run: &PesterRun, listed: &Counts) -> Option<Fault> {
+    let totals = run.counts;
+    let blocks = run.files.iter().map(|file| file.failed_blocks.len() as u64).sum::<u64>();
+    let files = run.files.iter().filter(|file| file.result == "Failed").count() as u64;
+    let contradictory = run.tests.iter().find(|test| test.result == "Passed" && !test.errors.is_empty());
+    let silent = run.files.iter().find(|file| {
+        let failed_test = run.tests.iter().any(|test| test.failed() && same_file(&test.file, &file.file));
+        file.result == "Failed"
+            && file.executed
+            && file.errors.is_empty()
+            && file.failed_blocks.is_empty()
+            && !failed_test
+    });
+    let why = if totals.passed != listed.passed
+        || totals.failed != listed.failed + listed.errors
+        || totals.skipped + totals.inconclusive != listed.skipped
+    {
+        format!(
+            "it counts {} passed, {} failed, {} skipped and lists {}, {}, {}",
+            totals.passed,
+            totals.failed,
+            totals.skipped + totals.inconclusive,
+            listed.passed,
+            listed.failed + listed.errors,
+            listed.skipped
+        )
+    } else if totals.failed_blocks > blocks {
+        format!("it counts {} failed blocks and lists {blocks}", totals.failed_blocks)
+    } else if totals.failed_files > files {
+        format!("it counts {} failed files and lists {files}", totals.failed_files)
+    } else if let Some(test) = contradictory {
+        format!("{} passed and has errors", test.path)
+    } else {
+        format!("{} failed and nothing of it did", silent?.file)
+    };
+    Some(Fault::ResultsInconsistent { path: "pester-run.json".to_owned(), why })
 }
 
 fn tests_failed(run: &PesterRun, counts: &Counts) -> Fault {

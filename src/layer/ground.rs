@@ -7,7 +7,7 @@ use crate::adapter::runner::Facts;
 use crate::adapter::terminal::Progress;
 use crate::adapter::workspace::files;
 use crate::adapter::world::World;
-use crate::domain::classify::{class_of, layer_status, order};
+use crate::domain::classify::{class_of, layer_status, open_with_good, order};
 use crate::domain::fault::{Fault, Finding, ReceiptFault, charge};
 use crate::domain::freshness::Expect;
 use crate::domain::ids::{CommitSha, RepoSlug, RunId, Sha256};
@@ -180,6 +180,7 @@ pub(crate) fn head<S>(
     parents: Vec<Parent>,
 ) -> Head<S> {
     order(findings);
+    open_with_good(findings);
     Head {
         generated_at_utc: world.now(),
         status: status(findings),

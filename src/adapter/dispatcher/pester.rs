@@ -77,10 +77,11 @@ pub(crate) fn dispatch(plan: &Plan) -> Result<Dispatched, Fault> {
     }
     report_end(plan, &ended.end, &stored);
     let leaks = leaks(plan, ended.leftover);
-    redact_folder(plan, &output).map_err(|error| unusable(&output, error))?;
+    let mut unmasked = redact_folder(plan, &output);
 
     let seen = Seen { plan, output: &output, absolute: &absolute, watch: &watch };
     let (own, mut faults) = seen.judge(&ended.end);
+    faults.append(&mut unmasked);
     let accounting =
         own.1.iter().zip(&plan.files).map(|(state, path)| Accounting { path: path.clone(), state: *state });
     let accounting = accounting.collect();
@@ -188,6 +189,8 @@ struct Marks {
     test: Option<Instant>,
     any: bool,
     ended: bool,
+    end_result: Option<String>,
+    failed: u64,
     refused: Option<String>,
     found: Vec<String>,
     missing: usize,
@@ -210,8 +213,14 @@ impl Watch {
             Event::FileStart { .. } => marks.file = Some(plan.world.tick()),
             Event::FileEnd { .. } => (marks.file, marks.test) = (None, None),
             Event::TestStart { .. } => marks.test = Some(plan.world.tick()),
-            Event::TestEnd { .. } => marks.test = None,
-            Event::AdapterEnd { .. } => marks.ended = true,
+            Event::TestEnd { outcome, .. } => {
+                marks.test = None;
+                marks.failed += u64::from(outcome == "Failed");
+            }
+            Event::AdapterEnd { result } => {
+                marks.ended = true;
+                marks.end_result = Some(result.clone());
+            }
             Event::AdapterStart { found, .. } => marks.found.clone_from(found),
             Event::AdapterRefused { reason, .. } => marks.refused = Some(reason.clone()),
             Event::FileMissing { .. } => marks.missing += 1,
@@ -309,23 +318,33 @@ impl Seen<'_> {
                 let path = self.absolute.first().cloned().unwrap_or_default();
                 without(vec![Fault::TestFileNotAccounted { path }])
             }
-            (0 | 1, Ok(run)) if !marks.any || marks.ended => self.verdict(code, &run, marks.any),
+            (0 | 1, Ok(run)) if !marks.any || marks.ended => self.verdict(code, &run, &marks),
             (0 | 1, Ok(_)) => without(vec![crashed(code, "its journal has no end")]),
             (code, Err(why)) => without(vec![crashed(code, &why)]),
             (code, Ok(_)) => without(vec![crashed(code, "that exit code is none of its own")]),
         }
     }
 
-    fn verdict(&self, code: i32, run: &PesterRun, journal: bool) -> (Own, Vec<Fault>) {
+    fn verdict(&self, code: i32, run: &PesterRun, marks: &Marks) -> (Own, Vec<Fault>) {
         let PesterVerdict { counts, mut faults, accounting } = judge(run, self.absolute);
         let says_passed = code == 0;
         if says_passed != (run.result == "Passed") {
             faults.push(Fault::ExitCodeMismatch(format!("exit code {code} and the result {:?}", run.result)));
         }
-        if !journal {
+        if let Some(told) = marks.end_result.as_ref().filter(|told| !told.is_empty() && **told != run.result) {
+            faults.push(Fault::ExitCodeMismatch(format!(
+                "the journal ends with {told:?}, the run object says {:?}",
+                run.result
+            )));
+        }
+        if marks.failed > 0 && counts.failures() == 0 {
+            let why = format!("the journal tells of {} failed tests, it of none", marks.failed);
+            faults.push(Fault::ResultsInconsistent { path: RUN_FILE.to_owned(), why });
+        }
+        if !marks.any {
             faults.push(Fault::ReportMissing("the journal is gone; the run object stands".to_owned()));
         }
-        if !files::exists(&self.output.join(REPORT)) {
+        if !files::is_plain_file(&self.output.join(REPORT)) {
             faults.push(Fault::ReportMissing(format!("{FOLDER}/{REPORT} was not written")));
         }
         let relative = |path: &str| self.relative(path);
@@ -360,6 +379,9 @@ fn crashed(code: i32, why: &str) -> Fault {
 
 /// The run object, or why it is none.
 fn read_run(path: &Path) -> Result<PesterRun, String> {
+    if files::exists(path) && !files::is_plain_file(path) {
+        return Err(format!("{RUN_FILE}: it is no file of its own"));
+    }
     let bytes = files::read_bounded(path).map_err(|error| format!("{RUN_FILE}: {error}"))?;
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
     let run: PesterRun = serde_json::from_slice(bytes).map_err(|error| format!("{RUN_FILE}: {error}"))?;
@@ -381,14 +403,21 @@ pub(crate) fn failures(path: &Path) -> Vec<Failure> {
     failed.collect()
 }
 
-/// Masks every file that the script wrote, before anything of it is hashed.
-fn redact_folder(plan: &Plan, folder: &Path) -> std::io::Result<()> {
-    for (_, path) in files::list(folder).into_iter().flatten() {
-        let masked = path.with_extension("masked");
-        copy_masked(&plan.redactor, &path, &masked)?;
-        files::replace(&masked, &path)?;
+/// Masks every file that the script wrote, before anything of it is hashed. The copy is made where no
+/// test can put a link in its way.
+fn redact_folder(plan: &Plan, folder: &Path) -> Vec<Fault> {
+    let unusable = |why: String| Fault::ResultsDirUnusable { path: FOLDER.to_owned(), why };
+    if !files::is_plain_dir(folder) {
+        return vec![unusable("it is no folder any more".to_owned())];
     }
-    Ok(())
+    let beside = plan.results.parent().unwrap_or(&plan.results).join("dispatch");
+    let mut faults = Vec::new();
+    for (_, path) in files::list(folder).into_iter().flatten() {
+        let masked = beside.join(plan.world.new_local_run());
+        let done = copy_masked(&plan.redactor, &path, &masked).and_then(|()| files::replace(&masked, &path));
+        faults.extend(done.err().map(|error| unusable(format!("{}: {error}", shown(&path)))));
+    }
+    faults
 }
 
 /// What a probe of the script tells.

@@ -31,6 +31,16 @@ pub(crate) fn open(path: &Path) -> io::Result<File> {
     File::open(path)
 }
 
+/// Whether this is a regular file by itself, no link to one.
+pub(crate) fn is_plain_file(path: &Path) -> bool {
+    path.symlink_metadata().is_ok_and(|meta| meta.is_file())
+}
+
+/// Whether this is a folder by itself, no link to one.
+pub(crate) fn is_plain_dir(path: &Path) -> bool {
+    path.symlink_metadata().is_ok_and(|meta| meta.is_dir())
+}
+
 /// The first bytes of a file, fewer where it has fewer.
 pub(crate) fn first_bytes(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
@@ -166,7 +176,8 @@ pub(crate) fn create(path: &Path) -> io::Result<File> {
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder)?;
     }
-    File::create(path)
+    // Never through a link, never over what somebody put there.
+    fs::OpenOptions::new().write(true).create_new(true).open(path)
 }
 
 /// Copies a file's bytes, making the target's folder.

@@ -27,7 +27,7 @@ use crate::domain::fault::{Fault, Finding, charge};
 use crate::domain::ids::{ArtifactName, RelPath};
 use crate::domain::outcome::ChildEnd;
 use crate::domain::quantity::Span;
-use crate::domain::reason::Layer;
+use crate::domain::reason::{Layer, ReasonCode};
 use crate::domain::receipt::{
     Accounted, Accounting, Classification, DispatcherProfile, ExecutionReceipt, InFlight, LimitsRecord, RawFile,
 };
@@ -345,6 +345,9 @@ fn conclude(
     receipt.limits = limits(draft.profile.as_ref());
     record_run(&mut receipt, &draft);
 
+    // Only where the empty or skipped run itself decides is it let through.
+    let empty = |f: &Finding| matches!(f.code(), ReasonCode::ZeroTestsExecuted | ReasonCode::AllTestsSkipped);
+    receipt.gate_notice &= findings.first().is_some_and(empty);
     let status = receipt.status.as_str();
     let gate_notice = receipt.gate_notice;
     let mut outcome = ground::conclude(ground, out, &receipt, findings, status)?;

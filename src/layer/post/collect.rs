@@ -113,8 +113,11 @@ struct Executions {
 
 impl Executions {
     fn choose(ground: &Ground, request: &Request, found: Vec<Result<Loaded<ExecutionReceipt>, ReceiptFault>>) -> Self {
-        let given: Vec<&Sha256> = request.digests.execute.iter().map(|(_, digest)| digest).collect();
-        let vouched = |loaded: &Loaded<ExecutionReceipt>| given.contains(&&loaded.sha256);
+        let given = &request.digests.execute;
+        let fits = |(shard, digest): &(Option<u32>, Sha256), loaded: &Loaded<ExecutionReceipt>| {
+            *digest == loaded.sha256 && (shard.is_none() || *shard == shard_index(&loaded.receipt))
+        };
+        let vouched = |loaded: &Loaded<ExecutionReceipt>| given.iter().any(|entry| fits(entry, loaded));
         let mut this = Self::default();
         let any_readable = found.iter().any(Result::is_ok);
         let mut readable = Vec::new();
@@ -124,8 +127,8 @@ impl Executions {
                 Err(fault) => this.broken = Some(fault),
             }
         }
-        this.unmatched =
-            given.iter().find(|digest| !readable.iter().any(|l| l.sha256 == ***digest)).map(|d| (*d).clone());
+        let unmatched = given.iter().find(|entry| !readable.iter().any(|loaded| fits(entry, loaded)));
+        this.unmatched = unmatched.map(|(_, digest)| digest.clone());
         if any_readable && !given.is_empty() && this.unmatched.is_none() {
             // Every receipt that was put out is here: what else lies about is history.
             this.broken = None;
@@ -139,13 +142,19 @@ impl Executions {
         let age = |l: &Loaded<ExecutionReceipt>| (l.receipt.run.run_attempt, l.receipt.generated_at_utc);
         readable.sort_by_key(|loaded| std::cmp::Reverse(age(loaded)));
         for loaded in readable {
-            if !this.chosen.iter().any(|known| known.receipt.shard == loaded.receipt.shard) {
+            // What was put out counts, each of it; of the others the newest of each shard.
+            if vouched(&loaded) || !this.chosen.iter().any(|known| known.receipt.shard == loaded.receipt.shard) {
                 this.chosen.push(loaded);
             }
         }
         this.chosen.sort_by_key(|loaded| loaded.receipt.shard.clone());
         this
     }
+}
+
+/// The K of a receipt's `K/N`.
+fn shard_index(receipt: &ExecutionReceipt) -> Option<u32> {
+    receipt.shard.as_ref()?.split('/').next()?.parse().ok()
 }
 
 /// Every receipt of one kind below the folder, readable or not.
@@ -240,9 +249,13 @@ fn believe<R: Receipt + Clone>(
     {
         return Err(broken.cloned().unwrap_or_else(|| mismatch(chosen, digest)));
     }
-    if let Some(parent) = of_kind.first()
-        && !is_named
-    {
+    // Every leg of a matrix measured its own host; of what ran there is one.
+    let same = R::LAYER != Layer::Preflight;
+    let foreign = |parent: &&&Parent| {
+        let there = readable.iter().any(|loaded| loaded.sha256 == parent.sha256);
+        !there || (same && parent.sha256 != chosen.sha256)
+    };
+    if let Some(parent) = of_kind.iter().find(foreign) {
         return Err(broken.cloned().unwrap_or_else(|| mismatch(chosen, &parent.sha256)));
     }
     let vouched = is_named || digest == Some(&chosen.sha256);
