@@ -554,8 +554,7 @@ const ROWS: &[Row] = &[
         pester(SIX, &cut, "").run(&[], &[])
     }),
     one("execute", "Pester's run object is a link", seam("dispatcher-crashed"), || {
-        let linked =
-            format!("{}", run_object("Passed", "Passed", 0)).replace("$out/pester-run.json", "$root/elsewhere.json");
+        let linked = run_object("Passed", "Passed", 0).replace("$out/pester-run.json", "$root/elsewhere.json");
         pester(SIX, &format!("ln -s \"$root/elsewhere.json\" \"$out/pester-run.json\"\n{linked}"), "").run(&[], &[])
     }),
     one("execute", "Pester's run object counts what it does not list", seam("results-inconsistent"), || {
