@@ -3,19 +3,12 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::harness::walk;
+
 const FLOORS: [&str; 6] = ["domain", "report", "adapter", "layer", "command", "cli"];
 
 fn sources(folder: &Path) -> Vec<PathBuf> {
-    let mut files = Vec::new();
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            files.extend(sources(&path));
-        } else if path.extension().is_some_and(|e| e == "rs") {
-            files.push(path);
-        }
-    }
-    files
+    walk(folder).into_iter().filter(|path| path.extension().is_some_and(|e| e == "rs")).collect()
 }
 
 fn src() -> PathBuf {
@@ -34,7 +27,15 @@ fn a_floor_names_only_the_floors_below_it() {
         for path in sources(&src().join(floor)) {
             let code = code(&path);
             for upper in &FLOORS[at + 1..] {
-                assert!(!code.contains(&format!("crate::{upper}")), "{} names the floor {upper}", path.display());
+                let plain = code.contains(&format!("crate::{upper}"));
+                // `use crate::{upper::..}` and `use crate::{x, upper::..}` name it too.
+                let grouped = code.split("crate::{").skip(1).any(|group| {
+                    let group = group.split(';').next().unwrap();
+                    group
+                        .split([',', '{', '}', ' ', '\n'])
+                        .any(|word| word == *upper || word.starts_with(&format!("{upper}::")))
+                });
+                assert!(!plain && !grouped, "{} names the floor {upper}", path.display());
             }
         }
     }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::harness::{Sandbox, Seen, end_marked, marked, signal};
+use crate::harness::{Sandbox, Seen, end_marked, marked, signal, walk};
 
 fn scripts(bodies: &[(&str, &str)], more: &str) -> Sandbox {
     let sandbox = Sandbox::green();
@@ -181,15 +181,6 @@ fn children_get_no_token_and_their_output_is_masked() {
         assert!(!all.contains(secret), "{secret} got out");
     }
     assert!(all.contains("loose ***"));
-}
-
-fn walk(folder: &Path) -> Vec<std::path::PathBuf> {
-    let mut files = Vec::new();
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() { files.extend(walk(&path)) } else { files.push(path) }
-    }
-    files
 }
 
 #[test]

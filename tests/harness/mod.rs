@@ -420,6 +420,16 @@ pub(crate) fn on_path(program: &str) -> bool {
     which::which(program).is_ok()
 }
 
+/// Every file below a folder.
+pub(crate) fn walk(folder: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() { files.extend(walk(&path)) } else { files.push(path) }
+    }
+    files
+}
+
 /// Sends a signal; the shell's own `kill` is there where no program of that name is.
 pub(crate) fn signal(pid: u32, name: &str) {
     Command::new("sh").args(["-c", &format!("kill -{name} {pid}")]).status().unwrap();

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::{Dispatched, Plan};
-use crate::adapter::process::{Job, Leftover, Limits, LineSink, Stored, child_environment, copy_masked, supervise};
+use crate::adapter::process::{Job, Leftover, LineSink, Stored, copy_masked, supervise};
 use crate::adapter::results::{self, Reading};
 use crate::adapter::workspace::files;
 use crate::adapter::workspace::globs::Globs;
@@ -15,7 +15,7 @@ use crate::domain::config::Leaks;
 use crate::domain::event::Event;
 use crate::domain::fault::Fault;
 use crate::domain::ids::{RelPath, Sha256};
-use crate::domain::outcome::{ChildEnd, Limit};
+use crate::domain::outcome::ChildEnd;
 use crate::domain::receipt::{Accounted, Accounting, Leak};
 
 /// Name of the log in the results folder.
@@ -79,20 +79,7 @@ fn job(plan: &Plan) -> Job {
     let argv = plan.profile.command.value.iter().flat_map(|argument| -> Vec<OsString> {
         if argument == "{files}" { plan.files.iter().map(as_argument).collect() } else { vec![argument.into()] }
     });
-    let profile = &plan.profile;
-    Job {
-        argv: argv.collect(),
-        cwd: plan.root.clone(),
-        environment: child_environment(&plan.world, &plan.environment),
-        limits: Limits {
-            total: profile.run_limit.value.map(|span| (Limit::Run, span)),
-            no_output: profile.no_output_limit.value,
-            kill_grace: profile.kill_grace.value,
-            drain: profile.leak_grace.value,
-        },
-        stop: None,
-        requests_before: 0,
-    }
+    plan.job(argv.collect(), plan.run_limit(), None)
 }
 
 pub(super) fn report_end(plan: &Plan, end: &ChildEnd, stored: &Stored) {

@@ -10,12 +10,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::adapter::journal::Journal;
+use crate::adapter::process::{Job, Limits, Stop, child_environment};
 use crate::adapter::results::Reading;
 use crate::adapter::world::World;
 use crate::domain::counts::Counts;
 use crate::domain::fault::Fault;
 use crate::domain::ids::RelPath;
-use crate::domain::outcome::ChildEnd;
+use crate::domain::outcome::{ChildEnd, Limit};
+use crate::domain::quantity::Span;
 use crate::domain::receipt::{Accounting, DispatcherProfile, InFlight, Leak};
 use crate::domain::redact::Redactor;
 
@@ -39,6 +41,31 @@ pub(crate) struct Plan {
     pub(crate) journal: Arc<Journal>,
     /// Shows a line of the child's output live.
     pub(crate) live: Arc<dyn Fn(&str) + Send + Sync>,
+}
+
+impl Plan {
+    /// A child of this run: in the root, with the scrubbed environment and the profile's limits.
+    fn job(&self, argv: Vec<OsString>, total: Option<(Limit, Span)>, stop: Option<Stop>) -> Job {
+        let profile = &self.profile;
+        Job {
+            argv,
+            cwd: self.root.clone(),
+            environment: child_environment(&self.world, &self.environment),
+            limits: Limits {
+                total,
+                no_output: profile.no_output_limit.value,
+                kill_grace: profile.kill_grace.value,
+                drain: profile.leak_grace.value,
+            },
+            stop,
+            requests_before: 0,
+        }
+    }
+
+    /// The whole run's limit, for a dispatcher that is one process.
+    fn run_limit(&self) -> Option<(Limit, Span)> {
+        self.profile.run_limit.value.map(|span| (Limit::Run, span))
+    }
 }
 
 /// What a dispatcher came to.

@@ -17,7 +17,7 @@ use serde_json::json;
 use super::command::{leaks, report_end};
 use super::{Dispatched, OwnVerdict, Plan};
 use crate::adapter::journal::{self, Journal};
-use crate::adapter::process::{Job, Limits, LineSink, Stop, child_environment, copy_masked, supervise};
+use crate::adapter::process::{LineSink, Stop, copy_masked, supervise};
 use crate::adapter::receipt_store::shown;
 use crate::adapter::results::{self, Failure};
 use crate::adapter::workspace::files;
@@ -65,7 +65,7 @@ pub(crate) fn dispatch(plan: &Plan) -> Result<Dispatched, Fault> {
             let watch = watch.clone();
             Arc::new(move || watch.over())
         };
-        let job = job(plan, argv, Some(stop));
+        let job = plan.job(argv, plan.run_limit(), Some(stop));
         let ended = supervise(&plan.world, &job, Arc::new(move |stream, bytes: &[u8]| taker.take(stream, bytes)));
         done.store(true, Ordering::SeqCst);
         ended
@@ -157,23 +157,6 @@ fn powershell(program: &str, script: &Path) -> Vec<OsString> {
     }
     argv.extend(["-File".into(), script.as_os_str().to_owned()]);
     argv
-}
-
-fn job(plan: &Plan, argv: Vec<OsString>, stop: Option<Stop>) -> Job {
-    let profile = &plan.profile;
-    Job {
-        argv,
-        cwd: plan.root.clone(),
-        environment: child_environment(&plan.world, &plan.environment),
-        limits: Limits {
-            total: profile.run_limit.value.map(|span| (Limit::Run, span)),
-            no_output: profile.no_output_limit.value,
-            kill_grace: profile.kill_grace.value,
-            drain: profile.leak_grace.value,
-        },
-        stop,
-        requests_before: 0,
-    }
 }
 
 /// What the journal tells while it grows: limits of one test and one file, and whether it ended.

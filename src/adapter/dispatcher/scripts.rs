@@ -13,7 +13,7 @@ use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
 use super::command::leaks;
 use super::{Dispatched, Plan};
-use crate::adapter::process::{Job, Limits, LineSink, LiveLine, child_environment, supervise};
+use crate::adapter::process::{LineSink, LiveLine, supervise};
 use crate::adapter::results::{self, Reading};
 use crate::adapter::workspace::files;
 use crate::domain::event::Event;
@@ -169,19 +169,7 @@ fn started(plan: &Plan, file: &RelPath, left: Option<(Span, Span)>) -> Result<Ra
     let sink = LineSink::new(&log, plan.redactor.clone(), live)
         .map_err(|error| Fault::ResultsDirUnusable { path: log_name.clone(), why: error.to_string() })?;
     let sink = Arc::new(sink);
-    let job = Job {
-        argv: argv.clone(),
-        cwd: plan.root.clone(),
-        environment: child_environment(&plan.world, &plan.environment),
-        limits: Limits {
-            total: shorter(plan.profile.file_limit.value, left),
-            no_output: plan.profile.no_output_limit.value,
-            kill_grace: plan.profile.kill_grace.value,
-            drain: plan.profile.leak_grace.value,
-        },
-        stop: None,
-        requests_before: 0,
-    };
+    let job = plan.job(argv.clone(), shorter(plan.profile.file_limit.value, left), None);
     let ended = {
         let sink = sink.clone();
         supervise(&plan.world, &job, Arc::new(move |stream, bytes: &[u8]| sink.take(stream, bytes)))
