@@ -335,6 +335,41 @@ fn shards_together_make_the_whole() {
 }
 
 #[test]
+fn legs_that_ran_different_plans_are_no_whole() {
+    let sandbox = Sandbox::green();
+    sandbox.config("defaults: {shards: 2}\n");
+    sandbox.commit();
+    let seen = Chain::new(&sandbox)
+        .args("execute", &["--shard", "1/2"])
+        .after("execute", |sandbox, folder| {
+            // The other leg ran by a selection of its own, which nobody hands on.
+            let (leg, other) = (folder.join("leg2"), sandbox.state.with_file_name("other"));
+            let path = |name: &str| folder.join(name).to_str().unwrap().to_owned();
+            let context = path("pester-context.json");
+            let other_out = other.to_str().unwrap();
+            assert_eq!(sandbox.gate(&["selection", "--out", other_out, "--context-receipt", &context]).code, 0);
+            let own = other.join("pester-selection.json");
+            let arguments = [
+                "execute",
+                "--out",
+                leg.to_str().unwrap(),
+                "--shard",
+                "2/2",
+                "--context-receipt",
+                &context,
+                "--preflight-receipt",
+                &path("selfhosted-readiness.json"),
+                "--selection-receipt",
+                own.to_str().unwrap(),
+            ];
+            assert_eq!(sandbox.gate(&arguments).code, 0);
+        })
+        .without_digests()
+        .run();
+    assert_eq!(seen.verdict(), ("selection-blocked", "selection", "receipt-digest-mismatch", 5), "{:?}", seen.codes());
+}
+
+#[test]
 fn the_newest_attempt_counts_where_nobody_names_one() {
     let sandbox = Sandbox::green();
     sandbox.script("tests/c.sh", "exit 4");

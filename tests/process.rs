@@ -203,3 +203,43 @@ fn execute_killed_outright_leaves_a_journal_that_post_reads() {
     assert_eq!(seen.verdict(), ("seam-defect", "execute", "execution-receipt-missing", 6));
     assert_eq!(seen.outcome["inFlight"]["name"], "tests/hangs.sh");
 }
+
+/// Runs the gate, sends SIGTERM once a process that carries the mark is alive, and gives the verdict.
+fn cancelled_at(sandbox: &Sandbox, mark: &str) -> Seen {
+    let out = sandbox.out.to_str().unwrap().to_owned();
+    let mut command = sandbox.command(&["run", "--format", "json", "--out", &out, "--kill-grace", "300ms"], &[]);
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let began = Instant::now();
+    while !alive(mark) && began.elapsed() < Duration::from_secs(10) {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    signal(child.id(), "TERM");
+    let output = child.wait_with_output().unwrap();
+    let folder = fs::read_dir(&sandbox.out).unwrap().next().unwrap().unwrap().path();
+    let ran = crate::harness::Ran {
+        code: output.status.code().unwrap_or(-1),
+        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+        stderr: String::new(),
+    };
+    gone(mark);
+    Seen::new(ran, folder)
+}
+
+#[test]
+fn a_cancel_is_a_cancel_wherever_it_comes_and_cleanup_still_runs() {
+    let probe = scripts(
+        &[("a", "exit 0")],
+        "defaults: {pack: p}\npacks: [{name: p, requires: [{command: [sleep, \"4848.25\"], timeout: 60s}]}]\n",
+    );
+    let seen = cancelled_at(&probe, "4848.25");
+    assert_eq!(seen.verdict(), ("readiness-blocked", "preflight", "layer-cancelled", 4), "{:?}", seen.codes());
+
+    let before = scripts(
+        &[("a", "exit 0")],
+        "profiles: {default: {before: [[sleep, \"4949.25\"]], after: [[sh, -c, \"sleep 0.3; touch cleaned\"]]}}\n",
+    );
+    let seen = cancelled_at(&before, "4949.25");
+    assert_eq!(seen.verdict(), ("seam-defect", "execute", "run-cancelled", 6), "{:?}", seen.codes());
+    assert!(before.root.join("cleaned").exists(), "the clean-up did not run");
+    assert!(!seen.codes().contains(&"cleanup-command-failed".to_owned()));
+}
