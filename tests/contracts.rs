@@ -209,5 +209,6 @@ fn local_runs_share_an_identity_that_context_makes() {
     for layer in ["preflight", "selection", "execute"] {
         assert_eq!(seen.receipt(layer)["run"]["runId"], id);
         assert_eq!(seen.receipt(layer)["run"]["headSha"], seen.receipt("context")["run"]["headSha"]);
+        assert_eq!(seen.receipt(layer)["run"]["headRef"], "main");
     }
 }

@@ -64,10 +64,9 @@ pub(crate) fn run(world: &World, ground: &Ground, request: Request) -> Result<Ou
     if identity.head_sha.is_none() {
         identity.head_sha = checkout.as_ref().ok().and_then(|checkout| checkout.head.clone());
     }
+    identity.head_ref = checkout.as_ref().ok().and_then(|checkout| checkout.branch.clone());
     let head = ground::head(world, ground, &identity, &mut findings, layer_status, Vec::new());
     let mut receipt = ContextReceipt::headed(head);
-    let branch = checkout.as_ref().ok().and_then(|checkout| checkout.branch.clone());
-    receipt.run.head_ref = receipt.run.head_ref.or(branch);
     receipt.sample_id = request.sample_id;
     receipt.standing_priority = StandingPriority {
         repository: resolution.slug.as_ref().map(ToString::to_string),

@@ -89,6 +89,8 @@ pub(crate) struct Identity {
     pub(crate) head_sha: Option<CommitSha>,
     /// The repository.
     pub(crate) repository: Option<RepoSlug>,
+    /// The branch under test, as context saw it.
+    pub(crate) head_ref: Option<String>,
     /// As given to context.
     pub(crate) sample_id: Option<String>,
     /// As given to context.
@@ -103,6 +105,7 @@ impl Identity {
             run: ground.facts.run.clone().unwrap_or_else(local),
             head_sha: ground.facts.head_sha.clone(),
             repository: None,
+            head_ref: None,
             sample_id: None,
             correlation_id: None,
         }
@@ -117,6 +120,7 @@ impl Identity {
             self.head_sha.clone_from(&context.run.head_sha);
         }
         self.repository.clone_from(&context.repository);
+        self.head_ref.clone_from(&context.run.head_ref);
         self.sample_id.clone_from(&context.run.sample_id);
         self.correlation_id.clone_from(&context.run.correlation_id);
     }
@@ -124,6 +128,7 @@ impl Identity {
     /// As it stands in a receipt.
     pub(crate) fn record(&self, ground: &Ground) -> Run {
         let mut run = ground.facts.run_record(self.run.clone(), self.head_sha.clone());
+        run.head_ref = run.head_ref.or_else(|| self.head_ref.clone());
         run.sample_id.clone_from(&self.sample_id);
         run.correlation_id.clone_from(&self.correlation_id);
         run

@@ -307,7 +307,7 @@ fn write_report(plan: &Plan, ran: &[Option<Ran>]) -> Result<(RelPath, Reading), 
     let mut suite = TestSuite::new("scripts");
     for (file, ran) in plan.files.iter().zip(ran) {
         let Some(ran) = ran else { continue };
-        let mut case = TestCase::new(file.as_str(), status(&ran.end));
+        let mut case = TestCase::new(file.as_str(), status(&ran.end, &ran.tail));
         case.set_time(ran.duration);
         case.extra.insert("file".into(), file.as_str().into());
         if !ran.tail.is_empty() {
@@ -327,10 +327,12 @@ fn write_report(plan: &Plan, ran: &[Option<Ran>]) -> Result<(RelPath, Reading), 
     Ok((path, reading))
 }
 
-fn status(end: &ChildEnd) -> TestCaseStatus {
+fn status(end: &ChildEnd, tail: &str) -> TestCaseStatus {
     let non_success = |kind, message: String| {
         let mut status = TestCaseStatus::non_success(kind);
         status.set_message(message);
+        // What it printed last is what a reader of the report looks for.
+        status.set_description(last_lines(tail, 20).join("\n"));
         status
     };
     match end {
