@@ -867,13 +867,7 @@ fn cancelled(script: &str) -> Seen {
     std::thread::sleep(std::time::Duration::from_millis(200));
     signal(child.id(), "TERM");
     let output = child.wait_with_output().unwrap();
-    let folder = fs::read_dir(&sandbox.out).unwrap().next().unwrap().unwrap().path();
-    let ran = crate::harness::Ran {
-        code: output.status.code().unwrap_or(-1),
-        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
-        stderr: String::new(),
-    };
-    Seen::new(ran, folder)
+    sandbox.seen(&output)
 }
 
 /// What is wrong with a row, if anything.

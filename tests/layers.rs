@@ -1,6 +1,7 @@
 //! Each layer by itself and the paths that the seed names, through the built binary.
 
 use std::fs;
+use std::path::Path;
 
 use serde_json::{Value, json};
 
@@ -300,6 +301,28 @@ fn fixtures_are_staged_as_verified_copies() {
     assert_eq!(seen.receipt("preflight")["fixtures"][0]["env"], "LV_BASE_VI");
 }
 
+/// The second of two legs, in a folder of its own beside the first leg's receipts.
+#[track_caller]
+fn second_leg(sandbox: &Sandbox, folder: &Path, selection: &Path) {
+    let (leg, context, readiness) =
+        (folder.join("leg2"), folder.join(file_of("context")), folder.join(file_of("preflight")));
+    let arguments = [
+        "execute",
+        "--out",
+        leg.to_str().unwrap(),
+        "--shard",
+        "2/2",
+        "--context-receipt",
+        context.to_str().unwrap(),
+        "--preflight-receipt",
+        readiness.to_str().unwrap(),
+        "--selection-receipt",
+        selection.to_str().unwrap(),
+    ];
+    let ran = sandbox.gate(&arguments);
+    assert_eq!(ran.code, 0, "{ran:?}");
+}
+
 #[test]
 fn shards_together_make_the_whole() {
     let sandbox = Sandbox::green();
@@ -308,25 +331,7 @@ fn shards_together_make_the_whole() {
     let seen = Chain::new(&sandbox)
         .args("execute", &["--shard", "1/2"])
         .after("execute", |sandbox, folder| {
-            // The other leg: the same receipts, a folder of its own.
-            let leg = folder.join("leg2");
-            fs::create_dir_all(&leg).unwrap();
-            let path = |name: &str| folder.join(name).to_str().unwrap().to_owned();
-            let arguments = [
-                "execute",
-                "--out",
-                leg.to_str().unwrap(),
-                "--shard",
-                "2/2",
-                "--context-receipt",
-                &path("pester-context.json"),
-                "--preflight-receipt",
-                &path("selfhosted-readiness.json"),
-                "--selection-receipt",
-                &path("pester-selection.json"),
-            ];
-            let ran = sandbox.gate(&arguments);
-            assert_eq!(ran.code, 0, "{ran:?}");
+            second_leg(sandbox, folder, &folder.join(file_of("selection")));
         })
         .without_digests()
         .run();
@@ -343,26 +348,12 @@ fn legs_that_ran_different_plans_are_no_whole() {
         .args("execute", &["--shard", "1/2"])
         .after("execute", |sandbox, folder| {
             // The other leg ran by a selection of its own, which nobody hands on.
-            let (leg, other) = (folder.join("leg2"), sandbox.state.with_file_name("other"));
-            let path = |name: &str| folder.join(name).to_str().unwrap().to_owned();
-            let context = path("pester-context.json");
-            let other_out = other.to_str().unwrap();
-            assert_eq!(sandbox.gate(&["selection", "--out", other_out, "--context-receipt", &context]).code, 0);
-            let own = other.join("pester-selection.json");
-            let arguments = [
-                "execute",
-                "--out",
-                leg.to_str().unwrap(),
-                "--shard",
-                "2/2",
-                "--context-receipt",
-                &context,
-                "--preflight-receipt",
-                &path("selfhosted-readiness.json"),
-                "--selection-receipt",
-                own.to_str().unwrap(),
-            ];
+            let other = sandbox.state.with_file_name("other");
+            let context = folder.join(file_of("context"));
+            let arguments =
+                ["selection", "--out", other.to_str().unwrap(), "--context-receipt", context.to_str().unwrap()];
             assert_eq!(sandbox.gate(&arguments).code, 0);
+            second_leg(sandbox, folder, &other.join(file_of("selection")));
         })
         .without_digests()
         .run();

@@ -120,13 +120,7 @@ fn a_second_signal_ends_it_at_once_and_the_receipt_is_there() {
     let sent = Instant::now();
     let output = child.wait_with_output().unwrap();
     assert!(sent.elapsed() < Duration::from_secs(5), "{:?}", sent.elapsed());
-    let folder = fs::read_dir(&sandbox.out).unwrap().next().unwrap().unwrap().path();
-    let ran = crate::harness::Ran {
-        code: output.status.code().unwrap_or(-1),
-        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
-        stderr: String::new(),
-    };
-    let seen = Seen::new(ran, folder);
+    let seen = sandbox.seen(&output);
     assert_eq!(seen.verdict(), ("seam-defect", "execute", "run-cancelled", 6));
     assert_eq!(seen.outcome["inFlight"]["name"], "tests/a.sh");
     gone("4343.25");
@@ -215,14 +209,8 @@ fn cancelled_at(sandbox: &Sandbox, mark: &str) -> Seen {
     }
     signal(child.id(), "TERM");
     let output = child.wait_with_output().unwrap();
-    let folder = fs::read_dir(&sandbox.out).unwrap().next().unwrap().unwrap().path();
-    let ran = crate::harness::Ran {
-        code: output.status.code().unwrap_or(-1),
-        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
-        stderr: String::new(),
-    };
     gone(mark);
-    Seen::new(ran, folder)
+    sandbox.seen(&output)
 }
 
 #[test]

@@ -171,9 +171,13 @@ impl Sandbox {
     pub(crate) fn run(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Seen {
         let mut all = vec!["run", "--format", "json", "--out", self.out.to_str().unwrap()];
         all.extend(arguments);
-        let ran = self.gate_in(&all, environment);
+        self.seen(&self.command(&all, environment).output().unwrap())
+    }
+
+    /// What a `run` said, with its folder: the first below `out`, or `out` itself when there was none.
+    pub(crate) fn seen(&self, output: &Output) -> Seen {
         let folder = fs::read_dir(&self.out).ok().and_then(|mut runs| runs.next()).map(|run| run.unwrap().path());
-        Seen::new(ran, folder.unwrap_or_else(|| self.out.clone()))
+        Seen::new(Ran::of(output), folder.unwrap_or_else(|| self.out.clone()))
     }
 
     pub(crate) fn read(&self, path: impl AsRef<Path>) -> Value {
