@@ -65,6 +65,20 @@ impl Journal {
     }
 }
 
+/// Writes an event behind whatever a writer that is gone left, a torn line included. There is nobody
+/// left to be told that this failed. (On Windows nobody is left to write it.)
+#[cfg(unix)]
+pub(crate) fn append(world: &World, path: &Path, event: Event) {
+    let before = files::read_bounded(path).unwrap_or_default();
+    let last = before.rsplit(|byte| *byte == b'\n').find_map(|line| serde_json::from_slice::<Record>(line).ok());
+    let seq = last.map_or(0, |record| record.seq) + 1;
+    let record = Record { schema: SCHEMA.to_owned(), seq, ts_utc: world.now(), event };
+    let torn = before.last().is_some_and(|byte| *byte != b'\n');
+    if let Ok(line) = serde_json::to_string(&record) {
+        let _ = files::append(path, &format!("{}{line}\n", if torn { "\n" } else { "" }));
+    }
+}
+
 /// The state that a journal on disk tells of, after whatever ended its writer. A torn last line and
 /// lines of another schema are passed over.
 pub(crate) fn read_state(path: &Path) -> Option<RunState> {

@@ -9,7 +9,7 @@ use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use sha2::{Digest, Sha256 as Hasher};
@@ -89,6 +89,11 @@ impl World {
     /// A clock that only runs forward, for durations.
     pub(crate) fn tick(&self) -> Instant {
         Instant::now()
+    }
+
+    /// Lets some time pass.
+    pub(crate) fn wait(&self, time: Duration) {
+        std::thread::sleep(time);
     }
 
     /// Whether somebody asked us to stop.

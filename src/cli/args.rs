@@ -181,6 +181,9 @@ pub(crate) const VERBS: &[Verb] = &[
     Verb { name: "schema", about: "JSON Schema of a receipt or of the configuration", subjects: &[] },
 ];
 
+/// The verb by which execute starts the guard of a run.
+pub(crate) const GUARD: &str = "guard";
+
 /// Flags of a verb that its subject has and it cannot use.
 fn left_out(verb: &str, flag: &str) -> bool {
     match verb {
@@ -236,7 +239,8 @@ pub(crate) fn command() -> Command {
         };
         top = top.subcommand(command);
     }
-    top
+    // Not for people: execute starts it.
+    top.subcommand(Command::new(GUARD).hide(true))
 }
 
 fn arg(flag: &Flag) -> Arg {

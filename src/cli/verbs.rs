@@ -44,9 +44,23 @@ pub fn run(world: &World, arguments: Vec<std::ffi::OsString>) -> u8 {
         Err(error) => return usage(world, json, &error, verb_of(&arguments_shown)),
     };
     let Some((verb, matches)) = matches.subcommand() else { return 2 };
+    if verb == args::GUARD {
+        return guard(world);
+    }
     match Session::new(world, verb, matches, json).and_then(|session| session.dispatch()) {
         Ok(ending) => exit::number(ending),
         Err(failure) => fail(world, json, verb, &failure),
+    }
+}
+
+/// The guard of a run: it has no configuration, no output and no receipt.
+fn guard(world: &World) -> u8 {
+    match command::guard::guard(world) {
+        Ok(()) => 0,
+        Err(error) => {
+            world.note(&format!("error: {error:#}"));
+            2
+        }
     }
 }
 

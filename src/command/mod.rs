@@ -1,6 +1,7 @@
 //! Floor 4: the verbs that are not layers: they order layers, or answer about what is there.
 
 pub(crate) mod explain;
+pub(crate) mod guard;
 pub(crate) mod packs;
 pub(crate) mod results;
 pub(crate) mod run;

@@ -103,6 +103,7 @@ pub(crate) enum Event {
         limit: String,
     },
     CancelRequested,
+    SupervisorLost,
     AdapterEnd {
         #[serde(default)]
         result: String,
@@ -130,6 +131,7 @@ impl Event {
             Event::OutputTruncated { .. } => "output-truncated",
             Event::LimitReached { .. } => "limit-reached",
             Event::CancelRequested => "cancel-requested",
+            Event::SupervisorLost => "supervisor-lost",
             Event::AdapterStart { .. } => "adapter-start",
             Event::AdapterRefused { .. } => "adapter-refused",
             Event::FileMissing { .. } => "file-missing",

@@ -43,6 +43,8 @@ pub(crate) enum ChildEnd {
     TimedOut(Limit, Span),
     /// We ended it: somebody asked us to stop.
     Cancelled,
+    /// It was started, and how it ended cannot be known.
+    Lost(String),
 }
 
 impl ChildEnd {
@@ -72,6 +74,7 @@ impl ChildEnd {
                 "timed-out"
             }
             ChildEnd::Cancelled => "cancelled",
+            ChildEnd::Lost(_) => "lost",
         }
         .to_owned();
         record
@@ -88,6 +91,7 @@ impl ChildEnd {
                 format!("the {} limit of {after} ended it", limit.as_str())
             }
             ChildEnd::Cancelled => "it was cancelled".to_owned(),
+            ChildEnd::Lost(why) => why.clone(),
         }
     }
 }

@@ -7,16 +7,15 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::{Dispatched, Plan};
-use crate::adapter::process::{Job, Leftover, LineSink, Stored, copy_masked, supervise};
+use crate::adapter::process::{Job, LineSink, Stored, copy_masked, supervise};
 use crate::adapter::results::{self, Reading};
 use crate::adapter::workspace::files;
 use crate::adapter::workspace::globs::Globs;
-use crate::domain::config::Leaks;
 use crate::domain::event::Event;
 use crate::domain::fault::Fault;
 use crate::domain::ids::{RelPath, Sha256};
 use crate::domain::outcome::ChildEnd;
-use crate::domain::receipt::{Accounted, Accounting, Leak};
+use crate::domain::receipt::{Accounted, Accounting};
 
 /// Name of the log in the results folder.
 const LOG: &str = "dispatcher.log";
@@ -45,7 +44,6 @@ pub(crate) fn dispatch(plan: &Plan) -> Result<Dispatched, Fault> {
     report_end(plan, &ended.end, &stored);
 
     let mut faults = Vec::new();
-    let leaks = leaks(plan, ended.leftover);
     if let Some(why) = stored.failed {
         faults.push(Fault::ResultsDirUnusable { path: LOG.to_owned(), why });
     }
@@ -63,7 +61,6 @@ pub(crate) fn dispatch(plan: &Plan) -> Result<Dispatched, Fault> {
         faults,
         interrupted: 0,
         in_flight: None,
-        leaks,
         peak_in_flight: None,
         verdict: None,
     })
@@ -79,7 +76,7 @@ fn job(plan: &Plan) -> Job {
     let argv = plan.profile.command.value.iter().flat_map(|argument| -> Vec<OsString> {
         if argument == "{files}" { plan.files.iter().map(as_argument).collect() } else { vec![argument.into()] }
     });
-    plan.job(argv.collect(), plan.run_limit(), None)
+    plan.job(argv.collect(), None, plan.run_limit(), None)
 }
 
 pub(super) fn report_end(plan: &Plan, end: &ChildEnd, stored: &Stored) {
@@ -96,31 +93,6 @@ pub(super) fn report_end(plan: &Plan, end: &ChildEnd, stored: &Stored) {
         });
     }
     plan.journal.emit(Event::RunEnd { outcome: end.describe() });
-}
-
-/// What outlived a normal end, and what the setting makes of it.
-pub(super) fn leaks(plan: &Plan, leftover: Option<Leftover>) -> Vec<Leak> {
-    let Some(leftover) = leftover else { return Vec::new() };
-    let setting = plan.profile.leaks.value;
-    let action = if setting == Leaks::End { "ended" } else { "reported" };
-    let found = leftover
-        .list()
-        .into_iter()
-        .map(|(pid, command)| Leak {
-            pid,
-            start_time_utc: None,
-            command: plan.redactor.mask_text(&command),
-            action: action.to_owned(),
-        })
-        .collect();
-    match setting {
-        Leaks::Off => Vec::new(),
-        Leaks::End => {
-            leftover.end();
-            found
-        }
-        Leaks::Report | Leaks::Fail => found,
-    }
 }
 
 type Stamp = (u64, SystemTime, Option<Sha256>);

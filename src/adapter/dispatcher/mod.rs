@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::adapter::journal::Journal;
-use crate::adapter::process::{Job, Limits, Stop, child_environment};
+use crate::adapter::process::{Guard, Job, Limits, Stop, Via};
 use crate::adapter::results::Reading;
 use crate::adapter::world::World;
 use crate::domain::counts::Counts;
@@ -18,7 +18,7 @@ use crate::domain::fault::Fault;
 use crate::domain::ids::RelPath;
 use crate::domain::outcome::{ChildEnd, Limit};
 use crate::domain::quantity::Span;
-use crate::domain::receipt::{Accounting, DispatcherProfile, InFlight, Leak};
+use crate::domain::receipt::{Accounting, DispatcherProfile, InFlight};
 use crate::domain::redact::Redactor;
 
 /// Everything that a dispatcher is given.
@@ -33,24 +33,32 @@ pub(crate) struct Plan {
     pub(crate) files: Vec<RelPath>,
     /// The settled settings.
     pub(crate) profile: DispatcherProfile,
-    /// Variables beside the scrubbed environment: fixtures.
-    pub(crate) environment: Vec<(String, OsString)>,
+    /// Starts every child of the run.
+    pub(crate) guard: Arc<Guard>,
     /// Masks whatever is stored.
     pub(crate) redactor: Redactor,
     /// Where events go.
     pub(crate) journal: Arc<Journal>,
-    /// Shows a line of the child's output live.
+    /// Shows lines of a child's output, already neutralised.
     pub(crate) live: Arc<dyn Fn(&str) + Send + Sync>,
 }
 
 impl Plan {
-    /// A child of this run: in the root, with the scrubbed environment and the profile's limits.
-    fn job(&self, argv: Vec<OsString>, total: Option<(Limit, Span)>, stop: Option<Stop>) -> Job {
+    /// A child of this run: in the root, of the run's guard, with the profile's limits.
+    /// `file` is the one that it runs, where it runs one.
+    fn job(
+        &self,
+        argv: Vec<OsString>,
+        file: Option<&RelPath>,
+        total: Option<(Limit, Span)>,
+        stop: Option<Stop>,
+    ) -> Job {
         let profile = &self.profile;
         Job {
             argv,
             cwd: self.root.clone(),
-            environment: child_environment(&self.world, &self.environment),
+            via: Via::Guard(self.guard.clone()),
+            file: file.cloned(),
             limits: Limits {
                 total,
                 no_output: profile.no_output_limit.value,
@@ -86,8 +94,6 @@ pub(crate) struct Dispatched {
     pub(crate) interrupted: u64,
     /// What was running when the whole run was ended.
     pub(crate) in_flight: Option<InFlight>,
-    /// Processes that outlived the tests.
-    pub(crate) leaks: Vec<Leak>,
     /// The most processes at once, where there is a pool.
     pub(crate) peak_in_flight: Option<u32>,
     /// The dispatcher's own verdict, where it gives one: the reports are only evidence then.

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::command::{leaks, report_end};
+use super::command::report_end;
 use super::{Dispatched, OwnVerdict, Plan};
 use crate::adapter::journal::{self, Journal};
 use crate::adapter::process::{LineSink, Stop, copy_masked, supervise};
@@ -65,7 +65,7 @@ pub(crate) fn dispatch(plan: &Plan) -> Result<Dispatched, Fault> {
             let watch = watch.clone();
             Arc::new(move || watch.over())
         };
-        let job = plan.job(argv, plan.run_limit(), Some(stop));
+        let job = plan.job(argv, None, plan.run_limit(), Some(stop));
         let ended = supervise(&plan.world, &job, Arc::new(move |stream, bytes: &[u8]| taker.take(stream, bytes)));
         done.store(true, Ordering::SeqCst);
         ended
@@ -76,7 +76,6 @@ pub(crate) fn dispatch(plan: &Plan) -> Result<Dispatched, Fault> {
         return Err(Fault::ProgramMissing { code: ReasonCode::PowershellMissing, name });
     }
     report_end(plan, &ended.end, &stored);
-    let leaks = leaks(plan, ended.leftover);
     let mut unmasked = redact_folder(plan, &output);
 
     let seen = Seen { plan, output: &output, absolute: &absolute, watch: &watch };
@@ -98,7 +97,6 @@ pub(crate) fn dispatch(plan: &Plan) -> Result<Dispatched, Fault> {
         faults,
         interrupted: 0,
         in_flight,
-        leaks,
         peak_in_flight: None,
         verdict: Some(OwnVerdict { counts: own.0, complete: own.2 }),
     })

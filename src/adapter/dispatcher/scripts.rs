@@ -11,9 +11,8 @@ use std::time::Duration;
 
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
-use super::command::leaks;
 use super::{Dispatched, Plan};
-use crate::adapter::process::{LineSink, LiveLine, supervise};
+use crate::adapter::process::{LineSink, Live, neutralise, supervise};
 use crate::adapter::results::{self, Reading};
 use crate::adapter::workspace::files;
 use crate::domain::event::Event;
@@ -22,7 +21,7 @@ use crate::domain::ids::RelPath;
 use crate::domain::outcome::{ChildEnd, Limit};
 use crate::domain::quantity::Span;
 use crate::domain::reason::ReasonCode;
-use crate::domain::receipt::{Accounted, Accounting, InFlight, InFlightKind, Leak};
+use crate::domain::receipt::{Accounted, Accounting, InFlight, InFlightKind};
 
 /// The report that the pool writes.
 const REPORT: &str = "scripts.junit.xml";
@@ -36,7 +35,6 @@ struct Ran {
     duration: Duration,
     tail: String,
     faults: Vec<Fault>,
-    leaks: Vec<Leak>,
 }
 
 /// Runs every file and writes the JUnit report.
@@ -64,11 +62,7 @@ pub(crate) fn dispatch(plan: &Plan) -> Result<Dispatched, Fault> {
             file: Some(file.to_string()),
             line: None,
         });
-    let (mut faults, mut leaks) = (Vec::new(), Vec::new());
-    for ran in results.into_iter().flatten() {
-        faults.extend(ran.faults);
-        leaks.extend(ran.leaks);
-    }
+    let faults = results.into_iter().flatten().flat_map(|ran| ran.faults).collect();
     Ok(Dispatched {
         end,
         duration,
@@ -77,7 +71,6 @@ pub(crate) fn dispatch(plan: &Plan) -> Result<Dispatched, Fault> {
         faults,
         interrupted,
         in_flight,
-        leaks,
         peak_in_flight: Some(peak),
         verdict: None,
     })
@@ -130,7 +123,6 @@ fn broken(file: &RelPath) -> Ran {
         duration: Duration::ZERO,
         tail: String::new(),
         faults: vec![Fault::InternalError(format!("the worker that ran {file} failed"))],
-        leaks: Vec::new(),
     }
 }
 
@@ -142,15 +134,12 @@ fn run_file(plan: &Plan, file: &RelPath, left: Option<(Span, Span)>) -> Ran {
         duration: Duration::ZERO,
         tail: String::new(),
         faults: vec![fault],
-        leaks: Vec::new(),
     });
     let ms = ran.duration.as_secs_f64() * 1000.0;
     plan.journal.emit(Event::FileEnd { file: file.to_string(), outcome: word(&ran.end).to_owned(), ms });
     // One at a time is shown live; of several at once, the end of what did not pass.
     if plan.profile.jobs.value > 1 && !matches!(ran.end, ChildEnd::Exited(0 | SKIPPED)) {
-        for line in last_lines(&ran.tail, 20) {
-            (plan.live)(line);
-        }
+        (plan.live)(&neutralise(&last_lines(&ran.tail, 20).join("\n")));
     }
     ran
 }
@@ -164,12 +153,12 @@ fn started(plan: &Plan, file: &RelPath, left: Option<(Span, Span)>) -> Result<Ra
     let log_name = log_name(plan, file);
     let log = plan.results.join(&log_name);
     let live = plan.live.clone();
-    let live: LiveLine = Box::new(move |line| live(line));
+    let live: Live = Box::new(move |line| live(line));
     let live = (plan.profile.jobs.value == 1).then_some(live);
     let sink = LineSink::new(&log, plan.redactor.clone(), live)
         .map_err(|error| Fault::ResultsDirUnusable { path: log_name.clone(), why: error.to_string() })?;
     let sink = Arc::new(sink);
-    let job = plan.job(argv.clone(), shorter(plan.profile.file_limit.value, left), None);
+    let job = plan.job(argv.clone(), Some(file), shorter(plan.profile.file_limit.value, left), None);
     let ended = {
         let sink = sink.clone();
         supervise(&plan.world, &job, Arc::new(move |stream, bytes: &[u8]| sink.take(stream, bytes)))
@@ -185,13 +174,12 @@ fn started(plan: &Plan, file: &RelPath, left: Option<(Span, Span)>) -> Result<Ra
     }
     faults.extend(fault_of(plan, file, &ended.end, &argv));
     faults.extend(stored.failed.clone().map(|why| Fault::ResultsDirUnusable { path: log_name, why }));
-    let leaks = leaks(plan, ended.leftover);
     // What the run's limit ended is reported with the limit that was set, not with what was left of it.
     let end = match (ended.end, left) {
         (ChildEnd::TimedOut(Limit::Run, _), Some((span, _))) => ChildEnd::TimedOut(Limit::Run, span),
         (end, _) => end,
     };
-    Ok(Ran { end, duration: ended.duration, tail: stored.tail, faults, leaks })
+    Ok(Ran { end, duration: ended.duration, tail: stored.tail, faults })
 }
 
 /// A log's name: the file's place in the plan and the beginning of its name. The whole name could be
@@ -298,7 +286,7 @@ fn word(end: &ChildEnd) -> &'static str {
         ChildEnd::Exited(_) => "failed",
         ChildEnd::TimedOut(..) => "timed-out",
         ChildEnd::Cancelled => "cancelled",
-        ChildEnd::NotFound | ChildEnd::NotStarted(_) | ChildEnd::Signalled(_) => "broken",
+        ChildEnd::NotFound | ChildEnd::NotStarted(_) | ChildEnd::Signalled(_) | ChildEnd::Lost(_) => "broken",
     }
 }
 

@@ -1,11 +1,12 @@
 //! Child processes: started in a tree of their own, drained while they run, bounded, ended whole.
 //!
-//! [`supervise`] is the only way a test, a probe or git is started. What differs between platforms
-//! is behind `os`, two files with the same names in them.
+//! [`supervise`] is the only way a test, a probe or git is started. What a run starts belongs to its
+//! [`Guard`], so that nothing of it is lost from sight and nothing outlives us unseen. What differs
+//! between platforms is behind `os`, with the same names for each.
 
 mod environment;
 #[cfg(unix)]
-#[path = "unix.rs"]
+#[path = "unix/mod.rs"]
 mod os;
 #[cfg(windows)]
 #[path = "windows.rs"]
@@ -17,13 +18,30 @@ use std::path::Path;
 use std::sync::Mutex;
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 pub(crate) use environment::child_environment;
-pub(crate) use output::{LineSink, LiveLine, Stored, copy_masked, neutralise};
-pub(crate) use supervisor::{Job, Leftover, Limits, Stop, Stream, supervise};
+pub(crate) use os::{Guard, serve};
+pub(crate) use output::{LineSink, Live, Stored, copy_masked, neutralise};
+pub(crate) use supervisor::{Job, Limits, Stop, Stream, Via, supervise};
 
 use crate::adapter::world::World;
+use crate::domain::ids::RelPath;
 use crate::domain::outcome::{ChildEnd, Limit};
 use crate::domain::quantity::Span;
+
+/// A process of the run that is alive when it should not be.
+#[derive(Debug, Clone)]
+pub(crate) struct Survivor {
+    /// Its id.
+    pub(crate) pid: u32,
+    /// When it was born, where the platform tells.
+    pub(crate) started: Option<Timestamp>,
+    /// Its command line.
+    pub(crate) command: String,
+    /// The test file whose process started it, where one process runs one file and it can be told.
+    pub(crate) file: Option<RelPath>,
+}
 
 /// What a short command printed.
 #[derive(Debug, Clone)]
@@ -48,12 +66,13 @@ pub(crate) fn capture_end(
     cwd: &Path,
     patience: Duration,
 ) -> Result<Captured, ChildEnd> {
-    capture_after(world, argv, cwd, patience, 0)
+    capture_via(world, Via::Alone(child_environment(world, &[])), argv, cwd, patience, 0)
 }
 
-/// The same for a command that runs although somebody asked to stop `requests_before` times.
-pub(crate) fn capture_after(
+/// The same for any whose child it is, and although somebody asked to stop `requests_before` times.
+pub(crate) fn capture_via(
     world: &World,
+    via: Via,
     argv: &[String],
     cwd: &Path,
     patience: Duration,
@@ -74,7 +93,8 @@ pub(crate) fn capture_after(
     let job = Job {
         argv: argv.iter().map(Into::into).collect(),
         cwd: cwd.to_owned(),
-        environment: child_environment(world, &[]),
+        via,
+        file: None,
         limits: Limits {
             total: Some((Limit::Run, patience)),
             no_output: None,
@@ -85,9 +105,6 @@ pub(crate) fn capture_after(
         requests_before,
     };
     let ended = supervise(world, &job, std::sync::Arc::new(sink));
-    if let Some(leftover) = ended.leftover {
-        leftover.end();
-    }
     let code = match ended.end {
         ChildEnd::Exited(code) => code,
         end => return Err(end),

@@ -1,11 +1,15 @@
 //! What children print: masked, stored up to a bound, shown live without being able to command
 //! the runner.
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::io::{Read, Write};
 use std::path::Path;
 use std::sync::Mutex;
 
+use encoding_rs::Decoder;
+
+use super::os::oem_text;
 use super::supervisor::Stream;
 use crate::adapter::workspace::files;
 use crate::domain::redact::Redactor;
@@ -31,71 +35,89 @@ pub(crate) struct Stored {
     pub(crate) failed: Option<String>,
 }
 
-/// Is given each line as it is stored.
-pub(crate) type LiveLine = Box<dyn Fn(&str) + Send + Sync>;
+/// Is given what may be shown, as it is stored: whole lines, except where one is endless.
+pub(crate) type Live = Box<dyn Fn(&str) + Send + Sync>;
 
 /// Takes a child's output, from two threads.
 pub(crate) struct LineSink {
     state: Mutex<State>,
     redactor: Redactor,
-    live: Option<LiveLine>,
+    live: Option<Live>,
     limit: u64,
 }
 
 struct State {
     file: Option<File>,
+    /// What was taken of each stream and not yet stored: no whole line.
     pending: [Vec<u8>; 2],
+    /// How each stream is written; none where bytes are bytes.
+    encoding: Option<[Encoding; 2]>,
     stored: Stored,
     tail: Vec<u8>,
 }
 
 impl LineSink {
-    /// Stores into `path`; `live` is given each line.
-    pub(crate) fn new(path: &Path, redactor: Redactor, live: Option<LiveLine>) -> std::io::Result<Self> {
-        let file = files::create(path)?;
-        let state =
-            State { file: Some(file), pending: Default::default(), stored: Stored::default(), tail: Vec::new() };
+    /// Stores into `path`; `live` is given what may be shown.
+    pub(crate) fn new(path: &Path, redactor: Redactor, live: Option<Live>) -> std::io::Result<Self> {
+        Self::of(path, redactor, live, Some(Default::default()))
+    }
+
+    fn of(
+        path: &Path,
+        redactor: Redactor,
+        live: Option<Live>,
+        encoding: Option<[Encoding; 2]>,
+    ) -> std::io::Result<Self> {
+        let file = Some(files::create(path)?);
+        let (pending, stored) = Default::default();
+        let state = State { file, pending, encoding, stored, tail: Vec::new() };
         Ok(Self { state: Mutex::new(state), redactor, live, limit: STORE_LIMIT })
     }
 
-    /// Stores everything: for results files, of which no part may go missing.
+    /// Stores every byte as it is: for results files, of which no part may go missing.
     fn unbounded(path: &Path, redactor: Redactor) -> std::io::Result<Self> {
-        Ok(Self { limit: u64::MAX, ..Self::new(path, redactor, None)? })
+        Ok(Self { limit: u64::MAX, ..Self::of(path, redactor, None, None)? })
     }
 
     /// Takes some bytes; none mean that the stream has ended.
     pub(crate) fn take(&self, stream: Stream, bytes: &[u8]) {
         let mut state = self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let at = usize::from(stream == Stream::Stderr);
+        let decoded = match &mut state.encoding {
+            Some(encodings) => encodings[at].decode(bytes, bytes.is_empty()),
+            None => Cow::Borrowed(bytes),
+        };
         let mut pending = std::mem::take(&mut state.pending[at]);
-        pending.extend_from_slice(bytes);
-        let mut from = 0;
-        while let Some(length) = pending[from..].iter().position(|byte| *byte == b'\n') {
-            self.line(&mut state, &pending[from..=from + length]);
-            from += length + 1;
+        let ended = bytes.is_empty();
+        // Whole lines are masked together: no secret goes across a line's end.
+        let whole =
+            if ended { decoded.len() } else { decoded.iter().rposition(|b| *b == b'\n').map_or(0, |at| at + 1) };
+        if pending.is_empty() {
+            self.store(&mut state, &decoded[..whole]);
+        } else if whole > 0 || ended {
+            pending.extend_from_slice(&decoded[..whole]);
+            self.store(&mut state, &pending);
+            pending.clear();
         }
-        pending.drain(..from);
-        if bytes.is_empty() {
-            let rest = std::mem::take(&mut pending);
-            if !rest.is_empty() {
-                self.line(&mut state, &rest);
-            }
-        } else if pending.len() > LINE_LIMIT + self.redactor.longest() {
+        pending.extend_from_slice(&decoded[whole..]);
+        if pending.len() > LINE_LIMIT + self.redactor.longest() {
             // Held back is what a secret could begin in, so that none is cut in two.
             let masked = self.redactor.mask(&pending).into_owned();
             let cut = masked.len().saturating_sub(self.redactor.longest());
-            self.store(&mut state, &masked[..cut]);
+            self.keep(&mut state, &masked[..cut]);
             pending = masked[cut..].to_vec();
         }
         state.pending[at] = pending;
     }
 
-    fn line(&self, state: &mut State, line: &[u8]) {
-        let masked = self.redactor.mask(line);
-        self.store(state, &masked);
+    fn store(&self, state: &mut State, bytes: &[u8]) {
+        if !bytes.is_empty() {
+            let masked = self.redactor.mask(bytes);
+            self.keep(state, &masked);
+        }
     }
 
-    fn store(&self, state: &mut State, masked: &[u8]) {
+    fn keep(&self, state: &mut State, masked: &[u8]) {
         let room = self.limit.saturating_sub(state.stored.kept);
         let kept = masked.len().min(usize::try_from(room).unwrap_or(usize::MAX));
         if kept > 0
@@ -107,12 +129,12 @@ impl LineSink {
         }
         state.stored.kept += kept as u64;
         state.stored.dropped += (masked.len() - kept) as u64;
-        state.tail.extend_from_slice(masked);
+        state.tail.extend_from_slice(&masked[masked.len().saturating_sub(TAIL)..]);
         if state.tail.len() > 2 * TAIL {
             state.tail.drain(..state.tail.len() - TAIL);
         }
         if let Some(live) = &self.live {
-            live(String::from_utf8_lossy(masked).trim_end_matches(['\n', '\r']));
+            live(&neutralise(&readable(masked)));
         }
     }
 
@@ -120,10 +142,11 @@ impl LineSink {
     pub(crate) fn finish(&self) -> Stored {
         let mut state = self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         for at in 0..2 {
-            let rest = std::mem::take(&mut state.pending[at]);
-            if !rest.is_empty() {
-                self.line(&mut state, &rest);
+            let mut rest = std::mem::take(&mut state.pending[at]);
+            if let Some(encodings) = &mut state.encoding {
+                rest.extend_from_slice(&encodings[at].decode(&[], true));
             }
+            self.store(&mut state, &rest);
         }
         let dropped = state.stored.dropped;
         if dropped > 0
@@ -134,8 +157,79 @@ impl LineSink {
         }
         state.file = None;
         let from = state.tail.len().saturating_sub(TAIL);
-        Stored { tail: String::from_utf8_lossy(&state.tail[from..]).into_owned(), ..state.stored.clone() }
+        Stored { tail: readable(&state.tail[from..]).into_owned(), ..state.stored.clone() }
     }
+}
+
+/// How a stream is written, learned from its first bytes: Windows has programs that print UTF-16,
+/// some without a mark. It is stored as UTF-8; other bytes are stored as they came.
+enum Encoding {
+    Unknown(Vec<u8>),
+    Bytes,
+    Wide(Box<Decoder>),
+}
+
+impl Default for Encoding {
+    fn default() -> Self {
+        Encoding::Unknown(Vec::new())
+    }
+}
+
+impl Encoding {
+    /// What these bytes add, the last of their stream or not.
+    fn decode<'b>(&mut self, bytes: &'b [u8], last: bool) -> Cow<'b, [u8]> {
+        match self {
+            Encoding::Bytes => Cow::Borrowed(bytes),
+            Encoding::Wide(decoder) => {
+                let mut text = String::with_capacity(decoder.max_utf8_buffer_length(bytes.len()).unwrap_or(0));
+                // The text has room for the worst case, and half a character at the end becomes a mark for it.
+                let _ = decoder.decode_to_string(bytes, &mut text, last);
+                if last {
+                    *self = Encoding::Bytes;
+                }
+                Cow::Owned(text.into_bytes())
+            }
+            Encoding::Unknown(first) => {
+                first.extend_from_slice(bytes);
+                let Some((known, skip)) = Encoding::of(first, last) else { return Cow::Borrowed(&[]) };
+                let first = std::mem::take(first);
+                *self = known;
+                Cow::Owned(self.decode(&first[skip..], last).into_owned())
+            }
+        }
+    }
+
+    /// What a stream's first bytes say, and how many of them are no text; `None` where more must be seen.
+    fn of(first: &[u8], ended: bool) -> Option<(Encoding, usize)> {
+        let wide = |encoding: &'static encoding_rs::Encoding| {
+            Encoding::Wide(Box::new(encoding.new_decoder_without_bom_handling()))
+        };
+        let printable = |byte: u8| matches!(byte, b'\t' | b'\r' | b'\n' | 0x20..0x7f);
+        match first {
+            [0xef, 0xbb, 0xbf, ..] => Some((Encoding::Bytes, 3)),
+            [0xff, 0xfe, ..] => Some((wide(encoding_rs::UTF_16LE), 2)),
+            [0xfe, 0xff, ..] => Some((wide(encoding_rs::UTF_16BE), 2)),
+            [a, 0, b, 0, ..] if printable(*a) && printable(*b) => Some((wide(encoding_rs::UTF_16LE), 0)),
+            [0, a, 0, b, ..] if printable(*a) && printable(*b) => Some((wide(encoding_rs::UTF_16BE), 0)),
+            [] | [0xef] | [0xef, 0xbb] | [0xff] | [0xfe] | [_] | [_, 0] | [0, _] | [_, 0, _] | [0, _, 0] if !ended => {
+                None
+            }
+            _ => Some((Encoding::Bytes, 0)),
+        }
+    }
+}
+
+/// Output as text: UTF-8, else as the console of this platform would read it.
+fn readable(bytes: &[u8]) -> Cow<'_, str> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Cow::Borrowed(text),
+        // Line by line: one program's code page must not spoil another's UTF-8.
+        Err(_) => bytes.split_inclusive(|byte| *byte == b'\n').map(line_text).collect::<String>().into(),
+    }
+}
+
+fn line_text(line: &[u8]) -> Cow<'_, str> {
+    std::str::from_utf8(line).map_or_else(|_| oem_text(line).into(), Cow::Borrowed)
 }
 
 /// Copies a file with every secret in it masked, line by line, so that a file of any size takes
@@ -154,12 +248,29 @@ pub(crate) fn copy_masked(redactor: &Redactor, from: &Path, to: &Path) -> std::i
     sink.finish().failed.map_or(Ok(()), |why| Err(std::io::Error::other(why)))
 }
 
-/// A child's line as it may be shown: set off, so that the runner cannot take it for a command of
-/// ours. `::` counts at the start of a line only, `##[` anywhere in it; other control characters
-/// than tab are left out, colour included.
-pub(crate) fn neutralise(line: &str) -> String {
-    let shown: String = line.chars().filter(|c| *c == '\t' || !(c.is_control() || reorders(*c))).collect();
-    format!("  | {}", shown.replace("##[", "## ["))
+/// Lines of a child as they may be shown: each set off, so that the runner cannot take it for a
+/// command of ours. `::` counts at the start of a line only, `##[` anywhere in it; other control
+/// characters than tab are left out, colour included. The last line has no end.
+pub(crate) fn neutralise(text: &str) -> String {
+    const MARGIN: &str = "  | ";
+    let text = text.strip_suffix('\n').unwrap_or(text);
+    let mut shown = String::with_capacity(text.len() + text.len() / 8 + MARGIN.len());
+    // Nearly all output is like this, and there can be a great deal of it.
+    let plain = text.bytes().fold(true, |plain, b| plain & ((0x20..0x7f).contains(&b) | (b == b'\t') | (b == b'\n')))
+        && !text.contains("##[");
+    for (at, line) in text.split('\n').enumerate() {
+        if at > 0 {
+            shown.push('\n');
+        }
+        shown.push_str(MARGIN);
+        if plain {
+            shown.push_str(line);
+        } else {
+            let line: String = line.chars().filter(|c| *c == '\t' || !(c.is_control() || reorders(*c))).collect();
+            shown.push_str(&line.replace("##[", "## ["));
+        }
+    }
+    shown
 }
 
 #[cfg(test)]
@@ -184,6 +295,37 @@ mod tests {
     }
 
     #[test]
+    fn output_in_utf_16_is_stored_as_utf_8_however_it_is_cut() {
+        let text = "ab topsecretvalue é\r\n";
+        let le: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let be: Vec<u8> = text.encode_utf16().flat_map(u16::to_be_bytes).collect();
+        for (mark, body) in [(&b"\xff\xfe"[..], &le), (b"\xfe\xff", &be), (b"", &le), (b"", &be)] {
+            for size in [1, 2, 3, 7, 100] {
+                let folder = tempfile::tempdir().unwrap();
+                let sink = sink(folder.path());
+                // Half a character stands at the end.
+                let bytes = [mark, body, b"\x00"].concat();
+                bytes.chunks(size).for_each(|piece| sink.take(Stream::Stdout, piece));
+                sink.take(Stream::Stdout, b"");
+                assert_eq!(sink.finish().tail, "ab *** é\r\n\u{fffd}", "{mark:?} by {size}");
+            }
+        }
+    }
+
+    #[test]
+    fn other_bytes_are_stored_as_they_came_and_a_mark_is_left_out() {
+        let folder = tempfile::tempdir().unwrap();
+        let sink = sink(folder.path());
+        for piece in [&b"\xef"[..], b"\xbb", b"\xbf1 \xff\x82\n", b"\xc3", b"\xa9\n"] {
+            sink.take(Stream::Stdout, piece);
+        }
+        sink.take(Stream::Stderr, b"x");
+        sink.take(Stream::Stderr, b"");
+        sink.finish();
+        assert_eq!(std::fs::read(folder.path().join("log")).unwrap(), b"1 \xff\x82\n\xc3\xa9\nx");
+    }
+
+    #[test]
     fn a_secret_across_the_pieces_of_an_endless_line_is_masked() {
         let folder = tempfile::tempdir().unwrap();
         let sink = sink(folder.path());
@@ -203,6 +345,8 @@ mod tests {
     #[test]
     fn lines_cannot_command_the_runner() {
         assert_eq!(neutralise("::error::x"), "  | ::error::x");
-        assert_eq!(neutralise("a ##[group]b\u{1b}[31m\r"), "  | a ## [group]b[31m");
+        assert_eq!(neutralise("a ##[group]b\u{1b}[31m\r\n"), "  | a ## [group]b[31m");
+        assert_eq!(neutralise("a\n\n::b\n"), "  | a\n  | \n  | ::b");
+        assert_eq!(neutralise("a ##[x\n::b\u{85}::c"), "  | a ## [x\n  | ::b::c");
     }
 }

@@ -2,21 +2,22 @@
 //!
 //! Two threads drain its streams, one waits for it; this one watches the limits and whether
 //! somebody asked to stop, also while the tree is being ended. A tree is asked first, then, after
-//! the grace, killed; a second request to stop skips the grace. The child is reaped last, so that
-//! its id cannot be another's while signals are sent.
+//! the grace, killed; a second request to stop skips the grace. The child is taken off the process
+//! table last, so that its id cannot be another's while signals are sent.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::os::Tree;
+use super::os::{Guard, Started, Tree};
 use crate::adapter::world::World;
+use crate::domain::ids::RelPath;
 use crate::domain::outcome::{ChildEnd, Limit};
 use crate::domain::quantity::Span;
 
@@ -48,6 +49,15 @@ pub(crate) struct Limits {
 /// Asked at every look at the limits: whether somebody who knows more wants the child ended.
 pub(crate) type Stop = Arc<dyn Fn() -> Option<ChildEnd> + Send + Sync>;
 
+/// Whose child it is.
+#[derive(Clone)]
+pub(crate) enum Via {
+    /// Ours, with all of its environment: a short command that leaves nothing behind.
+    Alone(Vec<(OsString, OsString)>),
+    /// The run's guard's, with the environment that the guard was given.
+    Guard(Arc<Guard>),
+}
+
 /// What to run.
 #[derive(Clone)]
 pub(crate) struct Job {
@@ -55,8 +65,10 @@ pub(crate) struct Job {
     pub(crate) argv: Vec<OsString>,
     /// Its working folder.
     pub(crate) cwd: PathBuf,
-    /// All of its environment.
-    pub(crate) environment: Vec<(OsString, OsString)>,
+    /// Whose child it is.
+    pub(crate) via: Via,
+    /// The one test file that it runs.
+    pub(crate) file: Option<RelPath>,
     /// What ends it.
     pub(crate) limits: Limits,
     /// Who else may end it.
@@ -72,23 +84,34 @@ pub(crate) struct Ended {
     pub(crate) end: ChildEnd,
     /// How long it ran.
     pub(crate) duration: Duration,
-    /// What of its tree outlived a normal end.
-    pub(crate) leftover: Option<Leftover>,
 }
 
-/// Processes of the tree that outlived a normal end.
-#[derive(Debug)]
-pub(crate) struct Leftover(Tree);
-
-impl Leftover {
-    /// Their ids and command lines, where the platform tells.
-    pub(crate) fn list(&self) -> Vec<(u32, String)> {
-        self.0.members()
+impl Job {
+    /// Program and arguments. A program named by a relative path is meant from the child's folder;
+    /// platforms differ on it.
+    pub(super) fn argv(&self) -> Vec<OsString> {
+        let mut argv = self.argv.clone();
+        if let Some(program) = argv.first_mut() {
+            let path = Path::new(&program);
+            if path.components().count() > 1 && path.is_relative() {
+                *program = self.cwd.join(path).into_os_string();
+            }
+        }
+        argv
     }
 
-    /// Ends them.
-    pub(crate) fn end(self) {
-        self.0.kill();
+    /// The command, without its output: no input, the job's environment where that is its own.
+    pub(super) fn command(&self) -> std::io::Result<Command> {
+        let argv = self.argv();
+        let Some((program, arguments)) = argv.split_first() else {
+            return Err(std::io::Error::new(std::io::ErrorKind::InvalidInput, "no program was given"));
+        };
+        let mut command = Command::new(program);
+        command.args(arguments).current_dir(&self.cwd).stdin(Stdio::null());
+        if let Via::Alone(environment) = &self.via {
+            command.env_clear().envs(environment.iter().map(|(name, value)| (name, value)));
+        }
+        Ok(command)
     }
 }
 
@@ -98,8 +121,8 @@ const TICK: Duration = Duration::from_millis(50);
 /// Runs a child to its end.
 pub(crate) fn supervise(world: &World, job: &Job, sink: Sink) -> Ended {
     let started = world.tick();
-    let never = |end| Ended { end, duration: Duration::ZERO, leftover: None };
-    let (mut child, tree) = match spawn(job) {
+    let never = |end| Ended { end, duration: Duration::ZERO };
+    let Started { tree, stdout, stderr } = match Tree::spawn(job) {
         Ok(started) => started,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return never(ChildEnd::NotFound),
         Err(error) => return never(ChildEnd::NotStarted(error.to_string())),
@@ -113,13 +136,13 @@ pub(crate) fn supervise(world: &World, job: &Job, sink: Sink) -> Ended {
         last_output: Arc::new(AtomicU64::new(0)),
     };
     let (events, inbox) = mpsc::channel();
-    watch.drain(child.stdout.take(), Stream::Stdout, &sink, &events);
-    watch.drain(child.stderr.take(), Stream::Stderr, &sink, &events);
+    watch.drain(stdout, Stream::Stdout, &sink, &events);
+    watch.drain(stderr, Stream::Stderr, &sink, &events);
     let exited = Arc::new(AtomicBool::new(false));
     {
         let (exited, events, tree) = (exited.clone(), events.clone(), tree.clone());
         thread::spawn(move || {
-            tree.wait_for_leader();
+            tree.wait();
             exited.store(true, Ordering::SeqCst);
             let _ = events.send(());
         });
@@ -128,34 +151,13 @@ pub(crate) fn supervise(world: &World, job: &Job, sink: Sink) -> Ended {
 
     let ended_by_us = watch.until_exit(&exited, &inbox, &tree);
     if ended_by_us.is_some() {
-        // Whatever the leader's own end was: the whole tree goes.
+        // Whatever the first process's own end was: the whole tree goes.
         tree.kill();
     }
     watch.until_drained(&inbox, ended_by_us.is_none());
-    let leftover = (ended_by_us.is_none() && watch.outlived(&tree)).then(|| Leftover(tree.clone()));
-    let status = child.wait();
     let duration = started.elapsed();
-    let end = ended_by_us.unwrap_or_else(|| match status {
-        Ok(status) => super::os::end_of(status),
-        Err(error) => ChildEnd::NotStarted(format!("its end could not be learned: {error}")),
-    });
-    Ended { end, duration, leftover }
-}
-
-fn spawn(job: &Job) -> std::io::Result<(Child, Tree)> {
-    let Some((program, arguments)) = job.argv.split_first() else {
-        return Err(std::io::Error::new(std::io::ErrorKind::InvalidInput, "no program was given"));
-    };
-    let mut command = Command::new(resolve(program, &job.cwd));
-    command.args(arguments).current_dir(&job.cwd).env_clear().envs(job.environment.iter().map(|(n, v)| (n, v)));
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    Tree::spawn(&mut command)
-}
-
-/// A program named by a relative path is meant from the child's folder; platforms differ on it.
-fn resolve(program: &OsStr, cwd: &Path) -> PathBuf {
-    let path = Path::new(program);
-    if path.components().count() > 1 && path.is_relative() { cwd.join(path) } else { path.to_owned() }
+    let end = tree.end();
+    Ended { end: ended_by_us.unwrap_or(end), duration }
 }
 
 struct Watch<'a> {
@@ -170,8 +172,7 @@ struct Watch<'a> {
 
 impl Watch<'_> {
     /// Reads a stream to its end on a thread of its own, so that no full pipe ever stops the child.
-    fn drain(&self, stream: Option<impl Read + Send + 'static>, name: Stream, sink: &Sink, events: &mpsc::Sender<()>) {
-        let Some(mut stream) = stream else { return };
+    fn drain(&self, mut stream: impl Read + Send + 'static, name: Stream, sink: &Sink, events: &mpsc::Sender<()>) {
         let (sink, events) = (sink.clone(), events.clone());
         let (started, last_output) = (self.started, self.last_output.clone());
         thread::spawn(move || {
@@ -203,18 +204,6 @@ impl Watch<'_> {
                 return Some(end);
             }
         }
-    }
-
-    /// Whether anything of the tree is left when the grace is over.
-    fn outlived(&self, tree: &Tree) -> bool {
-        let since = self.world.tick();
-        while tree.has_others() {
-            if since.elapsed() >= self.limits.drain.as_duration() {
-                return true;
-            }
-            thread::sleep(Duration::from_millis(20));
-        }
-        false
     }
 
     /// Which limit is reached, or whether somebody asked to stop.

@@ -1,28 +1,40 @@
-//! Process trees on Windows: a job object that kills on close. The child is started suspended and
-//! resumed once it is in the job, so that nothing it starts can be outside.
+//! Process trees on Windows: job objects. A child is started suspended and resumed once it is in its
+//! job, so that nothing it starts can be outside. A run has a job of its own around those of its
+//! children, which kills on close: when our process goes, however it goes, the system ends them. So
+//! the guard of a run is no process here.
 #![allow(unsafe_code, reason = "the Win32 API has no safe form; each block says why it holds")]
 
-use std::ffi::c_void;
+use std::ffi::{OsString, c_void};
+use std::io::{self, PipeReader};
 use std::os::windows::io::AsRawHandle;
 use std::os::windows::process::CommandExt;
-use std::process::{Child, Command, ExitStatus};
-use std::sync::Arc;
+use std::path::Path;
+use std::process::Child;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use windows_sys::Win32::Foundation::{CloseHandle, HANDLE, INVALID_HANDLE_VALUE};
+use jiff::Timestamp;
+use windows_sys::Wdk::System::Threading::{NtQueryInformationProcess, ProcessCommandLineInformation};
+use windows_sys::Win32::Foundation::{CloseHandle, FILETIME, HANDLE, INVALID_HANDLE_VALUE, UNICODE_STRING};
+use windows_sys::Win32::Globalization::{CP_OEMCP, MultiByteToWideChar};
 use windows_sys::Win32::System::Console::{CTRL_BREAK_EVENT, GenerateConsoleCtrlEvent};
 use windows_sys::Win32::System::Diagnostics::ToolHelp::{
     CreateToolhelp32Snapshot, TH32CS_SNAPTHREAD, THREADENTRY32, Thread32First, Thread32Next,
 };
 use windows_sys::Win32::System::JobObjects::{
-    AssignProcessToJobObject, CreateJobObjectW, JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE,
-    JOBOBJECT_BASIC_ACCOUNTING_INFORMATION, JOBOBJECT_EXTENDED_LIMIT_INFORMATION, JobObjectBasicAccountingInformation,
-    JobObjectExtendedLimitInformation, QueryInformationJobObject, SetInformationJobObject, TerminateJobObject,
+    AssignProcessToJobObject, CreateJobObjectW, IsProcessInJob, JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE,
+    JOBOBJECT_EXTENDED_LIMIT_INFORMATION, JobObjectBasicProcessIdList, JobObjectExtendedLimitInformation,
+    QueryInformationJobObject, SetInformationJobObject, TerminateJobObject,
 };
 use windows_sys::Win32::System::Threading::{
-    CREATE_NEW_PROCESS_GROUP, CREATE_SUSPENDED, INFINITE, OpenProcess, OpenThread, PROCESS_SYNCHRONIZE, ResumeThread,
+    CREATE_NEW_PROCESS_GROUP, CREATE_SUSPENDED, GetProcessTimes, INFINITE, OpenProcess, OpenThread,
+    PROCESS_QUERY_LIMITED_INFORMATION, PROCESS_SYNCHRONIZE, QueryFullProcessImageNameW, ResumeThread,
     THREAD_SUSPEND_RESUME, WaitForSingleObject,
 };
 
+use super::Survivor;
+use super::supervisor::{Job, Via};
+use crate::adapter::world::World;
+use crate::domain::ids::RelPath;
 use crate::domain::outcome::ChildEnd;
 
 /// A handle that is closed when dropped.
@@ -45,33 +57,96 @@ impl Drop for Handle {
 #[derive(Debug, Clone)]
 pub(super) struct Tree {
     job: Arc<Handle>,
+    child: Arc<Mutex<Child>>,
     leader: u32,
+    /// A command of our own takes with it what it started; what is left of a run is its guard's to tell.
+    alone: bool,
+}
+
+/// A child that was started, and its output.
+pub(super) struct Started {
+    pub(super) tree: Tree,
+    pub(super) stdout: PipeReader,
+    pub(super) stderr: PipeReader,
+}
+
+/// The job object of a whole run.
+#[derive(Debug)]
+pub(crate) struct Guard {
+    job: Handle,
+    environment: Vec<(OsString, OsString)>,
+    /// The jobs of children that run one file each.
+    files: Mutex<Vec<(Arc<Handle>, RelPath)>>,
+}
+
+/// There is no guard process here.
+pub(crate) fn serve(_: &World) -> io::Result<()> {
+    Err(io::Error::other("on Windows a job object does its work"))
+}
+
+impl Guard {
+    /// `environment` is all that the run's children get. Nobody is left to write into the journal when
+    /// we are lost.
+    pub(crate) fn start(_: &World, environment: &[(OsString, OsString)], _: &Path) -> io::Result<Self> {
+        Ok(Self { job: new_job(true)?, environment: environment.to_vec(), files: Mutex::default() })
+    }
+
+    /// What is alive of the run.
+    pub(crate) fn survivors(&self) -> Vec<Survivor> {
+        let files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
+        let tell = |pid: u32| {
+            let process = open(pid, PROCESS_QUERY_LIMITED_INFORMATION)?;
+            let file = files.iter().find(|(job, _)| is_in(&process, job)).map(|(_, file)| file.clone());
+            Some(Survivor { pid, started: born(&process), command: command_line(&process), file })
+        };
+        members(&self.job).into_iter().filter_map(tell).collect()
+    }
+
+    /// Ends everything that the run started.
+    pub(crate) fn end_all(&self) {
+        terminate(&self.job);
+    }
+
+    /// Lets it go, with whatever is alive.
+    pub(crate) fn release(&self) {
+        let _ = kill_on_close(&self.job, false);
+    }
 }
 
 impl Tree {
-    /// Starts the command inside a new job object.
-    pub(super) fn spawn(command: &mut Command) -> std::io::Result<(Child, Tree)> {
-        let job = new_job()?;
-        let mut child = command.creation_flags(CREATE_SUSPENDED | CREATE_NEW_PROCESS_GROUP).spawn()?;
-        let process = child.as_raw_handle() as HANDLE;
-        // SAFETY: both handles are open; the child is suspended and cannot end by itself.
-        let assigned = unsafe { AssignProcessToJobObject(job.0, process) } != 0;
-        let started = if assigned { resume(child.id()) } else { Err(std::io::Error::last_os_error()) };
-        if let Err(error) = started {
+    /// Starts a job's child.
+    pub(super) fn spawn(job: &Job) -> io::Result<Started> {
+        let ((stdout, out), (stderr, err)) = (io::pipe()?, io::pipe()?);
+        let alone = matches!(job.via, Via::Alone(_));
+        let own = Arc::new(new_job(alone)?);
+        let mut command = job.command()?;
+        if let Via::Guard(guard) = &job.via {
+            command.env_clear().envs(guard.environment.iter().map(|(name, value)| (name, value)));
+        }
+        command.stdout(out).stderr(err).creation_flags(CREATE_SUSPENDED | CREATE_NEW_PROCESS_GROUP);
+        let mut child = command.spawn()?;
+        let joined = match &job.via {
+            // The outer job first: the inner one is nested in it.
+            Via::Guard(guard) => assign(&guard.job, &child).and_then(|()| assign(&own, &child)),
+            Via::Alone(_) => assign(&own, &child),
+        };
+        if let Err(error) = joined.and_then(|()| resume(child.id())) {
             let _ = child.kill();
             let _ = child.wait();
             return Err(error);
         }
+        if let (Via::Guard(guard), Some(file)) = (&job.via, &job.file) {
+            guard.files.lock().unwrap_or_else(PoisonError::into_inner).push((own.clone(), file.clone()));
+        }
         let leader = child.id();
-        Ok((child, Tree { job: Arc::new(job), leader }))
+        let tree = Tree { job: own, child: Arc::new(Mutex::new(child)), leader, alone };
+        Ok(Started { tree, stdout, stderr })
     }
 
-    /// Waits for the leader's end.
-    pub(super) fn wait_for_leader(&self) {
-        // SAFETY: opening by id is safe while the caller's `Child` keeps that id from being reused.
-        let process = unsafe { OpenProcess(PROCESS_SYNCHRONIZE, 0, self.leader) };
-        if !process.is_null() {
-            let process = Handle(process);
+    /// Waits for the first process's end.
+    pub(super) fn wait(&self) {
+        // By its id: while the `Child` lives that cannot be another's.
+        if let Some(process) = open(self.leader, PROCESS_SYNCHRONIZE) {
             // SAFETY: the handle is open and allows waiting.
             unsafe { WaitForSingleObject(process.0, INFINITE) };
         }
@@ -85,56 +160,137 @@ impl Tree {
 
     /// Ends every process of the job.
     pub(super) fn kill(&self) {
-        // SAFETY: the job's handle is open for as long as this value lives.
-        unsafe { TerminateJobObject(self.job.0, 1) };
+        terminate(&self.job);
     }
 
-    /// Whether anything but the ended leader is left of the job.
-    pub(super) fn has_others(&self) -> bool {
-        let mut info = JOBOBJECT_BASIC_ACCOUNTING_INFORMATION::default();
-        let size = u32::try_from(size_of_val(&info)).unwrap_or(0);
-        // SAFETY: `info` is of the class asked for and of the size given.
-        let told = unsafe {
-            QueryInformationJobObject(
-                self.job.0,
-                JobObjectBasicAccountingInformation,
-                (&raw mut info).cast::<c_void>(),
-                size,
-                std::ptr::null_mut(),
-            )
-        };
-        told != 0 && info.ActiveProcesses > 0
-    }
-
-    /// Their command lines are not known here.
-    pub(super) fn members(&self) -> Vec<(u32, String)> {
-        Vec::new()
+    /// How the first process ended.
+    pub(super) fn end(&self) -> ChildEnd {
+        if self.alone {
+            self.kill();
+        }
+        match self.child.lock().unwrap_or_else(PoisonError::into_inner).wait() {
+            Ok(status) => status.code().map_or_else(|| ChildEnd::Signalled(0), ChildEnd::Exited),
+            Err(error) => ChildEnd::Lost(format!("its end could not be learned: {error}")),
+        }
     }
 }
 
-fn new_job() -> std::io::Result<Handle> {
-    // SAFETY: no name and default security are allowed.
-    let job = unsafe { CreateJobObjectW(std::ptr::null(), std::ptr::null()) };
-    if job.is_null() {
-        return Err(std::io::Error::last_os_error());
+fn open(pid: u32, rights: u32) -> Option<Handle> {
+    // SAFETY: the call takes numbers only; a null handle is no handle.
+    let process = unsafe { OpenProcess(rights, 0, pid) };
+    (!process.is_null()).then_some(Handle(process))
+}
+
+fn assign(job: &Handle, child: &Child) -> io::Result<()> {
+    // SAFETY: both handles are open; the child is suspended and cannot end by itself.
+    let done = unsafe { AssignProcessToJobObject(job.0, child.as_raw_handle() as HANDLE) };
+    if done == 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+fn terminate(job: &Handle) {
+    // SAFETY: the job's handle is open for as long as this value lives.
+    unsafe { TerminateJobObject(job.0, 1) };
+}
+
+/// Ids of a job's processes.
+fn members(job: &Handle) -> Vec<u32> {
+    /// As the system lays it out: two counts, then the ids.
+    #[repr(C)]
+    struct Ids {
+        assigned: u32,
+        listed: u32,
+        ids: [usize; 4096],
     }
-    let job = Handle(job);
+    let mut list = Box::new(Ids { assigned: 0, listed: 0, ids: [0; 4096] });
+    let size = u32::try_from(size_of::<Ids>()).unwrap_or(0);
+    let into = (&raw mut *list).cast::<c_void>();
+    // SAFETY: `list` is laid out as the class asked for and of the size given. Where more processes
+    // live than it can hold the call fails and has filled it all the same.
+    unsafe { QueryInformationJobObject(job.0, JobObjectBasicProcessIdList, into, size, std::ptr::null_mut()) };
+    let listed = (list.listed as usize).min(list.ids.len());
+    list.ids[..listed].iter().filter_map(|id| u32::try_from(*id).ok()).collect()
+}
+
+fn is_in(process: &Handle, job: &Handle) -> bool {
+    let mut inside = 0;
+    // SAFETY: both handles are open, and `inside` is written by the call.
+    unsafe { IsProcessInJob(process.0, job.0, &raw mut inside) != 0 && inside != 0 }
+}
+
+/// When a process was born.
+fn born(process: &Handle) -> Option<Timestamp> {
+    let mut times = [FILETIME::default(); 4];
+    let [created, exited, kernel, user] = &mut times;
+    // SAFETY: four places to write to, and a handle that allows asking.
+    let told = unsafe { GetProcessTimes(process.0, created, exited, kernel, user) };
+    // In units of 100 ns since 1601.
+    let ticks = (i64::from(times[0].dwHighDateTime) << 32) | i64::from(times[0].dwLowDateTime);
+    (told != 0).then(|| Timestamp::from_millisecond(ticks / 10_000 - 11_644_473_600_000).ok()).flatten()
+}
+
+/// Its command line, else the path of its program.
+fn command_line(process: &Handle) -> String {
+    let mut buffer = vec![0u64; 8 << 10];
+    let size = u32::try_from(buffer.len() * size_of::<u64>()).unwrap_or(0);
+    let into = buffer.as_mut_ptr().cast::<c_void>();
+    // SAFETY: `buffer` is aligned for the string's head and of the size given.
+    let status = unsafe {
+        NtQueryInformationProcess(process.0, ProcessCommandLineInformation, into, size, std::ptr::null_mut())
+    };
+    if status == 0 {
+        // SAFETY: on success a UNICODE_STRING stands at the start, whose text lies in the same buffer.
+        let text = unsafe {
+            let head = &*buffer.as_ptr().cast::<UNICODE_STRING>();
+            let units = usize::from(head.Length) / 2;
+            if head.Buffer.is_null() { &[] } else { std::slice::from_raw_parts(head.Buffer, units) }
+        };
+        return String::from_utf16_lossy(text);
+    }
+    let mut path = vec![0u16; 32 << 10];
+    let mut length = u32::try_from(path.len()).unwrap_or(0);
+    // SAFETY: `path` has room for as many units as `length` says, which the call sets.
+    let told = unsafe { QueryFullProcessImageNameW(process.0, 0, path.as_mut_ptr(), &raw mut length) };
+    if told == 0 { String::new() } else { String::from_utf16_lossy(&path[..(length as usize).min(path.len())]) }
+}
+
+/// Output that is no UTF-8 is in the code page of the console.
+pub(super) fn oem_text(bytes: &[u8]) -> String {
+    let length = i32::try_from(bytes.len()).unwrap_or(i32::MAX);
+    let mut wide = vec![0u16; bytes.len().min(length as usize)];
+    let room = i32::try_from(wide.len()).unwrap_or(i32::MAX);
+    // SAFETY: both buffers are as long as the call is told; no code page makes more units than bytes.
+    let units = unsafe { MultiByteToWideChar(CP_OEMCP, 0, bytes.as_ptr(), length, wide.as_mut_ptr(), room) };
+    String::from_utf16_lossy(&wide[..usize::try_from(units).unwrap_or(0).min(wide.len())])
+}
+
+fn kill_on_close(job: &Handle, kill: bool) -> io::Result<()> {
     let mut limits = JOBOBJECT_EXTENDED_LIMIT_INFORMATION::default();
-    limits.BasicLimitInformation.LimitFlags = JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE;
+    limits.BasicLimitInformation.LimitFlags = if kill { JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE } else { 0 };
     let size = u32::try_from(size_of_val(&limits)).unwrap_or(0);
     // SAFETY: `limits` is of the class given and of the size given.
     let set = unsafe {
         SetInformationJobObject(job.0, JobObjectExtendedLimitInformation, (&raw const limits).cast::<c_void>(), size)
     };
-    if set == 0 { Err(std::io::Error::last_os_error()) } else { Ok(job) }
+    if set == 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+fn new_job(kill: bool) -> io::Result<Handle> {
+    // SAFETY: no name and default security are allowed.
+    let job = unsafe { CreateJobObjectW(std::ptr::null(), std::ptr::null()) };
+    if job.is_null() {
+        return Err(io::Error::last_os_error());
+    }
+    let job = Handle(job);
+    kill_on_close(&job, kill)?;
+    Ok(job)
 }
 
 /// Resumes every thread of a process that was started suspended (it has one).
-fn resume(process: u32) -> std::io::Result<()> {
+fn resume(process: u32) -> io::Result<()> {
     // SAFETY: the snapshot's handle is checked and closed.
     let snapshot = unsafe { CreateToolhelp32Snapshot(TH32CS_SNAPTHREAD, 0) };
     if snapshot == INVALID_HANDLE_VALUE {
-        return Err(std::io::Error::last_os_error());
+        return Err(io::Error::last_os_error());
     }
     let snapshot = Handle(snapshot);
     let mut entry =
@@ -155,10 +311,5 @@ fn resume(process: u32) -> std::io::Result<()> {
         // SAFETY: as for the first.
         more = unsafe { Thread32Next(snapshot.0, &raw mut entry) } != 0;
     }
-    if resumed { Ok(()) } else { Err(std::io::Error::other("the suspended child could not be resumed")) }
-}
-
-/// Exit code.
-pub(super) fn end_of(status: ExitStatus) -> ChildEnd {
-    status.code().map_or_else(|| ChildEnd::Signalled(0), ChildEnd::Exited)
+    if resumed { Ok(()) } else { Err(io::Error::other("the suspended child could not be resumed")) }
 }

@@ -11,13 +11,13 @@ use crate::domain::ids::{RelPath, Sha256};
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct OutcomeRecord {
-    /// `not-started`, `exited`, `signalled`, `timed-out` or `cancelled`.
+    /// `not-started`, `exited`, `signalled`, `timed-out`, `cancelled` or `lost` (its guard was ended from outside).
     pub(crate) kind: String,
     /// Where it exited.
     pub(crate) exit_code: Option<i32>,
     /// Where a signal ended it.
     pub(crate) signal: Option<i32>,
-    /// The limit that ended it: `run`, `no-output`.
+    /// The limit that ended it: `run`, `file`, `test` or `no-output`.
     pub(crate) limit: Option<String>,
     /// How long it ran.
     pub(crate) duration_ms: u64,
@@ -86,6 +86,8 @@ pub(crate) struct Leak {
     pub(crate) command: String,
     /// `reported` or `ended`.
     pub(crate) action: String,
+    /// The test file whose process started it; null where it cannot be told, or where one process runs all.
+    pub(crate) file: Option<RelPath>,
 }
 
 /// One raw file, relative to the results folder.

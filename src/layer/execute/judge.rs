@@ -7,7 +7,7 @@ use crate::domain::counts::Counts;
 use crate::domain::fault::{Fault, Finding, charge, good};
 use crate::domain::outcome::ChildEnd;
 use crate::domain::reason::{Layer, ReasonCode, Severity};
-use crate::domain::receipt::DispatcherProfile;
+use crate::domain::receipt::{DispatcherProfile, Leak};
 use crate::report::text::printable;
 
 /// What the run came to.
@@ -31,10 +31,10 @@ struct Read {
 }
 
 /// Judges a run.
-pub(super) fn judge(dispatched: &Dispatched, profile: &DispatcherProfile) -> Judged {
+pub(super) fn judge(dispatched: &Dispatched, leaks: &[Leak], profile: &DispatcherProfile) -> Judged {
     let mut read = read_reports(dispatched);
     if let Some(own) = &dispatched.verdict {
-        return by_own_verdict(dispatched, own, profile, read);
+        return by_own_verdict(dispatched, own, leaks, profile, read);
     }
     read.counts.failed_files +=
         dispatched.faults.iter().filter(|fault| matches!(fault, Fault::TestFileFailedToLoad { .. })).count() as u64;
@@ -53,7 +53,7 @@ pub(super) fn judge(dispatched: &Dispatched, profile: &DispatcherProfile) -> Jud
     }
     faults.extend(exit_code_mismatch(dispatched, profile, &read));
     judged.findings.extend(faults.iter().map(|fault| charge(fault, Layer::Execute)));
-    judged.findings.extend(leaked(dispatched, profile));
+    judged.findings.extend(leaked(leaks, profile));
     empty_run(dispatched, profile, &read, &mut judged);
     judged.counts = read.counts;
     passed(&mut judged);
@@ -61,7 +61,13 @@ pub(super) fn judge(dispatched: &Dispatched, profile: &DispatcherProfile) -> Jud
 }
 
 /// A dispatcher's own verdict stands; a report that is broken or missing is a warning beside it.
-fn by_own_verdict(dispatched: &Dispatched, own: &OwnVerdict, profile: &DispatcherProfile, read: Read) -> Judged {
+fn by_own_verdict(
+    dispatched: &Dispatched,
+    own: &OwnVerdict,
+    leaks: &[Leak],
+    profile: &DispatcherProfile,
+    read: Read,
+) -> Judged {
     let mut judged = Judged {
         counts: own.counts,
         xml_status: read.status.unwrap_or(if read.files == 0 { "missing" } else { "complete" }),
@@ -71,7 +77,7 @@ fn by_own_verdict(dispatched: &Dispatched, own: &OwnVerdict, profile: &Dispatche
     let end = end_fault(&dispatched.end);
     judged.findings.extend(end.iter().chain(&dispatched.faults).map(|fault| charge(fault, Layer::Execute)));
     judged.findings.extend(read.faults.iter().map(|fault| charge(fault, Layer::Execute).at_most(Severity::Warns)));
-    judged.findings.extend(leaked(dispatched, profile));
+    judged.findings.extend(leaked(leaks, profile));
     if own.complete {
         let files = Read { counts: own.counts, files: 1, ..Read::default() };
         empty_run(dispatched, profile, &files, &mut judged);
@@ -128,6 +134,7 @@ fn end_fault(end: &ChildEnd) -> Option<Fault> {
             Some(Fault::DispatcherTimedOut { limit: limit.as_str(), after: after.to_string() })
         }
         ChildEnd::Cancelled => Some(Fault::RunCancelled),
+        ChildEnd::Lost(why) => Some(Fault::DispatcherCrashed(why.clone())),
     }
 }
 
@@ -173,9 +180,10 @@ fn exit_code_mismatch(dispatched: &Dispatched, profile: &DispatcherProfile, read
     }
 }
 
-fn leaked(dispatched: &Dispatched, profile: &DispatcherProfile) -> Option<Finding> {
-    let first = dispatched.leaks.first()?;
-    let fault = Fault::LeaksDetected { count: dispatched.leaks.len(), shown: first.command.clone() };
+fn leaked(leaks: &[Leak], profile: &DispatcherProfile) -> Option<Finding> {
+    let first = leaks.first()?;
+    let by = first.file.as_ref().map(|file| format!(" (started by {file})")).unwrap_or_default();
+    let fault = Fault::LeaksDetected { count: leaks.len(), shown: format!("{}{by}", first.command) };
     let finding = charge(&fault, Layer::Execute);
     Some(if profile.leaks.value == Leaks::Fail { finding.blocking() } else { finding })
 }

@@ -11,25 +11,26 @@ use std::ffi::OsString;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use self::gate::Admitted;
 use super::ground::{self, Ground, Identity, Outcome, Paper, Unreported};
 use crate::adapter::dispatcher::{self, Dispatched, Plan};
 use crate::adapter::journal::{self, Journal};
-use crate::adapter::process::{capture_after, copy_masked, neutralise};
+use crate::adapter::process::{Guard, Survivor, Via, capture_via, child_environment, copy_masked};
 use crate::adapter::receipt_store::shown;
 use crate::adapter::workspace::globs::Globs;
 use crate::adapter::workspace::{discovery, files};
 use crate::adapter::world::World;
 use crate::domain::classify::class_of;
-use crate::domain::config::DispatcherKind;
+use crate::domain::config::{DispatcherKind, Leaks};
 use crate::domain::fault::{Fault, Finding, charge};
 use crate::domain::ids::{ArtifactName, RelPath};
 use crate::domain::outcome::ChildEnd;
 use crate::domain::quantity::Span;
 use crate::domain::reason::{Layer, ReasonCode};
 use crate::domain::receipt::{
-    Accounted, Accounting, Classification, DispatcherProfile, ExecutionReceipt, InFlight, LimitsRecord, RawFile,
+    Accounted, Accounting, Classification, DispatcherProfile, ExecutionReceipt, InFlight, Leak, LimitsRecord, RawFile,
 };
 use crate::domain::settings::{TypedLimit, TypedLimits};
 
@@ -68,6 +69,7 @@ struct Draft {
     judged: judge::Judged,
     in_flight: Option<InFlight>,
     journal: Option<Arc<Journal>>,
+    leaks: Vec<Leak>,
 }
 
 impl Draft {
@@ -117,19 +119,32 @@ fn work(
 
     let results = results_dir(world, request, out)?;
     draft.results = Some(results.clone());
-    let environment = stage_fixtures(ground, &preflight.receipt.fixtures, out)?;
-    let ran = prepare_and_dispatch(world, ground, draft, &profile, &results, environment);
+    let environment = child_environment(world, &stage_fixtures(ground, &preflight.receipt.fixtures, out)?);
+    let guard = Guard::start(world, &environment, &results.join(journal::FILE)).map_err(|error| {
+        Fault::DispatcherNotStarted { program: "the guard of the run".to_owned(), why: error.to_string() }
+    })?;
+    let guard = Arc::new(guard);
+    let ran = prepare_and_dispatch(world, ground, draft, &profile, &results, &guard);
     // Clean-up runs whatever came before it, a failed set-up and a request to stop included.
     let requests = world.cancel().requests();
     for command in &profile.after.value {
         let limit = Some(Span::from_secs(60));
-        if let Err((command, why)) = side_command(world, ground, command, limit, requests) {
+        if let Err((command, why)) = side_command(world, ground, &guard, command, limit, requests) {
             draft.fault(&Fault::CleanupCommandFailed { command, why });
         }
     }
+    let by_itself = matches!(ran.as_ref().map(|ran| &ran.end), Ok(ChildEnd::Exited(_) | ChildEnd::Signalled(_)));
+    draft.leaks = if by_itself && requests == 0 {
+        leaks(world, ground, &guard, &profile)
+    } else {
+        // What we ended is ended whole, whatever `leaks` says.
+        guard.end_all();
+        Vec::new()
+    };
+    guard.release();
     let dispatched = ran?;
     draft.in_flight.clone_from(&dispatched.in_flight);
-    draft.judged = judge::judge(&dispatched, &profile);
+    draft.judged = judge::judge(&dispatched, &draft.leaks, &profile);
     draft.findings.append(&mut draft.judged.findings);
     let cancelled = dispatched.end == ChildEnd::Cancelled;
     draft.dispatched = Some(dispatched);
@@ -148,10 +163,10 @@ fn prepare_and_dispatch(
     draft: &mut Draft,
     profile: &DispatcherProfile,
     results: &Path,
-    environment: Vec<(String, OsString)>,
+    guard: &Arc<Guard>,
 ) -> Result<Dispatched, Fault> {
     for command in &profile.before.value {
-        if let Err((command, why)) = side_command(world, ground, command, profile.run_limit.value, 0) {
+        if let Err((command, why)) = side_command(world, ground, guard, command, profile.run_limit.value, 0) {
             let cancelled = world.cancel().requests() > 0;
             return Err(if cancelled { Fault::RunCancelled } else { Fault::SetupCommandFailed { command, why } });
         }
@@ -164,7 +179,7 @@ fn prepare_and_dispatch(
         results: results.to_owned(),
         files: draft.files.clone(),
         profile: profile.clone(),
-        environment,
+        guard: guard.clone(),
         redactor: ground.redactor.clone(),
         journal,
         live: live(ground),
@@ -265,6 +280,7 @@ fn folder_name(name: &str) -> String {
 fn side_command(
     world: &World,
     ground: &Ground,
+    guard: &Arc<Guard>,
     argv: &[String],
     limit: Option<Span>,
     requests_before: u32,
@@ -272,7 +288,7 @@ fn side_command(
     let line = argv.join(" ");
     let patience = limit.unwrap_or(Span::from_secs(3600)).as_duration();
     ground.progress.now(&line);
-    match capture_after(world, argv, &ground.root, patience, requests_before) {
+    match capture_via(world, Via::Guard(guard.clone()), argv, &ground.root, patience, requests_before) {
         Ok(done) if done.code == 0 => Ok(()),
         Ok(done) => {
             let said =
@@ -283,6 +299,38 @@ fn side_command(
     }
 }
 
+/// What is alive of the run when its time to end by itself is over, and what the setting makes of it.
+/// Clean-up has run by then: what a `before` command started and `after` stops is none.
+fn leaks(world: &World, ground: &Ground, guard: &Guard, profile: &DispatcherProfile) -> Vec<Leak> {
+    let setting = profile.leaks.value;
+    if setting == Leaks::Off {
+        return Vec::new();
+    }
+    let since = world.tick();
+    let mut alive = guard.survivors();
+    while !alive.is_empty() && since.elapsed() < profile.leak_grace.value.as_duration() {
+        world.wait(Duration::from_millis(50));
+        alive = guard.survivors();
+    }
+    if alive.is_empty() {
+        return Vec::new();
+    }
+    let action = if setting == Leaks::End {
+        guard.end_all();
+        "ended"
+    } else {
+        "reported"
+    };
+    let leak = |survivor: Survivor| Leak {
+        pid: survivor.pid,
+        start_time_utc: survivor.started,
+        command: ground.redactor.mask_text(&survivor.command),
+        action: action.to_owned(),
+        file: survivor.file,
+    };
+    alive.into_iter().map(leak).collect()
+}
+
 fn open_journal(world: &World, ground: &Ground, results: &Path, total: u64) -> Result<Journal, Fault> {
     let progress = ground.progress.clone();
     let watch = Box::new(move |event: &_, state: &_| progress.event(event, state, total));
@@ -290,10 +338,10 @@ fn open_journal(world: &World, ground: &Ground, results: &Path, total: u64) -> R
         .map_err(|error| Fault::ResultsDirUnusable { path: journal::FILE.to_owned(), why: error.to_string() })
 }
 
-/// Shows the child's lines, so that none of them can command the runner.
+/// Shows the child's lines.
 fn live(ground: &Ground) -> Arc<dyn Fn(&str) + Send + Sync> {
     let progress = ground.progress.clone();
-    Arc::new(move |line| progress.line(&neutralise(line)))
+    Arc::new(move |lines| progress.line(lines))
 }
 
 /// Files that the profile's `artifacts` globs name, copied beside the raw outputs.
@@ -410,7 +458,7 @@ fn record_run(receipt: &mut ExecutionReceipt, draft: &Draft) {
         let ms = u64::try_from(dispatched.duration.as_millis()).unwrap_or(u64::MAX);
         receipt.outcome = Some(dispatched.end.record(ms));
         receipt.accounting.clone_from(&dispatched.accounting);
-        receipt.leaks.clone_from(&dispatched.leaks);
+        receipt.leaks.clone_from(&draft.leaks);
         receipt.peak_in_flight = dispatched.peak_in_flight;
         receipt.counts = draft.judged.counts;
         receipt.summary_present = draft.judged.read_any;

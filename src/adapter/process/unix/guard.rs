@@ -1,0 +1,254 @@
+//! The supervisor's end of the guard.
+
+use std::collections::HashMap;
+use std::ffi::OsString;
+use std::io::{self, PipeWriter};
+use std::net::Shutdown;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Child, Stdio};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::super::Survivor;
+use super::super::supervisor::Job;
+use super::wire::{self, Alive, Order, Report};
+use super::{Tree, own_program, table};
+use crate::adapter::world::World;
+use crate::domain::ids::RelPath;
+use crate::domain::outcome::ChildEnd;
+
+/// How long the guard may take for an answer before it is taken for lost.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// What is said of a child whose guard is gone.
+const LOST: &str = "the guard that started it was ended from outside, and with it everything of this run";
+
+/// The guard of one run. Dropped without a word it ends everything that it started.
+#[derive(Debug)]
+pub(crate) struct Guard {
+    link: Arc<Link>,
+    child: Mutex<Child>,
+}
+
+/// The line to a guard.
+#[derive(Debug)]
+pub(in super::super) struct Link {
+    orders: UnixStream,
+    /// One order at a time.
+    writing: Mutex<()>,
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    jobs: HashMap<u32, JobState>,
+    survivors: Option<Vec<Alive>>,
+    everyone_ended: bool,
+    /// It was told to go.
+    released: bool,
+    /// It is gone, told to or not.
+    gone: bool,
+}
+
+#[derive(Debug, Default)]
+struct JobState {
+    file: Option<RelPath>,
+    started: bool,
+    failed: Option<(Option<i32>, String)>,
+    end: Option<ChildEnd>,
+    killed: bool,
+}
+
+impl Guard {
+    /// Starts it. `environment` is all that the run's children get; `journal` is told when we are lost.
+    pub(crate) fn start(_: &World, environment: &[(OsString, OsString)], journal: &Path) -> io::Result<Self> {
+        // Were the guard itself ended, what it started would come to us.
+        #[cfg(target_os = "linux")]
+        rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
+        let (ours, theirs) = UnixStream::pair()?;
+        let mut command = own_program()?;
+        command.arg("guard").env_clear().envs(environment.iter().map(|(name, value)| (name, value)));
+        // A group of its own: neither Ctrl-C nor a signal to our group is meant for it.
+        command.stdin(OwnedFd::from(theirs)).stdout(Stdio::null()).stderr(Stdio::null()).process_group(0);
+        let child = command.spawn()?;
+        let link = Arc::new(Link {
+            orders: ours,
+            writing: Mutex::default(),
+            state: Mutex::default(),
+            changed: Condvar::new(),
+        });
+        let guard = Self { link: link.clone(), child: Mutex::new(child) };
+        link.order(&Order::Begin { journal: journal.as_os_str().to_owned() }, &[])?;
+        thread::spawn(move || link.listen());
+        Ok(guard)
+    }
+
+    /// Starts a child in it.
+    pub(super) fn spawn(&self, job: &Job, stdout: &PipeWriter, stderr: &PipeWriter) -> io::Result<Tree> {
+        let link = &self.link;
+        let (argv, cwd, file) = (job.argv(), job.cwd.as_os_str().to_owned(), job.file.clone());
+        let job = {
+            let mut state = link.state();
+            let job = u32::try_from(state.jobs.len()).map_err(io::Error::other)? + 1;
+            state.jobs.insert(job, JobState { file, ..JobState::default() });
+            job
+        };
+        let order = Order::Spawn { job, argv, cwd };
+        link.order(&order, &[stdout.as_fd(), stderr.as_fd()])?;
+        let settled = |state: &State| state.jobs.get(&job).is_some_and(|job| job.started || job.failed.is_some());
+        let state = self.until(settled);
+        match state.jobs.get(&job).map(|job| (job.started, &job.failed)) {
+            Some((true, _)) => Ok(Tree::Guarded { guard: link.clone(), job }),
+            Some((_, Some((Some(errno), _)))) => Err(io::Error::from_raw_os_error(*errno)),
+            Some((_, Some((None, why)))) => Err(io::Error::other(why.clone())),
+            _ => Err(io::Error::other("the guard process is gone")),
+        }
+    }
+
+    /// What is alive of the run.
+    pub(crate) fn survivors(&self) -> Vec<Survivor> {
+        self.link.state().survivors = None;
+        if self.link.order(&Order::Survivors, &[]).is_err() {
+            return Vec::new();
+        }
+        let mut state = self.until(|state| state.survivors.is_some());
+        let alive = state.survivors.take().unwrap_or_default();
+        let tell = |Alive { pid, started, command, job }| {
+            let file = job.and_then(|job| state.jobs.get(&job)?.file.clone());
+            Survivor { pid, started, command, file }
+        };
+        alive.into_iter().map(tell).collect()
+    }
+
+    /// Ends everything that the run started.
+    pub(crate) fn end_all(&self) {
+        self.link.state().everyone_ended = false;
+        if self.link.order(&Order::EndAll, &[]).is_ok() {
+            drop(self.until(|state| state.everyone_ended));
+        }
+    }
+
+    /// Lets it go, with whatever is alive.
+    pub(crate) fn release(&self) {
+        self.link.state().released = true;
+        let _ = self.link.order(&Order::Release, &[]);
+    }
+
+    /// Waits until something holds, or the guard is gone. One that does not answer is ended: then its
+    /// children come to us.
+    fn until(&self, holds: impl Fn(&State) -> bool) -> MutexGuard<'_, State> {
+        let since = Instant::now();
+        let mut state = self.link.state();
+        while !holds(&state) && !state.gone {
+            if since.elapsed() > PATIENCE {
+                let _ = self.child.lock().unwrap_or_else(PoisonError::into_inner).kill();
+            }
+            let waited = self.link.changed.wait_timeout(state, Duration::from_millis(500));
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        state
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        let _ = self.link.orders.shutdown(Shutdown::Both);
+        let _ = self.child.lock().unwrap_or_else(PoisonError::into_inner).wait();
+    }
+}
+
+impl Link {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn order(&self, order: &Order, pipes: &[std::os::fd::BorrowedFd<'_>]) -> io::Result<()> {
+        let _one = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        wire::send(&self.orders, order, pipes)
+    }
+
+    /// Takes what the guard reports, until it is gone.
+    fn listen(&self) {
+        while let Ok(Some((report, _))) = wire::receive::<Report>(&self.orders) {
+            self.take(report);
+            self.changed.notify_all();
+        }
+        // Ended from outside: what it started has come to us, and must not live on.
+        if !self.state().released {
+            end_orphans();
+        }
+        self.state().gone = true;
+        self.changed.notify_all();
+    }
+
+    fn take(&self, report: Report) {
+        let mut state = self.state();
+        match report {
+            Report::Spawned { job } => state.jobs.entry(job).or_default().started = true,
+            Report::NotStarted { job, errno, why } => state.jobs.entry(job).or_default().failed = Some((errno, why)),
+            Report::Exited { job, code, signal } => {
+                let end = match (code, signal) {
+                    (Some(code), _) => ChildEnd::Exited(code),
+                    (None, signal) => ChildEnd::Signalled(signal.unwrap_or(0)),
+                };
+                state.jobs.entry(job).or_default().end = Some(end);
+            }
+            Report::Ended { job } => state.jobs.entry(job).or_default().killed = true,
+            Report::Survivors(survivors) => state.survivors = Some(survivors),
+            Report::EndedAll => state.everyone_ended = true,
+        }
+    }
+
+    /// Waits for a job's end, or the guard's.
+    pub(super) fn wait(&self, job: u32) {
+        let mut state = self.state();
+        while !state.gone && state.jobs.get(&job).is_none_or(|job| job.end.is_none()) {
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    pub(super) fn ask(&self, job: u32) {
+        let _ = self.order(&Order::Ask { job }, &[]);
+    }
+
+    /// Ends a job's processes and waits until they are gone.
+    pub(super) fn end(&self, job: u32) {
+        if self.order(&Order::End { job }, &[]).is_err() {
+            return;
+        }
+        let since = Instant::now();
+        let mut state = self.state();
+        while !state.gone && since.elapsed() < PATIENCE && state.jobs.get(&job).is_some_and(|job| !job.killed) {
+            let waited = self.changed.wait_timeout(state, Duration::from_millis(200));
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    pub(super) fn end_of(&self, job: u32) -> ChildEnd {
+        let end = self.state().jobs.get(&job).and_then(|job| job.end.clone());
+        end.unwrap_or_else(|| ChildEnd::Lost(LOST.to_owned()))
+    }
+}
+
+/// Ends every process that descends from this one. There is none of ours besides the run's then.
+fn end_orphans() {
+    let me = rustix::process::getpid().as_raw_nonzero().get();
+    for _ in 0..200 {
+        let orphans = table::descendants(me, &table::all());
+        if orphans.is_empty() {
+            return;
+        }
+        for orphan in &orphans {
+            if let Some(pid) = Pid::from_raw(orphan.pid) {
+                let _ = kill_process(pid, Signal::KILL);
+            }
+        }
+        thread::sleep(Duration::from_millis(10));
+    }
+}

@@ -1,0 +1,148 @@
+//! The process table: who is whose child, since when, with which command line.
+
+use std::collections::HashSet;
+
+use jiff::Timestamp;
+
+/// One living process.
+#[derive(Debug, Clone)]
+pub(super) struct Process {
+    pub(super) pid: i32,
+    pub(super) parent: i32,
+    pub(super) group: i32,
+    /// In the platform's own unit; [`started`] makes a time of it.
+    born: u64,
+}
+
+/// Every process that lives; what has ended and is not reaped is left out.
+#[cfg(target_os = "linux")]
+pub(super) fn all() -> Vec<Process> {
+    let Ok(entries) = std::fs::read_dir("/proc") else { return Vec::new() };
+    let pids = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    pids.filter_map(|pid: i32| parse(pid, &std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)).collect()
+}
+
+#[cfg(target_os = "linux")]
+fn parse(pid: i32, stat: &str) -> Option<Process> {
+    // The name in brackets may hold anything: the fields begin after the last bracket.
+    let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
+    let number = |at: usize| fields.get(at)?.parse::<i64>().ok();
+    if matches!(*fields.first()?, "Z" | "X") {
+        return None;
+    }
+    let small = |at| i32::try_from(number(at)?).ok();
+    Some(Process { pid, parent: small(1)?, group: small(2)?, born: u64::try_from(number(19)?).ok()? })
+}
+
+/// When a process was born.
+#[cfg(target_os = "linux")]
+pub(super) fn started(process: &Process) -> Option<Timestamp> {
+    let stat = std::fs::read_to_string("/proc/stat").ok()?;
+    let boot: i64 = stat.lines().find_map(|line| line.strip_prefix("btime "))?.trim().parse().ok()?;
+    let ticks = rustix::param::clock_ticks_per_second().max(1);
+    let ms = i64::try_from(process.born.saturating_mul(1000) / ticks).ok()?;
+    Timestamp::from_millisecond(boot.checked_mul(1000)?.checked_add(ms)?).ok()
+}
+
+/// Its command line, words parted by blanks; the name of a process that has none.
+#[cfg(target_os = "linux")]
+pub(super) fn command(pid: i32) -> String {
+    let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    let line = String::from_utf8_lossy(&line).replace('\0', " ").trim().to_owned();
+    if !line.is_empty() {
+        return line;
+    }
+    std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default().trim().to_owned()
+}
+
+/// A variable of the environment that it was started with.
+#[cfg(target_os = "linux")]
+pub(super) fn variable(pid: i32, name: &str) -> Option<String> {
+    let environment = std::fs::read(format!("/proc/{pid}/environ")).ok()?;
+    environment.split(|byte| *byte == 0).find_map(|entry| {
+        let (key, value) = std::str::from_utf8(entry).ok()?.split_once('=')?;
+        (key == name).then(|| value.to_owned())
+    })
+}
+
+/// Every process that lives, as `ps` tells.
+#[cfg(not(target_os = "linux"))]
+pub(super) fn all() -> Vec<Process> {
+    let Ok(listing) = std::process::Command::new("ps").args(["-axo", "pid=,ppid=,pgid=,stat="]).output() else {
+        return Vec::new();
+    };
+    let text = String::from_utf8_lossy(&listing.stdout).into_owned();
+    let parse = |line: &str| {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        let number = |at: usize| fields.get(at)?.parse::<i32>().ok();
+        let process = Process { pid: number(0)?, parent: number(1)?, group: number(2)?, born: 0 };
+        (!fields.get(3)?.starts_with('Z')).then_some(process)
+    };
+    text.lines().filter_map(parse).collect()
+}
+
+/// Not told here.
+#[cfg(not(target_os = "linux"))]
+pub(super) fn started(process: &Process) -> Option<Timestamp> {
+    Timestamp::from_second(i64::try_from(process.born).ok()?).ok().filter(|time| *time != Timestamp::UNIX_EPOCH)
+}
+
+/// Its command line, as `ps` tells.
+#[cfg(not(target_os = "linux"))]
+pub(super) fn command(pid: i32) -> String {
+    let told = std::process::Command::new("ps").args(["-o", "command=", "-p", &pid.to_string()]).output();
+    told.map(|told| String::from_utf8_lossy(&told.stdout).trim().to_owned()).unwrap_or_default()
+}
+
+/// Another process's environment is not told here.
+#[cfg(not(target_os = "linux"))]
+pub(super) fn variable(_: i32, _: &str) -> Option<String> {
+    None
+}
+
+/// Everything that descends from a process, itself left out.
+pub(super) fn descendants(of: i32, table: &[Process]) -> Vec<Process> {
+    let (mut known, mut found) = (HashSet::from([of]), Vec::new());
+    loop {
+        let before = found.len();
+        for process in table {
+            if known.contains(&process.parent) && known.insert(process.pid) {
+                found.push(process.clone());
+            }
+        }
+        if found.len() == before {
+            return found;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn process(pid: i32, parent: i32) -> Process {
+        Process { pid, parent, group: pid, born: 0 }
+    }
+
+    #[test]
+    fn descent_goes_through_any_order_and_any_depth() {
+        let table = [process(9, 8), process(8, 7), process(7, 2), process(3, 1), process(2, 2)];
+        let found: Vec<i32> = descendants(2, &table).iter().map(|p| p.pid).collect();
+        assert_eq!(found, [7, 8, 9]);
+        assert!(descendants(3, &table).is_empty());
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_name_with_brackets_and_blanks_does_not_shift_the_fields() {
+        let stat = "12 (a) b (c) S 7 12 12 0 -1 4194304 90 0 0 0 0 0 0 0 20 0 1 0 4321 0";
+        let process = parse(12, stat).unwrap();
+        assert_eq!((process.parent, process.group, process.born), (7, 12, 4321));
+        assert!(parse(12, &stat.replace(") S", ") Z")).is_none());
+        let own = i32::try_from(std::process::id()).unwrap();
+        let me = all().into_iter().find(|p| p.pid == own).unwrap();
+        let age = Timestamp::now().duration_since(started(&me).unwrap());
+        assert!(age.as_secs() < 3600 * 12 && age.as_secs() > -5, "{age:?}");
+        assert!(command(own).contains("pester_gate"));
+    }
+}
