@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::{Dispatched, Plan};
-use crate::adapter::process::{Job, LineSink, Stored, copy_masked, supervise};
+use crate::adapter::process::{Job, LineSink, Live, Stored, copy_masked, supervise};
 use crate::adapter::results::{self, Reading};
 use crate::adapter::workspace::files;
 use crate::adapter::workspace::globs::Globs;
@@ -25,15 +25,9 @@ pub(crate) fn dispatch(plan: &Plan) -> Result<Dispatched, Fault> {
     let globs = Globs::compile(&plan.profile.results.value)
         .map_err(|why| Fault::ProfileInvalid(format!("dispatcher.results: {why}")))?;
     let before = snapshot(plan, &globs);
-    let unusable = |error: std::io::Error| Fault::ResultsDirUnusable {
-        path: plan.results.to_string_lossy().into_owned(),
-        why: error.to_string(),
-    };
     let live = plan.live.clone();
-    let log = plan.results.join(LOG);
-    let sink =
-        LineSink::new(&log, plan.redactor.clone(), Some(Box::new(move |line: &str| live(line)))).map_err(unusable)?;
-    let sink = Arc::new(sink);
+    let live: Live = Box::new(move |lines| live(lines));
+    let sink = Arc::new(LineSink::new(plan.results.join(LOG), plan.redactor.clone(), Some(live)));
 
     plan.journal.emit(Event::DispatcherStart { kind: "command".to_owned(), files: plan.files.len() as u64 });
     let ended = {

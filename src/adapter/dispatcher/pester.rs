@@ -17,7 +17,7 @@ use serde_json::json;
 use super::command::report_end;
 use super::{Dispatched, OwnVerdict, Plan};
 use crate::adapter::journal::{self, Journal};
-use crate::adapter::process::{LineSink, Stop, copy_masked, supervise};
+use crate::adapter::process::{LineSink, Live, Stop, copy_masked, supervise};
 use crate::adapter::receipt_store::shown;
 use crate::adapter::results::{self, Failure};
 use crate::adapter::workspace::files;
@@ -49,12 +49,9 @@ pub(crate) fn dispatch(plan: &Plan) -> Result<Dispatched, Fault> {
     files::make_dir(&output).map_err(|error| unusable(&output, error))?;
     let absolute: Vec<String> = plan.files.iter().map(|file| absolute(&plan.root, file)).collect();
     let argv = prepare(plan, &absolute, &output)?;
-    let sink = {
-        let live = plan.live.clone();
-        let log = plan.results.join(LOG);
-        let sink = LineSink::new(&log, plan.redactor.clone(), Some(Box::new(move |line: &str| live(line))));
-        Arc::new(sink.map_err(|error| unusable(&log, error))?)
-    };
+    let live = plan.live.clone();
+    let live: Live = Box::new(move |lines| live(lines));
+    let sink = Arc::new(LineSink::new(plan.results.join(LOG), plan.redactor.clone(), Some(live)));
     plan.journal.emit(Event::DispatcherStart { kind: "pester".to_owned(), files: plan.files.len() as u64 });
     let watch = Arc::new(Watch::new(plan));
     let done = AtomicBool::new(false);

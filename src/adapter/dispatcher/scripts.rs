@@ -89,7 +89,7 @@ fn pool(plan: &Plan) -> (Vec<Option<Ran>>, u32) {
                 while let Some((at, file)) = take(plan, &next, started) {
                     peak.fetch_max(running.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
                     let left = left_of_run(plan, started);
-                    let ran = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| run_file(plan, file, left)));
+                    let ran = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| run_file(plan, at, left)));
                     running.fetch_sub(1, Ordering::SeqCst);
                     let ran = ran.unwrap_or_else(|_| broken(file));
                     *results[at].lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(ran);
@@ -127,9 +127,10 @@ fn broken(file: &RelPath) -> Ran {
 }
 
 /// Runs one file to its end.
-fn run_file(plan: &Plan, file: &RelPath, left: Option<(Span, Span)>) -> Ran {
+fn run_file(plan: &Plan, at: usize, left: Option<(Span, Span)>) -> Ran {
+    let file = &plan.files[at];
     plan.journal.emit(Event::FileStart { file: file.to_string() });
-    let ran = started(plan, file, left).unwrap_or_else(|fault| Ran {
+    let ran = started(plan, at, left).unwrap_or_else(|fault| Ran {
         end: ChildEnd::NotStarted(fault.to_string()),
         duration: Duration::ZERO,
         tail: String::new(),
@@ -144,20 +145,18 @@ fn run_file(plan: &Plan, file: &RelPath, left: Option<(Span, Span)>) -> Ran {
     ran
 }
 
-fn started(plan: &Plan, file: &RelPath, left: Option<(Span, Span)>) -> Result<Ran, Fault> {
+fn started(plan: &Plan, at: usize, left: Option<(Span, Span)>) -> Result<Ran, Fault> {
+    let file = &plan.files[at];
     let absolute = plan.root.join(file.as_str());
     let argv = argv(plan, &absolute).ok_or_else(|| Fault::TestFileFailedToLoad {
         path: file.to_string(),
         why: "nothing says how to run it: no known ending and no exec bit".to_owned(),
     })?;
-    let log_name = log_name(plan, file);
-    let log = plan.results.join(&log_name);
+    let log_name = log_name(at, file);
     let live = plan.live.clone();
     let live: Live = Box::new(move |line| live(line));
     let live = (plan.profile.jobs.value == 1).then_some(live);
-    let sink = LineSink::new(&log, plan.redactor.clone(), live)
-        .map_err(|error| Fault::ResultsDirUnusable { path: log_name.clone(), why: error.to_string() })?;
-    let sink = Arc::new(sink);
+    let sink = Arc::new(LineSink::new(plan.results.join(&log_name), plan.redactor.clone(), live));
     let job = plan.job(argv.clone(), Some(file), shorter(plan.profile.file_limit.value, left), None);
     let ended = {
         let sink = sink.clone();
@@ -184,8 +183,8 @@ fn started(plan: &Plan, file: &RelPath, left: Option<(Span, Span)>) -> Result<Ra
 
 /// A log's name: the file's place in the plan and the beginning of its name. The whole name could be
 /// too long with an ending, or stand in the way of another's.
-fn log_name(plan: &Plan, file: &RelPath) -> String {
-    let place = plan.files.iter().position(|known| known == file).map_or(0, |at| at + 1);
+fn log_name(at: usize, file: &RelPath) -> String {
+    let place = at + 1;
     let plain = |c: char| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '_' };
     let name: String = file.file_name().chars().map(plain).take(60).collect();
     format!("logs/{place:05}-{name}.log")

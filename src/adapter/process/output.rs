@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::fs::File;
 use std::io::{Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use encoding_rs::Decoder;
@@ -47,7 +47,7 @@ pub(crate) struct LineSink {
 }
 
 struct State {
-    file: Option<File>,
+    file: Store,
     /// What was taken of each stream and not yet stored: no whole line.
     pending: [Vec<u8>; 2],
     /// How each stream is written; none where bytes are bytes.
@@ -56,27 +56,41 @@ struct State {
     tail: Vec<u8>,
 }
 
+/// Where it is stored. The file is made when there is something to store.
+enum Store {
+    Fresh(PathBuf),
+    Open(File),
+    Closed,
+}
+
+impl Store {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        if let Store::Fresh(path) = self {
+            *self = Store::Open(files::create(path)?);
+        }
+        match self {
+            Store::Open(file) => file.write_all(bytes),
+            _ => Ok(()),
+        }
+    }
+}
+
 impl LineSink {
     /// Stores into `path`; `live` is given what may be shown.
-    pub(crate) fn new(path: &Path, redactor: Redactor, live: Option<Live>) -> std::io::Result<Self> {
-        Self::of(path, redactor, live, Some(Default::default()))
+    pub(crate) fn new(path: PathBuf, redactor: Redactor, live: Option<Live>) -> Self {
+        let encoding = Some(Default::default());
+        Self { live, ..Self::of(Store::Fresh(path), redactor, encoding, STORE_LIMIT) }
     }
 
-    fn of(
-        path: &Path,
-        redactor: Redactor,
-        live: Option<Live>,
-        encoding: Option<[Encoding; 2]>,
-    ) -> std::io::Result<Self> {
-        let file = Some(files::create(path)?);
+    /// Stores every byte as it is, however many: for results files, of which no part may go missing.
+    fn verbatim(path: &Path, redactor: Redactor) -> std::io::Result<Self> {
+        Ok(Self::of(Store::Open(files::create(path)?), redactor, None, u64::MAX))
+    }
+
+    fn of(file: Store, redactor: Redactor, encoding: Option<[Encoding; 2]>, limit: u64) -> Self {
         let (pending, stored) = Default::default();
         let state = State { file, pending, encoding, stored, tail: Vec::new() };
-        Ok(Self { state: Mutex::new(state), redactor, live, limit: STORE_LIMIT })
-    }
-
-    /// Stores every byte as it is: for results files, of which no part may go missing.
-    fn unbounded(path: &Path, redactor: Redactor) -> std::io::Result<Self> {
-        Ok(Self { limit: u64::MAX, ..Self::of(path, redactor, None, None)? })
+        Self { state: Mutex::new(state), redactor, live: None, limit }
     }
 
     /// Takes some bytes; none mean that the stream has ended.
@@ -121,11 +135,10 @@ impl LineSink {
         let room = self.limit.saturating_sub(state.stored.kept);
         let kept = masked.len().min(usize::try_from(room).unwrap_or(usize::MAX));
         if kept > 0
-            && let Some(file) = &mut state.file
-            && let Err(error) = file.write_all(&masked[..kept])
+            && let Err(error) = state.file.write(&masked[..kept])
         {
             state.stored.failed = Some(error.to_string());
-            state.file = None;
+            state.file = Store::Closed;
         }
         state.stored.kept += kept as u64;
         state.stored.dropped += (masked.len() - kept) as u64;
@@ -149,13 +162,11 @@ impl LineSink {
             self.store(&mut state, &rest);
         }
         let dropped = state.stored.dropped;
-        if dropped > 0
-            && let Some(file) = &mut state.file
-        {
+        if dropped > 0 {
             let note = format!("\n[pester-gate: {dropped} bytes more were printed and not stored]\n");
-            let _ = file.write_all(note.as_bytes());
+            let _ = state.file.write(note.as_bytes());
         }
-        state.file = None;
+        state.file = Store::Closed;
         let from = state.tail.len().saturating_sub(TAIL);
         Stored { tail: readable(&state.tail[from..]).into_owned(), ..state.stored.clone() }
     }
@@ -235,7 +246,7 @@ fn line_text(line: &[u8]) -> Cow<'_, str> {
 /// Copies a file with every secret in it masked, line by line, so that a file of any size takes
 /// little memory.
 pub(crate) fn copy_masked(redactor: &Redactor, from: &Path, to: &Path) -> std::io::Result<()> {
-    let sink = LineSink::unbounded(to, redactor.clone())?;
+    let sink = LineSink::verbatim(to, redactor.clone())?;
     let mut source = files::open(from)?;
     let mut buffer = vec![0; 256 << 10];
     loop {
@@ -278,7 +289,7 @@ mod tests {
     use super::*;
 
     fn sink(folder: &Path) -> LineSink {
-        LineSink::new(&folder.join("log"), Redactor::new([], ["topsecretvalue"]), None).unwrap()
+        LineSink::new(folder.join("log"), Redactor::new([], ["topsecretvalue"]), None)
     }
 
     #[test]

@@ -1,21 +1,20 @@
 //! One child and its tree, from start to the last of it.
 //!
-//! Two threads drain its streams, one waits for it; this one watches the limits and whether
+//! Its streams are drained and its end is waited for elsewhere; this thread watches the limits and whether
 //! somebody asked to stop, also while the tree is being ended. A tree is asked first, then, after
 //! the grace, killed; a second request to stop skips the grace. The child is taken off the process
 //! table last, so that its id cannot be another's while signals are sent.
 
 use std::ffi::OsString;
-use std::io::Read;
+use std::io::PipeReader;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
-use std::thread;
 use std::time::{Duration, Instant};
 
-use super::os::{Guard, Started, Tree};
+use super::os::{Guard, Started, Tree, drain};
 use crate::adapter::world::World;
 use crate::domain::ids::RelPath;
 use crate::domain::outcome::{ChildEnd, Limit};
@@ -136,18 +135,15 @@ pub(crate) fn supervise(world: &World, job: &Job, sink: Sink) -> Ended {
         last_output: Arc::new(AtomicU64::new(0)),
     };
     let (events, inbox) = mpsc::channel();
-    watch.drain(stdout, Stream::Stdout, &sink, &events);
-    watch.drain(stderr, Stream::Stderr, &sink, &events);
+    watch.drain(stdout, stderr, sink, events.clone());
     let exited = Arc::new(AtomicBool::new(false));
     {
-        let (exited, events, tree) = (exited.clone(), events.clone(), tree.clone());
-        thread::spawn(move || {
-            tree.wait();
+        let exited = exited.clone();
+        tree.when_ended(move || {
             exited.store(true, Ordering::SeqCst);
             let _ = events.send(());
         });
     }
-    drop(events);
 
     let ended_by_us = watch.until_exit(&exited, &inbox, &tree);
     if ended_by_us.is_some() {
@@ -171,24 +167,15 @@ struct Watch<'a> {
 }
 
 impl Watch<'_> {
-    /// Reads a stream to its end on a thread of its own, so that no full pipe ever stops the child.
-    fn drain(&self, mut stream: impl Read + Send + 'static, name: Stream, sink: &Sink, events: &mpsc::Sender<()>) {
-        let (sink, events) = (sink.clone(), events.clone());
+    /// Reads both streams to their ends; `events` is let go then.
+    fn drain(&self, stdout: PipeReader, stderr: PipeReader, sink: Sink, events: mpsc::Sender<()>) {
         let (started, last_output) = (self.started, self.last_output.clone());
-        thread::spawn(move || {
-            let mut buffer = vec![0; 64 << 10];
-            loop {
-                match stream.read(&mut buffer) {
-                    Ok(0) | Err(_) => break,
-                    Ok(read) => {
-                        let at = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-                        last_output.store(at, Ordering::Relaxed);
-                        sink(name, &buffer[..read]);
-                    }
-                }
-            }
-            sink(name, &[]);
-            drop(events);
+        drain(stdout, stderr, move |stream, bytes| {
+            // It lives for as long as this does.
+            let _open = &events;
+            let at = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+            last_output.store(at, Ordering::Relaxed);
+            sink(stream, bytes);
         });
     }
 

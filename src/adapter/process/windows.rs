@@ -5,12 +5,13 @@
 #![allow(unsafe_code, reason = "the Win32 API has no safe form; each block says why it holds")]
 
 use std::ffi::{OsString, c_void};
-use std::io::{self, PipeReader};
+use std::io::{self, PipeReader, Read};
 use std::os::windows::io::AsRawHandle;
 use std::os::windows::process::CommandExt;
 use std::path::Path;
 use std::process::Child;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
 
 use jiff::Timestamp;
 use windows_sys::Wdk::System::Threading::{NtQueryInformationProcess, ProcessCommandLineInformation};
@@ -32,7 +33,7 @@ use windows_sys::Win32::System::Threading::{
 };
 
 use super::Survivor;
-use super::supervisor::{Job, Via};
+use super::supervisor::{Job, Stream, Via};
 use crate::adapter::world::World;
 use crate::domain::ids::RelPath;
 use crate::domain::outcome::ChildEnd;
@@ -143,13 +144,17 @@ impl Tree {
         Ok(Started { tree, stdout, stderr })
     }
 
-    /// Waits for the first process's end.
-    pub(super) fn wait(&self) {
+    /// Has something called when the first process has ended.
+    pub(super) fn when_ended(&self, ended: impl FnOnce() + Send + 'static) {
         // By its id: while the `Child` lives that cannot be another's.
-        if let Some(process) = open(self.leader, PROCESS_SYNCHRONIZE) {
-            // SAFETY: the handle is open and allows waiting.
-            unsafe { WaitForSingleObject(process.0, INFINITE) };
-        }
+        let process = open(self.leader, PROCESS_SYNCHRONIZE);
+        thread::spawn(move || {
+            if let Some(process) = process {
+                // SAFETY: the handle is open and allows waiting.
+                unsafe { WaitForSingleObject(process.0, INFINITE) };
+            }
+            ended();
+        });
     }
 
     /// Ctrl-Break to the group: the only thing that can be asked of a console process.
@@ -172,6 +177,25 @@ impl Tree {
             Ok(status) => status.code().map_or_else(|| ChildEnd::Signalled(0), ChildEnd::Exited),
             Err(error) => ChildEnd::Lost(format!("its end could not be learned: {error}")),
         }
+    }
+}
+
+/// Reads both streams to their ends, each on a thread of its own, so that no full pipe ever stops the
+/// child. `take` is given no bytes at a stream's end.
+pub(super) fn drain(stdout: PipeReader, stderr: PipeReader, take: impl Fn(Stream, &[u8]) + Send + Sync + 'static) {
+    let take = Arc::new(take);
+    for (stream, mut pipe) in [(Stream::Stdout, stdout), (Stream::Stderr, stderr)] {
+        let take = take.clone();
+        thread::spawn(move || {
+            let mut buffer = vec![0; 64 << 10];
+            loop {
+                let read = pipe.read(&mut buffer).unwrap_or(0);
+                take(stream, &buffer[..read]);
+                if read == 0 {
+                    return;
+                }
+            }
+        });
     }
 }
 

@@ -29,14 +29,12 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const LOST: &str = "the guard that started it was ended from outside, and with it everything of this run";
 
 /// The guard of one run. Dropped without a word it ends everything that it started.
-#[derive(Debug)]
 pub(crate) struct Guard {
     link: Arc<Link>,
     child: Mutex<Child>,
 }
 
 /// The line to a guard.
-#[derive(Debug)]
 pub(in super::super) struct Link {
     orders: UnixStream,
     /// One order at a time.
@@ -45,7 +43,7 @@ pub(in super::super) struct Link {
     changed: Condvar,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct State {
     jobs: HashMap<u32, JobState>,
     survivors: Option<Vec<Alive>>,
@@ -56,14 +54,17 @@ struct State {
     gone: bool,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct JobState {
     file: Option<RelPath>,
-    started: bool,
-    failed: Option<(Option<i32>, String)>,
     end: Option<ChildEnd>,
+    /// Called when it has ended, or the guard is gone.
+    ended: Option<Ended>,
     killed: bool,
 }
+
+/// What is called when a child has ended.
+type Ended = Box<dyn FnOnce() + Send>;
 
 impl Guard {
     /// Starts it. `environment` is all that the run's children get; `journal` is told when we are lost.
@@ -89,7 +90,7 @@ impl Guard {
         Ok(guard)
     }
 
-    /// Starts a child in it.
+    /// Has it start a child. That it could not is an end of that child.
     pub(super) fn spawn(&self, job: &Job, stdout: &PipeWriter, stderr: &PipeWriter) -> io::Result<Tree> {
         let link = &self.link;
         let (argv, cwd, file) = (job.argv(), job.cwd.as_os_str().to_owned(), job.file.clone());
@@ -99,16 +100,8 @@ impl Guard {
             state.jobs.insert(job, JobState { file, ..JobState::default() });
             job
         };
-        let order = Order::Spawn { job, argv, cwd };
-        link.order(&order, &[stdout.as_fd(), stderr.as_fd()])?;
-        let settled = |state: &State| state.jobs.get(&job).is_some_and(|job| job.started || job.failed.is_some());
-        let state = self.until(settled);
-        match state.jobs.get(&job).map(|job| (job.started, &job.failed)) {
-            Some((true, _)) => Ok(Tree::Guarded { guard: link.clone(), job }),
-            Some((_, Some((Some(errno), _)))) => Err(io::Error::from_raw_os_error(*errno)),
-            Some((_, Some((None, why)))) => Err(io::Error::other(why.clone())),
-            _ => Err(io::Error::other("the guard process is gone")),
-        }
+        link.order(&Order::Spawn { job, argv, cwd }, &[stdout.as_fd(), stderr.as_fd()])?;
+        Ok(Tree::Guarded { guard: link.clone(), job })
     }
 
     /// What is alive of the run.
@@ -183,33 +176,57 @@ impl Link {
         if !self.state().released {
             end_orphans();
         }
-        self.state().gone = true;
+        let waiting: Vec<Ended> = {
+            let mut state = self.state();
+            state.gone = true;
+            state.jobs.values_mut().filter_map(|job| job.ended.take()).collect()
+        };
         self.changed.notify_all();
+        waiting.into_iter().for_each(|ended| ended());
     }
 
     fn take(&self, report: Report) {
         let mut state = self.state();
-        match report {
-            Report::Spawned { job } => state.jobs.entry(job).or_default().started = true,
-            Report::NotStarted { job, errno, why } => state.jobs.entry(job).or_default().failed = Some((errno, why)),
-            Report::Exited { job, code, signal } => {
-                let end = match (code, signal) {
-                    (Some(code), _) => ChildEnd::Exited(code),
-                    (None, signal) => ChildEnd::Signalled(signal.unwrap_or(0)),
-                };
-                state.jobs.entry(job).or_default().end = Some(end);
+        let (job, end) = match report {
+            Report::NotStarted { job, errno, why } => {
+                let not_there = errno.map(io::Error::from_raw_os_error).map(|error| error.kind());
+                let not_there = not_there == Some(io::ErrorKind::NotFound);
+                (job, if not_there { ChildEnd::NotFound } else { ChildEnd::NotStarted(why) })
             }
-            Report::Ended { job } => state.jobs.entry(job).or_default().killed = true,
-            Report::Survivors(survivors) => state.survivors = Some(survivors),
-            Report::EndedAll => state.everyone_ended = true,
+            Report::Exited { job, code: Some(code), .. } => (job, ChildEnd::Exited(code)),
+            Report::Exited { job, signal, .. } => (job, ChildEnd::Signalled(signal.unwrap_or(0))),
+            Report::Ended { job } => {
+                state.jobs.entry(job).or_default().killed = true;
+                return;
+            }
+            Report::Survivors(survivors) => {
+                state.survivors = Some(survivors);
+                return;
+            }
+            Report::EndedAll => {
+                state.everyone_ended = true;
+                return;
+            }
+        };
+        let job = state.jobs.entry(job).or_default();
+        job.end = Some(end);
+        let ended = job.ended.take();
+        drop(state);
+        if let Some(ended) = ended {
+            ended();
         }
     }
 
-    /// Waits for a job's end, or the guard's.
-    pub(super) fn wait(&self, job: u32) {
+    /// Has something called at a job's end, or the guard's.
+    pub(super) fn when_ended(&self, job: u32, ended: Ended) {
         let mut state = self.state();
-        while !state.gone && state.jobs.get(&job).is_none_or(|job| job.end.is_none()) {
-            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        let gone = state.gone;
+        match state.jobs.get_mut(&job) {
+            Some(job) if job.end.is_none() && !gone => job.ended = Some(ended),
+            _ => {
+                drop(state);
+                ended();
+            }
         }
     }
 

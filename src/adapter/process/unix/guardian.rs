@@ -4,20 +4,20 @@
 //! or its session still descends from it. When the socket to us closes without a word it ends
 //! everything, and writes that into the journal.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::ffi::{OsStr, OsString};
 use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
-use std::os::unix::process::CommandExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
-use std::process::{Command, Stdio};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::process::{
-    Pid, Signal, WaitId, WaitIdOptions, WaitOptions, kill_process, kill_process_group, wait, waitid,
-};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, WaitOptions, kill_process_group, waitid, waitpid};
 
 use super::table::{self, Process};
 use super::wire::{self, Alive, Order, Report};
@@ -42,38 +42,51 @@ pub(crate) fn serve(world: &World) -> io::Result<()> {
     let Some((Order::Begin { journal }, _)) = wire::receive::<Order>(&orders)? else { return Ok(()) };
     #[cfg(target_os = "linux")]
     rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
-    let guard = Guardian {
+    let guard = Arc::new(Guardian {
         me: rustix::process::getpid().as_raw_nonzero().get(),
         mark: format!("{}.", world.new_local_run()),
-        children: Arc::default(),
-        reports: Arc::new(Mutex::new(orders.try_clone()?)),
-    };
-    guard.reap();
-    loop {
-        match wire::receive::<Order>(&orders) {
-            Ok(Some((Order::Release, _))) => return Ok(()),
-            Ok(Some((order, pipes))) => guard.obey(order, pipes),
-            Ok(None) | Err(_) => break,
-        }
+        starting: RwLock::default(),
+        children: Mutex::default(),
+        reports: Mutex::new(orders.try_clone()?),
+        orders: Mutex::new(orders),
+        idle: AtomicUsize::new(0),
+    });
+    guard.sweep();
+    let (last, leave) = mpsc::channel();
+    guard.follow(last);
+    if leave.recv() == Ok(Leave::Lost) {
+        guard.end(&Whose::Everyone, LAST_PATIENCE);
+        journal::append(world, Path::new(&journal), Event::SupervisorLost);
     }
-    guard.end(&Whose::Everyone, LAST_PATIENCE);
-    journal::append(world, Path::new(&journal), Event::SupervisorLost);
     Ok(())
+}
+
+/// Why the guard goes.
+#[derive(Debug, PartialEq, Eq)]
+enum Leave {
+    Released,
+    Lost,
 }
 
 #[derive(Default)]
 struct Children {
-    /// The first process of each job, until it is reaped.
-    leaders: HashMap<i32, u32>,
-    /// The same, by job, kept.
+    /// The first processes of jobs, until they are reaped.
+    leaders: HashSet<i32>,
+    /// The first process of each job, kept.
     jobs: HashMap<u32, i32>,
 }
 
 struct Guardian {
     me: i32,
     mark: String,
-    children: Arc<(Mutex<Children>, Condvar)>,
-    reports: Arc<Mutex<UnixStream>>,
+    /// Held while a child starts, by any number: the sweep, which holds it alone, must not take a child
+    /// that the standard library waits for.
+    starting: RwLock<()>,
+    children: Mutex<Children>,
+    reports: Mutex<UnixStream>,
+    orders: Mutex<UnixStream>,
+    /// Threads that wait for orders.
+    idle: AtomicUsize,
 }
 
 /// Which processes.
@@ -86,92 +99,113 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn report(reports: &Mutex<UnixStream>, report: &Report) {
-    // A supervisor that is gone is noticed where orders are read.
-    let _ = wire::send(&lock(reports), report, &[]);
-}
-
 impl Guardian {
-    fn obey(&self, order: Order, pipes: Vec<std::os::fd::OwnedFd>) {
-        match order {
-            Order::Spawn { job, argv, cwd } => {
-                let answer = match self.spawn(job, &argv, &cwd, pipes) {
-                    Ok(()) => return,
-                    Err(error) => error,
+    fn report(&self, report: &Report) {
+        // A supervisor that is gone is noticed where orders are read.
+        let _ = wire::send(&lock(&self.reports), report, &[]);
+    }
+
+    /// A thread that takes one order after another. One that starts a child waits for its end: before
+    /// it does, it sees to it that another thread takes the next order.
+    fn follow(self: &Arc<Self>, last: mpsc::Sender<Leave>) {
+        let guard = self.clone();
+        guard.idle.fetch_add(1, Ordering::SeqCst);
+        thread::spawn(move || {
+            loop {
+                let next = wire::receive::<Order>(&lock(&guard.orders));
+                if guard.idle.fetch_sub(1, Ordering::SeqCst) == 1 {
+                    guard.follow(last.clone());
+                }
+                let leave = match next {
+                    Ok(Some((Order::Release, _))) => Some(Leave::Released),
+                    Ok(Some((order, pipes))) => {
+                        guard.obey(order, pipes);
+                        None
+                    }
+                    Ok(None) | Err(_) => Some(Leave::Lost),
                 };
-                let (errno, why) = (answer.raw_os_error(), answer.to_string());
-                report(&self.reports, &Report::NotStarted { job, errno, why });
+                if let Some(leave) = leave {
+                    let _ = last.send(leave);
+                    return;
+                }
+                guard.idle.fetch_add(1, Ordering::SeqCst);
             }
+        });
+    }
+
+    fn obey(&self, order: Order, pipes: Vec<OwnedFd>) {
+        match order {
+            Order::Spawn { job, argv, cwd } => match self.start(job, &argv, &cwd, pipes) {
+                Ok(child) => self.attend(job, child),
+                Err(error) => {
+                    self.report(&Report::NotStarted { job, errno: error.raw_os_error(), why: error.to_string() });
+                }
+            },
             Order::Ask { job } => self.ask(job),
             Order::End { job } => {
                 self.end(&Whose::Job(job), PATIENCE);
-                report(&self.reports, &Report::Ended { job });
+                self.report(&Report::Ended { job });
             }
-            Order::Survivors => report(&self.reports, &Report::Survivors(self.survivors())),
+            Order::Survivors => self.report(&Report::Survivors(self.survivors())),
             Order::EndAll => {
                 self.end(&Whose::Everyone, PATIENCE);
-                report(&self.reports, &Report::EndedAll);
+                self.report(&Report::EndedAll);
             }
             Order::Begin { .. } | Order::Release => {}
         }
     }
 
-    fn spawn(
-        &self,
-        job: u32,
-        argv: &[std::ffi::OsString],
-        cwd: &std::ffi::OsStr,
-        pipes: Vec<std::os::fd::OwnedFd>,
-    ) -> io::Result<()> {
-        let (Some((program, arguments)), Ok([stdout, stderr])) =
-            (argv.split_first(), <[std::os::fd::OwnedFd; 2]>::try_from(pipes))
+    fn start(&self, job: u32, argv: &[OsString], cwd: &OsStr, pipes: Vec<OwnedFd>) -> io::Result<Child> {
+        let (Some((program, arguments)), Ok([stdout, stderr])) = (argv.split_first(), <[OwnedFd; 2]>::try_from(pipes))
         else {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "an order without a program or its pipes"));
         };
         let mut command = Command::new(program);
-        command.args(arguments).current_dir(cwd).env(MARK, format!("{}{job}", self.mark)).process_group(0);
-        command.stdin(Stdio::null()).stdout(stdout).stderr(stderr);
-        // Held while it starts: the reaper must not take a child that the standard library waits for.
-        let mut children = lock(&self.children.0);
+        command.args(arguments).current_dir(cwd).env(MARK, format!("{}{job}", self.mark));
+        command.stdin(Stdio::null()).stdout(stdout).stderr(stderr).process_group(0);
+        let _starting = self.starting.read().unwrap_or_else(PoisonError::into_inner);
         let child = command.spawn()?;
         let pid = i32::try_from(child.id()).map_err(io::Error::other)?;
-        children.leaders.insert(pid, job);
+        let mut children = lock(&self.children);
+        children.leaders.insert(pid);
         children.jobs.insert(job, pid);
-        report(&self.reports, &Report::Spawned { job });
-        self.children.1.notify_all();
-        Ok(())
+        Ok(child)
     }
 
-    /// Reaps whatever ends, on a thread of its own: children, and what was left to us by theirs.
-    fn reap(&self) {
-        let (children, reports) = (self.children.clone(), self.reports.clone());
+    /// Waits for a job's first process.
+    fn attend(&self, job: u32, mut child: Child) {
+        let status = child.wait();
+        if let Ok(pid) = i32::try_from(child.id()) {
+            lock(&self.children).leaders.remove(&pid);
+        }
+        let (code, signal) = status.map_or((None, None), |status| (status.code(), status.signal()));
+        self.report(&Report::Exited { job, code, signal });
+    }
+
+    /// Reaps what was left to us by parents that are gone, on a thread of its own.
+    fn sweep(self: &Arc<Self>) {
+        let guard = self.clone();
         thread::spawn(move || {
             loop {
-                // Looked at before it is taken, so that it is taken under the lock.
-                match waitid(WaitId::All, WaitIdOptions::EXITED | WaitIdOptions::NOWAIT) {
-                    Ok(_) => {}
-                    Err(rustix::io::Errno::CHILD) => {
-                        let guard = lock(&children.0);
-                        let _ = children.1.wait_timeout(guard, Duration::from_millis(200));
-                        continue;
+                // Whose end it is is not told; a job's own is reaped by the thread that attends to it.
+                let _ = waitid(WaitId::All, WaitIdOptions::EXITED | WaitIdOptions::NOWAIT);
+                thread::sleep(Duration::from_secs(1));
+                let _alone = guard.starting.write().unwrap_or_else(PoisonError::into_inner);
+                let children = lock(&guard.children);
+                for pid in table::ended_children(guard.me).into_iter().filter(|pid| !children.leaders.contains(pid)) {
+                    if let Some(pid) = Pid::from_raw(pid) {
+                        let _ = waitpid(Some(pid), WaitOptions::NOHANG);
                     }
-                    Err(_) => continue,
-                }
-                let mut held = lock(&children.0);
-                if let Ok(Some((pid, status))) = wait(WaitOptions::NOHANG)
-                    && let Some(job) = held.leaders.remove(&pid.as_raw_nonzero().get())
-                {
-                    let (code, signal) = (status.exit_status(), status.terminating_signal());
-                    report(&reports, &Report::Exited { job, code, signal });
                 }
             }
         });
     }
 
     fn ask(&self, job: u32) {
-        let children = lock(&self.children.0);
-        if let Some(group) = children.jobs.get(&job).and_then(|pid| Pid::from_raw(*pid)) {
-            // While the leader is not reaped the number is its own; after it, only members keep it.
+        let children = lock(&self.children);
+        let leader = children.jobs.get(&job).filter(|pid| children.leaders.contains(pid));
+        if let Some(group) = leader.and_then(|pid| Pid::from_raw(*pid)) {
+            // While the leader is not reaped the number is its own.
             let _ = kill_process_group(group, Signal::TERM);
         }
     }
@@ -184,14 +218,9 @@ impl Guardian {
             if victims.is_empty() || since.elapsed() > patience {
                 return;
             }
-            // Under the lock nothing that was left to us is reaped, so its number stays its own.
-            let children = lock(&self.children.0);
             for victim in &victims {
-                if let Some(pid) = Pid::from_raw(victim.pid) {
-                    let _ = kill_process(pid, Signal::KILL);
-                }
+                table::kill(victim);
             }
-            drop(children);
             thread::sleep(Duration::from_millis(5));
         }
     }
@@ -199,7 +228,7 @@ impl Guardian {
     fn of(&self, whose: &Whose) -> Vec<Process> {
         let table = table::all();
         let mut all = table::descendants(self.me, &table);
-        let leaders: Vec<i32> = lock(&self.children.0).jobs.values().copied().collect();
+        let leaders: Vec<i32> = lock(&self.children).jobs.values().copied().collect();
         if !cfg!(target_os = "linux") {
             // Without a sub-reaper orphans are known by their group alone.
             let groups = table.iter().filter(|p| leaders.contains(&p.group) && !all.iter().any(|a| a.pid == p.pid));
@@ -207,7 +236,7 @@ impl Guardian {
             all.extend(groups);
         }
         let Whose::Job(job) = whose else { return all };
-        let Some(leader) = lock(&self.children.0).jobs.get(job).copied() else { return Vec::new() };
+        let Some(leader) = lock(&self.children).jobs.get(job).copied() else { return Vec::new() };
         let below = table::descendants(leader, &table);
         let mark = format!("{}{job}", self.mark);
         all.retain(|process| {

@@ -6,21 +6,23 @@ mod guardian;
 mod table;
 mod wire;
 
-use std::io::PipeReader;
+use std::io::{PipeReader, Read};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, ExitStatus};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
 
+use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 
-use super::supervisor::{Job, Via};
+use super::supervisor::{Job, Stream, Via};
 use crate::domain::outcome::ChildEnd;
 
 pub(crate) use guard::Guard;
 pub(crate) use guardian::serve;
 
 /// A child and what it starts.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(super) enum Tree {
     /// A process group of ours.
     Alone { group: Pid, child: Arc<Mutex<Child>> },
@@ -52,14 +54,19 @@ impl Tree {
         Ok(Started { tree, stdout, stderr })
     }
 
-    /// Waits for the first process's end. One of ours is not reaped by it: until then its id stays its own.
-    pub(super) fn wait(&self) {
+    /// Has something called when the first process has ended. One of ours is not reaped by it: until
+    /// then its id stays its own.
+    pub(super) fn when_ended(&self, ended: impl FnOnce() + Send + 'static) {
         match self {
             Tree::Alone { group, .. } => {
-                let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
-                while let Err(rustix::io::Errno::INTR) = waitid(WaitId::Pid(*group), options) {}
+                let group = *group;
+                thread::spawn(move || {
+                    let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+                    while let Err(rustix::io::Errno::INTR) = waitid(WaitId::Pid(group), options) {}
+                    ended();
+                });
             }
-            Tree::Guarded { guard, job } => guard.wait(*job),
+            Tree::Guarded { guard, job } => guard.when_ended(*job, Box::new(ended)),
         }
     }
 
@@ -105,6 +112,37 @@ fn end_of(status: ExitStatus) -> ChildEnd {
         (Some(code), _) => ChildEnd::Exited(code),
         (None, signal) => ChildEnd::Signalled(signal.unwrap_or(0)),
     }
+}
+
+/// Reads both streams to their ends on one thread of their own, so that no full pipe ever stops the
+/// child. `take` is given no bytes at a stream's end.
+pub(super) fn drain(stdout: PipeReader, stderr: PipeReader, take: impl Fn(Stream, &[u8]) + Send + Sync + 'static) {
+    thread::spawn(move || {
+        let mut open = vec![(Stream::Stdout, stdout), (Stream::Stderr, stderr)];
+        let mut buffer = vec![0; 64 << 10];
+        while !open.is_empty() {
+            let mut ready: Vec<_> = open.iter().map(|(_, pipe)| PollFd::new(pipe, PollFlags::IN)).collect();
+            if let Err(error) = poll(&mut ready, None)
+                && error != rustix::io::Errno::INTR
+            {
+                return;
+            }
+            let ready: Vec<bool> = ready.iter().map(|fd| !fd.revents().is_empty()).collect();
+            let mut at = 0;
+            open.retain_mut(|(stream, pipe)| {
+                at += 1;
+                if !ready[at - 1] {
+                    return true;
+                }
+                let read = match pipe.read(&mut buffer) {
+                    Err(error) if error.kind() == std::io::ErrorKind::Interrupted => return true,
+                    read => read.unwrap_or(0),
+                };
+                take(*stream, &buffer[..read]);
+                read > 0
+            });
+        }
+    });
 }
 
 /// Output that is no UTF-8, as well as it can be read.

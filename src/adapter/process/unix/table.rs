@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use jiff::Timestamp;
+use rustix::process::{Pid, Signal, kill_process};
 
 /// One living process.
 #[derive(Debug, Clone)]
@@ -20,6 +21,54 @@ pub(super) fn all() -> Vec<Process> {
     let Ok(entries) = std::fs::read_dir("/proc") else { return Vec::new() };
     let pids = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
     pids.filter_map(|pid: i32| parse(pid, &std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)).collect()
+}
+
+/// Children of a process that have ended and are not reaped.
+#[cfg(target_os = "linux")]
+pub(super) fn ended_children(of: i32) -> Vec<i32> {
+    let Ok(entries) = std::fs::read_dir("/proc") else { return Vec::new() };
+    let pids = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    let ended = |pid: &i32| {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        let mut fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields).split_whitespace();
+        fields.next() == Some("Z") && fields.next() == Some(of.to_string().as_str())
+    };
+    pids.filter(ended).collect()
+}
+
+/// Without a sub-reaper none are left to us.
+#[cfg(not(target_os = "linux"))]
+pub(super) fn ended_children(_: i32) -> Vec<i32> {
+    Vec::new()
+}
+
+/// Kills a process, unless its number is another's by now.
+#[cfg(target_os = "linux")]
+pub(super) fn kill(process: &Process) {
+    use rustix::process::{PidfdFlags, pidfd_open, pidfd_send_signal};
+    let Some(pid) = Pid::from_raw(process.pid) else { return };
+    match pidfd_open(pid, PidfdFlags::empty()) {
+        // The descriptor holds on to the process that has the number now: is it still the one?
+        Ok(held) => {
+            let stat = std::fs::read_to_string(format!("/proc/{}/stat", process.pid)).unwrap_or_default();
+            if parse(process.pid, &stat).is_some_and(|now| now.born == process.born) {
+                let _ = pidfd_send_signal(held, Signal::KILL);
+            }
+        }
+        Err(rustix::io::Errno::SRCH) => {}
+        // A kernel before 5.3.
+        Err(_) => {
+            let _ = kill_process(pid, Signal::KILL);
+        }
+    }
+}
+
+/// Kills a process.
+#[cfg(not(target_os = "linux"))]
+pub(super) fn kill(process: &Process) {
+    if let Some(pid) = Pid::from_raw(process.pid) {
+        let _ = kill_process(pid, Signal::KILL);
+    }
 }
 
 #[cfg(target_os = "linux")]

@@ -37,7 +37,6 @@ pub(super) enum Order {
 /// From the guard to the supervisor.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Report {
-    Spawned { job: u32 },
     NotStarted { job: u32, errno: Option<i32>, why: String },
     Exited { job: u32, code: Option<i32>, signal: Option<i32> },
     Ended { job: u32 },
