@@ -191,7 +191,7 @@ fn execution_only_with_a_mocked_dispatcher() {
     assert_eq!((&receipt["dispatcherExitCode"], &receipt["outcome"]["kind"]), (&json!(0), &json!("exited")));
     assert_eq!(receipt["accounting"][0], json!({"path": "tests/a.sh", "state": "unknown"}));
     let files: Vec<_> = receipt["files"].as_array().unwrap().iter().map(|f| f["path"].as_str().unwrap()).collect();
-    assert_eq!(files, ["dispatcher-events.ndjson", "dispatcher.log", "reports/out/r.xml"]);
+    assert_eq!(files, ["dispatcher-events.ndjson", "reports/out/r.xml"]);
     assert_eq!(receipt["parents"].as_array().unwrap().len(), 3);
     assert_eq!(
         (&receipt["contextStatus"], &receipt["readinessStatus"], &receipt["selectionStatus"]),

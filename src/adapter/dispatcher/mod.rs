@@ -59,6 +59,7 @@ impl Plan {
             cwd: self.root.clone(),
             via: Via::Guard(self.guard.clone()),
             file: file.cloned(),
+            shown: file.is_none() || self.shows(),
             limits: Limits {
                 total,
                 no_output: profile.no_output_limit.value,
@@ -68,6 +69,11 @@ impl Plan {
             stop,
             requests_before: 0,
         }
+    }
+
+    /// Whether output is shown while it comes: of several processes at once it would be a muddle.
+    fn shows(&self) -> bool {
+        self.profile.jobs.value == 1
     }
 
     /// The whole run's limit, for a dispatcher that is one process.

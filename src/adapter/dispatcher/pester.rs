@@ -56,7 +56,7 @@ pub(crate) fn dispatch(plan: &Plan) -> Result<Dispatched, Fault> {
     let watch = Arc::new(Watch::new(plan));
     let done = AtomicBool::new(false);
     let ended = std::thread::scope(|scope| {
-        scope.spawn(|| follow(plan, &output.join(journal::FILE), &watch, &done));
+        let follower = scope.spawn(|| follow(plan, &output.join(journal::FILE), &watch, &done));
         let taker = sink.clone();
         let stop: Stop = {
             let watch = watch.clone();
@@ -65,6 +65,7 @@ pub(crate) fn dispatch(plan: &Plan) -> Result<Dispatched, Fault> {
         let job = plan.job(argv, None, plan.run_limit(), Some(stop));
         let ended = supervise(&plan.world, &job, Arc::new(move |stream, bytes: &[u8]| taker.take(stream, bytes)));
         done.store(true, Ordering::SeqCst);
+        follower.thread().unpark();
         ended
     });
     let stored = sink.finish();
@@ -242,7 +243,7 @@ fn follow(plan: &Plan, path: &Path, watch: &Watch, done: &AtomicBool) {
         if last {
             return;
         }
-        std::thread::sleep(Duration::from_millis(50));
+        std::thread::park_timeout(Duration::from_millis(50));
     }
 }
 

@@ -139,7 +139,7 @@ fn run_file(plan: &Plan, at: usize, left: Option<(Span, Span)>) -> Ran {
     let ms = ran.duration.as_secs_f64() * 1000.0;
     plan.journal.emit(Event::FileEnd { file: file.to_string(), outcome: word(&ran.end).to_owned(), ms });
     // One at a time is shown live; of several at once, the end of what did not pass.
-    if plan.profile.jobs.value > 1 && !matches!(ran.end, ChildEnd::Exited(0 | SKIPPED)) {
+    if !plan.shows() && !matches!(ran.end, ChildEnd::Exited(0 | SKIPPED)) {
         (plan.live)(&neutralise(&last_lines(&ran.tail, 20).join("\n")));
     }
     ran
@@ -155,7 +155,7 @@ fn started(plan: &Plan, at: usize, left: Option<(Span, Span)>) -> Result<Ran, Fa
     let log_name = log_name(at, file);
     let live = plan.live.clone();
     let live: Live = Box::new(move |line| live(line));
-    let live = (plan.profile.jobs.value == 1).then_some(live);
+    let live = plan.shows().then_some(live);
     let sink = Arc::new(LineSink::new(plan.results.join(&log_name), plan.redactor.clone(), live));
     let job = plan.job(argv.clone(), Some(file), shorter(plan.profile.file_limit.value, left), None);
     let ended = {

@@ -95,6 +95,7 @@ pub(crate) fn capture_via(
         cwd: cwd.to_owned(),
         via,
         file: None,
+        shown: false,
         limits: Limits {
             total: Some((Limit::Run, patience)),
             no_output: None,

@@ -1,6 +1,7 @@
 //! One child and its tree, from start to the last of it.
 //!
-//! Its streams are drained and its end is waited for elsewhere; this thread watches the limits and whether
+//! Its end is waited for elsewhere, and its streams are drained elsewhere where what it prints is shown:
+//! nobody who reads slowly may keep a limit from being seen. This thread watches the limits and whether
 //! somebody asked to stop, also while the tree is being ended. A tree is asked first, then, after
 //! the grace, killed; a second request to stop skips the grace. The child is taken off the process
 //! table last, so that its id cannot be another's while signals are sent.
@@ -14,7 +15,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
-use super::os::{Guard, Started, Tree, drain};
+use super::os::{Guard, Pump, Started, Tree, drain};
 use crate::adapter::world::World;
 use crate::domain::ids::RelPath;
 use crate::domain::outcome::{ChildEnd, Limit};
@@ -70,6 +71,8 @@ pub(crate) struct Job {
     pub(crate) file: Option<RelPath>,
     /// What ends it.
     pub(crate) limits: Limits,
+    /// Whether what it prints is shown while it runs.
+    pub(crate) shown: bool,
     /// Who else may end it.
     pub(crate) stop: Option<Stop>,
     /// How many requests to stop were made before it and do not concern it: clean-up runs after a cancel.
@@ -134,23 +137,13 @@ pub(crate) fn supervise(world: &World, job: &Job, sink: Sink) -> Ended {
         requests_before: job.requests_before,
         last_output: Arc::new(AtomicU64::new(0)),
     };
-    let (events, inbox) = mpsc::channel();
-    watch.drain(stdout, stderr, sink, events.clone());
-    let exited = Arc::new(AtomicBool::new(false));
-    {
-        let exited = exited.clone();
-        tree.when_ended(move || {
-            exited.store(true, Ordering::SeqCst);
-            let _ = events.send(());
-        });
-    }
-
-    let ended_by_us = watch.until_exit(&exited, &inbox, &tree);
+    let mut line = watch.open_line(job, &tree, stdout, stderr, sink);
+    let ended_by_us = watch.until_exit(&mut line, &tree);
     if ended_by_us.is_some() {
         // Whatever the first process's own end was: the whole tree goes.
         tree.kill();
     }
-    watch.until_drained(&inbox, ended_by_us.is_none());
+    watch.until_drained(&mut line, ended_by_us.is_none());
     let duration = started.elapsed();
     let end = tree.end();
     Ended { end: ended_by_us.unwrap_or(end), duration }
@@ -166,28 +159,73 @@ struct Watch<'a> {
     last_output: Arc<AtomicU64>,
 }
 
+/// What is heard of a child: what it prints, and that it has ended.
+struct Line {
+    inbox: mpsc::Receiver<()>,
+    exited: Arc<AtomicBool>,
+    /// Where this thread reads the streams itself.
+    pump: Option<Pump>,
+    take: Sink,
+}
+
+impl Line {
+    fn exited(&self) -> bool {
+        self.exited.load(Ordering::SeqCst)
+    }
+
+    /// Waits a little for something to happen; true once the child has ended and its streams with it.
+    fn listen(&mut self) -> bool {
+        if let Some(pump) = &mut self.pump {
+            if pump.turn(Some(TICK), &*self.take) {
+                return false;
+            }
+            self.pump = None;
+        }
+        self.inbox.recv_timeout(TICK) == Err(RecvTimeoutError::Disconnected)
+    }
+}
+
 impl Watch<'_> {
-    /// Reads both streams to their ends; `events` is let go then.
-    fn drain(&self, stdout: PipeReader, stderr: PipeReader, sink: Sink, events: mpsc::Sender<()>) {
+    fn open_line(&self, job: &Job, tree: &Tree, stdout: PipeReader, stderr: PipeReader, sink: Sink) -> Line {
         let (started, last_output) = (self.started, self.last_output.clone());
-        drain(stdout, stderr, move |stream, bytes| {
-            // It lives for as long as this does.
-            let _open = &events;
+        let take: Sink = Arc::new(move |stream, bytes| {
             let at = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
             last_output.store(at, Ordering::Relaxed);
             sink(stream, bytes);
         });
+        let (events, inbox) = mpsc::channel();
+        let pump = match if job.shown { Err((stdout, stderr)) } else { Pump::new(stdout, stderr) } {
+            Ok(pump) => Some(pump),
+            Err((stdout, stderr)) => {
+                // The sender lives for as long as the streams do.
+                let (take, open) = (take.clone(), events.clone());
+                drain(stdout, stderr, move |stream, bytes| {
+                    let _ = &open;
+                    take(stream, bytes);
+                });
+                None
+            }
+        };
+        let exited = Arc::new(AtomicBool::new(false));
+        {
+            let exited = exited.clone();
+            tree.when_ended(move || {
+                exited.store(true, Ordering::SeqCst);
+                let _ = events.send(());
+            });
+        }
+        Line { inbox, exited, pump, take }
     }
 
     /// Waits for the child's end; says why where we brought it about.
-    fn until_exit(&self, exited: &AtomicBool, inbox: &mpsc::Receiver<()>, tree: &Tree) -> Option<ChildEnd> {
+    fn until_exit(&self, line: &mut Line, tree: &Tree) -> Option<ChildEnd> {
         loop {
-            let _ = inbox.recv_timeout(TICK);
-            if exited.load(Ordering::SeqCst) {
+            line.listen();
+            if line.exited() {
                 return None;
             }
             if let Some(end) = self.over() {
-                self.terminate(exited, inbox, tree);
+                self.terminate(line, tree);
                 return Some(end);
             }
         }
@@ -213,33 +251,31 @@ impl Watch<'_> {
     }
 
     /// Asks the tree, waits for the grace, kills it; a second request to stop ends the grace.
-    fn terminate(&self, exited: &AtomicBool, inbox: &mpsc::Receiver<()>, tree: &Tree) {
+    fn terminate(&self, line: &mut Line, tree: &Tree) {
         tree.ask();
         let asked = self.world.tick();
-        while !exited.load(Ordering::SeqCst)
+        while !line.exited()
             && asked.elapsed() < self.limits.kill_grace.as_duration()
             && self.world.cancel().requests() < self.requests_before + 2
         {
-            let _ = inbox.recv_timeout(TICK);
+            line.listen();
         }
         tree.kill();
-        // A killed leader ends at once, unless the kernel holds it; that is no reason to hang.
+        // A killed process ends at once, unless the kernel holds it; that is no reason to hang.
         let killed = self.world.tick();
-        while !exited.load(Ordering::SeqCst) && killed.elapsed() < Duration::from_secs(2) {
-            let _ = inbox.recv_timeout(TICK);
+        while !line.exited() && killed.elapsed() < Duration::from_secs(2) {
+            line.listen();
         }
     }
 
     /// Waits until both streams are closed. After a normal end a leaked process may hold them open
     /// for as long as it likes: then the wait is bounded.
-    fn until_drained(&self, inbox: &mpsc::Receiver<()>, bounded: bool) {
+    fn until_drained(&self, line: &mut Line, bounded: bool) {
         let since = self.world.tick();
         let limit = if bounded { self.limits.drain.as_duration() } else { Duration::from_secs(2) };
-        while since.elapsed() < limit {
-            match inbox.recv_timeout(TICK) {
-                Err(RecvTimeoutError::Disconnected) => return,
-                _ if self.world.cancel().requests() > self.requests_before + 1 => return,
-                _ => {}
+        while since.elapsed() < limit && self.world.cancel().requests() <= self.requests_before + 1 {
+            if line.listen() {
+                return;
             }
         }
     }

@@ -12,6 +12,7 @@ use std::path::Path;
 use std::process::Child;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use windows_sys::Wdk::System::Threading::{NtQueryInformationProcess, ProcessCommandLineInformation};
@@ -196,6 +197,21 @@ pub(super) fn drain(stdout: PipeReader, stderr: PipeReader, take: impl Fn(Stream
                 }
             }
         });
+    }
+}
+
+/// No thread can wait for two streams at once here.
+pub(super) enum Pump {}
+
+impl Pump {
+    /// Gives them back.
+    pub(super) fn new(stdout: PipeReader, stderr: PipeReader) -> Result<Self, (PipeReader, PipeReader)> {
+        Err((stdout, stderr))
+    }
+
+    /// There is none.
+    pub(super) fn turn(&mut self, _: Option<Duration>, _: &dyn Fn(Stream, &[u8])) -> bool {
+        match *self {}
     }
 }
 

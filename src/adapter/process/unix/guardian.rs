@@ -112,22 +112,24 @@ impl Guardian {
         guard.idle.fetch_add(1, Ordering::SeqCst);
         thread::spawn(move || {
             loop {
-                let next = wire::receive::<Order>(&lock(&guard.orders));
+                let orders = lock(&guard.orders);
+                let (order, pipes) = match wire::receive::<Order>(&orders) {
+                    Ok(Some((Order::Release, _))) => {
+                        // Before another thread finds the socket closed.
+                        let _ = last.send(Leave::Released);
+                        return;
+                    }
+                    Ok(Some(order)) => order,
+                    Ok(None) | Err(_) => {
+                        let _ = last.send(Leave::Lost);
+                        return;
+                    }
+                };
+                drop(orders);
                 if guard.idle.fetch_sub(1, Ordering::SeqCst) == 1 {
                     guard.follow(last.clone());
                 }
-                let leave = match next {
-                    Ok(Some((Order::Release, _))) => Some(Leave::Released),
-                    Ok(Some((order, pipes))) => {
-                        guard.obey(order, pipes);
-                        None
-                    }
-                    Ok(None) | Err(_) => Some(Leave::Lost),
-                };
-                if let Some(leave) = leave {
-                    let _ = last.send(leave);
-                    return;
-                }
+                guard.obey(order, pipes);
                 guard.idle.fetch_add(1, Ordering::SeqCst);
             }
         });

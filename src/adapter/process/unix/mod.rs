@@ -11,6 +11,7 @@ use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, ExitStatus};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
+use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
@@ -116,33 +117,54 @@ fn end_of(status: ExitStatus) -> ChildEnd {
 
 /// Reads both streams to their ends on one thread of their own, so that no full pipe ever stops the
 /// child. `take` is given no bytes at a stream's end.
-pub(super) fn drain(stdout: PipeReader, stderr: PipeReader, take: impl Fn(Stream, &[u8]) + Send + Sync + 'static) {
+pub(super) fn drain(stdout: PipeReader, stderr: PipeReader, take: impl Fn(Stream, &[u8]) + Send + 'static) {
     thread::spawn(move || {
-        let mut open = vec![(Stream::Stdout, stdout), (Stream::Stderr, stderr)];
-        let mut buffer = vec![0; 64 << 10];
-        while !open.is_empty() {
-            let mut ready: Vec<_> = open.iter().map(|(_, pipe)| PollFd::new(pipe, PollFlags::IN)).collect();
-            if let Err(error) = poll(&mut ready, None)
-                && error != rustix::io::Errno::INTR
-            {
-                return;
-            }
-            let ready: Vec<bool> = ready.iter().map(|fd| !fd.revents().is_empty()).collect();
-            let mut at = 0;
-            open.retain_mut(|(stream, pipe)| {
-                at += 1;
-                if !ready[at - 1] {
-                    return true;
-                }
-                let read = match pipe.read(&mut buffer) {
-                    Err(error) if error.kind() == std::io::ErrorKind::Interrupted => return true,
-                    read => read.unwrap_or(0),
-                };
-                take(*stream, &buffer[..read]);
-                read > 0
-            });
+        if let Ok(mut pump) = Pump::new(stdout, stderr) {
+            while pump.turn(None, &take) {}
         }
     });
+}
+
+/// Reads both streams whenever there is something to read.
+pub(super) struct Pump {
+    open: Vec<(Stream, PipeReader)>,
+    buffer: Vec<u8>,
+}
+
+impl Pump {
+    /// Here a thread can wait for both at once; where it cannot they are given back.
+    pub(super) fn new(stdout: PipeReader, stderr: PipeReader) -> Result<Self, (PipeReader, PipeReader)> {
+        // Most children print little; one that fills it gets more room.
+        Ok(Self { open: vec![(Stream::Stdout, stdout), (Stream::Stderr, stderr)], buffer: vec![0; 4 << 10] })
+    }
+
+    /// Waits for something to read, for so long at most, and reads it; false once both have ended.
+    pub(super) fn turn(&mut self, patience: Option<Duration>, take: &dyn Fn(Stream, &[u8])) -> bool {
+        let mut ready: Vec<_> = self.open.iter().map(|(_, pipe)| PollFd::new(pipe, PollFlags::IN)).collect();
+        let patience = patience.and_then(|patience| patience.try_into().ok());
+        match poll(&mut ready, patience.as_ref()) {
+            Ok(_) => {}
+            Err(rustix::io::Errno::INTR) => return true,
+            Err(_) => return false,
+        }
+        let ready: Vec<bool> = ready.iter().map(|fd| !fd.revents().is_empty()).collect();
+        let (buffer, mut ready) = (&mut self.buffer, ready.into_iter());
+        self.open.retain_mut(|(stream, pipe)| {
+            if ready.next() != Some(true) {
+                return true;
+            }
+            let read = match pipe.read(buffer) {
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => return true,
+                read => read.unwrap_or(0),
+            };
+            take(*stream, &buffer[..read]);
+            if read == buffer.len() {
+                buffer.resize(64 << 10, 0);
+            }
+            read > 0
+        });
+        !self.open.is_empty()
+    }
 }
 
 /// Output that is no UTF-8, as well as it can be read.
