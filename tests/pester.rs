@@ -288,7 +288,7 @@ fn execute_charges_a_missing_pester_to_preflight() {
 
 #[test]
 fn the_shipped_script_knows_nothing_of_queues_and_keeps_to_ascii() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/adapter/dispatcher/Invoke-PesterTests.ps1");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/adapter/dispatcher/pester/Invoke-PesterTests.ps1");
     let script = fs::read_to_string(path).unwrap();
     assert!(script.is_ascii(), "Windows PowerShell reads a file without mark in the ANSI code page");
     let code: Vec<String> = script.lines().map(|line| line.split('#').next().unwrap().to_lowercase()).collect();

@@ -230,7 +230,6 @@ pub(crate) fn without_effect(config: &Config) -> Vec<&'static str> {
     let keys = [
         ("lock", lock.group.is_some() || lock.wait.is_some() || lock.directory.is_some()),
         ("preflight.labels", config.preflight.labels.as_ref().is_some_and(|labels| !labels.is_empty())),
-        ("dispatcher.isolation: file", config.dispatcher.isolation == Some(Isolation::File)),
         (
             "routing",
             config.routing.label.is_some() || config.routing.trust.is_some() || config.routing.when_refused.is_some(),

@@ -118,6 +118,21 @@ pub(crate) enum Event {
 }
 
 impl Event {
+    /// The file that it speaks of.
+    pub(crate) fn file_mut(&mut self) -> Option<&mut String> {
+        match self {
+            Event::FileMissing { file }
+            | Event::FileDiscovered { file }
+            | Event::FileStart { file }
+            | Event::FileEnd { file, .. }
+            | Event::BlockStart { file, .. }
+            | Event::BlockEnd { file, .. }
+            | Event::TestStart { file, .. }
+            | Event::TestEnd { file, .. } => Some(file),
+            _ => None,
+        }
+    }
+
     /// The type as written.
     pub(crate) fn kind(&self) -> &'static str {
         match self {
@@ -209,12 +224,17 @@ impl RunState {
 
     /// The innermost thing that was started and not ended, of the file that has run longest.
     pub(crate) fn in_flight(&self) -> Option<InFlight> {
-        let (file, state) =
-            self.files.iter().filter(|(_, state)| state.outcome.is_none()).min_by_key(|(_, state)| state.started)?;
+        let running = self.files.iter().filter(|(_, state)| state.outcome.is_none());
+        self.in_flight_of(running.min_by_key(|(_, state)| state.started)?.0)
+    }
+
+    /// The innermost thing of this file that was started and not ended.
+    pub(crate) fn in_flight_of(&self, file: &str) -> Option<InFlight> {
+        let state = self.files.get(file).filter(|state| state.outcome.is_none())?;
         Some(state.open.last().cloned().unwrap_or_else(|| InFlight {
             kind: InFlightKind::File,
-            name: file.clone(),
-            file: Some(file.clone()),
+            name: file.to_owned(),
+            file: Some(file.to_owned()),
             line: None,
         }))
     }

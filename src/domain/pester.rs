@@ -223,7 +223,7 @@ fn account(run: &PesterRun, planned: &[String], verdict: &mut PesterVerdict) {
 }
 
 /// Windows does not tell paths apart by letter case or by the slash.
-fn same_file(a: &str, b: &str) -> bool {
+pub(crate) fn same_file(a: &str, b: &str) -> bool {
     let normal = |path: &str| path.replace('\\', "/");
     if a.contains('\\') { normal(a).eq_ignore_ascii_case(&normal(b)) } else { a == b }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::{Dispatched, Plan};
-use crate::adapter::process::{Job, LineSink, Live, Stored, copy_masked, supervise};
+use crate::adapter::process::{Job, LineSink, Live, copy_masked, supervise};
 use crate::adapter::results::{self, Reading};
 use crate::adapter::workspace::files;
 use crate::adapter::workspace::globs::Globs;
@@ -35,7 +35,8 @@ pub(crate) fn dispatch(plan: &Plan) -> Result<Dispatched, Fault> {
         supervise(&plan.world, &job(plan), Arc::new(move |stream, bytes: &[u8]| sink.take(stream, bytes)))
     };
     let stored = sink.finish();
-    report_end(plan, &ended.end, &stored);
+    plan.note_truncation(LOG, &stored);
+    report_end(plan, &ended.end);
 
     let mut faults = Vec::new();
     if let Some(why) = stored.failed {
@@ -73,18 +74,11 @@ fn job(plan: &Plan) -> Job {
     plan.job(argv.collect(), None, plan.run_limit(), None)
 }
 
-pub(super) fn report_end(plan: &Plan, end: &ChildEnd, stored: &Stored) {
+pub(super) fn report_end(plan: &Plan, end: &ChildEnd) {
     match end {
         ChildEnd::TimedOut(limit, _) => plan.journal.emit(Event::LimitReached { limit: limit.as_str().to_owned() }),
         ChildEnd::Cancelled => plan.journal.emit(Event::CancelRequested),
         _ => {}
-    }
-    if stored.dropped > 0 {
-        plan.journal.emit(Event::OutputTruncated {
-            stream: LOG.to_owned(),
-            kept: stored.kept,
-            dropped: stored.dropped,
-        });
     }
     plan.journal.emit(Event::RunEnd { outcome: end.describe() });
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod command;
 pub(crate) mod pester;
+mod pool;
 pub(crate) mod scripts;
 
 use std::ffi::OsString;
@@ -10,10 +11,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::adapter::journal::Journal;
-use crate::adapter::process::{Guard, Job, Limits, Stop, Via};
+use crate::adapter::process::{Guard, Job, Limits, Stop, Stored, Via, neutralise};
 use crate::adapter::results::Reading;
 use crate::adapter::world::World;
 use crate::domain::counts::Counts;
+use crate::domain::event::Event;
 use crate::domain::fault::Fault;
 use crate::domain::ids::RelPath;
 use crate::domain::outcome::{ChildEnd, Limit};
@@ -76,10 +78,28 @@ impl Plan {
         self.profile.jobs.value == 1
     }
 
+    /// Tells the journal of output that was not stored.
+    fn note_truncation(&self, log: &str, stored: &Stored) {
+        if stored.dropped > 0 {
+            let (kept, dropped) = (stored.kept, stored.dropped);
+            self.journal.emit(Event::OutputTruncated { stream: log.to_owned(), kept, dropped });
+        }
+    }
+
+    /// Shows the end of what a process printed that did not pass and was not shown while it ran.
+    fn show_end(&self, tail: &str) {
+        (self.live)(&neutralise(&last_lines(tail, 20).join("\n")));
+    }
+
     /// The whole run's limit, for a dispatcher that is one process.
     fn run_limit(&self) -> Option<(Limit, Span)> {
         self.profile.run_limit.value.map(|span| (Limit::Run, span))
     }
+}
+
+fn last_lines(text: &str, most: usize) -> Vec<&str> {
+    let lines: Vec<_> = text.lines().collect();
+    lines[lines.len().saturating_sub(most)..].to_vec()
 }
 
 /// What a dispatcher came to.
