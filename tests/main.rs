@@ -13,6 +13,7 @@ mod docs;
 mod faults;
 mod harness;
 mod hostile;
+mod killed;
 mod layers;
 mod pester;
 mod process;

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::harness::{Sandbox, Seen, end_marked, marked, signal, walk};
+use crate::harness::{Sandbox, Seen, end_marked, marked, signal, signal_when, walk};
 
 fn scripts(bodies: &[(&str, &str)], more: &str) -> Sandbox {
     let sandbox = Sandbox::green();
@@ -200,17 +200,9 @@ fn execute_killed_outright_leaves_a_journal_that_post_reads() {
 
 /// Runs the gate, sends SIGTERM once a process that carries the mark is alive, and gives the verdict.
 fn cancelled_at(sandbox: &Sandbox, mark: &str) -> Seen {
-    let out = sandbox.out.to_str().unwrap().to_owned();
-    let mut command = sandbox.command(&["run", "--format", "json", "--out", &out, "--kill-grace", "300ms"], &[]);
-    let child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
-    let began = Instant::now();
-    while !alive(mark) && began.elapsed() < Duration::from_secs(10) {
-        std::thread::sleep(Duration::from_millis(20));
-    }
-    signal(child.id(), "TERM");
-    let output = child.wait_with_output().unwrap();
+    let seen = signal_when(sandbox, &["--kill-grace", "300ms"], "TERM", |_| alive(mark));
     gone(mark);
-    sandbox.seen(&output)
+    seen
 }
 
 #[test]

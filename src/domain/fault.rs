@@ -231,7 +231,7 @@ pub(crate) enum Fault {
     AllTestsSkipped(u64),
     #[error("{path}: {why}")]
     TestFileFailedToLoad { path: String, why: String },
-    #[error("{count} processes outlived the tests: {shown}")]
+    #[error("alive after the tests ({count}): {shown}")]
     LeaksDetected { count: usize, shown: String },
     #[error("{0}")]
     SetupOrTeardownFailed(String),

@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -437,6 +438,23 @@ pub(crate) fn walk(folder: &Path) -> Vec<PathBuf> {
 /// Sends a signal; the shell's own `kill` is there where no program of that name is.
 pub(crate) fn signal(pid: u32, name: &str) {
     Command::new("sh").args(["-c", &format!("kill -{name} {pid}")]).status().unwrap();
+}
+
+/// Starts a `run`, sends it a signal once `when` holds for its folder, and gives the verdict.
+pub(crate) fn signal_when(sandbox: &Sandbox, arguments: &[&str], name: &str, when: impl Fn(&Path) -> bool) -> Seen {
+    let mut all = vec!["run", "--format", "json", "--out", sandbox.out.to_str().unwrap()];
+    all.extend(arguments);
+    let mut command = sandbox.command(&all, &[]);
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    for _ in 0..500 {
+        let run = fs::read_dir(&sandbox.out).ok().and_then(|mut runs| runs.next());
+        if run.is_some_and(|run| when(&run.unwrap().path())) {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    signal(child.id(), name);
+    sandbox.seen(&child.wait_with_output().unwrap())
 }
 
 /// Processes that carry this mark in their command line.

@@ -88,13 +88,20 @@ impl Plan {
 
     /// Shows the end of what a process printed that did not pass and was not shown while it ran.
     fn show_end(&self, tail: &str) {
-        (self.live)(&neutralise(&last_lines(tail, 20).join("\n")));
+        if !tail.is_empty() {
+            (self.live)(&neutralise(&last_lines(tail, 20).join("\n")));
+        }
     }
 
     /// The whole run's limit, for a dispatcher that is one process.
     fn run_limit(&self) -> Option<(Limit, Span)> {
         self.profile.run_limit.value.map(|span| (Limit::Run, span))
     }
+}
+
+/// A duration as events have it: milliseconds to the tenth.
+fn ms(duration: Duration) -> f64 {
+    (duration.as_secs_f64() * 10_000.0).round() / 10.0
 }
 
 fn last_lines(text: &str, most: usize) -> Vec<&str> {

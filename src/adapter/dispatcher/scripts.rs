@@ -96,7 +96,7 @@ fn run_file(plan: &Plan, at: usize, left: Option<(Span, Span)>) -> Ran {
         tail: String::new(),
         faults: vec![fault],
     });
-    let ms = ran.duration.as_secs_f64() * 1000.0;
+    let ms = super::ms(ran.duration);
     plan.journal.emit(Event::FileEnd { file: file.to_string(), outcome: word(&ran.end).to_owned(), ms });
     // One at a time is shown live; of several at once, the end of what did not pass.
     if !plan.shows() && !matches!(ran.end, ChildEnd::Exited(0 | SKIPPED)) {

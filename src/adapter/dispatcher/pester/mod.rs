@@ -125,7 +125,10 @@ fn each(plan: &Plan, script: &Path) -> Result<Dispatched, Fault> {
     let mut counts = Counts::default();
     let (mut faults, mut reports, mut accounting) = (Vec::new(), Vec::new(), Vec::new());
     let complete = results.iter().all(|done| done.as_ref().is_some_and(|done| done.complete));
-    let in_flight = results.iter().flatten().find_map(|done| done.in_flight.clone());
+    // What ended by itself or with the run is told before what had its own limit.
+    let own_limit = |done: &&Done| matches!(done.end, ChildEnd::TimedOut(..)) && !pool::ended_with_run(&done.end);
+    let (limited, others): (Vec<_>, Vec<_>) = results.iter().flatten().partition(own_limit);
+    let in_flight = others.into_iter().chain(limited).find_map(|done| done.in_flight.clone());
     for done in results {
         let Some(mut done) = done else {
             accounting.push(Accounted::NotReached);
@@ -184,7 +187,7 @@ fn one(plan: &Plan, script: &Path, at: usize, left: Left) -> Done {
         ChildEnd::Cancelled => "cancelled",
         _ => "broken",
     };
-    let ms = done.duration.as_secs_f64() * 1000.0;
+    let ms = super::ms(done.duration);
     plan.journal.emit(Event::FileEnd { file: file.to_string(), outcome: outcome.to_owned(), ms });
     if !batch.shown && outcome != "passed" {
         plan.show_end(&done.stored.tail);

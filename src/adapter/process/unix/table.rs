@@ -1,6 +1,8 @@
 //! The process table: who is whose child, since when, with which command line.
 
 use std::collections::HashSet;
+#[cfg(target_os = "linux")]
+use std::time::Duration;
 
 use jiff::Timestamp;
 use rustix::process::{Pid, Signal, kill_process};
@@ -86,11 +88,14 @@ fn parse(pid: i32, stat: &str) -> Option<Process> {
 /// When a process was born.
 #[cfg(target_os = "linux")]
 pub(super) fn started(process: &Process) -> Option<Timestamp> {
-    let stat = std::fs::read_to_string("/proc/stat").ok()?;
-    let boot: i64 = stat.lines().find_map(|line| line.strip_prefix("btime "))?.trim().parse().ok()?;
+    // Both count from the start of the system, which itself is told to the second only.
+    let uptime = std::fs::read_to_string("/proc/uptime").ok()?;
+    let up: f64 = uptime.split_whitespace().next()?.parse().ok()?;
     let ticks = rustix::param::clock_ticks_per_second().max(1);
-    let ms = i64::try_from(process.born.saturating_mul(1000) / ticks).ok()?;
-    Timestamp::from_millisecond(boot.checked_mul(1000)?.checked_add(ms)?).ok()
+    let born = process.born as f64 / ticks as f64;
+    let age = Duration::try_from_secs_f64((up - born).max(0.0)).ok()?;
+    let then = Timestamp::now().checked_sub(age).ok()?;
+    Timestamp::from_millisecond(then.as_millisecond()).ok()
 }
 
 /// Its command line, words parted by blanks; the name of a process that has none.

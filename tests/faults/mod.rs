@@ -6,6 +6,8 @@
 //! Together the rows show which reason codes are produced; those that are not stand in
 //! [`NOT_YET`], which may only shrink.
 
+mod execution;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
@@ -14,7 +16,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::json;
 
-use crate::harness::{Chain, Sandbox, Seen, edit, file_of, sha256, signal};
+use crate::harness::{Chain, Sandbox, Seen, edit, file_of, sha256, signal_when};
 
 /// Codes that no row produces yet: their layer's own issue brings them.
 const NOT_YET: &[&str] = &[
@@ -191,6 +193,14 @@ fn later(receipt: &Path, seconds: i64) {
     let now = jiff::Timestamp::now().as_second();
     let moved = jiff::Timestamp::from_second(now + seconds).unwrap();
     edit(receipt, "/generatedAtUtc", &json!(moved.to_string()));
+}
+
+/// All of them.
+fn rows() -> Vec<&'static Row> {
+    let rows = ROWS.iter();
+    #[cfg(unix)]
+    let rows = rows.chain(execution::ROWS);
+    rows.collect()
 }
 
 const ROWS: &[Row] = &[
@@ -848,26 +858,10 @@ fn shards(shape: for<'a> fn(&'a Sandbox, Chain<'a>) -> Chain<'a>) -> Seen {
 #[cfg(unix)]
 fn cancelled(script: &str) -> Seen {
     let sandbox = command(script, "");
-    let out = sandbox.out.to_str().unwrap().to_owned();
-    let mut command = sandbox.command(&["run", "--format", "json", "--out", &out, "--kill-grace", "300ms"], &[]);
-    command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::null());
-    let child = command.spawn().unwrap();
-    let journal = || {
-        let run = fs::read_dir(&sandbox.out).ok()?.next()?.ok()?;
-        fs::read_to_string(run.path().join("raw/dispatcher-events.ndjson"))
-            .ok()
-            .filter(|text| text.contains("dispatcher-start"))
-    };
-    for _ in 0..200 {
-        if journal().is_some() {
-            break;
-        }
-        std::thread::sleep(std::time::Duration::from_millis(20));
-    }
-    std::thread::sleep(std::time::Duration::from_millis(200));
-    signal(child.id(), "TERM");
-    let output = child.wait_with_output().unwrap();
-    sandbox.seen(&output)
+    signal_when(&sandbox, &["--kill-grace", "300ms"], "TERM", |folder| {
+        let journal = fs::read_to_string(folder.join("raw/dispatcher-events.ndjson")).unwrap_or_default();
+        journal.contains("dispatcher-start")
+    })
 }
 
 /// What is wrong with a row, if anything.
@@ -905,13 +899,13 @@ fn check(row: &Row, seen: &Seen) -> Vec<String> {
 
 #[test]
 fn every_fault_has_its_one_verdict() {
-    let next = AtomicUsize::new(0);
+    let (next, rows) = (AtomicUsize::new(0), rows());
     let wrong = Mutex::new(Vec::new());
     let produced = Mutex::new(BTreeSet::new());
     std::thread::scope(|scope| {
         for _ in 0..4 {
             scope.spawn(|| {
-                while let Some(row) = ROWS.get(next.fetch_add(1, Ordering::SeqCst)) {
+                while let Some(row) = rows.get(next.fetch_add(1, Ordering::SeqCst)) {
                     let seen = (row.see)();
                     let mut codes: Vec<String> = seen.codes();
                     for (_, receipt) in &seen.receipts {
@@ -927,7 +921,7 @@ fn every_fault_has_its_one_verdict() {
         }
     });
     let wrong = wrong.into_inner().unwrap();
-    assert!(wrong.is_empty(), "{} of {} rows:\n{}", wrong.len(), ROWS.len(), wrong.join("\n"));
+    assert!(wrong.is_empty(), "{} of {} rows:\n{}", wrong.len(), rows.len(), wrong.join("\n"));
 
     // Warnings and good states come from runs that are not red.
     let produced = {
@@ -961,15 +955,16 @@ fn benign_codes() -> Vec<String> {
 
 #[test]
 fn the_table_is_as_wide_as_promised() {
-    let faults = ROWS.iter().filter(|row| row.owed.3 != 0).count();
+    let rows = rows();
+    let faults = rows.iter().filter(|row| row.owed.3 != 0).count();
     assert!(faults >= 45, "{faults} faults");
     for layer in LAYERS {
-        let rows = ROWS.iter().filter(|row| row.at == layer && !row.combined).count();
-        assert!(rows >= 5, "{rows} rows surface at {layer}");
+        let surface = rows.iter().filter(|row| row.at == layer && !row.combined).count();
+        assert!(surface >= 5, "{surface} rows surface at {layer}");
     }
-    assert!(ROWS.iter().filter(|row| row.combined).count() >= 10);
-    let names: BTreeSet<_> = ROWS.iter().map(|row| row.name).collect();
-    assert_eq!(names.len(), ROWS.len(), "two rows share a name");
+    assert!(rows.iter().filter(|row| row.combined).count() >= 10);
+    let names: BTreeSet<_> = rows.iter().map(|row| row.name).collect();
+    assert_eq!(names.len(), rows.len(), "two rows share a name");
     let known = pester_gate::docs::reason_codes();
     assert!(NOT_YET.len() <= 30, "the list of codes not yet produced may only shrink");
     assert!(NOT_YET.iter().all(|code| known.contains(code)), "NOT_YET names a code that is none");

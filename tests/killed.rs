@@ -1,0 +1,202 @@
+//! SIGKILL of `execute` at any moment: whatever it was doing, post names the layer and the last known
+//! test, the gate is red, and nothing that the tests started lives on, sessions of their own included.
+#![cfg(target_os = "linux")]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Stdio};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use crate::harness::{Sandbox, Seen, marked};
+
+/// What execute was doing when it was killed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Moment {
+    BeforeSpawn,
+    Running,
+    AfterExit,
+    Renaming,
+}
+
+const MOMENTS: [Moment; 4] = [Moment::BeforeSpawn, Moment::Running, Moment::AfterExit, Moment::Renaming];
+/// How many kills in all, and the least of each moment.
+const KILLS: u64 = 200;
+const LEAST: u64 = 20;
+
+/// A short sequence of numbers from a seed (xorshift64).
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, most: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % most
+    }
+}
+
+/// A checkout whose run leaves time to be killed before, during and after its tests.
+fn checkout() -> Sandbox {
+    let sandbox = Sandbox::green();
+    fs::remove_dir_all(sandbox.root.join("tests")).unwrap();
+    sandbox.script("tests/a.sh", "exit 0");
+    sandbox.script("tests/b.sh", "setsid sh -c 'sleep \"$1\" & sleep \"$1\"' sh \"$MARK\" & sleep 0.15; exit 0");
+    // Masking, copying and hashing it takes a while.
+    sandbox.file("big.txt", &"a line of some length that holds no secret at all\n".repeat(120_000));
+    sandbox.config(
+        "leaks: end\nprofiles: {default: {leak-grace: 10ms, artifacts: [big.txt], before: [[sleep, \"0.05\"]]}}\n",
+    );
+    sandbox.commit();
+    sandbox
+}
+
+/// The receipts of the three layers before execute.
+fn receipts(sandbox: &Sandbox) -> PathBuf {
+    let folder = sandbox.out.join("before");
+    let out = folder.to_str().unwrap();
+    let context = folder.join("pester-context.json");
+    let context = context.to_str().unwrap();
+    assert_eq!(sandbox.gate(&["context", "--out", out]).code, 0);
+    assert_eq!(sandbox.gate(&["preflight", "--out", out, "--context-receipt", context]).code, 0);
+    assert_eq!(sandbox.gate(&["selection", "--out", out, "--context-receipt", context]).code, 0);
+    folder
+}
+
+fn start(sandbox: &Sandbox, folder: &Path, mark: &str) -> Child {
+    let path = |name: &str| folder.join(name).into_os_string();
+    let mut command = sandbox.command(&["execute", "--quiet"], &[("MARK", mark)]);
+    command.arg("--out").arg(folder);
+    command.arg("--context-receipt").arg(path("pester-context.json"));
+    command.arg("--preflight-receipt").arg(path("selfhosted-readiness.json"));
+    command.arg("--selection-receipt").arg(path("pester-selection.json"));
+    command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+}
+
+fn journal(folder: &Path) -> String {
+    fs::read_to_string(folder.join("raw/dispatcher-events.ndjson")).unwrap_or_default()
+}
+
+/// A receipt that is being written: its text is there under a name of its own, and not yet under the last.
+fn half_written(folder: &Path) -> bool {
+    let temporary = |entry: fs::DirEntry| entry.file_name().to_string_lossy().starts_with(".pester-gate-");
+    fs::read_dir(folder).unwrap().filter_map(Result::ok).any(temporary)
+}
+
+fn done(folder: &Path) -> bool {
+    folder.join("pester-run-receipt.json").exists()
+}
+
+/// Waits for the moment and a little longer, kills, and says when it was.
+fn kill(child: &mut Child, folder: &Path, aim: Moment, dice: &mut Dice) -> Option<Moment> {
+    let since = Instant::now();
+    let mut wait_for = |holds: &dyn Fn() -> bool, pause: u64| {
+        while !holds() && child.try_wait().unwrap().is_none() && since.elapsed() < Duration::from_secs(20) {
+            if pause > 0 {
+                std::thread::sleep(Duration::from_micros(pause));
+            }
+        }
+    };
+    match aim {
+        Moment::BeforeSpawn => std::thread::sleep(Duration::from_micros(dice.below(60_000))),
+        Moment::Running => {
+            wait_for(&|| journal(folder).contains("tests/b.sh"), 500);
+            std::thread::sleep(Duration::from_micros(dice.below(100_000)));
+        }
+        Moment::AfterExit => {
+            wait_for(&|| journal(folder).contains("run-end"), 500);
+            std::thread::sleep(Duration::from_micros(dice.below(30_000)));
+        }
+        Moment::Renaming => wait_for(&|| half_written(folder) || done(folder), 0),
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let told = journal(folder).replace("supervisor-lost", "");
+    match () {
+        () if done(folder) => None,
+        () if half_written(folder) => Some(Moment::Renaming),
+        () if told.contains("run-end") => Some(Moment::AfterExit),
+        () if told.contains("file-start") => Some(Moment::Running),
+        () => Some(Moment::BeforeSpawn),
+    }
+}
+
+fn check(sandbox: &Sandbox, folder: &Path, moment: Moment, mark: &str) -> Vec<String> {
+    let mut wrong = Vec::new();
+    let killed = Instant::now();
+    while !marked(mark).is_empty() && killed.elapsed() < Duration::from_secs(5) {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    if !marked(mark).is_empty() {
+        wrong.push(format!("{:?} live on", marked(mark)));
+    }
+    let dir = folder.to_str().unwrap();
+    let needs = r#"{"context":{"result":"success"},"preflight":{"result":"success"},"selection":{"result":"success"},"execute":{"result":"failure"}}"#;
+    for more in [&["--needs", needs][..], &[]] {
+        let mut arguments = vec!["post", "--format", "json", "--out", dir, "--receipts-dir", dir];
+        arguments.extend(more);
+        let seen = Seen::new(sandbox.gate(&arguments), folder.to_owned());
+        let reason = if more.is_empty() { "execution-receipt-missing" } else { "layer-not-reported" };
+        if seen.verdict() != ("seam-defect", "execute", reason, 6) {
+            wrong.push(format!("post says {:?} {}", seen.verdict(), seen.ran.stderr));
+        }
+        let last = seen.outcome["inFlight"]["name"].as_str().unwrap_or_default();
+        if moment == Moment::Running && !["tests/a.sh", "tests/b.sh"].contains(&last) && ended(folder) < 2 {
+            wrong.push(format!("in flight is {}", seen.outcome["inFlight"]));
+        }
+    }
+    wrong
+}
+
+/// How many files had ended: between two of them none is in flight.
+fn ended(folder: &Path) -> usize {
+    journal(folder).matches("file-end").count().max(1)
+}
+
+#[test]
+fn whatever_execute_is_killed_at_is_named_and_nothing_lives_on() {
+    let sandbox = checkout();
+    let before = receipts(&sandbox);
+    let (next, tally, wrong) = (AtomicU64::new(0), Mutex::new(BTreeMap::<Moment, u64>::new()), Mutex::new(Vec::new()));
+    let enough = || {
+        let tally = tally.lock().unwrap();
+        tally.values().sum::<u64>() >= KILLS && MOMENTS.iter().all(|moment| tally.get(moment) >= Some(&LEAST))
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| {
+                while !enough() {
+                    let seed = next.fetch_add(1, Ordering::SeqCst);
+                    if seed >= 4 * KILLS {
+                        return;
+                    }
+                    let mut dice = Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+                    let aim = MOMENTS[usize::try_from(seed % 4).unwrap()];
+                    let folder = sandbox.out.join(format!("killed-{seed}"));
+                    fs::create_dir_all(&folder).unwrap();
+                    for name in ["pester-context.json", "selfhosted-readiness.json", "pester-selection.json"] {
+                        fs::copy(before.join(name), folder.join(name)).unwrap();
+                    }
+                    let mark = format!("77{seed}.0625");
+                    let mut child = start(&sandbox, &folder, &mark);
+                    if let Some(moment) = kill(&mut child, &folder, aim, &mut dice) {
+                        *tally.lock().unwrap().entry(moment).or_default() += 1;
+                        let problems = check(&sandbox, &folder, moment, &mark);
+                        wrong
+                            .lock()
+                            .unwrap()
+                            .extend(problems.into_iter().map(|why| format!("{seed} {moment:?}: {why}")));
+                    }
+                    fs::remove_dir_all(&folder).unwrap();
+                }
+            });
+        }
+    });
+    let (tally, wrong) = (tally.into_inner().unwrap(), wrong.into_inner().unwrap());
+    println!("killed: {tally:?}");
+    assert!(wrong.is_empty(), "{} of {tally:?}\n{}", wrong.len(), wrong.join("\n"));
+    assert!(MOMENTS.iter().all(|moment| tally.get(moment) >= Some(&LEAST)), "{tally:?}");
+    assert!(tally.values().sum::<u64>() >= KILLS, "{tally:?}");
+}
