@@ -5,12 +5,13 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
 
-use crate::harness::{Sandbox, Seen, end_marked, on_path, read_json};
+use crate::harness::{Sandbox, Seen, end_marked, on_path, read_json, walk};
 
 fn corpus() -> Option<PathBuf> {
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/pester-adapter");
@@ -52,8 +53,14 @@ if run["exitCode"] is not None and run["exitCode"] < 0:
 sys.exit(run["exitCode"])
 "#;
 
-/// Runs a recording, after `spoil` had its way with a copy of it.
-fn play(recording: &Path, more: &str, arguments: &[&str], environment: &[(&str, &str)], spoil: impl Fn(&Path)) -> Seen {
+/// Runs a recording, after `spoil` had its way with a copy of it. The sandbox keeps what it left.
+fn play(
+    recording: &Path,
+    more: &str,
+    arguments: &[&str],
+    environment: &[(&str, &str)],
+    spoil: impl Fn(&Path),
+) -> (Sandbox, Seen) {
     let sandbox = Sandbox::new();
     let copy = sandbox.state.with_file_name("recording");
     fs::create_dir_all(&copy).unwrap();
@@ -82,7 +89,8 @@ fn play(recording: &Path, more: &str, arguments: &[&str], environment: &[(&str, 
     );
     let mut all = vec![("RECORDING", copy.to_str().unwrap())];
     all.extend(environment);
-    sandbox.run(arguments, &all)
+    let seen = sandbox.run(arguments, &all);
+    (sandbox, seen)
 }
 
 fn recordings(corpus: &Path) -> Vec<(String, String, PathBuf)> {
@@ -107,6 +115,50 @@ fn owed(expected: &Value, case: &str, version: &str) -> Value {
 
 fn limits(owed: &Value) -> Vec<&'static str> {
     if owed["limitSeconds"].is_null() { vec![] } else { vec!["--run-timeout", "1500ms", "--kill-grace", "200ms"] }
+}
+
+/// Where a verdict is not what is owed.
+fn problems(case: &str, owed: &Value, seen: &Seen) -> Vec<String> {
+    let mut wrong = Vec::new();
+    let verdict = (seen.text("classification"), seen.text("reason"), json!(seen.ran.code));
+    let should = (owed["classification"].as_str().unwrap(), owed["reason"].as_str().unwrap(), owed["exitCode"].clone());
+    if verdict != should {
+        wrong.push(format!("{case}: owed {should:?}, got {verdict:?} {:?}\n{}", seen.codes(), seen.ran.stderr));
+    }
+    for (key, count) in owed["counts"].as_object().into_iter().flatten() {
+        if seen.outcome["counts"][key] != *count {
+            wrong.push(format!("{case}: {key} is {}, owed {count}", seen.outcome["counts"][key]));
+        }
+    }
+    if let Some(also) = owed["note"].as_str().and_then(|note| note.strip_prefix("also "))
+        && !seen.codes().contains(&also.to_owned())
+    {
+        wrong.push(format!("{case}: {also} is not among {:?}", seen.codes()));
+    }
+    if let Some(leaks) = owed["leaks"].as_u64()
+        && seen.outcome["leaks"].as_array().unwrap().len() as u64 != leaks
+    {
+        wrong.push(format!("{case}: {} leaks", seen.outcome["leaks"]));
+    }
+    let in_flight = match case.rsplit(' ').next().unwrap_or_default() {
+        "hang" => Some(("test", "Hang.waits for ever")),
+        "hang-in-before-all" => Some(("block", "Bench")),
+        "killed-mid-test" => Some(("test", "Killed.kills its own process")),
+        "environment-exit-0" => Some(("test", "Exit.leaves the process")),
+        _ => None,
+    };
+    let told = &seen.outcome["inFlight"];
+    if let Some((kind, name)) = in_flight
+        && (&told["kind"], &told["name"]) != (&json!(kind), &json!(name))
+    {
+        wrong.push(format!("{case}: in flight is {told}, owed {kind} {name}"));
+    }
+    for file in walk(&seen.folder) {
+        if String::from_utf8_lossy(&fs::read(&file).unwrap_or_default()).contains("hunter2") {
+            wrong.push(format!("{case}: the secret stands in {}", file.display()));
+        }
+    }
+    wrong
 }
 
 fn each<T: Sync>(items: &[T], work: impl Fn(&T) -> Vec<String> + Sync) -> Vec<String> {
@@ -134,62 +186,67 @@ fn every_recording_gives_the_verdict_that_is_owed() {
     assert!(recordings.len() >= 41, "{}", recordings.len());
     let wrong = each(&recordings, |(version, case, path)| {
         let owed = owed(&expected, case, version);
-        let seen = play(path, "", &limits(&owed), &[("MY_SECRET", "hunter2-hunter2")], |_| {});
-        let mut wrong = Vec::new();
-        let verdict = (seen.text("classification"), seen.text("reason"), json!(seen.ran.code));
-        let should =
-            (owed["classification"].as_str().unwrap(), owed["reason"].as_str().unwrap(), owed["exitCode"].clone());
-        if verdict != should {
-            wrong.push(format!(
-                "{version} {case}: owed {should:?}, got {verdict:?} {:?}\n{}",
-                seen.codes(),
-                seen.ran.stderr
-            ));
-        }
-        for (key, count) in owed["counts"].as_object().into_iter().flatten() {
-            if seen.outcome["counts"][key] != *count {
-                wrong.push(format!("{version} {case}: {key} is {}, owed {count}", seen.outcome["counts"][key]));
-            }
-        }
-        if let Some(also) = owed["note"].as_str().and_then(|note| note.strip_prefix("also "))
-            && !seen.codes().contains(&also.to_owned())
-        {
-            wrong.push(format!("{version} {case}: {also} is not among {:?}", seen.codes()));
-        }
-        if let Some(leaks) = owed["leaks"].as_u64()
-            && seen.outcome["leaks"].as_array().unwrap().len() as u64 != leaks
-        {
-            wrong.push(format!("{version} {case}: {} leaks", seen.outcome["leaks"]));
-        }
-        wrong
+        let (_sandbox, seen) = play(path, "", &limits(&owed), &[("DEMO_SECRET", "hunter2-demo-secret")], |_| {});
+        problems(&format!("{version} {case}"), &owed, &seen)
     });
     end_marked("4747.25");
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     println!("{} recordings were judged by a stand-in for pwsh", recordings.len());
 }
 
+/// The newest Pester that the real PowerShell has.
+fn real_pester() -> Option<String> {
+    let ask = "(Get-Module -ListAvailable Pester | Sort-Object Version -Descending | Select-Object -First 1).Version.ToString()";
+    let told =
+        Command::new("pwsh").args(["-NoLogo", "-NoProfile", "-NonInteractive", "-Command", ask]).output().ok()?;
+    let version = String::from_utf8(told.stdout).ok()?.trim().to_owned();
+    version.starts_with(['5', '6']).then_some(version)
+}
+
 #[test]
-fn what_was_in_flight_is_named() {
-    let Some(corpus) = corpus().filter(|_| on_path("python3")) else {
-        println!("skipped: the corpus or Python is not there, so no recorded hang was named");
+fn every_suite_gives_the_verdict_that_is_owed_on_a_real_pester() {
+    let (Some(corpus), Some(version)) = (corpus(), real_pester()) else {
+        println!("skipped: no pwsh with Pester 5 or 6 on PATH, so recordings stood in for real runs");
         return;
     };
-    for (case, kind, name) in [
-        ("hang", "test", "Hang.waits for ever"),
-        ("hang-in-before-all", "block", "Bench"),
-        ("killed-mid-test", "test", "Killed.kills its own process"),
-        ("environment-exit-0", "test", "Exit.leaves the process"),
-    ] {
-        let path = corpus.join("recorded/6.0.1").join(case);
-        let seen = play(&path, "", &["--run-timeout", "1500ms", "--kill-grace", "200ms"], &[], |_| {});
-        let in_flight = &seen.outcome["inFlight"];
-        assert_eq!(
-            (&in_flight["kind"], &in_flight["name"]),
-            (&json!(kind), &json!(name)),
-            "{case}: {:?}",
-            seen.codes()
-        );
-    }
+    let expected = read_json(&corpus.join("expected.json"));
+    let home = std::env::var("HOME").unwrap_or_default();
+    let modules = std::env::var("PSModulePath").unwrap_or_default();
+    let mut cases: Vec<PathBuf> =
+        fs::read_dir(corpus.join("cases")).unwrap().map(|case| case.unwrap().path()).collect();
+    cases.sort();
+    let wrong: Vec<String> = cases
+        .iter()
+        .flat_map(|suite| {
+            let case = suite.file_name().unwrap().to_str().unwrap();
+            let owed = owed(&expected, case, &version);
+            let run = read_json(&corpus.join("recorded/6.0.1").join(case).join("run.json"));
+            let sandbox = Sandbox::new();
+            let mut missing = Vec::new();
+            for file in run["files"].as_array().unwrap() {
+                let (name, to) = (file.as_str().unwrap(), sandbox.root.join("tests"));
+                fs::create_dir_all(&to).unwrap();
+                if fs::copy(suite.join(name), to.join(name)).is_err() {
+                    sandbox.file(&format!("tests/{name}"), "");
+                    missing.push(format!("[rm, \"tests/{name}\"]"));
+                }
+            }
+            sandbox.file(
+                "pester-gate.yml",
+                &format!(
+                    "standing-priority: {{policy: \"off\"}}\npreflight: {{disk: {{min-free: 1MiB}}}}\ndispatcher: {{kind: pester}}\n\
+                     profiles: {{default: {{before: [{}], tag: {}, exclude-tag: {}}}}}\n",
+                    missing.join(", "), run["tags"], run["excludeTags"]
+                ),
+            );
+            let limit = owed["limitSeconds"].as_u64().map(|seconds| format!("{seconds}s"));
+            let limits: Vec<&str> = limit.iter().flat_map(|limit| ["--run-timeout", limit.as_str()]).collect();
+            let environment = [("HOME", home.as_str()), ("PSModulePath", &modules), ("DEMO_SECRET", "hunter2-demo-secret")];
+            problems(&format!("{version} {case}"), &owed, &sandbox.run(&limits, &environment))
+        })
+        .collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    println!("{} suites were run by a real pwsh with Pester {version}", cases.len());
 }
 
 #[test]
@@ -199,7 +256,7 @@ fn a_test_that_exceeds_its_own_limit_ends_the_run_and_the_limit_is_named() {
         return;
     };
     let path = corpus.join("recorded/6.0.1/hang");
-    let seen = play(&path, "", &["--test-timeout", "700ms", "--kill-grace", "200ms"], &[], |_| {});
+    let (_sandbox, seen) = play(&path, "", &["--test-timeout", "700ms", "--kill-grace", "200ms"], &[], |_| {});
     assert_eq!(seen.verdict(), ("seam-defect", "execute", "dispatcher-timed-out", 6));
     assert_eq!(seen.receipt("execute")["outcome"]["limit"], "test");
 }
@@ -224,7 +281,7 @@ fn spoiling_any_one_file_of_a_recording_never_turns_it_green() {
         }
     }
     let wrong = each(&items, |(case, path, name, how)| {
-        let seen = play(path, "", &[], &[], |copy| {
+        let (_sandbox, seen) = play(path, "", &[], &[], |copy| {
             let file = copy.join(name);
             match *how {
                 "deleted" => fs::remove_file(&file).unwrap(),
@@ -261,7 +318,7 @@ fn a_pester_that_is_missing_or_too_old_is_preflights_to_say() {
         ("[\"3.4.0\"]", "pester-version-unsupported"),
         ("[\"7.0.0\", \"4.10.1\"]", "pester-version-unsupported"),
     ] {
-        let seen = play(recording.path(), "", &[], &[("FOUND", found)], |_| {});
+        let (_sandbox, seen) = play(recording.path(), "", &[], &[("FOUND", found)], |_| {});
         assert_eq!(seen.verdict(), ("readiness-blocked", "preflight", reason, 4), "{found}");
         assert!(!seen.has_receipt("execute"));
     }
@@ -280,7 +337,7 @@ fn execute_charges_a_missing_pester_to_preflight() {
             println!("skipped: the corpus holds no recording refused/{case}");
             continue;
         }
-        let seen = play(&path, "", &[], &[], |_| {});
+        let (_sandbox, seen) = play(&path, "", &[], &[], |_| {});
         let reason = if case == "none" { "pester-missing" } else { "pester-version-unsupported" };
         assert_eq!(seen.verdict(), ("readiness-blocked", "preflight", reason, 4), "{:?}", expected.get(case));
     }

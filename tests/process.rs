@@ -3,12 +3,12 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::harness::{Sandbox, Seen, end_marked, marked, signal, signal_when, walk};
+use crate::harness::{Ran, Sandbox, Seen, end_marked, marked, signal, signal_when, walk};
 
 fn scripts(bodies: &[(&str, &str)], more: &str) -> Sandbox {
     let sandbox = Sandbox::green();
@@ -222,4 +222,159 @@ fn a_cancel_is_a_cancel_wherever_it_comes_and_cleanup_still_runs() {
     assert_eq!(seen.verdict(), ("seam-defect", "execute", "run-cancelled", 6), "{:?}", seen.codes());
     assert!(before.root.join("cleaned").exists(), "the clean-up did not run");
     assert!(!seen.codes().contains(&"cleanup-command-failed".to_owned()));
+}
+
+/// A dispatcher that misbehaves, the verdict that is documented for it, and what else must hold.
+struct Helper {
+    name: &'static str,
+    /// `MARK` stands for a number by which its processes are known.
+    body: &'static str,
+    owed: (&'static str, &'static str, &'static str, i32),
+    also: fn(&Seen),
+}
+
+const GOOD: &str = "mkdir -p out; echo '<testsuites><testcase name=\"t\"/></testsuites>' > out/r.xml";
+const BAD: &str =
+    "mkdir -p out; echo '<testsuites><testcase name=\"t\"><failure/></testcase></testsuites>' > out/r.xml";
+const ENDED: (&str, &str, &str, i32) = ("seam-defect", "execute", "dispatcher-timed-out", 6);
+const FINE: (&str, &str, &str, i32) = ("completed", "none", "tests-passed", 0);
+
+fn nothing_else(_: &Seen) {}
+
+fn log(seen: &Seen) -> String {
+    fs::read_to_string(seen.folder.join("raw/dispatcher.log")).unwrap()
+}
+
+const HELPERS: &[Helper] = &[
+    Helper {
+        name: "ignores termination",
+        body: "trap '' TERM INT HUP; sh -c 'trap \"\" TERM INT; sleep MARK; sleep MARK' & sleep MARK; sleep MARK",
+        owed: ENDED,
+        also: nothing_else,
+    },
+    Helper {
+        name: "double-forks away and passes",
+        body: "setsid sh -c 'setsid sleep MARK & exit 0' >/dev/null 2>&1; GOOD; exit 0",
+        owed: FINE,
+        also: |seen| {
+            let leak = &seen.outcome["leaks"][0];
+            assert_eq!(leak["action"], "ended");
+            assert!(leak["command"].as_str().unwrap().starts_with("sleep "), "{leak}");
+            assert!(leak["startTimeUtc"].is_string(), "{leak}");
+        },
+    },
+    Helper {
+        name: "double-forks away, forgets its environment, and hangs",
+        body: "env -i setsid sh -c 'setsid sleep MARK & exit 0' >/dev/null 2>&1; sleep MARK",
+        owed: ENDED,
+        also: |seen| assert_eq!(seen.outcome["leaks"], json!([]), "what we ended is no leak"),
+    },
+    Helper {
+        name: "floods stderr for ever",
+        body: "yes MARK >&2",
+        owed: ENDED,
+        also: |seen| {
+            let size = fs::metadata(seen.folder.join("raw/dispatcher.log")).unwrap().len();
+            assert!(size < (64 << 20) + 200, "{size}");
+        },
+    },
+    Helper {
+        name: "writes half a UTF-16 character",
+        body: "printf '\\377\\376o\\000k\\000\\330'; GOOD",
+        owed: FINE,
+        also: |seen| assert_eq!(log(seen), "ok\u{fffd}"),
+    },
+    Helper {
+        name: "exits with 0 and failing XML",
+        body: "BAD; exit 0",
+        owed: ("test-failures", "none", "tests-failed", 1),
+        also: |seen| {
+            assert!(seen.codes().contains(&"exit-code-mismatch".to_owned()));
+        },
+    },
+    Helper {
+        name: "exits with 1 and passing XML",
+        body: "GOOD; exit 1",
+        owed: ("seam-defect", "execute", "exit-code-mismatch", 6),
+        also: nothing_else,
+    },
+    Helper {
+        name: "has 300 levels of children, every third in a session of its own",
+        body: "n=${1:-300}; echo $n MARK; if [ $n -gt 0 ]; then m=$((n - 1)); if [ $((n % 3)) = 0 ]; then setsid \"$0\" $m & else \"$0\" $m & fi; fi; trap '' TERM; sleep MARK",
+        owed: ENDED,
+        also: |seen| assert!(log(seen).lines().count() >= 300, "{}", log(seen).lines().count()),
+    },
+];
+
+#[test]
+fn every_misbehaving_helper_has_its_documented_outcome_in_time_and_is_gone() {
+    for (at, helper) in HELPERS.iter().enumerate() {
+        let mark = format!("66{at}.375");
+        let sandbox = Sandbox::green();
+        let body = helper.body.replace("MARK", &mark).replace("GOOD", GOOD).replace("BAD", BAD);
+        sandbox.script("helper.sh", &body);
+        sandbox.config_with(
+            "dispatcher: {kind: command, command: [./helper.sh], results: [\"out/*.xml\"]}\n",
+            "leaks: end\nprofiles: {default: {leak-grace: 200ms}}\n",
+        );
+        let began = Instant::now();
+        let seen = sandbox.run(&["--run-timeout", "2s", "--kill-grace", "300ms"], &[]);
+        let took = began.elapsed();
+        assert_eq!(seen.verdict(), helper.owed, "{}: {:?} {}", helper.name, seen.codes(), seen.ran.stderr);
+        assert!(took < Duration::from_secs(4), "{}: {took:?}", helper.name);
+        assert!(!alive(&mark), "{}: {:?} live on", helper.name, marked(&mark));
+        (helper.also)(&seen);
+    }
+
+    let never = Sandbox::green();
+    never.file("helper.sh", "no program").executable("helper.sh");
+    never.config_with("dispatcher: {kind: command, command: [./helper.sh], results: [\"out/*.xml\"]}\n", "");
+    let seen = never.run(&[], &[]);
+    assert_eq!(seen.verdict(), ("seam-defect", "execute", "dispatcher-not-started", 6), "{:?}", seen.codes());
+}
+
+#[test]
+fn a_guard_is_nothing_for_a_person() {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_pester-gate"));
+    let ran = Ran::of(&command.arg("guard").stdin(Stdio::null()).output().unwrap());
+    assert_eq!(ran.code, 2);
+    assert!(ran.stderr.contains("guard is started by execute"), "{}", ran.stderr);
+}
+
+#[test]
+fn the_guard_knows_no_secret() {
+    let sandbox = scripts(
+        &[("a", "tr '\\0' '\\n' < /proc/$PPID/environ > environment; tr '\\0' ' ' < /proc/$PPID/cmdline > line")],
+        "",
+    );
+    let seen = sandbox.run(&[], &[("GITHUB_TOKEN", "ghs_0123456789abcdefghij0123456789abcdef"), ("GITHUB_OUTPUT", "")]);
+    assert_eq!(seen.ran.code, 0, "{:?}", seen.codes());
+    assert!(fs::read_to_string(sandbox.root.join("line")).unwrap().contains("guard"));
+    let environment = fs::read_to_string(sandbox.root.join("environment")).unwrap();
+    assert!(environment.contains("PATH=") && !environment.contains("TOKEN"), "{environment}");
+}
+
+#[test]
+fn a_leak_names_the_file_that_started_it() {
+    let sandbox = scripts(&[("a", "exit 0"), ("b", "setsid sleep 4746.25 >/dev/null 2>&1 & exit 0")], "leaks: end\n");
+    let seen = sandbox.run(&[], &[]);
+    assert_eq!(seen.outcome["leaks"][0]["file"], "tests/b.sh");
+    gone("4746.25");
+}
+
+#[test]
+fn the_journal_of_a_killed_run_ends_with_the_loss() {
+    let sandbox = scripts(&[("a", "setsid sleep 4845.25 & sleep 4845.25")], "");
+    let seen = signal_when(&sandbox, &[], "KILL", |_| marked("4845.25").len() >= 2);
+    gone("4845.25");
+    let journal = seen.folder.join("raw/dispatcher-events.ndjson");
+    let last = || fs::read_to_string(&journal).unwrap().lines().last().unwrap().to_owned();
+    for _ in 0..40 {
+        if last().contains("supervisor-lost") {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let last: serde_json::Value = serde_json::from_str(&last()).unwrap();
+    assert_eq!((&last["type"], &last["seq"]), (&json!("supervisor-lost"), &json!(3)));
 }
