@@ -1,7 +1,8 @@
 //! Progress for a person: one moving line on a terminal, plain lines elsewhere, always on stderr.
 
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
@@ -20,12 +21,24 @@ pub(crate) enum Verbosity {
     Verbose,
 }
 
+/// How long one thing may run before a line says that it still does, and between two such lines.
+const BEAT: Duration = Duration::from_secs(30);
+
 /// Shows what goes on.
 #[derive(Clone)]
 pub(crate) struct Progress {
     world: World,
     verbosity: Verbosity,
     bar: Option<Arc<ProgressBar>>,
+    running: Arc<Mutex<Option<Running>>>,
+}
+
+/// What runs, for the line that says that it still does.
+struct Running {
+    name: String,
+    since: Instant,
+    /// How many lines said so.
+    told: u32,
 }
 
 impl Progress {
@@ -40,7 +53,7 @@ impl Progress {
             bar.enable_steady_tick(Duration::from_millis(120));
             Arc::new(bar)
         });
-        Self { world: world.clone(), verbosity, bar }
+        Self { world: world.clone(), verbosity, bar, running: Arc::default() }
     }
 
     /// A line that stays.
@@ -77,8 +90,52 @@ impl Progress {
             Event::CancelRequested => self.line("  asked to stop; ending the tests"),
             _ => {}
         }
-        if let Some(running) = state.in_flight() {
-            self.now(&format!("{}/{total} {}", state.files_done(), printable(&running.name)));
+        let Some(running) = state.in_flight() else {
+            *self.running() = None;
+            return;
+        };
+        let name = match running.file {
+            Some(file) if file != running.name => format!("{file}: {}", running.name),
+            _ => running.name,
+        };
+        self.now(&format!("{}/{total} {name}", state.files_done()));
+        let mut known = self.running();
+        if known.as_ref().is_none_or(|known| known.name != name) {
+            *known = Some(Running { name, since: self.world.tick(), told: 0 });
+        }
+    }
+
+    fn running(&self) -> std::sync::MutexGuard<'_, Option<Running>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Does the work, and where no line moves says from time to time what still runs, and for how long.
+    pub(crate) fn beating<T>(&self, work: impl FnOnce() -> T) -> T {
+        if self.bar.is_some() || self.verbosity == Verbosity::Quiet {
+            return work();
+        }
+        let done = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            let beats = scope.spawn(|| {
+                while !done.load(Ordering::SeqCst) {
+                    std::thread::park_timeout(Duration::from_secs(1));
+                    self.beat();
+                }
+            });
+            let ended = Ended { done: &done, beats: beats.thread() };
+            let worked = work();
+            drop(ended);
+            worked
+        })
+    }
+
+    fn beat(&self) {
+        let mut running = self.running();
+        let Some(running) = running.as_mut() else { return };
+        let ran = running.since.elapsed();
+        if ran >= BEAT * (running.told + 1) {
+            running.told += 1;
+            self.line(&format!("    running {} ({} s)", printable(&running.name), ran.as_secs()));
         }
     }
 
@@ -87,5 +144,18 @@ impl Progress {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }
+    }
+}
+
+/// Ends the beats, also when the work panics: its scope would wait for them.
+struct Ended<'a> {
+    done: &'a AtomicBool,
+    beats: &'a std::thread::Thread,
+}
+
+impl Drop for Ended<'_> {
+    fn drop(&mut self) {
+        self.done.store(true, Ordering::SeqCst);
+        self.beats.unpark();
     }
 }

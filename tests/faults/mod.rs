@@ -6,7 +6,7 @@
 //! Together the rows show which reason codes are produced; those that are not stand in
 //! [`NOT_YET`], which may only shrink.
 
-mod execution;
+pub(crate) mod execution;
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -184,12 +184,12 @@ fn prepare_and_dispatch(
         journal,
         live: live(ground),
     };
-    match profile.kind.value {
+    ground.progress.beating(|| match profile.kind.value {
         DispatcherKind::Command => dispatcher::command::dispatch(&plan),
         DispatcherKind::Scripts => dispatcher::scripts::dispatch(&plan),
         DispatcherKind::Pester => dispatcher::pester::dispatch(&plan),
         DispatcherKind::Auto => Err(Fault::InternalError("selection left the dispatcher open".to_owned())),
-    }
+    })
 }
 
 /// Flags and environment of this invocation over what selection settled.
