@@ -23,7 +23,7 @@ use windows_sys::Win32::System::Diagnostics::ToolHelp::{
     CreateToolhelp32Snapshot, TH32CS_SNAPTHREAD, THREADENTRY32, Thread32First, Thread32Next,
 };
 use windows_sys::Win32::System::JobObjects::{
-    AssignProcessToJobObject, CreateJobObjectW, IsProcessInJob, JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE,
+    AssignProcessToJobObject, CreateJobObjectW, JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE,
     JOBOBJECT_EXTENDED_LIMIT_INFORMATION, JobObjectBasicProcessIdList, JobObjectExtendedLimitInformation,
     QueryInformationJobObject, SetInformationJobObject, TerminateJobObject,
 };
@@ -98,7 +98,7 @@ impl Guard {
         let files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
         let tell = |pid: u32| {
             let process = open(pid, PROCESS_QUERY_LIMITED_INFORMATION)?;
-            let file = files.iter().find(|(job, _)| is_in(&process, job)).map(|(_, file)| file.clone());
+            let file = files.iter().find(|(job, _)| members(job).contains(&pid)).map(|(_, file)| file.clone());
             Some(Survivor { pid, started: born(&process), command: command_line(&process), file })
         };
         members(&self.job).into_iter().filter_map(tell).collect()
@@ -249,12 +249,6 @@ fn members(job: &Handle) -> Vec<u32> {
     unsafe { QueryInformationJobObject(job.0, JobObjectBasicProcessIdList, into, size, std::ptr::null_mut()) };
     let listed = (list.listed as usize).min(list.ids.len());
     list.ids[..listed].iter().filter_map(|id| u32::try_from(*id).ok()).collect()
-}
-
-fn is_in(process: &Handle, job: &Handle) -> bool {
-    let mut inside = 0;
-    // SAFETY: both handles are open, and `inside` is written by the call.
-    unsafe { IsProcessInJob(process.0, job.0, &raw mut inside) != 0 && inside != 0 }
 }
 
 /// When a process was born.
