@@ -42,6 +42,8 @@ pub(crate) struct Facts {
     pub(crate) head_ref: Option<String>,
     /// The branch it goes to.
     pub(crate) base_ref: Option<String>,
+    /// The event's payload, as it is.
+    pub(crate) event: Option<Value>,
     /// The repository that the event speaks of.
     pub(crate) event_repository: Option<RepoSlug>,
     /// `GITHUB_REPOSITORY`.
@@ -90,6 +92,7 @@ pub(crate) fn facts(world: &World, overrides: &Overrides) -> Facts {
         event_name,
         repository,
         faults,
+        event,
     }
 }
 

@@ -12,6 +12,8 @@ pub(crate) enum Subject {
     Everywhere,
     /// The event and the repository.
     Event,
+    /// Route's own.
+    Route,
     /// Context's own.
     Context,
     /// Which pack.
@@ -88,6 +90,10 @@ pub(crate) const FLAGS: &[Flag] = &[
     flag("event", "FILE", "The event payload (default: GITHUB_EVENT_PATH)", Value, S::Event),
     flag("event-name", "NAME", "The event's name (default: GITHUB_EVENT_NAME)", Value, S::Event),
     flag("repository", "OWNER/NAME", "The repository under test", Value, S::Event),
+    flag("label", "NAME", "The label that opens the runner (default: pester-gate)", Value, S::Route),
+    flag("trust", "same-owner|same-repository", "Whose forks may be admitted (default: same-owner)", Value, S::Route),
+    flag("when-refused", "fail|notice", "What a refusal means for the required check (default: fail)", Value, S::Route),
+    flag("dry-run", "", "Print the decision and every fact used, write nothing", Switch, S::Route),
     flag("head-sha", "SHA", "The commit under test", Value, S::Context),
     flag("sample-id", "ID", "Kept in every receipt", Value, S::Context),
     flag("correlation-id", "ID", "Kept in every receipt", Value, S::Context),
@@ -144,6 +150,11 @@ pub(crate) const VERBS: &[Verb] = &[
         name: "run",
         about: "All layers here, in order; `-- CMD..` runs a command of your own as the tests",
         subjects: &[S::Event, S::Context, S::Pack, S::Selection, S::Limits, S::Continue, S::Results],
+    },
+    Verb {
+        name: "route",
+        about: "May this event drive a self-hosted runner, and at which commit",
+        subjects: &[S::Event, S::Route],
     },
     Verb {
         name: "context",

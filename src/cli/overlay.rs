@@ -11,7 +11,9 @@ use serde_json::{Map, Value, json};
 
 use super::args::{self, variable};
 use crate::adapter::world::World;
-use crate::domain::config::{Config, DispatcherKind, EmptyPolicy, Isolation, Leaks, PriorityPolicy};
+use crate::domain::config::{
+    Config, DispatcherKind, EmptyPolicy, Isolation, Leaks, PriorityPolicy, Trust, WhenRefused,
+};
 use crate::domain::quantity::{Size, Span};
 use crate::domain::redact::invalid_pattern;
 use crate::domain::selection::integration::Mode;
@@ -198,6 +200,19 @@ pub(crate) fn settings(overlay: &Overlay<'_>, config: &Config, file: &str) -> Re
             "standing-priority.policy",
             PriorityPolicy::Advisory,
         ),
+        routing_label: settle(
+            overlay.text("label")?,
+            config.routing.label.clone(),
+            "routing.label",
+            "pester-gate".to_owned(),
+        ),
+        routing_trust: settle(overlay.word("trust")?, config.routing.trust, "routing.trust", Trust::SameOwner),
+        routing_when_refused: settle(
+            overlay.word("when-refused")?,
+            config.routing.when_refused,
+            "routing.when-refused",
+            WhenRefused::Fail,
+        ),
         min_free: settle(None, config.preflight.disk.min_free, "preflight.disk.min-free", Size::from_bytes(2 << 30)),
         freshness: settle(None, config.preflight.freshness, "preflight.freshness", Span::from_secs(900)),
         probe_timeout: settle(None, config.preflight.probe_timeout, "preflight.probe-timeout", Span::from_secs(30)),
@@ -230,10 +245,6 @@ pub(crate) fn without_effect(config: &Config) -> Vec<&'static str> {
     let keys = [
         ("lock", lock.group.is_some() || lock.wait.is_some() || lock.directory.is_some()),
         ("preflight.labels", config.preflight.labels.as_ref().is_some_and(|labels| !labels.is_empty())),
-        (
-            "routing",
-            config.routing.label.is_some() || config.routing.trust.is_some() || config.routing.when_refused.is_some(),
-        ),
         (
             "standing-priority.labels",
             config.standing_priority.labels.is_some() || config.standing_priority.excluded_label.is_some(),
@@ -273,6 +284,7 @@ pub(crate) fn show(settings: &Settings) -> Value {
         "dispatcher.script" = script, "dispatcher.powershell" = powershell,
         "dispatcher.pester.minimum-version" = pester_minimum_version,
         "dispatcher.pester.maximum-version" = pester_maximum_version,
+        "routing.label" = routing_label, "routing.trust" = routing_trust, "routing.when-refused" = routing_when_refused,
         "standing-priority.policy" = priority_policy, "preflight.disk.min-free" = min_free,
         "preflight.freshness" = freshness, "preflight.probe-timeout" = probe_timeout, "leaks" = leaks,
         "policy.zero-tests" = zero_tests, "policy.all-skipped" = all_skipped, "report.summary" = summary,

@@ -19,7 +19,7 @@ use crate::domain::ids::{RepoSlug, Sha256};
 use crate::domain::reason::Layer;
 use crate::domain::receipt::Classification;
 use crate::layer::ground::{Ending, Ground, Outcome, Paper, Unreported};
-use crate::layer::{context, execute, post, preflight, selection};
+use crate::layer::{context, execute, post, preflight, route, selection};
 use crate::report::text::{layer_line, printable};
 
 /// Why a verb could not even try.
@@ -119,7 +119,7 @@ fn fail(world: &World, json: bool, verb: &str, failure: &Failure) -> u8 {
 /// Without a receipt, post reads status and reason from `needs`.
 fn report_failure(world: &World, verb: &str, reason: &str) {
     let status = match verb {
-        "context" | "preflight" | "selection" => "blocked",
+        "route" | "context" | "preflight" | "selection" => "blocked",
         "execute" | "post" | "run" => Classification::SeamDefect.as_str(),
         _ => return,
     };
@@ -190,6 +190,7 @@ impl<'a> Session<'a> {
                 self.print(&command::packs::json(&packs), &command::packs::text(&packs))?;
                 Ok(Ending::Good)
             }
+            "route" => self.route(&ground),
             "context" => self.layer(&ground, context::run(self.world, &ground, self.context_request()?)),
             "preflight" => {
                 let request = preflight::Request { context: self.paper("context")? };
@@ -230,6 +231,24 @@ impl<'a> Session<'a> {
             facts: runner::facts(self.world, &overrides),
             progress: Progress::new(self.world, self.verbosity),
         })
+    }
+
+    fn route(&self, ground: &Ground) -> Result<Ending, Failure> {
+        let repository = self.overlay.parsed::<RepoSlug>("repository")?.map(|slug| slug.value);
+        let request = route::Request { repository };
+        if !self.overlay.switch("dry-run")? {
+            return self.layer(ground, route::run(self.world, ground, &request));
+        }
+        let decided = route::decide(ground, &request);
+        let mut text = String::new();
+        for finding in &decided.findings {
+            text.push_str(&format!("{}: {}\n", finding.code(), printable(finding.detail())));
+        }
+        for (name, value) in &decided.facts {
+            text.push_str(&format!("  {name:<15} {}\n", printable(&value.to_string())));
+        }
+        self.print(&decided.json(), &ground.redactor.mask_text(&text))?;
+        Ok(Ending::of(decided.findings.first()))
     }
 
     fn context_request(&self) -> Result<context::Request, Failure> {

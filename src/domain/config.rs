@@ -289,6 +289,16 @@ pub(crate) enum WhenRefused {
     Notice,
 }
 
+impl WhenRefused {
+    /// The word as written.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            WhenRefused::Fail => "fail",
+            WhenRefused::Notice => "notice",
+        }
+    }
+}
+
 /// What happens to processes that outlive a normal end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]

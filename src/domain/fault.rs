@@ -4,7 +4,7 @@
 //! be made elsewhere, so no code reaches a receipt without the fault behind it. Good states are
 //! findings too, by [`good`].
 
-use super::ids::CommitSha;
+use super::ids::{CommitSha, RepoSlug};
 use super::reason::{Home, Layer, ReasonCode, Severity};
 
 /// A fact with its reason code, the layer that is charged, and what it does to the gate.
@@ -128,6 +128,20 @@ pub(crate) enum Fault {
     OutputUnwritable(String),
     #[error("{0}")]
     InternalError(String),
+
+    // route
+    #[error("the pull request does not carry the label {label:?}")]
+    PilotLabelMissing { label: String },
+    #[error("the head is in {head}, another owner's repository")]
+    UntrustedCrossOwnerFork { head: RepoSlug },
+    #[error("the head is in {head}, and only branches of this repository are trusted")]
+    ForkNotTrusted { head: RepoSlug },
+    #[error("the pull request's head repository was deleted")]
+    HeadRepositoryDeleted,
+    #[error("this event did not set the label, so it says nothing of the head {head_sha}")]
+    LabelNotBoundToHead { head_sha: CommitSha },
+    #[error("{0}")]
+    EventUnsupported(String),
 
     // context
     #[error("neither option, event, GITHUB_REPOSITORY nor a git remote names a repository")]
@@ -284,6 +298,12 @@ impl Fault {
             Fault::ConfigurationInvalid(_) => C::ConfigurationInvalid,
             Fault::OutputUnwritable(_) => C::OutputUnwritable,
             Fault::InternalError(_) => C::InternalError,
+            Fault::PilotLabelMissing { .. } => C::PilotLabelMissing,
+            Fault::UntrustedCrossOwnerFork { .. } => C::UntrustedCrossOwnerFork,
+            Fault::ForkNotTrusted { .. } => C::ForkNotTrusted,
+            Fault::HeadRepositoryDeleted => C::HeadRepositoryDeleted,
+            Fault::LabelNotBoundToHead { .. } => C::LabelNotBoundToHead,
+            Fault::EventUnsupported(_) => C::EventUnsupported,
             Fault::RepositoryUnresolved => C::RepositoryUnresolved,
             Fault::RepositoryConflict(_) => C::RepositoryConflict,
             Fault::HeadShaMismatch { .. } => C::HeadShaMismatch,

@@ -94,6 +94,11 @@ impl RepoSlug {
     pub(crate) fn same_as(&self, other: &RepoSlug) -> bool {
         self.0.eq_ignore_ascii_case(&other.0)
     }
+
+    /// The part before the slash.
+    pub(crate) fn owner(&self) -> &str {
+        self.0.split('/').next().unwrap_or_default()
+    }
 }
 
 id!(

@@ -9,7 +9,9 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::config::{DispatcherKind, EmptyPolicy, Fixture, Isolation, Leaks, Limits, Pack, PriorityPolicy, Profile};
+use super::config::{
+    DispatcherKind, EmptyPolicy, Fixture, Isolation, Leaks, Limits, Pack, PriorityPolicy, Profile, Trust, WhenRefused,
+};
 use super::quantity::{Size, Span};
 
 /// Where a value came from.
@@ -147,6 +149,9 @@ pub(crate) struct Settings {
     pub(crate) pester_minimum_version: Sourced<String>,
     pub(crate) pester_maximum_version: Sourced<Option<String>>,
     pub(crate) priority_policy: Sourced<PriorityPolicy>,
+    pub(crate) routing_label: Sourced<String>,
+    pub(crate) routing_trust: Sourced<Trust>,
+    pub(crate) routing_when_refused: Sourced<WhenRefused>,
     pub(crate) min_free: Sourced<Size>,
     pub(crate) freshness: Sourced<Span>,
     pub(crate) probe_timeout: Sourced<Span>,

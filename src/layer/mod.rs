@@ -8,4 +8,5 @@ pub(crate) mod execute;
 pub(crate) mod ground;
 pub(crate) mod post;
 pub(crate) mod preflight;
+pub(crate) mod route;
 pub(crate) mod selection;

@@ -1,8 +1,12 @@
 //! The job summary: Markdown in which nothing that came from outside is markup.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
+use serde_json::Value;
+
 use super::text::{self, Story, printable, shortened};
+use crate::domain::fault::Finding;
 use crate::domain::reason::Severity;
 use crate::domain::receipt::GateStatus;
 
@@ -32,6 +36,24 @@ pub(crate) fn summary(story: &Story) -> String {
     layers(&mut out, story);
     failures(&mut out, story);
     reasons(&mut out, story);
+    out
+}
+
+/// The decision of route, with every fact that it used.
+pub(crate) fn route(finding: Option<&Finding>, admitted: bool, facts: &BTreeMap<String, Value>) -> String {
+    let mut out = String::new();
+    let mark = if admitted { "✅ admitted" } else { "❌ refused" };
+    let _ = writeln!(out, "## pester-gate route: {mark}\n");
+    if let Some(finding) = finding {
+        let _ = writeln!(out, "{}: {}\n", finding.code(), code(finding.detail()));
+        if !admitted {
+            let _ = writeln!(out, "**Next:** {}\n", finding.code().row().remedy);
+        }
+    }
+    out.push_str("| fact | value |\n|---|---|\n");
+    for (name, value) in facts {
+        let _ = writeln!(out, "| {name} | {} |", cell(&value.to_string()));
+    }
     out
 }
 

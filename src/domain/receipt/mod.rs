@@ -22,7 +22,7 @@ pub(crate) use execution::{
     Accounted, Accounting, ExecutionReceipt, InFlight, InFlightKind, Leak, LimitsRecord, OutcomeRecord, RawFile,
 };
 pub(crate) use readiness::{FixtureRecord, ProbeOutcome, ProbeRecord, ReadinessReceipt};
-pub(crate) use route::RouteReceipt;
+pub(crate) use route::{RouteReceipt, TrustMode};
 pub(crate) use selection::{DispatcherProfile, Excluded, SelectedFile, Selection, SelectionReceipt, ShardRecord};
 
 use super::fault::Finding;

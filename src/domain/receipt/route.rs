@@ -24,6 +24,19 @@ pub(crate) enum TrustMode {
     None,
 }
 
+impl TrustMode {
+    /// The word as written.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            TrustMode::OwnRef => "own-ref",
+            TrustMode::SameRepository => "same-repository",
+            TrustMode::SameOwnerFork => "same-owner-fork",
+            TrustMode::Dispatch => "dispatch",
+            TrustMode::None => "none",
+        }
+    }
+}
+
 receipt! {
     /// May this event drive a self-hosted runner, and at which repository and commit?
     RouteReceipt: LayerStatus, Route, "pester-route-receipt@v1", "pester-route.json" {
