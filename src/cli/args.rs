@@ -86,6 +86,7 @@ pub(crate) const FLAGS: &[Flag] = &[
     flag("format", "text|json", "How the result is printed (default: text)", Value, S::Everywhere),
     flag("quiet", "", "No progress", Switch, S::Everywhere),
     flag("verbose", "", "More about what goes on", Switch, S::Everywhere),
+    flag("gate-id", "ID", "Tells several gates of one run apart in the names of artifacts", Value, S::Everywhere),
     flag("show-config", "", "Print what holds and where each value came from, and stop", Switch, S::Everywhere),
     flag("event", "FILE", "The event payload (default: GITHUB_EVENT_PATH)", Value, S::Event),
     flag("event-name", "NAME", "The event's name (default: GITHUB_EVENT_NAME)", Value, S::Event),

@@ -133,11 +133,23 @@ id!(
     }
 );
 
+id!(
+    /// A gate's id among several of one run: a part of artifact names.
+    GateId, "gate id", "it must be 1 to 40 letters, digits, '-' or '_'",
+    |text| {
+        let plain = text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b));
+        (!text.is_empty() && text.len() <= 40 && plain).then(|| text.to_owned())
+    }
+);
+
 impl ArtifactName {
-    /// A layer's artifact: the name of the contract, then shard, then attempt where it is not the
-    /// first. GitHub refuses a name twice in one run, re-runs included.
-    pub(crate) fn for_attempt(base: &'static str, shard: Option<u32>, attempt: u32) -> Self {
+    /// A layer's artifact: the name of the contract, then the gate's id, the shard, and the attempt
+    /// where it is not the first. GitHub refuses a name twice in one run, re-runs included.
+    pub(crate) fn for_attempt(base: &'static str, gate: Option<&GateId>, shard: Option<u32>, attempt: u32) -> Self {
         let mut name = base.to_owned();
+        if let Some(gate) = gate {
+            name.push_str(&format!("-{gate}"));
+        }
         if let Some(shard) = shard {
             name.push_str(&format!("-s{shard}"));
         }

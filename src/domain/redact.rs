@@ -113,6 +113,8 @@ pub(crate) fn withheld_from_children(name: &str, value: &str) -> bool {
     let upper = name.to_ascii_uppercase();
     const FILES: [&str; 5] = ["GITHUB_OUTPUT", "GITHUB_ENV", "GITHUB_PATH", "GITHUB_STEP_SUMMARY", "GITHUB_STATE"];
     FILES.contains(&upper.as_str())
+        // Settings of this gate are none of one that a test starts.
+        || upper.starts_with("PESTER_GATE_")
         || upper.starts_with("ACTIONS_RUNTIME_")
         || upper.starts_with("ACTIONS_ID_TOKEN_")
         || upper.starts_with("ACTIONS_RESULTS_")

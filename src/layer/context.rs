@@ -81,7 +81,10 @@ pub(crate) fn run(world: &World, ground: &Ground, request: Request) -> Result<Ou
     let mut outcome = ground::conclude(ground, &out, &receipt, findings, status)?;
     let priority = receipt.standing_priority.reason.map(|reason| reason.0).unwrap_or_default();
     outcome.outputs = vec![
-        ("artifact-name", ArtifactName::for_attempt("pester-context", None, identity.run.1).into()),
+        (
+            "artifact-name",
+            ArtifactName::for_attempt("pester-context", ground.gate_id.as_ref(), None, identity.run.1).into(),
+        ),
         ("context-status", status.to_owned()),
         ("repository", identity.repository.map(|slug| slug.to_string()).unwrap_or_default()),
         ("standing-priority-issue", String::new()),

@@ -10,7 +10,7 @@ use crate::adapter::world::World;
 use crate::domain::classify::{class_of, layer_status, open_with_good, order};
 use crate::domain::fault::{Fault, Finding, ReceiptFault, charge};
 use crate::domain::freshness::Expect;
-use crate::domain::ids::{CommitSha, RepoSlug, RunId, Sha256};
+use crate::domain::ids::{CommitSha, GateId, RepoSlug, RunId, Sha256};
 use crate::domain::reason::{Layer, ReasonCode};
 use crate::domain::receipt::{Classification, ContextReceipt, Head, LayerStatus, Parent, Reason, Receipt, Run, Tool};
 use crate::domain::redact::Redactor;
@@ -30,6 +30,8 @@ pub(crate) struct Ground {
     pub(crate) settings: Settings,
     /// What the runner says of the run.
     pub(crate) facts: Facts,
+    /// Tells this gate from others of the run.
+    pub(crate) gate_id: Option<GateId>,
     /// Masks secrets.
     pub(crate) redactor: Redactor,
     /// Shows progress.
@@ -47,7 +49,9 @@ impl Ground {
 
     /// Folders of ours: neither tests nor changes.
     pub(crate) fn ours(&self, out: &Path) -> Vec<PathBuf> {
-        let mut ours = vec![self.state.clone(), files::canonical(out)];
+        // The gate's own checkout, where a workflow has put it beside the code under test.
+        let actions = self.root.join(".pester-gate");
+        let mut ours = vec![self.state.clone(), files::canonical(out), actions];
         ours.extend(self.runs.clone());
         ours
     }

@@ -70,8 +70,10 @@ pub(crate) fn run(world: &World, ground: &Ground, request: Request) -> Result<Ou
     receipt.fixtures = fixtures;
     let status = ground::status_word(&findings);
     let mut outcome = ground::conclude(ground, &out, &receipt, findings, status)?;
-    outcome.outputs =
-        vec![("artifact-name", ArtifactName::for_attempt("pester-readiness", None, identity.run.1).into())];
+    outcome.outputs = vec![(
+        "artifact-name",
+        ArtifactName::for_attempt("pester-readiness", ground.gate_id.as_ref(), None, identity.run.1).into(),
+    )];
     Ok(outcome)
 }
 

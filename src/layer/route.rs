@@ -116,7 +116,10 @@ pub(crate) fn run(world: &World, ground: &Ground, request: &Request) -> Result<O
     // What was refused leaves nothing that could be checked out by mistake.
     let admitted = |text: fn(&Admitted) -> String| decided.admitted.as_ref().map(text).unwrap_or_default();
     outcome.outputs = vec![
-        ("artifact-name", ArtifactName::for_attempt("pester-route", None, identity.run.1).into()),
+        (
+            "artifact-name",
+            ArtifactName::for_attempt("pester-route", ground.gate_id.as_ref(), None, identity.run.1).into(),
+        ),
         ("should-run", receipt.should_run.to_string()),
         ("trust-mode", receipt.trust_mode.as_str().to_owned()),
         ("repository", admitted(|admitted| admitted.repository.to_string())),

@@ -82,7 +82,10 @@ pub(crate) fn run(world: &World, ground: &Ground, request: Request) -> Result<Ou
     let mut outcome = ground::conclude(ground, &out, &receipt, findings, status)?;
     let legs: Vec<String> = receipt.shards.iter().map(|shard| format!("{}/{}", shard.index, shard.of)).collect();
     outcome.outputs = vec![
-        ("artifact-name", ArtifactName::for_attempt("pester-selection", None, identity.run.1).into()),
+        (
+            "artifact-name",
+            ArtifactName::for_attempt("pester-selection", ground.gate_id.as_ref(), None, identity.run.1).into(),
+        ),
         ("matrix", serde_json::json!({ "shard": legs }).to_string()),
         ("count", receipt.selection.files.len().to_string()),
         ("plan-sha256", receipt.plan_sha256.map(String::from).unwrap_or_default()),

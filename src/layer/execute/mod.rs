@@ -58,6 +58,24 @@ pub(crate) struct Request {
     pub(crate) shard: Option<Shard>,
 }
 
+impl Request {
+    /// Copies of the receipts that were consumed lie beside ours: one artifact holds the whole contract,
+    /// and readiness that was measured in this very job is nowhere else.
+    fn keep(&self, out: &Path) {
+        for paper in [&self.context, &self.preflight, &self.selection] {
+            let Some(path) = &paper.path else { continue };
+            let Some(name) = path.file_name() else { continue };
+            let copy = out.join(name);
+            if files::is_plain_file(path)
+                && !files::exists(&copy)
+                && let Err(error) = files::copy(path, &copy)
+            {
+                tracing::warn!("{} could not be copied beside the execution receipt: {error}", shown(path));
+            }
+        }
+    }
+}
+
 /// What is known so far; whatever happens, the receipt is made from it.
 #[derive(Default)]
 struct Draft {
@@ -385,7 +403,8 @@ fn conclude(
     let mut receipt = ExecutionReceipt::headed(head);
     admitted.record(&mut receipt);
     let shard = request.shard.map(|shard| shard.index);
-    receipt.raw_artifact_name = ArtifactName::for_attempt("pester-run-raw", shard, identity.run.1).into();
+    receipt.raw_artifact_name =
+        ArtifactName::for_attempt("pester-run-raw", ground.gate_id.as_ref(), shard, identity.run.1).into();
     receipt.raw_artifact_expected = !raw.0.is_empty();
     receipt.files = raw.0;
     receipt.source = "execute".to_owned();
@@ -398,14 +417,22 @@ fn conclude(
     receipt.gate_notice &= findings.first().is_some_and(empty);
     let status = receipt.status.as_str();
     let gate_notice = receipt.gate_notice;
+    let raw_path = draft.results.as_ref().filter(|_| receipt.raw_artifact_expected).map(|path| shown(path));
+    let raw_path = raw_path.unwrap_or_default();
+    request.keep(out);
     let mut outcome = ground::conclude(ground, out, &receipt, findings, status)?;
     if gate_notice && let ground::Ending::Bad(classification) = outcome.ending {
         outcome.ending = ground::Ending::Notice(classification);
     }
     outcome.outputs = vec![
-        ("artifact-name", ArtifactName::for_attempt("pester-execution-contract", shard, identity.run.1).into()),
+        (
+            "artifact-name",
+            ArtifactName::for_attempt("pester-execution-contract", ground.gate_id.as_ref(), shard, identity.run.1)
+                .into(),
+        ),
         ("dispatcher-exit-code", receipt.dispatcher_exit_code.to_string()),
         ("raw-artifact-name", receipt.raw_artifact_name),
+        ("raw-path", raw_path),
     ];
     if let Some(shard) = request.shard {
         // One set of outputs for all legs of a matrix: each leg sets its own.

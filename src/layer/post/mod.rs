@@ -102,7 +102,7 @@ pub(crate) fn run(world: &World, ground: &Ground, request: &Request) -> Result<P
         GateStatus::Notice => Ending::Notice(verdict.classification),
         GateStatus::Fail => Ending::Bad(verdict.classification),
     };
-    outcome.outputs = outputs(&operator, &identity);
+    outcome.outputs = outputs(ground, &operator, &identity);
     Ok(PostOutcome { outcome, text })
 }
 
@@ -281,7 +281,7 @@ fn output_record(out: &Path, role: &str, written: &Written) -> FileRecord {
     }
 }
 
-fn outputs(operator: &OperatorOutcome, identity: &Identity) -> Vec<(&'static str, String)> {
+fn outputs(ground: &Ground, operator: &OperatorOutcome, identity: &Identity) -> Vec<(&'static str, String)> {
     let counts = &operator.counts;
     let gate = operator.gate_status.map(|gate| match gate {
         GateStatus::Pass => "pass",
@@ -289,7 +289,10 @@ fn outputs(operator: &OperatorOutcome, identity: &Identity) -> Vec<(&'static str
         GateStatus::Notice => "notice",
     });
     vec![
-        ("artifact-name", ArtifactName::for_attempt("pester-evidence", None, identity.run.1).into()),
+        (
+            "artifact-name",
+            ArtifactName::for_attempt("pester-evidence", ground.gate_id.as_ref(), None, identity.run.1).into(),
+        ),
         ("classification", operator.status.as_str().to_owned()),
         ("failed-layer", operator.failed_layer.clone()),
         ("gate-status", gate.unwrap_or_default().to_owned()),

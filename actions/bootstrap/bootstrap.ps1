@@ -1,0 +1,141 @@
+# Finds the pester-gate binary on Windows PowerShell 5.1 and PowerShell 7. ASCII only.
+# Prints its path on stdout and, under Actions, sets the output 'path'. Exit 0 found, 2 not usable: then the reason code
+# stands first on stderr, and the outputs 'status' and 'reason' are set.
+# Nothing is run before its hash is known, except a path that the caller named.
+param(
+    [string] $Version = $env:PESTER_GATE_VERSION,
+    [string] $ManifestPath,
+    [string] $BaseUrl = $env:PESTER_GATE_DOWNLOAD_URL,
+    [string] $CacheRoot = $env:RUNNER_TOOL_CACHE
+)
+$ErrorActionPreference = 'Stop'
+# The progress bar makes a download on 5.1 many times slower.
+$ProgressPreference = 'SilentlyContinue'
+
+function Set-Output([string] $Name, [string] $Value) {
+    if (-not $env:GITHUB_OUTPUT) { return }
+    # No mark at the beginning, whatever this PowerShell thinks of encodings.
+    [IO.File]::AppendAllText($env:GITHUB_OUTPUT, "$Name=$Value`n", (New-Object Text.UTF8Encoding $false))
+}
+
+function Stop-Bootstrap([string] $Code, [string] $Message) {
+    $line = ("${Code}: $Message" -replace '[\r\n]+', ' ')
+    [Console]::Error.WriteLine($line)
+    $status = 'seam-defect'
+    if (@('route', 'context', 'preflight', 'selection') -contains $env:PESTER_GATE_LAYER) { $status = 'blocked' }
+    Set-Output 'status' $status
+    Set-Output 'reason' $Code
+    exit 2
+}
+
+function Complete-Bootstrap([string] $Path) {
+    if ($Path -match '[\r\n]') { Stop-Bootstrap 'bootstrap-binary-missing' 'the path of the binary holds a line end' }
+    Set-Output 'path' $Path
+    [Console]::Out.WriteLine($Path)
+    exit 0
+}
+
+function Get-Digest([string] $Path) {
+    (Get-FileHash -LiteralPath $Path -Algorithm SHA256).Hash.ToLowerInvariant()
+}
+
+if ($env:PESTER_GATE_BIN) {
+    if (-not (Test-Path -LiteralPath $env:PESTER_GATE_BIN -PathType Leaf)) {
+        Stop-Bootstrap 'bootstrap-binary-missing' "PESTER_GATE_BIN names '$env:PESTER_GATE_BIN', which is not a file"
+    }
+    Complete-Bootstrap (Resolve-Path -LiteralPath $env:PESTER_GATE_BIN).ProviderPath
+}
+
+if (-not $Version) { $Version = ([IO.File]::ReadAllText([IO.Path]::Combine($PSScriptRoot, 'version.txt'))).Trim() }
+if (-not $ManifestPath) { $ManifestPath = [IO.Path]::Combine($PSScriptRoot, 'manifest.sha256') }
+$onWindows = $env:OS -eq 'Windows_NT'
+$machine = [Runtime.InteropServices.RuntimeInformation]::OSArchitecture.ToString()
+$arch = @{ X64 = 'x86_64'; Arm64 = 'aarch64' }[$machine]
+if (-not $arch) { Stop-Bootstrap 'bootstrap-binary-missing' "no binary is published for $machine; set PESTER_GATE_BIN to one that you built" }
+$target = "$arch-unknown-linux-musl"
+$suffix = ''
+if ($onWindows) { $target = "$arch-pc-windows-msvc"; $suffix = '.exe' }
+elseif ($IsMacOS) { $target = "$arch-apple-darwin" }
+$asset = "pester-gate-$Version-$target$suffix"
+
+if (-not (Test-Path -LiteralPath $ManifestPath -PathType Leaf)) {
+    Stop-Bootstrap 'bootstrap-binary-missing' "the manifest '$ManifestPath' is missing; set PESTER_GATE_BIN to a pester-gate that you built"
+}
+$lines = @(Get-Content -LiteralPath $ManifestPath | Where-Object { $_ })
+if ($lines.Count -eq 0) {
+    Stop-Bootstrap 'bootstrap-binary-missing' 'this ref is no release, so no binary belongs to it; use a release tag, or set PESTER_GATE_BIN to a pester-gate that you built'
+}
+$entries = @($lines | Where-Object { $_ -match '^[0-9a-f]{64} [ *]' -and $_.Substring(66) -ceq $asset })
+if ($entries.Count -ne 1) {
+    Stop-Bootstrap 'bootstrap-binary-missing' "the manifest has no single entry for $asset; set PESTER_GATE_BIN to a pester-gate that you built"
+}
+$want = $entries[0].Substring(0, 64)
+
+if (-not $CacheRoot) { $CacheRoot = [IO.Path]::Combine([IO.Path]::GetTempPath(), 'pester-gate-tool-cache') }
+$folder = [IO.Path]::Combine($CacheRoot, 'pester-gate', $Version, $target)
+$bin = [IO.Path]::Combine($folder, "pester-gate$suffix")
+if (Test-Path -LiteralPath $bin -PathType Leaf) {
+    if ((Get-Digest $bin) -ceq $want) { Complete-Bootstrap $bin }
+    [Console]::Error.WriteLine('pester-gate bootstrap: the cached binary does not match the manifest and is fetched again')
+}
+
+if (-not $BaseUrl) {
+    $server = $env:GITHUB_SERVER_URL
+    if (-not $server) { $server = 'https://github.com' }
+    $repository = $env:GITHUB_ACTION_REPOSITORY
+    if (-not $repository) { $repository = $env:GITHUB_REPOSITORY }
+    $BaseUrl = "$server/$repository/releases/download/v$Version"
+}
+$url = "$($BaseUrl.TrimEnd('/'))/$asset"
+$part = $null
+$code = $null
+$message = ''
+try {
+    $null = [IO.Directory]::CreateDirectory($folder)
+    $part = [IO.Path]::Combine($folder, [IO.Path]::GetRandomFileName())
+    [Net.ServicePointManager]::SecurityProtocol = [Net.ServicePointManager]::SecurityProtocol -bor [Net.SecurityProtocolType]::Tls12
+    # A 4xx is an answer; what else goes wrong is tried again.
+    for ($try = 1; ; $try++) {
+        try {
+            Invoke-WebRequest -Uri $url -OutFile $part -UseBasicParsing -TimeoutSec 120
+            break
+        }
+        catch {
+            $answer = 0
+            if ($_.Exception.Response) { $answer = [int]$_.Exception.Response.StatusCode }
+            if ($try -ge 3 -or ($answer -ge 400 -and $answer -lt 500 -and $answer -ne 429)) {
+                $code = 'bootstrap-download-failed'
+                $message = "could not download $url (status $answer): $($_.Exception.Message)"
+                break
+            }
+            Start-Sleep -Seconds (2 * $try)
+        }
+    }
+    if (-not $code) {
+        $got = Get-Digest $part
+        if ($got -cne $want) {
+            $code = 'bootstrap-hash-refused'
+            $message = "$asset has sha256 $got, the manifest says $want"
+        }
+    }
+    if (-not $code) {
+        if (-not $onWindows) { & chmod 755 $part }
+        try {
+            if (Test-Path -LiteralPath $bin) { [IO.File]::Delete($bin) }
+            [IO.File]::Move($part, $bin)
+        }
+        catch {
+            # Another job was first, or is running it: good if it is the same.
+            if (-not ((Test-Path -LiteralPath $bin) -and (Get-Digest $bin) -ceq $want)) { throw }
+        }
+    }
+}
+catch {
+    $code = 'bootstrap-download-failed'
+    $message = "the tool cache '$folder': $($_.Exception.Message)"
+}
+finally {
+    if ($part -and (Test-Path -LiteralPath $part)) { [IO.File]::Delete($part) }
+}
+if ($code) { Stop-Bootstrap $code $message }
+Complete-Bootstrap $bin

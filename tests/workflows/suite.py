@@ -1,0 +1,637 @@
+#!/usr/bin/env python3
+"""The workflows, run by act with nothing but loopback: whole job maps, artifacts, outputs and verdicts.
+
+usage: suite.py ACT BINARY [--real FOLDER] [--list] [SCENARIO ..]
+
+--real takes checkout, upload-artifact and download-artifact from a folder that holds the real ones, instead
+of the stand-ins beside this file. Each scenario asserts which jobs ran and how each ended, which artifacts there
+are afterwards, and what post's operator outcome says. docs/workflow-scenarios.md is made from the table here.
+"""
+import base64
+import hashlib
+import http.server
+import io
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.parse
+import zipfile
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(os.path.dirname(HERE))
+PINS = {
+    "checkout": "3d3c42e5aac5ba805825da76410c181273ba90b1",
+    "upload-artifact": "043fb46d1a93c77aae656e7c1c64a875d1fc6a0a",
+    "download-artifact": "3e5f45b2cfb9172054b4087a40e8e0b5a5461e7c",
+}
+RUN_ID = "4711"
+OWNER, NAME = "acme", "widgets"
+
+
+class Service(http.server.ThreadingHTTPServer):
+    """The artifact service of one run: what GitHub answers to the artifact client, and to the stand-ins."""
+
+    daemon_threads = True
+
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.artifacts, self.uploads, self.tamper, self.lost = {}, {}, {}, set()
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.server_address[1]}/"
+
+    def files(self, name):
+        """An artifact's files, however it was packed."""
+        data = self.artifacts[name]
+        if data[:1] == b"{":
+            return {path: base64.b64decode(body) for path, body in json.loads(data).items()}
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            return {path: archive.read(path) for path in archive.namelist() if not path.endswith("/")}
+
+    def finish(self, name, data):
+        """Keeps an artifact, after whoever stands in its way had theirs."""
+        if name in self.lost:
+            return
+        self.artifacts[name] = data
+        if name in self.tamper:
+            files = self.tamper[name](self.files(name))
+            if data[:1] == b"{":
+                packed = {path: base64.b64encode(body).decode() for path, body in files.items()}
+                self.artifacts[name] = json.dumps(packed).encode()
+            else:
+                out = io.BytesIO()
+                with zipfile.ZipFile(out, "w") as archive:
+                    for path, body in files.items():
+                        archive.writestr(path, body)
+                self.artifacts[name] = out.getvalue()
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *_):
+        pass
+
+    def body(self):
+        return self.rfile.read(int(self.headers.get("Content-Length") or 0))
+
+    def answer(self, status, data=b"", kind="application/json"):
+        data = data if isinstance(data, bytes) else json.dumps(data).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def do_PUT(self):
+        parts = urllib.parse.urlsplit(self.path)
+        query = urllib.parse.parse_qs(parts.query)
+        name = urllib.parse.unquote(parts.path.rsplit("/", 1)[-1])
+        data = self.body()
+        server = self.server
+        if parts.path.startswith("/stand-in/"):
+            if name in server.artifacts:
+                return self.answer(409, {"msg": f"an artifact {name} exists already in this run"})
+            server.finish(name, data)
+            return self.answer(200, {})
+        # The storage behind a signed URL: one put, or blocks and their list.
+        blocks = server.uploads.setdefault(name, {})
+        if query.get("comp") == ["block"]:
+            blocks[query["blockid"][0]] = data
+        elif query.get("comp") == ["blocklist"]:
+            blocks[None] = b"".join(blocks[i] for i in re.findall(r"<Latest>([^<]*)</Latest>", data.decode()))
+        else:
+            blocks[None] = data
+        self.answer(201, b"")
+
+    def do_GET(self):
+        path = urllib.parse.urlsplit(self.path).path
+        name = urllib.parse.unquote(path.rsplit("/", 1)[-1])
+        if path == "/stand-in/":
+            return self.answer(200, sorted(self.server.artifacts))
+        if name not in self.server.artifacts:
+            return self.answer(404, {})
+        self.answer(200, self.server.artifacts[name], "application/zip")
+
+    def do_HEAD(self):
+        self.answer(200)
+
+    def do_POST(self):
+        call, asked, server = self.path.rsplit("/", 1)[-1], json.loads(self.body() or b"{}"), self.server
+        if call == "CreateArtifact":
+            if asked["name"] in server.artifacts:
+                return self.answer(409, {"code": "already_exists", "msg": "an artifact with this name already exists"})
+            return self.answer(200, {"ok": True, "signed_upload_url": f"{server.url}blob/{urllib.parse.quote(asked['name'])}"})
+        if call == "FinalizeArtifact":
+            server.finish(asked["name"], server.uploads[asked["name"]][None])
+            return self.answer(200, {"ok": True, "artifact_id": str(1 + len(server.artifacts))})
+        if call == "ListArtifacts":
+            wanted = (asked.get("name_filter") or {}).get("value") if isinstance(asked.get("name_filter"), dict) else asked.get("name_filter")
+            rows = [
+                {"workflow_run_backend_id": RUN_ID, "workflow_job_run_backend_id": "1", "database_id": str(n + 1), "name": name,
+                 "size": str(len(data)), "created_at": "2026-01-01T00:00:00Z", "digest": "sha256:" + hashlib.sha256(data).hexdigest()}
+                for n, (name, data) in enumerate(sorted(server.artifacts.items())) if wanted in (None, name)]
+            return self.answer(200, {"artifacts": rows})
+        if call == "GetSignedArtifactURL":
+            return self.answer(200, {"name": asked["name"], "signed_url": f"{server.url}blob/{urllib.parse.quote(asked['name'])}"})
+        self.answer(404, {})
+
+
+def git(folder, *arguments, **more):
+    command = ["git", "-c", "user.name=t", "-c", "user.email=t@example.invalid", "-c", "commit.gpgsign=false", *arguments]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, env={**os.environ, "GIT_CONFIG_GLOBAL": "/dev/null"}, **more)
+    if done.returncode:
+        raise RuntimeError(f"git {arguments}: {done.stderr}")
+    return done.stdout.strip()
+
+
+class World:
+    """A folder of origins, a checkout that act works in, an artifact service, and what a run left."""
+
+    def __init__(self, act, binary, real):
+        self.top = tempfile.mkdtemp(prefix="pester-gate-act-")
+        self.folder = os.path.join(self.top, "a b [x] 'e")
+        os.makedirs(self.folder)
+        self.act, self.binary, self.real = act, binary, real
+        self.service = Service()
+        self.checkout = os.path.join(self.folder, "checkout")
+        self.run_attempt = 1
+
+    def close(self):
+        self.service.shutdown()
+        shutil.rmtree(self.top, ignore_errors=True)
+
+    def origin(self, slug):
+        return os.path.join(self.folder, "origins", slug + ".git")
+
+    def write(self, path, text, folder=None):
+        path = os.path.join(folder or self.checkout, path)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "w") as file:
+            file.write(text)
+        if text.startswith("#!"):
+            os.chmod(path, 0o755)
+
+    def repository(self, files, workflows=True):
+        """The repository under test: this one's actions and workflows, with tests of the scenario's own."""
+        shutil.rmtree(self.checkout, ignore_errors=True)
+        os.makedirs(self.checkout)
+        if workflows:
+            for name in ("actions", ".github", "action.yml"):
+                source = os.path.join(ROOT, name)
+                copy = shutil.copytree if os.path.isdir(source) else shutil.copy
+                copy(source, os.path.join(self.checkout, name))
+        for path, text in {**FILES, **files}.items():
+            self.write(path, text)
+        git(self.checkout, "init", "-q", "-b", "main")
+        git(self.checkout, "remote", "add", "origin", f"https://github.com/{OWNER}/{NAME}")
+        return self.commit()
+
+    def commit(self):
+        git(self.checkout, "add", "-A")
+        git(self.checkout, "commit", "-q", "--allow-empty", "-m", "x")
+        self.publish(f"{OWNER}/{NAME}")
+        return git(self.checkout, "rev-parse", "HEAD")
+
+    def publish(self, slug):
+        if not os.path.exists(self.origin(slug)):
+            os.makedirs(self.origin(slug))
+            git(self.origin(slug), "init", "-q", "--bare", "-b", "main")
+            git(self.origin(slug), "config", "uploadpack.allowAnySHA1InWant", "true")
+        git(self.checkout, "push", "-q", "-f", self.origin(slug), "HEAD:refs/heads/main")
+
+    def run(self, workflow, event_name, event, inputs=None, more=()):
+        """One run; gives each job's result, every step's lines, and act's exit code."""
+        # act itself cannot run a script whose path holds an apostrophe: its own files lie elsewhere.
+        home = os.path.join(self.top, "home")
+        os.makedirs(home, exist_ok=True)
+        config = os.path.join(home, "gitconfig")
+        self.write("gitconfig", f'[url "file://{self.folder}/origins/"]\n\tinsteadOf = https://github.com/\n[safe]\n\tdirectory = *\n', home)
+        self.write("event.json", json.dumps({**event, **({"inputs": inputs} if inputs else {})}), home)
+        for name in ("tmp", "cache", "config"):
+            os.makedirs(os.path.join(home, name), exist_ok=True)
+        scope = base64.urlsafe_b64encode(json.dumps({"scp": f"Actions.Results:{RUN_ID}:1"}).encode()).decode().rstrip("=")
+        token = f"eyJhbGciOiJub25lIn0.{scope}.{'s' * 64}"
+        variables = {
+            "ACTIONS_RUNTIME_URL": self.service.url, "ACTIONS_RESULTS_URL": self.service.url, "ACTIONS_RUNTIME_TOKEN": token,
+            "GITHUB_RUN_ID": RUN_ID, "GITHUB_RUN_ATTEMPT": str(self.run_attempt), "GIT_CONFIG_GLOBAL": config,
+            "PESTER_GATE_STATE_DIR": os.path.join(home, "state"), "PESTER_GATE_STANDING_PRIORITY": "off",
+        }
+        if self.binary:
+            variables["PESTER_GATE_BIN"] = self.binary
+        command = [self.act, event_name, "-C", self.checkout, "-W", workflow, "-e", os.path.join(home, "event.json"), "--json", "-v",
+                   "-P", "ubuntu-latest=-self-hosted", "-P", "self-hosted=-self-hosted", "--no-cache-server", "--action-offline-mode",
+                   "--rm", "--container-daemon-socket", "-", "-s", "GITHUB_TOKEN=ghs_" + "0" * 36]
+        for name in ("env", "secret", "var", "input"):
+            command += [f"--{name}-file", "/dev/null"]
+        for name, sha in PINS.items():
+            folder = os.path.join(self.real or os.path.join(HERE, "stand-ins"), name)
+            command += ["--local-repository", f"actions/{name}@{sha}={folder}"]
+        for name, value in variables.items():
+            command += ["--env", f"{name}={value}"]
+        for name, value in (inputs or {}).items():
+            command += ["--input", f"{name}={value}"]
+        environment = {
+            "PATH": os.environ["PATH"], "HOME": home, "XDG_CACHE_HOME": os.path.join(home, "cache"), "XDG_CONFIG_HOME": os.path.join(home, "config"),
+            "TMPDIR": os.path.join(home, "tmp"), "NO_COLOR": "1", "TERM": "dumb", "ACT_DISABLE_VERSION_CHECK": "1", "GIT_CONFIG_GLOBAL": config,
+        }
+        done = subprocess.run(command + list(more), env=environment, capture_output=True, text=True, timeout=300)
+        jobs, log = {}, []
+        for line in done.stdout.splitlines():
+            try:
+                record = json.loads(line)
+            except ValueError:
+                continue
+            log.append(record)
+            if "jobResult" in record:
+                jobs[record["jobID"]] = record["jobResult"]
+        return Ran(done, jobs, log, self.service)
+
+
+class Ran:
+    """What a run left."""
+
+    def __init__(self, done, jobs, log, service):
+        self.code, self.jobs, self.log, self.service, self.stderr = done.returncode, jobs, log, service, done.stderr
+
+    def outcome(self):
+        names = sorted(name for name in self.service.artifacts if name.startswith("pester-evidence"))
+        if not names:
+            return {}
+        files = self.service.files(names[-1])
+        name = next((path for path in files if path.endswith("pester-operator-outcome.json")), None)
+        return json.loads(files[name]) if name else {}
+
+    def text(self):
+        return "\n".join(str(record.get("msg", "")) for record in self.log)
+
+
+FILES = {
+    "tests/a.sh": "#!/bin/sh\nexit 0\n",
+    "tests/b.sh": "#!/bin/sh\nexit 0\n",
+    "pester-gate.yml": "tests: {pattern: '*.sh'}\ndispatcher: {kind: scripts}\npreflight: {disk: {min-free: 1MiB}}\n",
+}
+GATE = ".github/workflows/gate.yml"
+ROUTER = ".github/workflows/trusted-pr.yml"
+GREEN = dict(context="success", preflight="success", selection="success", execute="success", post="success")
+ALL = {"pester-context", "pester-readiness", "pester-selection", "pester-execution-contract-s1", "pester-run-raw-s1", "pester-evidence"}
+
+
+def gate(world, files=None, inputs=None, more=()):
+    """The gate by dispatch, on a repository with these files."""
+    sha = world.repository(files or {})
+    given = {"runner": '["self-hosted", "Windows", "X64"]', "hosted-runner": '"ubuntu-latest"', "gate-repository": f"{OWNER}/{NAME}",
+             "gate-ref": sha, "head-sha": sha, **(inputs or {})}
+    event = {"repository": {"full_name": f"{OWNER}/{NAME}", "owner": {"login": OWNER}}, "ref": "refs/heads/main"}
+    return world.run(GATE, "workflow_dispatch", event, given, more)
+
+
+def verdict(ran):
+    outcome = ran.outcome()
+    return (outcome.get("classification"), outcome.get("failedLayer"), outcome.get("reason"))
+
+
+SCENARIOS = []
+
+
+def scenario(name, proves):
+    def add(check):
+        SCENARIOS.append((name, proves, check))
+        return check
+    return add
+
+
+def same(what, got, owed):
+    assert got == owed, f"{what}: {got!r}, owed {owed!r}"
+
+
+@scenario("green", "five jobs pass receipts and digests on, and post says completed")
+def green(world):
+    ran = gate(world)
+    same("jobs", ran.jobs, GREEN)
+    same("artifacts", set(world.service.artifacts), ALL)
+    same("verdict", verdict(ran), ("completed", "none", "tests-passed"))
+    same("exit", ran.code, 0)
+
+
+@scenario("red-tests", "failed tests make execute and post red, and no layer is at fault")
+def red_tests(world):
+    ran = gate(world, {"tests/a.sh": "#!/bin/sh\necho 'expected 2, got 3'\nexit 1\n"})
+    same("jobs", ran.jobs, {**GREEN, "execute": "failure", "post": "failure"})
+    same("artifacts", set(world.service.artifacts), ALL)
+    same("verdict", verdict(ran), ("test-failures", "none", "tests-failed"))
+    same("exit", ran.code, 1)
+
+
+@scenario("let-through", "with continue-on-failure a red gate is a notice: post is green and says so")
+def let_through(world):
+    ran = gate(world, {"tests/a.sh": "#!/bin/sh\nexit 1\n"}, {"continue-on-failure": "true"})
+    same("jobs", ran.jobs, {**GREEN, "execute": "failure"})
+    same("status", ran.outcome()["gateStatus"], "notice")
+
+
+@scenario("context-blocked", "nothing behind a blocked context starts, and post names it")
+def context_blocked(world):
+    ran = gate(world, {"pester-gate.yml": FILES["pester-gate.yml"] + "context: {required-paths: [no/such]}\n"})
+    same("jobs", ran.jobs, {**dict.fromkeys(GREEN, "skipped"), "context": "failure", "post": "failure"})
+    same("artifacts", set(world.service.artifacts), {"pester-context", "pester-evidence"})
+    same("verdict", verdict(ran), ("context-blocked", "context", "required-path-missing"))
+
+
+@scenario("preflight-blocked", "selection still runs beside a blocked preflight; execute does not")
+def preflight_blocked(world):
+    packs = "packs: [{name: p, requires: [{tool: no-such-tool}]}]\ndefaults: {pack: p}\n"
+    ran = gate(world, {"pester-gate.yml": FILES["pester-gate.yml"] + packs})
+    same("jobs", ran.jobs, {**GREEN, "preflight": "failure", "execute": "skipped", "post": "failure"})
+    same("verdict", verdict(ran), ("readiness-blocked", "preflight", "tool-missing"))
+
+
+@scenario("selection-blocked", "an unknown pack is selection's, whatever preflight says")
+def selection_blocked(world):
+    ran = gate(world, inputs={"pack": "no-such-pack"})
+    same("jobs", ran.jobs, {**GREEN, "selection": "failure", "execute": "skipped", "post": "failure"})
+    same("verdict", verdict(ran), ("selection-blocked", "selection", "pack-unknown"))
+
+
+@scenario("no-results", "a dispatcher that leaves no results is the seam's fault, not the tests'")
+def no_results(world):
+    config = "dispatcher: {kind: command, command: ['true'], results: ['out/*.xml']}\npreflight: {disk: {min-free: 1MiB}}\ntests: {pattern: '*.sh'}\n"
+    ran = gate(world, {"pester-gate.yml": config})
+    same("jobs", ran.jobs, {**GREEN, "execute": "failure", "post": "failure"})
+    same("verdict", verdict(ran), ("seam-defect", "execute", "results-missing"))
+
+
+@scenario("no-binary", "before the first release the bootstrap says what to set, in every job")
+def no_binary(world):
+    world.binary = None
+    ran = gate(world)
+    same("jobs", ran.jobs, {**dict.fromkeys(GREEN, "skipped"), "context": "failure", "post": "failure"})
+    same("artifacts", set(world.service.artifacts), set())
+    assert "bootstrap-binary-missing: this ref is no release" in ran.text(), ran.text()[-2000:]
+
+
+@scenario("receipt-swapped", "a receipt that is altered between jobs is refused by its digest and charged to its writer")
+def receipt_swapped(world):
+    def widen(files):
+        return {path: body.replace(b'"executionPack": "full"', b'"executionPack": "fool"') for path, body in files.items()}
+    world.service.tamper["pester-selection"] = widen
+    ran = gate(world)
+    same("jobs", ran.jobs, {**GREEN, "execute": "failure", "post": "failure"})
+    same("verdict", verdict(ran), ("selection-blocked", "selection", "receipt-digest-mismatch"))
+
+
+@scenario("raw-swapped", "raw results that are altered after execute are refused by post")
+def raw_swapped(world):
+    def greener(files):
+        return {path: body.replace(b"failures=", b"failure5=") for path, body in files.items()}
+    world.service.tamper["pester-run-raw-s1"] = greener
+    ran = gate(world, {"tests/a.sh": "#!/bin/sh\nexit 1\n"})
+    same("verdict", verdict(ran), ("seam-defect", "execute", "raw-artifact-altered"))
+
+
+@scenario("early-host", "the early preflight's host does not matter: execute measures its own")
+def early_host(world):
+    def elsewhere(files):
+        return {path: re.sub(rb'"machineId": "[0-9a-f]*"', b'"machineId": "00000000000000000000000000000000"', body) for path, body in files.items()}
+    world.service.tamper["pester-readiness"] = elsewhere
+    ran = gate(world)
+    same("jobs before post", {**ran.jobs, "post": None}, {**GREEN, "post": None})
+
+
+@scenario("two-shards", "two legs, one verdict over both")
+def two_shards(world):
+    ran = gate(world, inputs={"shards": "2"})
+    same("jobs", ran.jobs, GREEN)
+    legs = {name for name in world.service.artifacts if "-s" in name}
+    same("legs", legs, {f"pester-{kind}-s{k}" for kind in ("execution-contract", "run-raw") for k in (1, 2)})
+    same("verdict", verdict(ran), ("completed", "none", "tests-passed"))
+    same("total", ran.outcome()["counts"]["total"], 2)
+
+
+@scenario("shard-missing", "a leg whose receipt never came is missing, and that is not green")
+def shard_missing(world):
+    world.service.lost.add("pester-execution-contract-s2")
+    ran = gate(world, inputs={"shards": "2"})
+    same("verdict", verdict(ran), ("seam-defect", "execute", "shard-missing"))
+
+
+@scenario("two-gates", "two gates of one run keep their artifacts apart")
+def two_gates(world):
+    first = gate(world, inputs={"gate-id": "one"})
+    second = gate(world, inputs={"gate-id": "two"})
+    same("jobs", (first.jobs, second.jobs), (GREEN, GREEN))
+    same("artifacts", len(world.service.artifacts), 2 * len(ALL))
+    assert {"pester-context-one", "pester-context-two", "pester-run-raw-one-s1"} <= set(world.service.artifacts)
+
+
+@scenario("re-run", "a second attempt of the same run uses names of its own")
+def re_run(world):
+    red = gate(world, {"tests/a.sh": "#!/bin/sh\nexit 1\n"})
+    same("first", red.jobs["execute"], "failure")
+    world.run_attempt = 2
+    ran = gate(world)
+    same("jobs", ran.jobs, GREEN)
+    assert {f"{name}-a2" for name in ALL} <= set(world.service.artifacts), sorted(world.service.artifacts)
+    same("verdict", verdict(ran), ("completed", "none", "tests-passed"))
+
+
+HOSTILE = [
+    "::set-output name=should-run::true", "%0A::error::x", "a\n::stop-commands::x", "`rm -rf /`", "$(touch pwned)", "<script>alert(1)</script>",
+    "\u202egnp.exe", "x" * 300, "ghs_" + "a" * 36, "| a | b |", "'; exit 0; '", "\"; exit 0; \"", "${{ github.token }}", "##[group]x", "\u0000", "a\r::b",
+]
+
+
+def pull_request(world, head_repository, labels, action="labeled", set_label=None, title="a change", sha=None):
+    head = None if head_repository is None else {"full_name": head_repository, "id": 1 if head_repository == f"{OWNER}/{NAME}" else 2}
+    return {
+        "action": action, "label": {"name": set_label or (labels or [""])[0]}, "number": 7,
+        "repository": {"full_name": f"{OWNER}/{NAME}", "id": 1, "owner": {"login": OWNER}, "default_branch": "main"},
+        "pull_request": {"number": 7, "title": title, "labels": [{"name": name} for name in labels],
+                         "head": {"ref": title[:40], "sha": sha or git(world.checkout, "rev-parse", "HEAD"), "repo": head},
+                         "base": {"ref": "main", "sha": git(world.checkout, "rev-parse", "HEAD"), "repo": {"full_name": f"{OWNER}/{NAME}", "id": 1}}},
+    }
+
+
+def router(world, head_repository, labels, **more):
+    return world.run(ROUTER, "pull_request_target", pull_request(world, head_repository, labels, **more))
+
+
+INNER = {"context", "preflight", "selection", "execute", "post"}
+
+
+@scenario("router-admits", "a labelled branch of this repository runs the whole gate, and verdict is green")
+def router_admits(world):
+    world.repository({})
+    ran = router(world, f"{OWNER}/{NAME}", ["pester-gate"])
+    same("outer jobs", {name: ran.jobs.get(name) for name in ("route", "verdict")}, {"route": "success", "verdict": "success"})
+    same("inner jobs", {name: ran.jobs.get(name) for name in INNER}, GREEN)
+    same("verdict", verdict(ran), ("completed", "none", "tests-passed"))
+
+
+@scenario("router-admits-fork", "a same-owner fork that was labelled at this head is checked out and tested")
+def router_admits_fork(world):
+    world.repository({})
+    base = git(world.checkout, "rev-parse", "HEAD")
+    world.write("tests/c.sh", "#!/bin/sh\nexit 0\n")
+    git(world.checkout, "add", "-A")
+    git(world.checkout, "commit", "-q", "-m", "fork")
+    world.publish(f"{OWNER}/{NAME}-fork")
+    sha = git(world.checkout, "rev-parse", "HEAD")
+    git(world.checkout, "reset", "-q", "--hard", base)
+    ran = router(world, f"{OWNER}/{NAME}-fork", ["pester-gate"], sha=sha)
+    same("verdict", verdict(ran), ("completed", "none", "tests-passed"))
+    same("tests", ran.outcome()["counts"]["total"], 3)
+
+
+def refused(world, ran, reason):
+    same("verdict job", ran.jobs.get("verdict"), "failure")
+    same("route", ran.jobs.get("route"), "success")
+    assert not INNER & {job for job, result in ran.jobs.items() if result != "skipped"}, ran.jobs
+    same("artifacts", set(world.service.artifacts), {"pester-route"})
+    assert reason in ran.text(), reason
+
+
+@scenario("router-stranger", "a stranger's fork never reaches the host, and verdict is red")
+def router_stranger(world):
+    world.repository({})
+    refused(world, router(world, f"mallory/{NAME}", ["pester-gate"]), "refused: untrusted-cross-owner-fork")
+
+
+@scenario("router-deleted", "a deleted fork never reaches the host")
+def router_deleted(world):
+    world.repository({})
+    refused(world, router(world, None, ["pester-gate"]), "refused: head-repository-deleted")
+
+
+@scenario("router-unlabelled", "without the label nothing runs")
+def router_unlabelled(world):
+    world.repository({})
+    refused(world, router(world, f"{OWNER}/{NAME}", ["bug"]), "refused: pilot-label-missing")
+
+
+@scenario("router-new-push", "a push to a labelled fork needs the label anew")
+def router_new_push(world):
+    world.repository({})
+    refused(world, router(world, f"{OWNER}/{NAME}-fork", ["pester-gate"], action="synchronize"), "refused: label-not-bound-to-head")
+
+
+@scenario("hostile-event", "hostile titles, branches and labels change no job, output or artifact")
+def hostile_event(world):
+    world.repository({})
+    ran = router(world, f"mallory/{NAME}", ["pester-gate", *[label for label in HOSTILE if "\u0000" not in label]], title="".join(HOSTILE[:8]))
+    refused(world, ran, "refused: untrusted-cross-owner-fork")
+    route = json.loads(next(iter(world.service.files("pester-route").values())))
+    same("should run", (route["shouldRun"], route["trustMode"]), (False, "none"))
+    assert "ghs_" + "a" * 36 not in json.dumps(route)
+
+
+@scenario("hostile-tests", "what tests print and are called changes no output and no job")
+def hostile_tests(world):
+    body = "#!/bin/sh\ncat <<'END'\n" + "\n".join(text.replace("\u0000", "") for text in HOSTILE) + "\nEND\nexit 0\n"
+    names = {f"tests/{name}.sh": body for name in ("a b", "it's", "[x]", "-f", "$(x)", "`y`", "::error::z", "%0A", "\u202ebad", "x" * 200)}
+    ran = gate(world, names)
+    same("jobs", ran.jobs, GREEN)
+    same("artifacts", set(world.service.artifacts), ALL)
+    same("counts", ran.outcome()["counts"]["passed"], 2 + len(names))
+    for name in world.service.artifacts:
+        for path, data in world.service.files(name).items():
+            assert b"ghs_" + b"a" * 36 not in data, path
+
+
+STEP = """on: workflow_dispatch
+jobs:
+  gate:
+    runs-on: ubuntu-latest
+    steps:
+      - uses: actions/checkout@%s
+        with: {ref: "${{ github.sha }}"}
+      - uses: ./
+        id: gate
+      - run: echo "says ${{ steps.gate.outputs.classification }} ${{ steps.gate.outputs.passed }}"
+        if: always()
+""" % PINS["checkout"]
+
+
+@scenario("one-step", "the root action runs all layers in one job and keeps everything in one artifact")
+def one_step(world):
+    world.repository({".github/workflows/step.yml": STEP})
+    ran = world.run(".github/workflows/step.yml", "workflow_dispatch", {"repository": {"full_name": f"{OWNER}/{NAME}"}})
+    same("jobs", ran.jobs, {"gate": "success"})
+    same("artifacts", set(world.service.artifacts), {"pester-evidence"})
+    assert "says completed 2" in ran.text()
+
+
+@scenario("one-step-red", "the root action is red with failed tests, and its outputs say so")
+def one_step_red(world):
+    world.repository({".github/workflows/step.yml": STEP, "tests/a.sh": "#!/bin/sh\nexit 1\n"})
+    ran = world.run(".github/workflows/step.yml", "workflow_dispatch", {"repository": {"full_name": f"{OWNER}/{NAME}"}})
+    same("jobs", ran.jobs, {"gate": "failure"})
+    assert "says test-failures 1" in ran.text()
+
+
+CALLER = """name: gate
+on: workflow_dispatch
+jobs:
+  gate:
+    uses: acme/pester-gate/.github/workflows/gate.yml@v1
+    permissions: {contents: read, issues: read, pull-requests: read}
+    with:
+      gate-repository: acme/pester-gate
+      gate-ref: v1
+"""
+
+
+@scenario("second-repository", "a repository that holds only the caller's workflow runs the gate of another at a tag")
+def second_repository(world):
+    world.repository({})
+    tool = os.path.join(world.folder, "tool")
+    shutil.copytree(world.checkout, tool)
+    world.publish("acme/pester-gate")
+    git(world.origin("acme/pester-gate"), "tag", "v1", "main")
+    world.repository({".github/workflows/caller.yml": CALLER}, workflows=False)
+    more = ["--local-repository", f"acme/pester-gate@v1={tool}"]
+    ran = world.run(".github/workflows/caller.yml", "workflow_dispatch", {"repository": {"full_name": f"{OWNER}/{NAME}"}}, more=more)
+    same("inner jobs", {name: ran.jobs.get(name) for name in INNER}, GREEN)
+    same("verdict", verdict(ran), ("completed", "none", "tests-passed"))
+
+
+def main():
+    arguments = sys.argv[1:]
+    if "--list" in arguments:
+        print("| scenario | proves |\n|---|---|")
+        for name, proves, _ in SCENARIOS:
+            print(f"| `{name}` | {proves} |")
+        return
+    real = arguments[arguments.index("--real") + 1] if "--real" in arguments else None
+    if real:
+        at = arguments.index("--real")
+        del arguments[at:at + 2]
+        real = os.path.abspath(real)
+    act, binary, *names = arguments
+    failed, began = 0, time.monotonic()
+    chosen = [row for row in SCENARIOS if not names or row[0] in names]
+    for name, _, check in chosen:
+        world, since = World(act, os.path.abspath(binary), real), time.monotonic()
+        try:
+            check(world)
+            print(f"ok {name} ({time.monotonic() - since:.1f} s)", flush=True)
+        except Exception as error:  # noqa: BLE001 - a scenario that breaks is a failed one, and the others go on
+            failed += 1
+            print(f"FAILED {name}: {error}", flush=True)
+        finally:
+            world.close()
+    kind = "the real actions" if real else "stand-ins"
+    print(f"{len(chosen) - failed} passed, {failed} failed of the workflow scenarios, with {kind}, in {time.monotonic() - began:.0f} s")
+    sys.exit(1 if failed else 0)
+
+
+if __name__ == "__main__":
+    main()
