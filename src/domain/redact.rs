@@ -1,5 +1,9 @@
 //! Masking secrets in everything that leaves the process.
 
+use std::borrow::Cow;
+
+use aho_corasick::{AhoCorasick, MatchKind};
+use memchr::memmem;
 use regex::bytes::{Regex, RegexBuilder};
 
 /// What stands where a secret stood.
@@ -8,13 +12,21 @@ pub(crate) const MASK: &str = "***";
 /// Values shorter than this are not masked: they would riddle every text.
 const SHORTEST: usize = 8;
 
+/// Forms of more bytes than this are looked for one by one.
+const LARGE: usize = 1024;
+
 /// Prefixes of GitHub's tokens, followed by at least 20 letters, digits or underscores.
 const TOKEN_SHAPES: &str = r"(?:gh[psour]_|github_pat_)[A-Za-z0-9_]{20,}";
 
 /// Masks known secrets and whatever has the shape of a token.
 #[derive(Debug, Clone)]
 pub(crate) struct Redactor {
-    pattern: Regex,
+    /// Every form of every secret: of any size and number, none is ever left out.
+    literals: Option<AhoCorasick>,
+    /// Forms so long that an automaton of them would cost more than looking for each.
+    large: Vec<Vec<u8>>,
+    /// Token shapes, and the patterns of the configuration.
+    shapes: Regex,
     longest: usize,
 }
 
@@ -24,29 +36,41 @@ impl Redactor {
         environment: impl IntoIterator<Item = (&'a str, &'a str)>,
         literals: impl IntoIterator<Item = &'a str>,
     ) -> Self {
-        let mut secrets: Vec<&str> = environment
+        let (patterns, literals): (Vec<&str>, Vec<&str>) = literals
             .into_iter()
-            .filter(|(name, value)| names_a_secret(name) && value.len() >= SHORTEST)
-            // A value of several lines is masked line by line: output is read that way.
-            .flat_map(|(_, value)| value.split(['\n', '\r']).filter(|line| line.trim().len() >= SHORTEST))
-            .chain(literals.into_iter().filter(|literal| !literal.is_empty()))
-            .collect();
+            .filter(|literal| !literal.is_empty())
+            .partition(|literal| as_pattern(literal).is_some());
+        let named = environment.into_iter().filter(|(name, value)| names_a_secret(name) && value.len() >= SHORTEST);
+        // A value of several lines is masked line by line: output is read that way.
+        let named = named.flat_map(|(_, value)| value.split(['\n', '\r']).filter(|line| line.trim().len() >= SHORTEST));
+        let written =
+            literals.into_iter().flat_map(|text| text.split(['\n', '\r'])).filter(|line| !line.trim().is_empty());
+        let mut forms: Vec<Vec<u8>> = named.chain(written).flat_map(forms).collect();
+        forms.sort();
+        forms.dedup();
+        let longest = forms.iter().map(Vec::len).max().unwrap_or(0).max(256);
+        let (mut large, forms): (Vec<_>, Vec<_>) = forms.into_iter().partition(|form| form.len() > LARGE);
         // The longest first, so that a secret that contains another is masked whole.
-        secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
-        secrets.dedup();
-        let longest = secrets.first().map_or(0, |s| 6 * s.len()).max(256);
-        let mut pattern = String::from(TOKEN_SHAPES);
-        for secret in secrets {
-            for form in forms(secret) {
-                pattern.push('|');
-                pattern.push_str(&form);
-            }
+        large.sort_by_key(|form| std::cmp::Reverse(form.len()));
+        let literals = (!forms.is_empty()).then(|| {
+            #[allow(
+                clippy::expect_used,
+                reason = "it fails beyond 2^31 states only; a mask that is not there must not be run without"
+            )]
+            AhoCorasick::builder()
+                .match_kind(MatchKind::LeftmostLongest)
+                .build(&forms)
+                .expect("the secrets fit into memory")
+        });
+        let mut shapes = String::from(TOKEN_SHAPES);
+        for pattern in patterns.into_iter().filter_map(as_pattern) {
+            shapes.push_str(&format!("|(?:{pattern})"));
         }
-        let pattern = RegexBuilder::new(&pattern).unicode(false).size_limit(64 << 20).build();
-        // Escaped literals always parse; beyond the size limit the shapes alone are masked.
-        let pattern = pattern.or_else(|_| Regex::new(TOKEN_SHAPES));
+        let shapes = RegexBuilder::new(&shapes).unicode(false).size_limit(64 << 20).build();
+        // Patterns are checked where they are read; only a size limit is left to be met here.
+        let shapes = shapes.or_else(|_| Regex::new(TOKEN_SHAPES));
         #[allow(clippy::expect_used, reason = "TOKEN_SHAPES is a constant that a test compiles")]
-        Self { pattern: pattern.expect("a constant pattern"), longest }
+        Self { literals, large, shapes: shapes.expect("a constant pattern"), longest }
     }
 
     /// How many bytes a secret may take: what a reader of chunks has to hold back.
@@ -55,8 +79,24 @@ impl Redactor {
     }
 
     /// The bytes with every secret masked.
-    pub(crate) fn mask<'a>(&self, bytes: &'a [u8]) -> std::borrow::Cow<'a, [u8]> {
-        self.pattern.replace_all(bytes, MASK.as_bytes())
+    pub(crate) fn mask<'a>(&self, bytes: &'a [u8]) -> Cow<'a, [u8]> {
+        if self.large.iter().any(|form| memmem::find(bytes, form).is_some()) {
+            let masked = self.large.iter().fold(bytes.to_vec(), |bytes, form| without(&bytes, form));
+            return Cow::Owned(self.mask_small(&masked).into_owned());
+        }
+        self.mask_small(bytes)
+    }
+
+    fn mask_small<'a>(&self, bytes: &'a [u8]) -> Cow<'a, [u8]> {
+        let Some(literals) = self.literals.as_ref().filter(|literals| literals.is_match(bytes)) else {
+            return self.shapes.replace_all(bytes, MASK.as_bytes());
+        };
+        let mut masked = Vec::with_capacity(bytes.len());
+        literals.replace_all_with_bytes(bytes, &mut masked, |_, _, out| {
+            out.extend_from_slice(MASK.as_bytes());
+            true
+        });
+        Cow::Owned(self.shapes.replace_all(&masked, MASK.as_bytes()).into_owned())
     }
 
     /// The text with every secret masked.
@@ -65,27 +105,53 @@ impl Redactor {
     }
 }
 
-/// A literal as it may stand in what is written: as it is, escaped as XML has it, and in UTF-16. An
-/// entry between slashes is a pattern.
-fn forms(literal: &str) -> Vec<String> {
-    if let Some(pattern) = as_pattern(literal) {
-        return vec![format!("(?:{pattern})")];
+/// The bytes with one literal masked.
+fn without(bytes: &[u8], literal: &[u8]) -> Vec<u8> {
+    let (mut out, mut from) = (Vec::with_capacity(bytes.len()), 0);
+    for at in memmem::find_iter(bytes, literal) {
+        out.extend_from_slice(&bytes[from..at]);
+        out.extend_from_slice(MASK.as_bytes());
+        from = at + literal.len();
     }
-    let mut escaped = String::new();
-    for c in literal.chars() {
-        match c {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("(?:&gt;|>)"),
-            '"' => escaped.push_str("(?:&quot;|\")"),
-            '\'' => escaped.push_str("(?:&apos;|&#39;|')"),
-            c => escaped.push_str(&regex::escape(&c.to_string())),
+    out.extend_from_slice(&bytes[from..]);
+    out
+}
+
+/// A literal as it may stand in what is written: as it is, as XML and JSON escape it, and in UTF-16.
+fn forms(literal: &str) -> Vec<Vec<u8>> {
+    let mut forms = vec![literal.to_owned()];
+    // What must be escaped in XML is; writers differ on the rest.
+    let base = literal.replace('&', "&amp;").replace('<', "&lt;");
+    for greater in [">", "&gt;"] {
+        for quote in ["\"", "&quot;"] {
+            for apostrophe in ["'", "&apos;", "&#39;"] {
+                forms.push(base.replace('>', greater).replace('"', quote).replace('\'', apostrophe));
+            }
         }
     }
-    let wide = |bytes: fn(u16) -> [u8; 2]| {
-        literal.encode_utf16().flat_map(bytes).map(|byte| format!(r"\x{byte:02x}")).collect::<String>()
+    // JSON, with a slash that may be escaped, and as Windows PowerShell and cautious writers have it.
+    let json = serde_json::to_string(literal).unwrap_or_default();
+    let json = json.trim_start_matches('"').strip_suffix('"').unwrap_or_default().to_owned();
+    let unicode = |text: &str, escape: fn(char) -> bool| {
+        let mut units = [0; 2];
+        text.chars().fold(String::new(), |mut out, c| {
+            if escape(c) {
+                c.encode_utf16(&mut units).iter().for_each(|unit| out.push_str(&format!("\\u{unit:04x}")));
+            } else {
+                out.push(c);
+            }
+            out
+        })
     };
-    vec![regex::escape(literal), escaped, wide(u16::to_le_bytes), wide(u16::to_be_bytes)]
+    forms.push(json.replace('/', "\\/"));
+    forms.push(unicode(&json, |c| matches!(c, '&' | '\'' | '<' | '>')));
+    forms.push(unicode(&json, |c| matches!(c, '&' | '\'' | '<' | '>') || !c.is_ascii()));
+    forms.push(unicode(&json, |c| !c.is_ascii()));
+    forms.push(json);
+    let mut forms: Vec<Vec<u8>> = forms.into_iter().map(String::into_bytes).collect();
+    forms.push(literal.encode_utf16().flat_map(u16::to_le_bytes).collect());
+    forms.push(literal.encode_utf16().flat_map(u16::to_be_bytes).collect());
+    forms
 }
 
 /// What stands between the slashes of `/pattern/`.
@@ -150,6 +216,25 @@ mod tests {
         let wide: Vec<u8> = "p&ss<w>rd9".encode_utf16().flat_map(u16::to_le_bytes).collect();
         assert_eq!(&*redactor.mask(&wide), b"***");
         assert!(invalid_pattern(&["/(/".to_owned()]).is_some());
+    }
+
+    #[test]
+    fn a_secret_is_masked_as_json_has_it_and_line_by_line() {
+        let redactor = Redactor::new([("DB_PASSWORD", "pa\\ss\"w/ord'é")], ["first-part\nsecond-part"]);
+        let json = serde_json::to_string("pa\\ss\"w/ord'é").unwrap();
+        assert_eq!(redactor.mask_text(&json), "\"***\"");
+        assert_eq!(redactor.mask_text(r#""pa\\ss\"w/ord\u0027é""#), "\"***\"");
+        assert_eq!(redactor.mask_text(r#"pa\\ss\"w/ord\u0027\u00e9"#), "***");
+        assert_eq!(redactor.mask_text("a first-part b\nsecond-part"), "a *** b\n***");
+    }
+
+    #[test]
+    fn secrets_of_any_size_leave_none_out() {
+        let big = ["x", "y", "z"].map(|c| c.repeat(120_000));
+        let environment =
+            big.iter().map(|value| ("BIG_KEY", value.as_str())).chain([("DB_PASSWORD", "hunter2hunter2")]);
+        let redactor = Redactor::new(environment, []);
+        assert_eq!(redactor.mask_text(&format!("{} hunter2hunter2", big[1])), "*** ***");
     }
 
     #[test]

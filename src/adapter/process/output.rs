@@ -19,6 +19,8 @@ use crate::report::text::reorders;
 const STORE_LIMIT: u64 = 64 << 20;
 /// How much is kept at hand for reports: the end of it.
 const TAIL: usize = 16 << 10;
+/// How many bytes tell UTF-16 that carries no mark.
+const UNMARKED: usize = 16;
 /// A line longer than this is passed on in pieces.
 const LINE_LIMIT: usize = 64 << 10;
 
@@ -215,16 +217,24 @@ impl Encoding {
         let wide = |encoding: &'static encoding_rs::Encoding| {
             Encoding::Wide(Box::new(encoding.new_decoder_without_bom_handling()))
         };
-        let printable = |byte: u8| matches!(byte, b'\t' | b'\r' | b'\n' | 0x20..0x7f);
         match first {
-            [0xef, 0xbb, 0xbf, ..] => Some((Encoding::Bytes, 3)),
-            [0xff, 0xfe, ..] => Some((wide(encoding_rs::UTF_16LE), 2)),
-            [0xfe, 0xff, ..] => Some((wide(encoding_rs::UTF_16BE), 2)),
-            [a, 0, b, 0, ..] if printable(*a) && printable(*b) => Some((wide(encoding_rs::UTF_16LE), 0)),
-            [0, a, 0, b, ..] if printable(*a) && printable(*b) => Some((wide(encoding_rs::UTF_16BE), 0)),
-            [] | [0xef] | [0xef, 0xbb] | [0xff] | [0xfe] | [_] | [_, 0] | [0, _] | [_, 0, _] | [0, _, 0] if !ended => {
-                None
-            }
+            [0xef, 0xbb, 0xbf, ..] => return Some((Encoding::Bytes, 3)),
+            [0xff, 0xfe, ..] => return Some((wide(encoding_rs::UTF_16LE), 2)),
+            [0xfe, 0xff, ..] => return Some((wide(encoding_rs::UTF_16BE), 2)),
+            [] | [0xef] | [0xef, 0xbb] | [0xff] | [0xfe] if !ended => return None,
+            _ => {}
+        }
+        // Without a mark it takes several plain characters in a row: `find -print0` has zeros too.
+        let seen = &first[..first.len().min(UNMARKED)];
+        let plain = |at: usize| {
+            let text = |byte: u8| matches!(byte, b'\t' | b'\r' | b'\n' | 0x20..0x7f);
+            seen.iter().enumerate().all(|(n, byte)| if n % 2 == at { text(*byte) } else { *byte == 0 })
+        };
+        let enough = seen.len() == UNMARKED || (ended && seen.len() >= 4 && seen.len().is_multiple_of(2));
+        match (plain(0) && seen.len() > 1, plain(1)) {
+            (true, _) if enough => Some((wide(encoding_rs::UTF_16LE), 0)),
+            (_, true) if enough => Some((wide(encoding_rs::UTF_16BE), 0)),
+            (le, be) if (le || be || seen.len() == 1) && !ended => None,
             _ => Some((Encoding::Bytes, 0)),
         }
     }
@@ -244,10 +254,14 @@ fn line_text(line: &[u8]) -> Cow<'_, str> {
 }
 
 /// Copies a file with every secret in it masked, line by line, so that a file of any size takes
-/// little memory.
+/// little memory. UTF-16 is masked as text and written as UTF-16 again.
 pub(crate) fn copy_masked(redactor: &Redactor, from: &Path, to: &Path) -> std::io::Result<()> {
-    let sink = LineSink::verbatim(to, redactor.clone())?;
     let mut source = files::open(from)?;
+    let mark = files::first_bytes(from, 2)?;
+    if mark == [0xff, 0xfe] || mark == [0xfe, 0xff] {
+        return copy_masked_wide(redactor, &mut source, to);
+    }
+    let sink = LineSink::verbatim(to, redactor.clone())?;
     let mut buffer = vec![0; 256 << 10];
     loop {
         let read = source.read(&mut buffer)?;
@@ -257,6 +271,17 @@ pub(crate) fn copy_masked(redactor: &Redactor, from: &Path, to: &Path) -> std::i
         }
     }
     sink.finish().failed.map_or(Ok(()), |why| Err(std::io::Error::other(why)))
+}
+
+fn copy_masked_wide(redactor: &Redactor, source: &mut File, to: &Path) -> std::io::Result<()> {
+    let mut bytes = Vec::new();
+    source.take(files::READ_LIMIT).read_to_end(&mut bytes)?;
+    let little = bytes[0] == 0xff;
+    let encoding = if little { encoding_rs::UTF_16LE } else { encoding_rs::UTF_16BE };
+    let masked = redactor.mask_text(&encoding.decode_without_bom_handling(&bytes[2..]).0);
+    let write = if little { u16::to_le_bytes } else { u16::to_be_bytes };
+    let wide: Vec<u8> = bytes[..2].iter().copied().chain(masked.encode_utf16().flat_map(write)).collect();
+    files::create(to)?.write_all(&wide)
 }
 
 /// Lines of a child as they may be shown: each set off, so that the runner cannot take it for a
@@ -307,7 +332,7 @@ mod tests {
 
     #[test]
     fn output_in_utf_16_is_stored_as_utf_8_however_it_is_cut() {
-        let text = "ab topsecretvalue é\r\n";
+        let text = "ab: a topsecretvalue é\r\n";
         let le: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
         let be: Vec<u8> = text.encode_utf16().flat_map(u16::to_be_bytes).collect();
         for (mark, body) in [(&b"\xff\xfe"[..], &le), (b"\xfe\xff", &be), (b"", &le), (b"", &be)] {
@@ -318,9 +343,30 @@ mod tests {
                 let bytes = [mark, body, b"\x00"].concat();
                 bytes.chunks(size).for_each(|piece| sink.take(Stream::Stdout, piece));
                 sink.take(Stream::Stdout, b"");
-                assert_eq!(sink.finish().tail, "ab *** é\r\n\u{fffd}", "{mark:?} by {size}");
+                assert_eq!(sink.finish().tail, "ab: a *** é\r\n\u{fffd}", "{mark:?} by {size}");
             }
         }
+    }
+
+    #[test]
+    fn zeros_between_letters_are_no_utf_16_yet() {
+        let folder = tempfile::tempdir().unwrap();
+        let sink = sink(folder.path());
+        sink.take(Stream::Stdout, b"a\0b\0c\0d\0\ntopsecretvalue");
+        sink.take(Stream::Stdout, b"");
+        assert_eq!(sink.finish().tail, "a\0b\0c\0d\0\n***");
+    }
+
+    #[test]
+    fn a_results_file_in_utf_16_is_masked_and_stays_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let (from, to) = (folder.path().join("r.xml"), folder.path().join("masked.xml"));
+        let text = format!("\u{feff}<a b='ghp_{}' c='topsecretvalue'/>é", "a".repeat(36));
+        std::fs::write(&from, text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>()).unwrap();
+        copy_masked(&Redactor::new([], ["topsecretvalue"]), &from, &to).unwrap();
+        let units: Vec<u16> =
+            std::fs::read(&to).unwrap().chunks(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]])).collect();
+        assert_eq!(String::from_utf16(&units).unwrap(), "\u{feff}<a b='***' c='***'/>é");
     }
 
     #[test]

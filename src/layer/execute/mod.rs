@@ -368,7 +368,7 @@ fn copy_artifacts(ground: &Ground, profile: &DispatcherProfile, results: &Path) 
         .map_err(|why| Fault::ProfileInvalid(format!("profiles.{}.artifacts: {why}", profile.name.value)))?;
     let matches = globs.find(&ground.root, results);
     for problem in matches.problems {
-        tracing::warn!("an artifact was left out: {problem}");
+        tracing::warn!("an artifact was left out: {}", ground.redactor.mask_text(&problem));
     }
     for (path, absolute) in matches.files {
         let target = path.below("artifacts");
