@@ -386,3 +386,42 @@ fn a_log_without_a_terminal_says_what_still_runs_and_for_how_long() {
     let line = "    running tests/hang.Tests.ps1: hang.works (30 s)";
     assert_eq!(seen.ran.stderr.lines().filter(|told| *told == line).count(), 1, "{}", seen.ran.stderr);
 }
+
+#[test]
+fn a_stderr_that_nobody_reads_keeps_no_run_from_its_end() {
+    let sandbox = scripts(&[("a", "yes hello | head -c 3000000; sleep 4949.125")], "");
+    let out = sandbox.out.to_str().unwrap().to_owned();
+    let mut command = sandbox.command(&["run", "--format", "json", "--out", &out, "--kill-grace", "300ms"], &[]);
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let id = child.id();
+    let began = Instant::now();
+    // Its own stderr is read only once it has ended.
+    let ended = std::thread::spawn(move || {
+        let mut child = child;
+        let stderr = child.stderr.take();
+        let output = child.wait_with_output().unwrap();
+        drop(stderr);
+        output
+    });
+    while !alive("4949.125") && began.elapsed() < Duration::from_secs(20) {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    signal(id, "TERM");
+    let output = ended.join().unwrap();
+    assert!(began.elapsed() < Duration::from_secs(30), "{:?}", began.elapsed());
+    let seen = sandbox.seen(&output);
+    assert_eq!(seen.verdict(), ("seam-defect", "execute", "run-cancelled", 6));
+    gone("4949.125");
+}
+
+#[test]
+fn a_log_line_that_quotes_a_file_name_commands_nothing_and_tells_no_secret() {
+    let body =
+        "mkdir art; ln -s nowhere 'art/x\n::error::pwned ##[error]x topsecretvalue'; exit 0".replace("\\n", "\n");
+    let sandbox =
+        scripts(&[("a", &body)], "redact: [topsecretvalue]\nprofiles: {default: {artifacts: [\"art/**\"]}}\n");
+    let seen = sandbox.run(&[], &[]);
+    assert!(seen.ran.stderr.contains("an artifact was left out"), "{}", seen.ran.stderr);
+    assert!(!seen.ran.stderr.lines().any(|line| line.starts_with("::")), "{}", seen.ran.stderr);
+    assert!(!seen.ran.stderr.contains("##[") && !seen.ran.stderr.contains("topsecret"), "{}", seen.ran.stderr);
+}

@@ -1,7 +1,8 @@
 //! Progress for a person: one moving line on a terminal, plain lines elsewhere, always on stderr.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::{self, SyncSender, TrySendError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -31,6 +32,86 @@ pub(crate) struct Progress {
     verbosity: Verbosity,
     bar: Option<Arc<ProgressBar>>,
     running: Arc<Mutex<Option<Running>>>,
+    voice: Arc<Voice>,
+}
+
+/// Says lines on a thread of its own: whoever reads stderr slowly, or not at all, holds up no test, no
+/// limit and no receipt.
+struct Voice {
+    world: World,
+    bar: Option<Arc<ProgressBar>>,
+    queue: OnceLock<Queue>,
+}
+
+struct Queue {
+    lines: SyncSender<String>,
+    /// Lines that are not yet said.
+    waiting: Arc<AtomicUsize>,
+    /// Nobody has read for so long that nothing more is said.
+    deaf: AtomicBool,
+}
+
+impl Voice {
+    /// How many lines (or blocks of them) may wait.
+    const ROOM: usize = 256;
+    /// How long one may wait for room.
+    const PATIENCE: Duration = Duration::from_secs(10);
+
+    fn queue(&self) -> &Queue {
+        self.queue.get_or_init(|| {
+            let (lines, inbox) = mpsc::sync_channel::<String>(Self::ROOM);
+            let (world, bar, waiting) = (self.world.clone(), self.bar.clone(), Arc::new(AtomicUsize::new(0)));
+            let said = waiting.clone();
+            let speak = move || {
+                for line in inbox {
+                    match &bar {
+                        Some(bar) => bar.suspend(|| world.note(&line)),
+                        None => world.note(&line),
+                    }
+                    said.fetch_sub(1, Ordering::SeqCst);
+                }
+            };
+            let deaf = AtomicBool::new(std::thread::Builder::new().spawn(speak).is_err());
+            Queue { lines, waiting, deaf }
+        })
+    }
+
+    fn say(&self, text: &str) {
+        let queue = self.queue();
+        let (mut line, since) = (text.to_owned(), self.world.tick());
+        while !queue.deaf.load(Ordering::SeqCst) {
+            queue.waiting.fetch_add(1, Ordering::SeqCst);
+            line = match queue.lines.try_send(line) {
+                Ok(()) => return,
+                Err(TrySendError::Full(line) | TrySendError::Disconnected(line)) => line,
+            };
+            queue.waiting.fetch_sub(1, Ordering::SeqCst);
+            if self.world.cancel().requests() > 0 || since.elapsed() > Self::PATIENCE {
+                queue.deaf.store(true, Ordering::SeqCst);
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    /// Waits until all is said, as long as somebody listens.
+    fn flush(&self) {
+        let Some(queue) = self.queue.get() else { return };
+        let since = self.world.tick();
+        while queue.waiting.load(Ordering::SeqCst) > 0 && !queue.deaf.load(Ordering::SeqCst) {
+            let asked = self.world.cancel().requests() > 0;
+            if since.elapsed() > if asked { Duration::from_secs(1) } else { Self::PATIENCE } {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+}
+
+impl Drop for Voice {
+    fn drop(&mut self) {
+        self.flush();
+    }
 }
 
 /// What runs, for the line that says that it still does.
@@ -53,15 +134,14 @@ impl Progress {
             bar.enable_steady_tick(Duration::from_millis(120));
             Arc::new(bar)
         });
-        Self { world: world.clone(), verbosity, bar, running: Arc::default() }
+        let voice = Arc::new(Voice { world: world.clone(), bar: bar.clone(), queue: OnceLock::new() });
+        Self { world: world.clone(), verbosity, bar, running: Arc::default(), voice }
     }
 
     /// A line that stays.
     pub(crate) fn line(&self, text: &str) {
-        match (&self.bar, self.verbosity) {
-            (_, Verbosity::Quiet) => {}
-            (Some(bar), _) => bar.suspend(|| self.world.note(text)),
-            (None, _) => self.world.note(text),
+        if self.verbosity != Verbosity::Quiet {
+            self.voice.say(text);
         }
     }
 
@@ -139,8 +219,9 @@ impl Progress {
         }
     }
 
-    /// Takes the moving line away.
+    /// Takes the moving line away, once all is said.
     pub(crate) fn done(&self) {
+        self.voice.flush();
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }

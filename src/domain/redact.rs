@@ -52,16 +52,10 @@ impl Redactor {
         let (mut large, forms): (Vec<_>, Vec<_>) = forms.into_iter().partition(|form| form.len() > LARGE);
         // The longest first, so that a secret that contains another is masked whole.
         large.sort_by_key(|form| std::cmp::Reverse(form.len()));
-        let literals = (!forms.is_empty()).then(|| {
-            #[allow(
-                clippy::expect_used,
-                reason = "it fails beyond 2^31 states only; a mask that is not there must not be run without"
-            )]
-            AhoCorasick::builder()
-                .match_kind(MatchKind::LeftmostLongest)
-                .build(&forms)
-                .expect("the secrets fit into memory")
-        });
+        let literals = AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(&forms);
+        // Where there are too many even for that, none is left out: each is looked for by itself.
+        large.extend(literals.is_err().then_some(forms).into_iter().flatten());
+        let literals = literals.ok();
         let mut shapes = String::from(TOKEN_SHAPES);
         for pattern in patterns.into_iter().filter_map(as_pattern) {
             shapes.push_str(&format!("|(?:{pattern})"));

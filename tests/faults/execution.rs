@@ -42,7 +42,7 @@ case $name in
 pass*) start; ended Passed; object Passed "$(one_test Passed)" "$(one_file Passed)"; end Passed 0;;
 fail*) start; ended Failed; object Failed "$(one_test Failed)" "$(one_file Failed)"; end Failed 1;;
 hang*) start; sleep 60;;
-quit*) start; exit 0;;
+quit*) start; sleep 0.3; exit 0;;
 kill*) start; kill -9 $$;;
 load*) event adapter-start; object Failed "" "$(one_file Failed false ',"errors":[{"message":"missing brace","line":7}]')"; end Failed 1;;
 block*) start; ended Passed; object Failed "$(one_test Passed)" "$(one_file Failed true ',"failedBlocks":[{"path":"B","errors":[{"message":"no bench"}]}]')"; end Failed 1;;
@@ -60,6 +60,10 @@ hidden*) start; ended Failed; object Passed "$(one_test Passed)" "$(one_file Pas
 later*) schema=pester-gate-run@v9; start; ended Passed; object Passed "$(one_test Passed)" "$(one_file Passed)"; end Passed 0;;
 blame*) start; ended Passed; object Failed "$(one_test Passed)" "$(one_file Passed)"; end Failed 1;;
 split*) start; ended Passed; object Passed "$(one_test Passed)" "$(one_file Passed)"; event run-end; event adapter-end ',"result":"Failed"'; exit 0;;
+sow*) start; own=$out; file=$(dirname "$file")/quit.Tests.ps1; name=quit; out=$out/../00001-quit.Tests.ps1; mkdir -p "$out"
+  object Passed "$(one_test Passed)" "$(one_file Passed)"; out=$own; file=$(dirname "$file")/sow.Tests.ps1; name=sow
+  ended Passed; object Passed "$(one_test Passed)" "$(one_file Passed)"; end Passed 0;;
+loop*) ln -s ../../dispatcher-events.ndjson "$out/dispatcher-events.ndjson"; sleep 5;;
 leak*) start; setsid sleep 5.125 >/dev/null 2>&1 & start; ended Passed; object Passed "$(one_test Passed)" "$(one_file Passed)"; end Passed 0;;
 esac
 "#;
@@ -146,6 +150,12 @@ pub(super) const ROWS: &[Row] = &[
     one("execute", "one file's process leaves a child in a session of its own", seam("leaks-detected"), || {
         pester(&["leak", "pass"], ", isolation: file", LEAKS).run(&[], &[])
     }),
+    one("execute", "a test plants a green run object for a sibling that crashes", seam("results-dir-unusable"), || {
+        pester(&["quit", "sow"], ", isolation: file, jobs: 2", "").run(&[], &[])
+    }),
+    one("execute", "a file's journal is a link to the gate's own", red("test-timed-out"), || {
+        each(&["loop", "pass"], &within(&["--file-timeout", "1s"]))
+    }),
     two("execute", "one file hangs, and a test of another fails", red("tests-failed"), || {
         each(&["fail", "hang"], &within(&["--file-timeout", "700ms"]))
     }),
@@ -191,6 +201,28 @@ pub(super) const ROWS: &[Row] = &[
     one("execute", "a test ends the guard", seam("dispatcher-crashed"), || command(END_THE_GUARD, "").run(&[], &[])),
     one("execute", "a Pester test ends the guard", seam("dispatcher-crashed"), || {
         super::pester(SIX, END_THE_GUARD, "").run(&[], &[])
+    }),
+    one("execute", "a test of the pool ends the guard", seam("dispatcher-crashed"), || {
+        scripts(&[("a", END_THE_GUARD)], "dispatcher: {kind: scripts, jobs: 2}\n").run(&[], &[])
+    }),
+    one("execute", "a test stops the guard", seam("dispatcher-crashed"), || {
+        scripts(&[("a", "kill -STOP $PPID; exit 0"), ("b", "exit 0")], "").run(&within(&["--file-timeout", "1s"]), &[])
+    }),
+    one("execute", "a process that was left behind ends the guard", seam("dispatcher-crashed"), || {
+        let more = "leaks: fail\nprofiles: {default: {leak-grace: 2s}}\n";
+        let body = "g=$PPID; setsid sh -c \"sleep 0.6; kill -9 $g; sleep 5.625\" >/dev/null 2>&1 & exit 0";
+        scripts(&[("c", body)], more).run(&[], &[])
+    }),
+    one("execute", "a test hides from its file's limit", red("test-timed-out"), || {
+        let hidden = "env -i /usr/bin/env setsid sleep 4747.125 >/dev/null 2>&1 & sleep 60";
+        let seen = scripts(&[("c", hidden)], LEAKS).run(&within(&["--file-timeout", "600ms"]), &[]);
+        assert!(crate::harness::marked("4747.125").is_empty());
+        seen
+    }),
+    one("execute", "a secret is part of the checkout's path", ("completed", "none", "tests-passed", 0), || {
+        let sandbox = pester(&["pass"], "", "");
+        let part = sandbox.root.file_name().unwrap().to_str().unwrap().to_owned();
+        sandbox.run(&[], &[("PROJECT_KEY", &part)])
     }),
     // Limits and output.
     one("execute", "the set-up exceeds the run's limit", seam("setup-command-failed"), || {

@@ -34,19 +34,22 @@ pub(super) fn run<T: Send>(
     let (running, peak) = (AtomicU32::new(0), AtomicU32::new(0));
     let results: Vec<Mutex<Option<T>>> = plan.files.iter().map(|_| Mutex::new(None)).collect();
     let started = plan.world.tick();
-    std::thread::scope(|scope| {
-        for _ in 0..workers {
-            scope.spawn(|| {
-                while let Some(at) = take(plan, &next, started) {
-                    peak.fetch_max(running.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
-                    let left = left_of_run(plan, started);
-                    let ran = catch_unwind(AssertUnwindSafe(|| work(at, left)));
-                    running.fetch_sub(1, Ordering::SeqCst);
-                    let ran = ran.unwrap_or_else(|_| broken(&plan.files[at]));
-                    *results[at].lock().unwrap_or_else(PoisonError::into_inner) = Some(ran);
-                }
-            });
+    let worker = || {
+        while let Some(at) = take(plan, &next, started) {
+            peak.fetch_max(running.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+            let left = left_of_run(plan, started);
+            let ran = catch_unwind(AssertUnwindSafe(|| work(at, left)));
+            running.fetch_sub(1, Ordering::SeqCst);
+            let ran = ran.unwrap_or_else(|_| broken(&plan.files[at]));
+            *results[at].lock().unwrap_or_else(PoisonError::into_inner) = Some(ran);
         }
+    };
+    std::thread::scope(|scope| {
+        for _ in 1..workers {
+            // Where the host has no thread to give, fewer do the work; this one always does.
+            let _ = std::thread::Builder::new().spawn_scoped(scope, worker);
+        }
+        worker();
     });
     let results = results.into_iter().map(|slot| slot.into_inner().unwrap_or_else(PoisonError::into_inner));
     Pooled { results: results.collect(), peak: peak.into_inner() }
@@ -54,7 +57,10 @@ pub(super) fn run<T: Send>(
 
 /// The place of the next file, unless the run is over.
 fn take(plan: &Plan, next: &AtomicUsize, started: Instant) -> Option<usize> {
-    if plan.world.cancel().requests() > 0 || left_of_run(plan, started).is_some_and(|(_, left)| left.as_millis() == 0) {
+    if plan.guard.is_lost()
+        || plan.world.cancel().requests() > 0
+        || left_of_run(plan, started).is_some_and(|(_, left)| left.as_millis() == 0)
+    {
         return None;
     }
     let at = next.fetch_add(1, Ordering::SeqCst);
@@ -87,7 +93,7 @@ pub(super) fn as_set(end: ChildEnd, left: Left) -> ChildEnd {
 
 /// Whether the end of the whole run was this process's end too.
 pub(super) fn ended_with_run(end: &ChildEnd) -> bool {
-    matches!(end, ChildEnd::Cancelled | ChildEnd::TimedOut(Limit::Run, _))
+    matches!(end, ChildEnd::Cancelled | ChildEnd::Lost(_) | ChildEnd::TimedOut(Limit::Run, _))
 }
 
 /// How the pool ended, from how each file's process did (none: not reached): by a request to stop, by

@@ -137,7 +137,15 @@ pub(crate) fn supervise(world: &World, job: &Job, sink: Sink) -> Ended {
         requests_before: job.requests_before,
         last_output: Arc::new(AtomicU64::new(0)),
     };
-    let mut line = watch.open_line(job, &tree, stdout, stderr, sink);
+    let mut line = match watch.open_line(job, &tree, stdout, stderr, sink) {
+        Ok(line) => line,
+        Err(error) => {
+            // Without a thread that listens it could not be watched.
+            tree.kill();
+            tree.end();
+            return never(ChildEnd::NotStarted(error.to_string()));
+        }
+    };
     let ended_by_us = watch.until_exit(&mut line, &tree);
     if ended_by_us.is_some() {
         // Whatever the first process's own end was: the whole tree goes.
@@ -186,7 +194,14 @@ impl Line {
 }
 
 impl Watch<'_> {
-    fn open_line(&self, job: &Job, tree: &Tree, stdout: PipeReader, stderr: PipeReader, sink: Sink) -> Line {
+    fn open_line(
+        &self,
+        job: &Job,
+        tree: &Tree,
+        stdout: PipeReader,
+        stderr: PipeReader,
+        sink: Sink,
+    ) -> std::io::Result<Line> {
         let (started, last_output) = (self.started, self.last_output.clone());
         let take: Sink = Arc::new(move |stream, bytes| {
             let at = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
@@ -202,7 +217,7 @@ impl Watch<'_> {
                 drain(stdout, stderr, move |stream, bytes| {
                     let _ = &open;
                     take(stream, bytes);
-                });
+                })?;
                 None
             }
         };
@@ -212,9 +227,9 @@ impl Watch<'_> {
             tree.when_ended(move || {
                 exited.store(true, Ordering::SeqCst);
                 let _ = events.send(());
-            });
+            })?;
         }
-        Line { inbox, exited, pump, take }
+        Ok(Line { inbox, exited, pump, take })
     }
 
     /// Waits for the child's end; says why where we brought it about.

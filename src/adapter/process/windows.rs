@@ -94,14 +94,19 @@ impl Guard {
     }
 
     /// What is alive of the run.
-    pub(crate) fn survivors(&self) -> Vec<Survivor> {
+    pub(crate) fn survivors(&self) -> Result<Vec<Survivor>, String> {
         let files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
         let tell = |pid: u32| {
             let process = open(pid, PROCESS_QUERY_LIMITED_INFORMATION)?;
             let file = files.iter().find(|(job, _)| members(job).contains(&pid)).map(|(_, file)| file.clone());
             Some(Survivor { pid, started: born(&process), command: command_line(&process), file })
         };
-        members(&self.job).into_iter().filter_map(tell).collect()
+        Ok(members(&self.job).into_iter().filter_map(tell).collect())
+    }
+
+    /// Nobody can end a job object.
+    pub(crate) fn is_lost(&self) -> bool {
+        false
     }
 
     /// Ends everything that the run started.
@@ -146,16 +151,18 @@ impl Tree {
     }
 
     /// Has something called when the first process has ended.
-    pub(super) fn when_ended(&self, ended: impl FnOnce() + Send + 'static) {
+    pub(super) fn when_ended(&self, ended: impl FnOnce() + Send + 'static) -> io::Result<()> {
         // By its id: while the `Child` lives that cannot be another's.
         let process = open(self.leader, PROCESS_SYNCHRONIZE);
-        thread::spawn(move || {
+        let wait = move || {
             if let Some(process) = process {
                 // SAFETY: the handle is open and allows waiting.
                 unsafe { WaitForSingleObject(process.0, INFINITE) };
             }
             ended();
-        });
+        };
+        thread::Builder::new().spawn(wait)?;
+        Ok(())
     }
 
     /// Ctrl-Break to the group: the only thing that can be asked of a console process.
@@ -183,11 +190,15 @@ impl Tree {
 
 /// Reads both streams to their ends, each on a thread of its own, so that no full pipe ever stops the
 /// child. `take` is given no bytes at a stream's end.
-pub(super) fn drain(stdout: PipeReader, stderr: PipeReader, take: impl Fn(Stream, &[u8]) + Send + Sync + 'static) {
+pub(super) fn drain(
+    stdout: PipeReader,
+    stderr: PipeReader,
+    take: impl Fn(Stream, &[u8]) + Send + Sync + 'static,
+) -> io::Result<()> {
     let take = Arc::new(take);
     for (stream, mut pipe) in [(Stream::Stdout, stdout), (Stream::Stderr, stderr)] {
         let take = take.clone();
-        thread::spawn(move || {
+        let pump = move || {
             let mut buffer = vec![0; 64 << 10];
             loop {
                 let read = pipe.read(&mut buffer).unwrap_or(0);
@@ -196,8 +207,10 @@ pub(super) fn drain(stdout: PipeReader, stderr: PipeReader, take: impl Fn(Stream
                     return;
                 }
             }
-        });
+        };
+        thread::Builder::new().spawn(pump)?;
     }
+    Ok(())
 }
 
 /// No thread can wait for two streams at once here.

@@ -152,15 +152,22 @@ fn work(
         }
     }
     let by_itself = matches!(ran.as_ref().map(|ran| &ran.end), Ok(ChildEnd::Exited(_) | ChildEnd::Signalled(_)));
-    draft.leaks = if by_itself && requests == 0 {
-        leaks(world, ground, &guard, &profile)
-    } else {
+    let left = if by_itself && requests == 0 { leaks(world, ground, &guard, &profile) } else { Ok(None) };
+    let unknown = match left {
+        Ok(Some(leaks)) => {
+            draft.leaks = leaks;
+            None
+        }
         // What we ended is ended whole, whatever `leaks` says.
-        guard.end_all();
-        Vec::new()
+        Ok(None) => {
+            guard.end_all();
+            None
+        }
+        Err(why) => Some(Fault::DispatcherCrashed(why)),
     };
     guard.release();
-    let dispatched = ran?;
+    let mut dispatched = ran?;
+    dispatched.faults.extend(unknown);
     draft.in_flight.clone_from(&dispatched.in_flight);
     draft.judged = judge::judge(&dispatched, &draft.leaks, &profile);
     draft.findings.append(&mut draft.judged.findings);
@@ -317,21 +324,30 @@ fn side_command(
     }
 }
 
-/// What is alive of the run when its time to end by itself is over, and what the setting makes of it.
-/// Clean-up has run by then: what a `before` command started and `after` stops is none.
-fn leaks(world: &World, ground: &Ground, guard: &Guard, profile: &DispatcherProfile) -> Vec<Leak> {
+/// What is alive of the run when its time to end by itself is over, and what the setting makes of it;
+/// none where somebody asked to stop meanwhile. Clean-up has run by then: what a `before` command started
+/// and `after` stops is no leak.
+fn leaks(
+    world: &World,
+    ground: &Ground,
+    guard: &Guard,
+    profile: &DispatcherProfile,
+) -> Result<Option<Vec<Leak>>, String> {
     let setting = profile.leaks.value;
     if setting == Leaks::Off {
-        return Vec::new();
+        return Ok(Some(Vec::new()));
     }
     let since = world.tick();
-    let mut alive = guard.survivors();
+    let mut alive = guard.survivors()?;
     while !alive.is_empty() && since.elapsed() < profile.leak_grace.value.as_duration() {
+        if world.cancel().requests() > 0 {
+            return Ok(None);
+        }
         world.wait(Duration::from_millis(50));
-        alive = guard.survivors();
+        alive = guard.survivors()?;
     }
     if alive.is_empty() {
-        return Vec::new();
+        return Ok(Some(Vec::new()));
     }
     let action = if setting == Leaks::End {
         guard.end_all();
@@ -346,7 +362,7 @@ fn leaks(world: &World, ground: &Ground, guard: &Guard, profile: &DispatcherProf
         action: action.to_owned(),
         file: survivor.file,
     };
-    alive.into_iter().map(leak).collect()
+    Ok(Some(alive.into_iter().map(leak).collect()))
 }
 
 fn open_journal(world: &World, ground: &Ground, results: &Path, total: u64) -> Result<Journal, Fault> {

@@ -75,16 +75,16 @@ struct Done {
 
 /// Runs the plan through Pester.
 pub(crate) fn dispatch(plan: &Plan) -> Result<Dispatched, Fault> {
-    let script = script(plan)?;
+    own_script(plan)?;
     plan.journal.emit(Event::DispatcherStart { kind: "pester".to_owned(), files: plan.files.len() as u64 });
     match plan.profile.isolation.value {
-        Isolation::Run => whole(plan, &script),
-        Isolation::File => each(plan, &script),
+        Isolation::Run => whole(plan),
+        Isolation::File => each(plan),
     }
 }
 
 /// One process for all files.
-fn whole(plan: &Plan, script: &Path) -> Result<Dispatched, Fault> {
+fn whole(plan: &Plan) -> Result<Dispatched, Fault> {
     let batch = Batch {
         files: &plan.files,
         output: FOLDER.to_owned(),
@@ -93,7 +93,7 @@ fn whole(plan: &Plan, script: &Path) -> Result<Dispatched, Fault> {
         limit: plan.run_limit(),
         shown: true,
     };
-    let done = process(plan, script, &batch)?;
+    let done = process(plan, &batch)?;
     if done.end == ChildEnd::NotFound {
         return Err(powershell_missing(plan));
     }
@@ -114,9 +114,9 @@ fn whole(plan: &Plan, script: &Path) -> Result<Dispatched, Fault> {
 }
 
 /// One process for each file, several at once. One that hangs or crashes leaves the others alone.
-fn each(plan: &Plan, script: &Path) -> Result<Dispatched, Fault> {
+fn each(plan: &Plan) -> Result<Dispatched, Fault> {
     let started = plan.world.tick();
-    let Pooled { results, peak } = pool::run(plan, |at, left| one(plan, script, at, left), broken);
+    let Pooled { results, peak } = pool::run(plan, |at, left| one(plan, at, left), broken);
     let duration = started.elapsed();
     let code = |end: &ChildEnd| end.exit_code().unwrap_or(1);
     let end = pool::end(plan, results.iter().map(|done| done.as_ref().map(|done| &done.end)), code, duration);
@@ -153,7 +153,7 @@ fn each(plan: &Plan, script: &Path) -> Result<Dispatched, Fault> {
 }
 
 /// One file's process.
-fn one(plan: &Plan, script: &Path, at: usize, left: Left) -> Done {
+fn one(plan: &Plan, at: usize, left: Left) -> Done {
     let file = &plan.files[at];
     plan.journal.emit(Event::FileStart { file: file.to_string() });
     let batch = Batch {
@@ -164,7 +164,7 @@ fn one(plan: &Plan, script: &Path, at: usize, left: Left) -> Done {
         limit: pool::shorter(plan.profile.file_limit.value, left),
         shown: plan.shows(),
     };
-    let mut done = process(plan, script, &batch).unwrap_or_else(failed);
+    let mut done = process(plan, &batch).unwrap_or_else(failed);
     done.end = pool::as_set(done.end, left);
     let by_itself = matches!(done.end, ChildEnd::Exited(0 | 1)) && done.complete;
     if !by_itself {
@@ -202,7 +202,7 @@ fn fault_of(plan: &Plan, file: &RelPath, done: &Done) -> Option<Fault> {
         ChildEnd::NotStarted(why) if done.faults.is_empty() => {
             Some(Fault::DispatcherNotStarted { program: plan.profile.powershell.value.clone(), why: why.clone() })
         }
-        ChildEnd::Signalled(_) | ChildEnd::Lost(_) => Some(Fault::DispatcherCrashed(done.end.describe())),
+        ChildEnd::Signalled(_) => Some(Fault::DispatcherCrashed(done.end.describe())),
         ChildEnd::TimedOut(Limit::File | Limit::Test | Limit::NoOutput, after) => {
             let what = done.in_flight.as_ref().filter(|what| what.name != file.as_str());
             let path = what.map_or_else(|| file.to_string(), |what| format!("{file}: {}", what.name));
@@ -265,13 +265,22 @@ fn account(files: &[RelPath], states: Vec<Accounted>) -> Vec<Accounting> {
 }
 
 /// Runs one process to its end and reads what it left.
-fn process(plan: &Plan, script: &Path, batch: &Batch<'_>) -> Result<Done, Fault> {
-    let output = plan.results.join(&batch.output);
+fn process(plan: &Plan, batch: &Batch<'_>) -> Result<Done, Fault> {
     let unusable =
         |path: &Path, error: std::io::Error| Fault::ResultsDirUnusable { path: shown(path), why: error.to_string() };
-    files::make_dir(&output).map_err(|error| unusable(&output, error))?;
+    // New, and with one process for each file of a name that no other can know: what lies there is this one's.
+    let output = match batch.only {
+        Some(_) => plan.results.join(FOLDER).join(plan.world.new_local_run()),
+        None => plan.results.join(&batch.output),
+    };
+    files::make_dir(&plan.results.join(FOLDER))
+        .and_then(|()| match batch.only {
+            Some(_) => files::make_new_dir(&output),
+            None => Ok(()),
+        })
+        .map_err(|error| unusable(&output, error))?;
     let absolute: Vec<String> = batch.files.iter().map(|file| absolute(&plan.root, file)).collect();
-    let argv = command_line(plan, script, batch, &absolute, &output)?;
+    let argv = command_line(plan, batch, &absolute, &output)?;
     let live = plan.live.clone();
     let live: Live = Box::new(move |lines| live(lines));
     let live = batch.shown.then_some(live);
@@ -280,6 +289,8 @@ fn process(plan: &Plan, script: &Path, batch: &Batch<'_>) -> Result<Done, Fault>
     let done = AtomicBool::new(false);
     let ended = std::thread::scope(|scope| {
         let follower = scope.spawn(|| follow(plan, &output, &watch, &done));
+        // Also where this panics: the scope waits for the follower.
+        let over = Over { done: &done, follower: follower.thread() };
         let taker = sink.clone();
         let stop: Stop = {
             let watch = watch.clone();
@@ -287,19 +298,27 @@ fn process(plan: &Plan, script: &Path, batch: &Batch<'_>) -> Result<Done, Fault>
         };
         let job = plan.job(argv, batch.only, batch.limit, Some(stop));
         let ended = supervise(&plan.world, &job, Arc::new(move |stream, bytes: &[u8]| taker.take(stream, bytes)));
-        done.store(true, Ordering::SeqCst);
-        follower.thread().unpark();
+        drop(over);
         ended
     });
     let stored = sink.finish();
     plan.note_truncation(&batch.log, &stored);
-    let mut unmasked = redact_folder(plan, &output);
+    // Judged and read as the script left it, and masked then: a mask may fall on a path.
     let seen = Seen { plan, batch, output: &output, absolute: &absolute, watch: &watch };
     let (own, mut faults) = seen.judge(&ended.end);
-    faults.append(&mut unmasked);
-    faults.extend(stored.failed.clone().map(|why| Fault::ResultsDirUnusable { path: batch.log.clone(), why }));
     let report: Option<RelPath> = format!("{}/{REPORT}", batch.output).parse().ok();
     let report = report.and_then(|path| Some((path, results::read(&output.join(REPORT)).ok()?)));
+    faults.append(&mut redact_folder(plan, &output));
+    if batch.only.is_some() {
+        let place = plan.results.join(&batch.output);
+        let moved = if files::exists(&place) {
+            Err(std::io::ErrorKind::AlreadyExists.into())
+        } else {
+            files::replace(&output, &place)
+        };
+        faults.extend(moved.err().map(|error| unusable(&place, error)));
+    }
+    faults.extend(stored.failed.clone().map(|why| Fault::ResultsDirUnusable { path: batch.log.clone(), why }));
     Ok(Done {
         end: ended.end,
         duration: ended.duration,
@@ -311,6 +330,19 @@ fn process(plan: &Plan, script: &Path, batch: &Batch<'_>) -> Result<Done, Fault>
         report,
         in_flight: None,
     })
+}
+
+/// Tells the follower of a journal that there is no more to come.
+struct Over<'a> {
+    done: &'a AtomicBool,
+    follower: &'a std::thread::Thread,
+}
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.done.store(true, Ordering::SeqCst);
+        self.follower.unpark();
+    }
 }
 
 /// A path as PowerShell on this platform writes it.
@@ -328,28 +360,31 @@ fn unwritable(plan: &Plan, error: &std::io::Error) -> Fault {
     Fault::OutputUnwritable(format!("{}: {error}", shown(&beside(plan))))
 }
 
-/// The repository's own script, or ours, written for this run.
-fn script(plan: &Plan) -> Result<PathBuf, Fault> {
-    if let Some(own) = &plan.profile.script.value {
-        let own = plan.root.join(own);
-        if !files::exists(&own) {
-            return Err(Fault::DispatcherMissing(format!("dispatcher.script {} is not there", shown(&own))));
-        }
-        return Ok(own);
+/// The repository's own script, where there is to be one.
+fn own_script(plan: &Plan) -> Result<Option<PathBuf>, Fault> {
+    let Some(own) = &plan.profile.script.value else { return Ok(None) };
+    let own = plan.root.join(own);
+    if !files::exists(&own) {
+        return Err(Fault::DispatcherMissing(format!("dispatcher.script {} is not there", shown(&own))));
     }
-    let path = beside(plan).join(SCRIPT_NAME);
-    files::write_atomic(&path, SCRIPT.as_bytes()).map_err(|error| unwritable(plan, &error))?;
-    Ok(path)
+    Ok(Some(own))
 }
 
-/// Writes the plan of one process and gives its command line.
-fn command_line(
-    plan: &Plan,
-    script: &Path,
-    batch: &Batch<'_>,
-    absolute: &[String],
-    output: &Path,
-) -> Result<Vec<OsString>, Fault> {
+/// Writes script and plan of one process and gives its command line. Each has a script of its own: a test
+/// of one could have changed it for the next.
+fn command_line(plan: &Plan, batch: &Batch<'_>, absolute: &[String], output: &Path) -> Result<Vec<OsString>, Fault> {
+    let folder = match batch.only {
+        Some(_) => beside(plan).join(plan.world.new_local_run()),
+        None => beside(plan),
+    };
+    let script = match own_script(plan)? {
+        Some(own) => own,
+        None => {
+            let path = folder.join(SCRIPT_NAME);
+            files::write_atomic(&path, SCRIPT.as_bytes()).map_err(|error| unwritable(plan, &error))?;
+            path
+        }
+    };
     let profile = &plan.profile;
     let document = json!({
         "schema": PLAN_SCHEMA,
@@ -364,10 +399,9 @@ fn command_line(
         "reports": ["nunit2.5"],
         "verbosity": "Detailed",
     });
-    let name = batch.output.replace('/', "-");
-    let path = beside(plan).join(format!("{name}.plan.json"));
+    let path = folder.join("plan.json");
     files::write_atomic(&path, document.to_string().as_bytes()).map_err(|error| unwritable(plan, &error))?;
-    let mut argv = powershell(&profile.powershell.value, script);
+    let mut argv = powershell(&profile.powershell.value, &script);
     argv.extend(["-PlanPath".into(), path.into_os_string()]);
     Ok(argv)
 }

@@ -88,17 +88,18 @@ impl Watch {
     }
 }
 
-/// Follows the script's journal, in its output folder, to its end; a torn last line is passed over.
+/// No line of a journal comes near it.
+const LINE: usize = 1 << 20;
+
+/// Follows the script's journal, in its output folder, to its end; a torn last line is passed over. It is
+/// a file that tests can write to as well: no link is followed, and no more is read than any journal holds.
 pub(super) fn follow(plan: &Plan, output: &Path, watch: &Watch, done: &AtomicBool) {
     let path = output.join(journal::FILE);
     let (mut read, mut pending) = (0u64, Vec::new());
     loop {
         let last = done.load(Ordering::SeqCst);
-        if let Ok(mut file) = files::open(&path)
-            && file.seek(SeekFrom::Start(read)).is_ok()
-        {
-            let mut more = Vec::new();
-            read += file.read_to_end(&mut more).unwrap_or(0) as u64;
+        while let Some(more) = next_part(&path, read) {
+            read += more.len() as u64;
             pending.extend(more);
             let whole = pending.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
             for line in pending[..whole].split(|byte| *byte == b'\n') {
@@ -108,12 +109,27 @@ pub(super) fn follow(plan: &Plan, output: &Path, watch: &Watch, done: &AtomicBoo
                 }
             }
             pending.drain(..whole);
+            if pending.len() > LINE {
+                pending.clear();
+            }
         }
         if last {
             return;
         }
         std::thread::park_timeout(Duration::from_millis(50));
     }
+}
+
+/// What stands behind the first `read` bytes, a piece of it.
+fn next_part(path: &Path, read: u64) -> Option<Vec<u8>> {
+    if read >= files::READ_LIMIT || !files::is_plain_file(path) {
+        return None;
+    }
+    let mut file = files::open(path).ok()?;
+    file.seek(SeekFrom::Start(read)).ok()?;
+    let mut more = Vec::new();
+    file.take(LINE as u64).read_to_end(&mut more).ok()?;
+    (!more.is_empty()).then_some(more)
 }
 
 impl Watch {

@@ -24,7 +24,7 @@ use crate::domain::ids::RelPath;
 use crate::domain::outcome::ChildEnd;
 
 /// How long the guard may take for an answer before it is taken for lost.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(5);
 /// What is said of a child whose guard is gone.
 const LOST: &str = "the guard that started it was ended from outside, and with it everything of this run";
 
@@ -41,12 +41,15 @@ pub(in super::super) struct Link {
     writing: Mutex<()>,
     state: Mutex<State>,
     changed: Condvar,
+    guard: Pid,
 }
 
 #[derive(Default)]
 struct State {
     jobs: HashMap<u32, JobState>,
-    survivors: Option<Vec<Alive>>,
+    survivors: Option<Option<Vec<Alive>>>,
+    /// Whether a ping is not yet answered.
+    pinged: bool,
     everyone_ended: bool,
     /// It was told to go.
     released: bool,
@@ -83,7 +86,10 @@ impl Guard {
             writing: Mutex::default(),
             state: Mutex::default(),
             changed: Condvar::new(),
+            guard: i32::try_from(child.id()).ok().and_then(Pid::from_raw).ok_or(io::ErrorKind::Other)?,
         });
+        // Where nothing is heard for so long it is asked whether it is there.
+        link.orders.set_read_timeout(Some(PATIENCE))?;
         let guard = Self { link: link.clone(), child: Mutex::new(child) };
         link.order(&Order::Begin { journal: journal.as_os_str().to_owned() }, &[])?;
         thread::spawn(move || link.listen());
@@ -100,23 +106,30 @@ impl Guard {
             state.jobs.insert(job, JobState { file, ..JobState::default() });
             job
         };
-        link.order(&Order::Spawn { job, argv, cwd }, &[stdout.as_fd(), stderr.as_fd()])?;
+        if link.order(&Order::Spawn { job, argv, cwd }, &[stdout.as_fd(), stderr.as_fd()]).is_err() {
+            link.finish(job, ChildEnd::Lost(LOST.to_owned()));
+        }
         Ok(Tree::Guarded { guard: link.clone(), job })
     }
 
-    /// What is alive of the run.
-    pub(crate) fn survivors(&self) -> Vec<Survivor> {
+    /// Whether it was ended from outside.
+    pub(crate) fn is_lost(&self) -> bool {
+        let state = self.link.state();
+        state.gone && !state.released
+    }
+
+    /// What is alive of the run. That the guard does not say is not that nothing is.
+    pub(crate) fn survivors(&self) -> Result<Vec<Survivor>, String> {
         self.link.state().survivors = None;
-        if self.link.order(&Order::Survivors, &[]).is_err() {
-            return Vec::new();
-        }
+        let unknown = || "what is left of the run cannot be known: its guard does not say".to_owned();
+        self.link.order(&Order::Survivors, &[]).map_err(|_| unknown())?;
         let mut state = self.until(|state| state.survivors.is_some());
-        let alive = state.survivors.take().unwrap_or_default();
+        let alive = state.survivors.take().flatten().ok_or_else(unknown)?;
         let tell = |Alive { pid, started, command, job }| {
             let file = job.and_then(|job| state.jobs.get(&job)?.file.clone());
             Survivor { pid, started, command, file }
         };
-        alive.into_iter().map(tell).collect()
+        Ok(alive.into_iter().map(tell).collect())
     }
 
     /// Ends everything that the run started.
@@ -133,19 +146,8 @@ impl Guard {
         let _ = self.link.order(&Order::Release, &[]);
     }
 
-    /// Waits until something holds, or the guard is gone. One that does not answer is ended: then its
-    /// children come to us.
     fn until(&self, holds: impl Fn(&State) -> bool) -> MutexGuard<'_, State> {
-        let since = Instant::now();
-        let mut state = self.link.state();
-        while !holds(&state) && !state.gone {
-            if since.elapsed() > PATIENCE {
-                let _ = self.child.lock().unwrap_or_else(PoisonError::into_inner).kill();
-            }
-            let waited = self.link.changed.wait_timeout(state, Duration::from_millis(500));
-            state = waited.unwrap_or_else(PoisonError::into_inner).0;
-        }
-        state
+        self.link.until(holds)
     }
 }
 
@@ -168,9 +170,21 @@ impl Link {
 
     /// Takes what the guard reports, until it is gone.
     fn listen(&self) {
-        while let Ok(Some((report, _))) = wire::receive::<Report>(&self.orders) {
-            self.take(report);
-            self.changed.notify_all();
+        loop {
+            match wire::receive::<Report>(&self.orders) {
+                Ok(Some((report, _))) => {
+                    self.state().pinged = false;
+                    self.take(report);
+                    self.changed.notify_all();
+                }
+                Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {
+                    if std::mem::replace(&mut self.state().pinged, true) {
+                        self.give_up();
+                    }
+                    let _ = self.order(&Order::Ping, &[]);
+                }
+                _ => break,
+            }
         }
         // Ended from outside: what it started has come to us, and must not live on.
         if !self.state().released {
@@ -207,14 +221,41 @@ impl Link {
                 state.everyone_ended = true;
                 return;
             }
+            Report::Pong => return,
         };
-        let job = state.jobs.entry(job).or_default();
-        job.end = Some(end);
-        let ended = job.ended.take();
         drop(state);
+        self.finish(job, end);
+    }
+
+    fn finish(&self, job: u32, end: ChildEnd) {
+        let ended = {
+            let mut state = self.state();
+            let job = state.jobs.entry(job).or_default();
+            job.end = Some(end);
+            job.ended.take()
+        };
         if let Some(ended) = ended {
             ended();
         }
+    }
+
+    /// A guard that does not answer is ended, also where it is stopped: what it started comes to us.
+    fn give_up(&self) {
+        let _ = kill_process(self.guard, Signal::KILL);
+    }
+
+    /// Waits until something holds, or the guard is gone.
+    fn until(&self, holds: impl Fn(&State) -> bool) -> MutexGuard<'_, State> {
+        let since = Instant::now();
+        let mut state = self.state();
+        while !holds(&state) && !state.gone {
+            if since.elapsed() > PATIENCE {
+                self.give_up();
+            }
+            let waited = self.changed.wait_timeout(state, Duration::from_millis(200));
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        state
     }
 
     /// Has something called at a job's end, or the guard's.
@@ -239,12 +280,7 @@ impl Link {
         if self.order(&Order::End { job }, &[]).is_err() {
             return;
         }
-        let since = Instant::now();
-        let mut state = self.state();
-        while !state.gone && since.elapsed() < PATIENCE && state.jobs.get(&job).is_some_and(|job| !job.killed) {
-            let waited = self.changed.wait_timeout(state, Duration::from_millis(200));
-            state = waited.unwrap_or_else(PoisonError::into_inner).0;
-        }
+        drop(self.until(|state| state.jobs.get(&job).is_none_or(|job| job.killed)));
     }
 
     pub(super) fn end_of(&self, job: u32) -> ChildEnd {
@@ -256,16 +292,14 @@ impl Link {
 /// Ends every process that descends from this one. There is none of ours besides the run's then.
 fn end_orphans() {
     let me = rustix::process::getpid().as_raw_nonzero().get();
-    for _ in 0..200 {
-        let orphans = table::descendants(me, &table::all());
-        if orphans.is_empty() {
+    let mut empty = 0;
+    for _ in 0..400 {
+        let orphans = table::descendants(me, &table::all().unwrap_or_default());
+        empty = if orphans.is_empty() { empty + 1 } else { 0 };
+        if empty == 3 {
             return;
         }
-        for orphan in &orphans {
-            if let Some(pid) = Pid::from_raw(orphan.pid) {
-                let _ = kill_process(pid, Signal::KILL);
-            }
-        }
-        thread::sleep(Duration::from_millis(10));
+        table::kill_all(&orphans, me);
+        thread::sleep(Duration::from_millis(5));
     }
 }

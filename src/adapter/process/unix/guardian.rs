@@ -42,30 +42,43 @@ pub(crate) fn serve(world: &World) -> io::Result<()> {
     let Some((Order::Begin { journal }, _)) = wire::receive::<Order>(&orders)? else { return Ok(()) };
     #[cfg(target_os = "linux")]
     rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
+    // Were we stopped when the supervisor goes, its going wakes us.
+    #[cfg(target_os = "linux")]
+    rustix::process::set_parent_process_death_signal(Some(Signal::CONT))?;
     let guard = Arc::new(Guardian {
         me: rustix::process::getpid().as_raw_nonzero().get(),
         mark: format!("{}.", world.new_local_run()),
         starting: RwLock::default(),
         children: Mutex::default(),
+        known: Mutex::default(),
         reports: Mutex::new(orders.try_clone()?),
-        orders: Mutex::new(orders),
         idle: AtomicUsize::new(0),
     });
     guard.sweep();
-    let (last, leave) = mpsc::channel();
-    guard.follow(last);
-    if leave.recv() == Ok(Leave::Lost) {
-        guard.end(&Whose::Everyone, LAST_PATIENCE);
-        journal::append(world, Path::new(&journal), Event::SupervisorLost);
+    let (starts, inbox) = mpsc::channel();
+    let inbox = Arc::new(Mutex::new(inbox));
+    // One thread takes the orders and is never busy for long; children are waited for by others.
+    loop {
+        match wire::receive::<Order>(&orders) {
+            Ok(Some((Order::Release, _))) => return Ok(()),
+            Ok(Some((Order::Spawn { job, argv, cwd }, pipes))) => {
+                guard.hand_over(Start { job, argv, cwd, pipes }, &starts, &inbox);
+            }
+            Ok(Some((order, _))) => guard.obey(&order),
+            Ok(None) | Err(_) => break,
+        }
     }
+    guard.end(&Whose::Everyone, LAST_PATIENCE);
+    journal::append(world, Path::new(&journal), Event::SupervisorLost);
     Ok(())
 }
 
-/// Why the guard goes.
-#[derive(Debug, PartialEq, Eq)]
-enum Leave {
-    Released,
-    Lost,
+/// A child to be started.
+struct Start {
+    job: u32,
+    argv: Vec<OsString>,
+    cwd: OsString,
+    pipes: Vec<OwnedFd>,
 }
 
 #[derive(Default)]
@@ -83,9 +96,10 @@ struct Guardian {
     /// that the standard library waits for.
     starting: RwLock<()>,
     children: Mutex<Children>,
+    /// Whose a process was when it was last looked at: it stays so, whatever it does to hide.
+    known: Mutex<HashMap<(i32, u64), u32>>,
     reports: Mutex<UnixStream>,
-    orders: Mutex<UnixStream>,
-    /// Threads that wait for orders.
+    /// Threads that wait for a child to start.
     idle: AtomicUsize,
 }
 
@@ -105,44 +119,45 @@ impl Guardian {
         let _ = wire::send(&lock(&self.reports), report, &[]);
     }
 
-    /// A thread that takes one order after another. One that starts a child waits for its end: before
-    /// it does, it sees to it that another thread takes the next order.
-    fn follow(self: &Arc<Self>, last: mpsc::Sender<Leave>) {
-        let guard = self.clone();
-        guard.idle.fetch_add(1, Ordering::SeqCst);
-        thread::spawn(move || {
+    /// Gives a child to a thread that has none, or to a new one.
+    fn hand_over(
+        self: &Arc<Self>,
+        start: Start,
+        starts: &mpsc::Sender<Start>,
+        inbox: &Arc<Mutex<mpsc::Receiver<Start>>>,
+    ) {
+        let took = self.idle.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |idle| idle.checked_sub(1));
+        if took.is_ok() {
+            let _ = starts.send(start);
+            return;
+        }
+        let (guard, inbox, job) = (self.clone(), inbox.clone(), start.job);
+        let thread = thread::Builder::new().spawn(move || {
+            guard.run(start);
             loop {
-                let orders = lock(&guard.orders);
-                let (order, pipes) = match wire::receive::<Order>(&orders) {
-                    Ok(Some((Order::Release, _))) => {
-                        // Before another thread finds the socket closed.
-                        let _ = last.send(Leave::Released);
-                        return;
-                    }
-                    Ok(Some(order)) => order,
-                    Ok(None) | Err(_) => {
-                        let _ = last.send(Leave::Lost);
-                        return;
-                    }
-                };
-                drop(orders);
-                if guard.idle.fetch_sub(1, Ordering::SeqCst) == 1 {
-                    guard.follow(last.clone());
-                }
-                guard.obey(order, pipes);
                 guard.idle.fetch_add(1, Ordering::SeqCst);
+                let next = lock(&inbox).recv();
+                let Ok(start) = next else { return };
+                guard.run(start);
             }
         });
+        if let Err(error) = thread {
+            self.report(&Report::NotStarted { job, errno: error.raw_os_error(), why: error.to_string() });
+        }
     }
 
-    fn obey(&self, order: Order, pipes: Vec<OwnedFd>) {
-        match order {
-            Order::Spawn { job, argv, cwd } => match self.start(job, &argv, &cwd, pipes) {
-                Ok(child) => self.attend(job, child),
-                Err(error) => {
-                    self.report(&Report::NotStarted { job, errno: error.raw_os_error(), why: error.to_string() });
-                }
-            },
+    fn run(&self, start: Start) {
+        let job = start.job;
+        match self.start(job, &start.argv, &start.cwd, start.pipes) {
+            Ok(child) => self.attend(job, child),
+            Err(error) => {
+                self.report(&Report::NotStarted { job, errno: error.raw_os_error(), why: error.to_string() });
+            }
+        }
+    }
+
+    fn obey(&self, order: &Order) {
+        match *order {
             Order::Ask { job } => self.ask(job),
             Order::End { job } => {
                 self.end(&Whose::Job(job), PATIENCE);
@@ -153,7 +168,8 @@ impl Guardian {
                 self.end(&Whose::Everyone, PATIENCE);
                 self.report(&Report::EndedAll);
             }
-            Order::Begin { .. } | Order::Release => {}
+            Order::Ping => self.report(&Report::Pong),
+            Order::Begin { .. } | Order::Spawn { .. } | Order::Release => {}
         }
     }
 
@@ -192,18 +208,24 @@ impl Guardian {
                 // Whose end it is is not told; a job's own is reaped by the thread that attends to it.
                 let _ = waitid(WaitId::All, WaitIdOptions::EXITED | WaitIdOptions::NOWAIT);
                 thread::sleep(Duration::from_secs(1));
-                let _alone = guard.starting.write().unwrap_or_else(PoisonError::into_inner);
-                let children = lock(&guard.children);
-                for pid in table::ended_children(guard.me).into_iter().filter(|pid| !children.leaders.contains(pid)) {
-                    if let Some(pid) = Pid::from_raw(pid) {
-                        let _ = waitpid(Some(pid), WaitOptions::NOHANG);
-                    }
-                }
+                guard.reap();
             }
         });
     }
 
+    fn reap(&self) {
+        let _alone = self.starting.write().unwrap_or_else(PoisonError::into_inner);
+        let children = lock(&self.children);
+        for pid in table::ended_children(self.me).into_iter().filter(|pid| !children.leaders.contains(pid)) {
+            if let Some(pid) = Pid::from_raw(pid) {
+                let _ = waitpid(Some(pid), WaitOptions::NOHANG);
+            }
+        }
+    }
+
     fn ask(&self, job: u32) {
+        // Whose each process is is seen now: when its parents are gone it may not be.
+        let _ = self.look();
         let children = lock(&self.children);
         let leader = children.jobs.get(&job).filter(|pid| children.leaders.contains(pid));
         if let Some(group) = leader.and_then(|pid| Pid::from_raw(*pid)) {
@@ -212,54 +234,89 @@ impl Guardian {
         }
     }
 
-    /// Kills until nothing is left: what is killed may have started something meanwhile.
+    /// Kills until nothing is left: what is killed may have started something meanwhile, and what forks
+    /// and leaves may have been missed by one look.
     fn end(&self, whose: &Whose, patience: Duration) {
-        let since = Instant::now();
-        loop {
-            let victims = self.of(whose);
-            if victims.is_empty() || since.elapsed() > patience {
-                return;
-            }
-            for victim in &victims {
-                table::kill(victim);
-            }
-            thread::sleep(Duration::from_millis(5));
+        let (since, mut empty) = (Instant::now(), 0);
+        while empty < 3 && since.elapsed() <= patience {
+            let victims = self.of(whose).unwrap_or_default();
+            empty = if victims.is_empty() { empty + 1 } else { 0 };
+            table::kill_all(&victims, self.me);
+            thread::sleep(Duration::from_millis(if victims.is_empty() { 1 } else { 5 }));
         }
+        self.reap();
     }
 
-    fn of(&self, whose: &Whose) -> Vec<Process> {
-        let table = table::all();
-        let mut all = table::descendants(self.me, &table);
-        let leaders: Vec<i32> = lock(&self.children).jobs.values().copied().collect();
+    /// Everything of the run that is alive, with the job that it belongs to where that can be told.
+    fn look(&self) -> Option<Vec<(Process, Option<u32>)>> {
+        let table = table::all()?;
+        let mut alive = table::descendants(self.me, &table);
+        let jobs = lock(&self.children).jobs.clone();
         if !cfg!(target_os = "linux") {
             // Without a sub-reaper orphans are known by their group alone.
-            let groups = table.iter().filter(|p| leaders.contains(&p.group) && !all.iter().any(|a| a.pid == p.pid));
-            let groups: Vec<Process> = groups.cloned().collect();
-            all.extend(groups);
+            let known: Vec<i32> = alive.iter().map(|process| process.pid).collect();
+            let groups =
+                table.iter().filter(|p| !known.contains(&p.pid) && jobs.values().any(|leader| *leader == p.group));
+            alive.extend(groups.cloned());
         }
-        let Whose::Job(job) = whose else { return all };
-        let Some(leader) = lock(&self.children).jobs.get(job).copied() else { return Vec::new() };
-        let below = table::descendants(leader, &table);
-        let mark = format!("{}{job}", self.mark);
-        all.retain(|process| {
-            process.pid == leader
-                || process.group == leader
-                || below.iter().any(|own| own.pid == process.pid)
-                || table::variable(process.pid, MARK).as_ref() == Some(&mark)
+        let by_pid: HashMap<i32, &Process> = table.iter().map(|process| (process.pid, process)).collect();
+        let leaders: HashMap<i32, u32> = jobs.iter().map(|(job, leader)| (*leader, *job)).collect();
+        let mut known = lock(&self.known);
+        let told = alive.iter().map(|process| {
+            // Descent and group cannot be forged; the mark can, and is asked last.
+            let job = known.get(&process.identity()).copied();
+            let job = job.or_else(|| {
+                let mut at = Some(process);
+                while let Some(process) = at {
+                    if let Some(job) = leaders.get(&process.pid).or_else(|| leaders.get(&process.group)) {
+                        return Some(*job);
+                    }
+                    if let Some(job) = known.get(&process.identity()) {
+                        return Some(*job);
+                    }
+                    at = by_pid.get(&process.parent).copied().filter(|parent| parent.pid != self.me);
+                }
+                None
+            });
+            let mark = || table::variable(process.pid, MARK)?.strip_prefix(&self.mark)?.parse().ok();
+            let job = job.or_else(mark);
+            if let Some(job) = job {
+                known.insert(process.identity(), job);
+            }
+            (process.clone(), job)
         });
-        all
+        Some(told.collect())
     }
 
-    fn survivors(&self) -> Vec<Alive> {
-        let tell = |process: &Process| {
-            let mark = table::variable(process.pid, MARK);
-            Alive {
-                pid: process.pid.unsigned_abs(),
-                started: table::started(process),
-                command: table::command(process.pid),
-                job: mark.and_then(|mark| mark.strip_prefix(&self.mark)?.parse().ok()),
-            }
+    fn of(&self, whose: &Whose) -> Option<Vec<Process>> {
+        let alive = self.look()?;
+        let wanted = match whose {
+            Whose::Everyone => return Some(alive.into_iter().map(|(process, _)| process).collect()),
+            Whose::Job(job) => *job,
         };
-        self.of(&Whose::Everyone).iter().map(tell).collect()
+        // What hides from all of that can be nobody else's where nothing else runs.
+        let alone = {
+            let children = lock(&self.children);
+            let leader = children.jobs.get(&wanted);
+            children.leaders.iter().all(|running| Some(running) == leader)
+        };
+        let is_wanted = |job: Option<u32>| job.map_or(alone, |job| job == wanted);
+        Some(alive.into_iter().filter(|(_, job)| is_wanted(*job)).map(|(process, _)| process).collect())
+    }
+
+    fn survivors(&self) -> Option<Vec<Alive>> {
+        let mut alive = self.look()?;
+        if alive.is_empty() {
+            // One that forks and leaves can be between two of itself.
+            thread::sleep(Duration::from_millis(3));
+            alive = self.look()?;
+        }
+        let tell = |(process, job): &(Process, Option<u32>)| Alive {
+            pid: process.pid.unsigned_abs(),
+            started: table::started(process),
+            command: table::command(process.pid),
+            job: *job,
+        };
+        Some(alive.iter().map(tell).collect())
     }
 }

@@ -57,18 +57,20 @@ impl Tree {
 
     /// Has something called when the first process has ended. One of ours is not reaped by it: until
     /// then its id stays its own.
-    pub(super) fn when_ended(&self, ended: impl FnOnce() + Send + 'static) {
+    pub(super) fn when_ended(&self, ended: impl FnOnce() + Send + 'static) -> std::io::Result<()> {
         match self {
             Tree::Alone { group, .. } => {
                 let group = *group;
-                thread::spawn(move || {
+                let wait = move || {
                     let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
                     while let Err(rustix::io::Errno::INTR) = waitid(WaitId::Pid(group), options) {}
                     ended();
-                });
+                };
+                thread::Builder::new().spawn(wait)?;
             }
             Tree::Guarded { guard, job } => guard.when_ended(*job, Box::new(ended)),
         }
+        Ok(())
     }
 
     /// SIGTERM to the whole group.
@@ -117,12 +119,18 @@ fn end_of(status: ExitStatus) -> ChildEnd {
 
 /// Reads both streams to their ends on one thread of their own, so that no full pipe ever stops the
 /// child. `take` is given no bytes at a stream's end.
-pub(super) fn drain(stdout: PipeReader, stderr: PipeReader, take: impl Fn(Stream, &[u8]) + Send + 'static) {
-    thread::spawn(move || {
+pub(super) fn drain(
+    stdout: PipeReader,
+    stderr: PipeReader,
+    take: impl Fn(Stream, &[u8]) + Send + 'static,
+) -> std::io::Result<()> {
+    let pump = move || {
         if let Ok(mut pump) = Pump::new(stdout, stderr) {
             while pump.turn(None, &take) {}
         }
-    });
+    };
+    thread::Builder::new().spawn(pump)?;
+    Ok(())
 }
 
 /// Reads both streams whenever there is something to read.

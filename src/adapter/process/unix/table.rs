@@ -2,10 +2,16 @@
 
 use std::collections::HashSet;
 #[cfg(target_os = "linux")]
+use std::io::Read;
+#[cfg(target_os = "linux")]
 use std::time::Duration;
 
 use jiff::Timestamp;
 use rustix::process::{Pid, Signal, kill_process};
+
+/// How much of a command line is told.
+#[cfg(target_os = "linux")]
+const COMMAND_LINE: u64 = 4 << 10;
 
 /// One living process.
 #[derive(Debug, Clone)]
@@ -17,12 +23,22 @@ pub(super) struct Process {
     born: u64,
 }
 
-/// Every process that lives; what has ended and is not reaped is left out.
+impl Process {
+    /// What no other process has, before or after.
+    pub(super) fn identity(&self) -> (i32, u64) {
+        (self.pid, self.born)
+    }
+}
+
+/// Every process that lives; what has ended and is not reaped is left out. None where the table cannot
+/// be read: that is not the same as nobody.
 #[cfg(target_os = "linux")]
-pub(super) fn all() -> Vec<Process> {
-    let Ok(entries) = std::fs::read_dir("/proc") else { return Vec::new() };
+pub(super) fn all() -> Option<Vec<Process>> {
+    let entries = std::fs::read_dir("/proc").ok()?;
     let pids = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
-    pids.filter_map(|pid: i32| parse(pid, &std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)).collect()
+    let stat = |pid: i32| parse(pid, &std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?);
+    let all: Vec<Process> = pids.filter_map(stat).collect();
+    (!all.is_empty()).then_some(all)
 }
 
 /// Children of a process that have ended and are not reaped.
@@ -32,8 +48,8 @@ pub(super) fn ended_children(of: i32) -> Vec<i32> {
     let pids = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
     let ended = |pid: &i32| {
         let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-        let mut fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields).split_whitespace();
-        fields.next() == Some("Z") && fields.next() == Some(of.to_string().as_str())
+        let fields: Vec<&str> = stat.rsplit_once(')').map_or("", |(_, fields)| fields).split_whitespace().collect();
+        fields.first() == Some(&"Z") && fields.get(1) == Some(&of.to_string().as_str())
     };
     pids.filter(ended).collect()
 }
@@ -78,7 +94,8 @@ fn parse(pid: i32, stat: &str) -> Option<Process> {
     // The name in brackets may hold anything: the fields begin after the last bracket.
     let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
     let number = |at: usize| fields.get(at)?.parse::<i64>().ok();
-    if matches!(*fields.first()?, "Z" | "X") {
+    // A first thread that has ended while others go on is shown like a process that has ended.
+    if *fields.first()? == "X" || (*fields.first()? == "Z" && number(17)? <= 1) {
         return None;
     }
     let small = |at| i32::try_from(number(at)?).ok();
@@ -101,7 +118,10 @@ pub(super) fn started(process: &Process) -> Option<Timestamp> {
 /// Its command line, words parted by blanks; the name of a process that has none.
 #[cfg(target_os = "linux")]
 pub(super) fn command(pid: i32) -> String {
-    let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    let mut line = Vec::new();
+    if let Ok(file) = std::fs::File::open(format!("/proc/{pid}/cmdline")) {
+        let _ = file.take(COMMAND_LINE).read_to_end(&mut line);
+    }
     let line = String::from_utf8_lossy(&line).replace('\0', " ").trim().to_owned();
     if !line.is_empty() {
         return line;
@@ -121,10 +141,8 @@ pub(super) fn variable(pid: i32, name: &str) -> Option<String> {
 
 /// Every process that lives, as `ps` tells.
 #[cfg(not(target_os = "linux"))]
-pub(super) fn all() -> Vec<Process> {
-    let Ok(listing) = std::process::Command::new("ps").args(["-axo", "pid=,ppid=,pgid=,stat="]).output() else {
-        return Vec::new();
-    };
+pub(super) fn all() -> Option<Vec<Process>> {
+    let listing = std::process::Command::new("ps").args(["-axo", "pid=,ppid=,pgid=,stat="]).output().ok()?;
     let text = String::from_utf8_lossy(&listing.stdout).into_owned();
     let parse = |line: &str| {
         let fields: Vec<&str> = line.split_whitespace().collect();
@@ -132,7 +150,8 @@ pub(super) fn all() -> Vec<Process> {
         let process = Process { pid: number(0)?, parent: number(1)?, group: number(2)?, born: 0 };
         (!fields.get(3)?.starts_with('Z')).then_some(process)
     };
-    text.lines().filter_map(parse).collect()
+    let all: Vec<Process> = text.lines().filter_map(parse).collect();
+    (!all.is_empty()).then_some(all)
 }
 
 /// Not told here.
@@ -152,6 +171,17 @@ pub(super) fn command(pid: i32) -> String {
 #[cfg(not(target_os = "linux"))]
 pub(super) fn variable(_: i32, _: &str) -> Option<String> {
     None
+}
+
+/// Kills processes and, so that what is forked meanwhile goes too, the groups that they are in. `me` and
+/// its own group are spared.
+pub(super) fn kill_all(victims: &[Process], me: i32) {
+    let own = rustix::process::getpgrp().as_raw_nonzero().get();
+    let groups: HashSet<i32> = victims.iter().map(|victim| victim.group).filter(|g| *g != own && *g != me).collect();
+    for group in groups.into_iter().filter_map(Pid::from_raw) {
+        let _ = rustix::process::kill_process_group(group, Signal::KILL);
+    }
+    victims.iter().for_each(kill);
 }
 
 /// Everything that descends from a process, itself left out.
@@ -190,11 +220,14 @@ mod tests {
     #[test]
     fn a_name_with_brackets_and_blanks_does_not_shift_the_fields() {
         let stat = "12 (a) b (c) S 7 12 12 0 -1 4194304 90 0 0 0 0 0 0 0 20 0 1 0 4321 0";
+        // The same, with its first thread ended and another alive.
+        let headless = stat.replace(") S", ") Z").replace(" 20 0 1 0 4321", " 20 0 2 0 4321");
+        assert!(parse(12, &headless).is_some());
         let process = parse(12, stat).unwrap();
         assert_eq!((process.parent, process.group, process.born), (7, 12, 4321));
         assert!(parse(12, &stat.replace(") S", ") Z")).is_none());
         let own = i32::try_from(std::process::id()).unwrap();
-        let me = all().into_iter().find(|p| p.pid == own).unwrap();
+        let me = all().unwrap().into_iter().find(|p| p.pid == own).unwrap();
         let age = Timestamp::now().duration_since(started(&me).unwrap());
         assert!(age.as_secs() < 3600 * 12 && age.as_secs() > -5, "{age:?}");
         assert!(command(own).contains("pester_gate"));

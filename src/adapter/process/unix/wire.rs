@@ -32,16 +32,30 @@ pub(super) enum Order {
     EndAll,
     /// Go, and leave alone what is alive.
     Release,
+    /// Is anybody there?
+    Ping,
 }
 
 /// From the guard to the supervisor.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Report {
-    NotStarted { job: u32, errno: Option<i32>, why: String },
-    Exited { job: u32, code: Option<i32>, signal: Option<i32> },
-    Ended { job: u32 },
-    Survivors(Vec<Alive>),
+    NotStarted {
+        job: u32,
+        errno: Option<i32>,
+        why: String,
+    },
+    Exited {
+        job: u32,
+        code: Option<i32>,
+        signal: Option<i32>,
+    },
+    Ended {
+        job: u32,
+    },
+    /// None where it cannot be known.
+    Survivors(Option<Vec<Alive>>),
     EndedAll,
+    Pong,
 }
 
 /// A living process, as the guard tells of it.
@@ -60,7 +74,8 @@ const LONGEST: u32 = 64 << 20;
 /// Sends one frame.
 pub(super) fn send(stream: &UnixStream, message: &impl Serialize, pipes: &[BorrowedFd<'_>]) -> io::Result<()> {
     let body = serde_json::to_vec(message)?;
-    let length = u32::try_from(body.len()).map_err(io::Error::other)?.to_be_bytes();
+    let length = u32::try_from(body.len()).ok().filter(|length| *length <= LONGEST);
+    let length = length.ok_or_else(|| io::Error::other("a frame of impossible length"))?.to_be_bytes();
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(2))];
     let mut control = SendAncillaryBuffer::new(&mut space);
     if !pipes.is_empty() && !control.push(SendAncillaryMessage::ScmRights(pipes)) {
