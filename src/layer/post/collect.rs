@@ -130,9 +130,13 @@ impl Executions {
         let unmatched = given.iter().find(|entry| !readable.iter().any(|loaded| fits(entry, loaded)));
         this.unmatched = unmatched.map(|(_, digest)| digest.clone());
         if any_readable && !given.is_empty() && this.unmatched.is_none() {
-            // Every receipt that was put out is here: what else lies about is history.
+            // Every receipt that was put out is here: what else lies about of the same leg is history.
             this.broken = None;
-            readable.retain(vouched);
+            let spoken_for = |loaded: &Loaded<ExecutionReceipt>| {
+                let leg = shard_index(&loaded.receipt);
+                given.iter().any(|(shard, _)| shard.is_none() || *shard == leg)
+            };
+            readable.retain(|loaded| vouched(loaded) || !spoken_for(loaded));
         }
         // An earlier attempt's receipt for which nobody vouches is history where the attempt is known.
         let own = ground.facts.run.as_ref().map(|(_, attempt)| *attempt);
