@@ -21,22 +21,21 @@ fn marks(place: &str) -> (String, String) {
 fn generated_parts_are_what_the_code_says() {
     let writing = std::env::var_os("PESTER_GATE_WRITE_DOCS").is_some();
     let mut stale = Vec::new();
-    for part in pester_gate::docs::parts() {
-        let path = file(&part.file);
+    let of_code = pester_gate::docs::parts().into_iter().map(|part| (part.file, part.place, part.text));
+    for (name, place, text) in of_code.chain(of_files()) {
+        let path = file(&name);
         let now = fs::read_to_string(&path).unwrap_or_default();
-        let should = match part.place {
-            None => part.text.clone(),
+        let should = match place {
+            None => text.clone(),
             Some(place) => {
                 let (open, close) = marks(place);
-                let (before, rest) =
-                    now.split_once(&open).unwrap_or_else(|| panic!("{} has no place {place}", part.file));
-                let (_, after) =
-                    rest.split_once(&close).unwrap_or_else(|| panic!("{}: {place} does not end", part.file));
-                format!("{before}{open}{}{close}{after}", part.text)
+                let (before, rest) = now.split_once(&open).unwrap_or_else(|| panic!("{name} has no place {place}"));
+                let (_, after) = rest.split_once(&close).unwrap_or_else(|| panic!("{name}: {place} does not end"));
+                format!("{before}{open}{text}{close}{after}")
             }
         };
         if now != should {
-            stale.push(part.file.clone());
+            stale.push(name.clone());
             if writing {
                 fs::create_dir_all(path.parent().unwrap()).unwrap();
                 fs::write(&path, should).unwrap();
@@ -44,6 +43,61 @@ fn generated_parts_are_what_the_code_says() {
         }
     }
     assert!(writing || stale.is_empty(), "stale: {stale:?}; run PESTER_GATE_WRITE_DOCS=1 cargo test docs");
+}
+
+/// The actions, one place each.
+const ACTIONS: [(&str, &str); 7] = [
+    ("action", "action.yml"),
+    ("route", "actions/route/action.yml"),
+    ("context", "actions/context/action.yml"),
+    ("preflight", "actions/preflight/action.yml"),
+    ("selection", "actions/selection/action.yml"),
+    ("execute", "actions/execute/action.yml"),
+    ("post", "actions/post/action.yml"),
+];
+
+/// Parts that are made from files of the repository: the actions' inputs and outputs, the scenarios of the
+/// workflows.
+fn of_files() -> Vec<(String, Option<&'static str>, String)> {
+    let mut parts: Vec<(String, Option<&'static str>, String)> =
+        ACTIONS.iter().map(|(place, path)| ("docs/actions.md".to_owned(), Some(*place), action_table(path))).collect();
+    let list = Command::new("python3").arg(file("tests/workflows/suite.py")).arg("--list").output();
+    match list {
+        Ok(list) if list.status.success() => {
+            let text = String::from_utf8(list.stdout).unwrap();
+            parts.push(("docs/workflow-scenarios.md".to_owned(), Some("scenarios"), text));
+        }
+        _ => println!("skipped: Python is not there, so the table of workflow scenarios was not compared"),
+    }
+    parts
+}
+
+fn action_table(path: &str) -> String {
+    let action: serde_yaml::Value = serde_yaml::from_str(&fs::read_to_string(file(path)).unwrap()).unwrap();
+    let rows = |key: &str| {
+        let entries = action.get(key).and_then(serde_yaml::Value::as_mapping).cloned().unwrap_or_default();
+        let text = |value: &serde_yaml::Value, key: &str| {
+            value.get(key).and_then(serde_yaml::Value::as_str).unwrap_or_default().replace('|', "\\|")
+        };
+        entries.into_iter().map(move |(name, value)| {
+            (name.as_str().unwrap().to_owned(), text(&value, "default"), text(&value, "description"))
+        })
+    };
+    let mut out = String::from("| input | default | meaning |\n|---|---|---|\n");
+    for (name, default, meaning) in rows("inputs") {
+        let default = if default.is_empty() { String::new() } else { format!("`{default}`") };
+        out.push_str(&format!("| `{name}` | {default} | {meaning} |\n"));
+    }
+    out.push_str("\n| output | meaning |\n|---|---|\n");
+    let shard = |name: &str| name.strip_prefix("receipt-sha256-").is_some_and(|k| k != "1");
+    for (name, _, meaning) in rows("outputs").filter(|(name, _, _)| !shard(name)) {
+        let (name, meaning) = match name.as_str() {
+            "receipt-sha256-1" => ("receipt-sha256-1` to `-16", "The digest, where this was that shard"),
+            _ => (name.as_str(), meaning.as_str()),
+        };
+        out.push_str(&format!("| `{name}` | {meaning} |\n"));
+    }
+    out
 }
 
 #[test]

@@ -19,3 +19,4 @@ mod pester;
 mod process;
 mod results;
 mod usage;
+mod workflows;

@@ -134,11 +134,15 @@ class Handler(http.server.BaseHTTPRequestHandler):
             server.finish(asked["name"], server.uploads[asked["name"]][None])
             return self.answer(200, {"ok": True, "artifact_id": str(1 + len(server.artifacts))})
         if call == "ListArtifacts":
-            wanted = (asked.get("name_filter") or {}).get("value") if isinstance(asked.get("name_filter"), dict) else asked.get("name_filter")
+            def wrapped(*names):
+                value = next((asked[name] for name in names if asked.get(name)), None)
+                return value.get("value") if isinstance(value, dict) else value
+            name_wanted, id_wanted = wrapped("name_filter", "nameFilter"), wrapped("id_filter", "idFilter")
             rows = [
                 {"workflow_run_backend_id": RUN_ID, "workflow_job_run_backend_id": "1", "database_id": str(n + 1), "name": name,
                  "size": str(len(data)), "created_at": "2026-01-01T00:00:00Z", "digest": "sha256:" + hashlib.sha256(data).hexdigest()}
-                for n, (name, data) in enumerate(sorted(server.artifacts.items())) if wanted in (None, name)]
+                for n, (name, data) in enumerate(sorted(server.artifacts.items()))
+                if name_wanted in (None, name) and id_wanted in (None, str(n + 1))]
             return self.answer(200, {"artifacts": rows})
         if call == "GetSignedArtifactURL":
             return self.answer(200, {"name": asked["name"], "signed_url": f"{server.url}blob/{urllib.parse.quote(asked['name'])}"})

@@ -127,7 +127,15 @@ impl Executions {
                 Err(fault) => this.broken = Some(fault),
             }
         }
-        let unmatched = given.iter().find(|entry| !readable.iter().any(|loaded| fits(entry, loaded)));
+        // A leg of which there is no receipt at all is missing, which is told elsewhere and says more.
+        let there = |shard: Option<u32>| {
+            let of_leg = |loaded: &Loaded<ExecutionReceipt>| {
+                let leg = shard_index(&loaded.receipt);
+                shard.is_none() || leg.is_none() || leg == shard
+            };
+            this.broken.is_some() || readable.is_empty() || readable.iter().any(of_leg)
+        };
+        let unmatched = given.iter().find(|entry| there(entry.0) && !readable.iter().any(|loaded| fits(entry, loaded)));
         this.unmatched = unmatched.map(|(_, digest)| digest.clone());
         if any_readable && !given.is_empty() && this.unmatched.is_none() {
             // Every receipt that was put out is here: what else lies about of the same leg is history.
