@@ -8,6 +8,7 @@
 )]
 
 mod architecture;
+mod bootstrap;
 mod contracts;
 mod docs;
 mod faults;

@@ -55,7 +55,8 @@ impl Redactor {
         let literals = AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(&forms);
         // Where there are too many even for that, none is left out: each is looked for by itself.
         large.extend(literals.is_err().then_some(forms).into_iter().flatten());
-        let literals = literals.ok();
+        // Without any there is nothing to scan for.
+        let literals = literals.ok().filter(|literals| literals.patterns_len() > 0);
         let mut shapes = String::from(TOKEN_SHAPES);
         for pattern in patterns.into_iter().filter_map(as_pattern) {
             shapes.push_str(&format!("|(?:{pattern})"));

@@ -299,7 +299,7 @@ fn end_orphans() {
         if empty == 3 {
             return;
         }
-        table::kill_all(&orphans, me);
+        table::kill_all(&orphans, &[], me);
         thread::sleep(Duration::from_millis(5));
     }
 }

@@ -213,14 +213,24 @@ impl Guardian {
         });
     }
 
-    fn reap(&self) {
+    /// Takes orphans that have ended off the table, and gives the groups that they were in: one that forks
+    /// and leaves, over and over, is seen by them alone.
+    fn reap(&self) -> Vec<i32> {
         let _alone = self.starting.write().unwrap_or_else(PoisonError::into_inner);
         let children = lock(&self.children);
-        for pid in table::ended_children(self.me).into_iter().filter(|pid| !children.leaders.contains(pid)) {
-            if let Some(pid) = Pid::from_raw(pid) {
-                let _ = waitpid(Some(pid), WaitOptions::NOHANG);
+        let mut groups = Vec::new();
+        for (pid, group) in table::ended_children(self.me) {
+            if let Some(ended) = Pid::from_raw(pid).filter(|_| !children.leaders.contains(&pid)) {
+                let _ = waitpid(Some(ended), WaitOptions::NOHANG);
+                // A group of another child that runs is that child's to end.
+                if !children.leaders.contains(&group) {
+                    groups.push(group);
+                }
             }
         }
+        groups.sort_unstable();
+        groups.dedup();
+        groups
     }
 
     fn ask(&self, job: u32) {
@@ -240,11 +250,21 @@ impl Guardian {
         let (since, mut empty) = (Instant::now(), 0);
         while empty < 3 && since.elapsed() <= patience {
             let victims = self.of(whose).unwrap_or_default();
-            empty = if victims.is_empty() { empty + 1 } else { 0 };
-            table::kill_all(&victims, self.me);
+            let everyone = matches!(whose, Whose::Everyone) || self.alone(whose);
+            let ended = self.reap();
+            let groups = if everyone { ended } else { Vec::new() };
+            empty = if victims.is_empty() && groups.is_empty() { empty + 1 } else { 0 };
+            table::kill_all(&victims, &groups, self.me);
             thread::sleep(Duration::from_millis(if victims.is_empty() { 1 } else { 5 }));
         }
-        self.reap();
+    }
+
+    /// Whether nothing runs beside this job.
+    fn alone(&self, whose: &Whose) -> bool {
+        let Whose::Job(job) = whose else { return false };
+        let children = lock(&self.children);
+        let leader = children.jobs.get(job);
+        children.leaders.iter().all(|running| Some(running) == leader)
     }
 
     /// Everything of the run that is alive, with the job that it belongs to where that can be told.
@@ -295,20 +315,20 @@ impl Guardian {
             Whose::Job(job) => *job,
         };
         // What hides from all of that can be nobody else's where nothing else runs.
-        let alone = {
-            let children = lock(&self.children);
-            let leader = children.jobs.get(&wanted);
-            children.leaders.iter().all(|running| Some(running) == leader)
-        };
+        let alone = self.alone(whose);
         let is_wanted = |job: Option<u32>| job.map_or(alone, |job| job == wanted);
         Some(alive.into_iter().filter(|(_, job)| is_wanted(*job)).map(|(process, _)| process).collect())
     }
 
     fn survivors(&self) -> Option<Vec<Alive>> {
         let mut alive = self.look()?;
+        let mut restless = Vec::new();
         if alive.is_empty() {
-            // One that forks and leaves can be between two of itself.
+            // One that forks and leaves, over and over, can be between two of itself: what ends now lived
+            // a moment ago.
+            self.reap();
             thread::sleep(Duration::from_millis(3));
+            restless = self.reap();
             alive = self.look()?;
         }
         let tell = |(process, job): &(Process, Option<u32>)| Alive {
@@ -317,6 +337,13 @@ impl Guardian {
             command: table::command(process.pid),
             job: *job,
         };
-        Some(alive.iter().map(tell).collect())
+        let seen: Vec<i32> = alive.iter().map(|(process, _)| process.group).collect();
+        let unseen = restless.iter().filter(|group| !seen.contains(group)).map(|group| Alive {
+            pid: group.unsigned_abs(),
+            started: None,
+            command: format!("(group {group}: processes that start one another and leave)"),
+            job: None,
+        });
+        Some(alive.iter().map(tell).chain(unseen).collect())
     }
 }

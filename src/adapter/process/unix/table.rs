@@ -41,22 +41,23 @@ pub(super) fn all() -> Option<Vec<Process>> {
     (!all.is_empty()).then_some(all)
 }
 
-/// Children of a process that have ended and are not reaped.
+/// Children of a process that have ended and are not reaped, each with its group.
 #[cfg(target_os = "linux")]
-pub(super) fn ended_children(of: i32) -> Vec<i32> {
+pub(super) fn ended_children(of: i32) -> Vec<(i32, i32)> {
     let Ok(entries) = std::fs::read_dir("/proc") else { return Vec::new() };
     let pids = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
-    let ended = |pid: &i32| {
-        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-        let fields: Vec<&str> = stat.rsplit_once(')').map_or("", |(_, fields)| fields).split_whitespace().collect();
-        fields.first() == Some(&"Z") && fields.get(1) == Some(&of.to_string().as_str())
+    let ended = |pid: i32| {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
+        let ours = *fields.first()? == "Z" && fields.get(1)?.parse() == Ok(of);
+        ours.then_some((pid, fields.get(2)?.parse().ok()?))
     };
-    pids.filter(ended).collect()
+    pids.filter_map(ended).collect()
 }
 
 /// Without a sub-reaper none are left to us.
 #[cfg(not(target_os = "linux"))]
-pub(super) fn ended_children(_: i32) -> Vec<i32> {
+pub(super) fn ended_children(_: i32) -> Vec<(i32, i32)> {
     Vec::new()
 }
 
@@ -173,12 +174,13 @@ pub(super) fn variable(_: i32, _: &str) -> Option<String> {
     None
 }
 
-/// Kills processes and, so that what is forked meanwhile goes too, the groups that they are in. `me` and
-/// its own group are spared.
-pub(super) fn kill_all(victims: &[Process], me: i32) {
+/// Kills processes and, so that what is forked meanwhile goes too, the groups that they are in, and further
+/// groups. `me` and its own group are spared.
+pub(super) fn kill_all(victims: &[Process], groups: &[i32], me: i32) {
     let own = rustix::process::getpgrp().as_raw_nonzero().get();
-    let groups: HashSet<i32> = victims.iter().map(|victim| victim.group).filter(|g| *g != own && *g != me).collect();
-    for group in groups.into_iter().filter_map(Pid::from_raw) {
+    let groups: HashSet<i32> = victims.iter().map(|victim| victim.group).chain(groups.iter().copied()).collect();
+    let groups = groups.into_iter().filter(|group| *group != own && *group != me);
+    for group in groups.filter_map(Pid::from_raw) {
         let _ = rustix::process::kill_process_group(group, Signal::KILL);
     }
     victims.iter().for_each(kill);

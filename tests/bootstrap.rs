@@ -1,0 +1,182 @@
+//! The actions' bootstrap for Linux and macOS, against a release on loopback: what is found, what is fetched,
+//! what is refused and what it says. The PowerShell one keeps to the same rules; it is run on Windows.
+#![cfg(unix)]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::{Arc, Mutex};
+
+use crate::harness::{on_path, sha256};
+
+const BINARY: &str = "#!/bin/sh\necho a pester-gate\n";
+
+/// A release: answers each path with what it has, counts the requests, and can fail a few times first.
+struct Release {
+    url: String,
+    requests: Arc<Mutex<Vec<String>>>,
+}
+
+fn release(files: BTreeMap<String, String>, failing: usize) -> Release {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let requests: Arc<Mutex<Vec<String>>> = Arc::default();
+    let seen = requests.clone();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut buffer = [0; 4096];
+            let read = stream.read(&mut buffer).unwrap_or(0);
+            let text = String::from_utf8_lossy(&buffer[..read]).into_owned();
+            let path = text.split_whitespace().nth(1).unwrap_or_default().trim_start_matches('/').to_owned();
+            let count = {
+                let mut seen = seen.lock().unwrap();
+                seen.push(path.clone());
+                seen.len()
+            };
+            let (status, body) = match files.get(&path) {
+                _ if count <= failing => ("502 Bad Gateway", "later"),
+                Some(body) => ("200 OK", body.as_str()),
+                None => ("404 Not Found", "none"),
+            };
+            let _ = write!(
+                stream,
+                "HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+                body.len()
+            );
+        }
+    });
+    Release { url, requests }
+}
+
+fn asset() -> String {
+    let os = if cfg!(target_os = "macos") { "apple-darwin" } else { "unknown-linux-musl" };
+    format!("pester-gate-9.9.9-{}-{os}", std::env::consts::ARCH)
+}
+
+/// A place with a manifest, a cache and an output file.
+struct Place {
+    _folder: tempfile::TempDir,
+    root: PathBuf,
+}
+
+impl Place {
+    fn new(manifest_of: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().join("a b [x] 'e");
+        fs::create_dir_all(&root).unwrap();
+        fs::write(root.join("binary"), manifest_of).unwrap();
+        let digest = sha256(&root.join("binary"));
+        fs::write(root.join("manifest"), format!("{digest}  {}\n{digest}  another-asset\n", asset())).unwrap();
+        Self { _folder: folder, root }
+    }
+
+    fn cached(&self) -> PathBuf {
+        let target = asset().replace("pester-gate-9.9.9-", "");
+        self.root.join("cache/pester-gate/9.9.9").join(target).join("pester-gate")
+    }
+
+    /// Exit code, stdout, stderr, step outputs.
+    fn run(&self, url: &str, more: &[(&str, &str)]) -> (i32, String, String, String) {
+        let output = self.root.join("output");
+        let _ = fs::remove_file(&output);
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("actions/bootstrap/bootstrap.sh");
+        let mut command = Command::new("sh");
+        command.arg(script).arg(self.root.join("manifest")).env_clear();
+        command.env("PATH", std::env::var_os("PATH").unwrap()).env("GITHUB_OUTPUT", &output);
+        command.env("RUNNER_TOOL_CACHE", self.root.join("cache")).env("PESTER_GATE_VERSION", "9.9.9");
+        command.env("PESTER_GATE_DOWNLOAD_URL", url).env("PESTER_GATE_LAYER", "context");
+        let ran = command.envs(more.iter().copied()).output().unwrap();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let outputs = fs::read_to_string(&output).unwrap_or_default();
+        (ran.status.code().unwrap(), text(&ran.stdout), text(&ran.stderr), outputs)
+    }
+
+    fn refused(&self, url: &str, more: &[(&str, &str)], reason: &str) -> String {
+        let (code, out, err, outputs) = self.run(url, more);
+        assert_eq!((code, out.as_str()), (2, ""), "{err}");
+        assert!(err.lines().any(|line| line.starts_with(&format!("{reason}: "))), "{reason} is not in {err}");
+        assert_eq!(outputs, format!("status=blocked\nreason={reason}\n"));
+        let cache = self.root.join("cache");
+        let left = if cache.exists() { crate::harness::walk(&cache) } else { Vec::new() };
+        assert!(left.iter().all(|file| !file.to_string_lossy().contains("part.")), "{left:?}");
+        err
+    }
+
+    fn found(&self, url: &str, more: &[(&str, &str)]) -> PathBuf {
+        let (code, out, err, outputs) = self.run(url, more);
+        assert_eq!(code, 0, "{err}");
+        let path = out.strip_suffix('\n').unwrap();
+        assert!(!path.contains('\n'), "{out}");
+        assert_eq!(outputs, format!("path={path}\n"));
+        PathBuf::from(path)
+    }
+}
+
+fn whole() -> BTreeMap<String, String> {
+    BTreeMap::from([(asset(), BINARY.to_owned())])
+}
+
+#[test]
+fn a_release_is_fetched_once_and_hashed_every_time() {
+    if !on_path("curl") && !on_path("wget") {
+        println!("skipped: neither curl nor wget is there, so the bootstrap fetched nothing");
+        return;
+    }
+    let (place, release) = (Place::new(BINARY), release(whole(), 0));
+    let path = place.found(&release.url, &[]);
+    assert_eq!((path.clone(), fs::read_to_string(&path).unwrap().as_str()), (place.cached(), BINARY));
+    assert!(Command::new(&path).status().unwrap().success());
+    assert_eq!(place.found(&release.url, &[]), path);
+    assert_eq!(release.requests.lock().unwrap().len(), 1, "the second use was the cache's");
+    fs::write(&path, "#!/bin/sh\necho something else\n").unwrap();
+    assert_eq!(place.found(&release.url, &[]), path);
+    assert_eq!(fs::read_to_string(&path).unwrap(), BINARY, "what was altered is fetched again");
+}
+
+#[test]
+fn what_is_not_what_was_released_is_refused() {
+    if !on_path("curl") && !on_path("wget") {
+        println!("skipped: neither curl nor wget is there, so the bootstrap refused nothing that it fetched");
+        return;
+    }
+    let place = Place::new(BINARY);
+    let other = release(BTreeMap::from([(asset(), "#!/bin/sh\necho evil\n".to_owned())]), 0);
+    place.refused(&other.url, &[], "bootstrap-hash-refused");
+    assert!(!place.cached().exists(), "what was refused is not kept");
+    let none = release(BTreeMap::new(), 0);
+    let said = place.refused(&none.url, &[], "bootstrap-download-failed");
+    assert!(said.contains("404") || said.contains("400"), "{said}");
+    assert_eq!(none.requests.lock().unwrap().len(), 1, "a 4xx is an answer");
+    let later = release(whole(), 1);
+    place.found(&later.url, &[]);
+    assert_eq!(later.requests.lock().unwrap().len(), 2, "what else goes wrong is tried again");
+}
+
+#[test]
+fn a_binary_that_is_named_is_taken_and_nothing_is_asked() {
+    let place = Place::new(BINARY);
+    let own = place.root.join("own gate");
+    fs::write(&own, BINARY).unwrap();
+    let name = own.to_str().unwrap();
+    place.refused("http://127.0.0.1:1", &[("PESTER_GATE_BIN", name)], "bootstrap-binary-missing");
+    fs::set_permissions(&own, fs::Permissions::from_mode(0o755)).unwrap();
+    assert_eq!(place.found("http://127.0.0.1:1", &[("PESTER_GATE_BIN", name)]), own);
+    place.refused("http://127.0.0.1:1", &[("PESTER_GATE_BIN", "/no/such/gate")], "bootstrap-binary-missing");
+}
+
+#[test]
+fn a_ref_that_is_no_release_says_what_to_set() {
+    let place = Place::new(BINARY);
+    for manifest in ["", "0123  short\n", &format!("{}  pester-gate-1.0.0-elsewhere\n", "a".repeat(64))] {
+        fs::write(place.root.join("manifest"), manifest).unwrap();
+        let said = place.refused("http://127.0.0.1:1", &[], "bootstrap-binary-missing");
+        assert!(said.contains("PESTER_GATE_BIN"), "{said}");
+    }
+    fs::remove_file(place.root.join("manifest")).unwrap();
+    place.refused("http://127.0.0.1:1", &[], "bootstrap-binary-missing");
+}
