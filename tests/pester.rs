@@ -262,6 +262,26 @@ fn a_test_that_exceeds_its_own_limit_ends_the_run_and_the_limit_is_named() {
 }
 
 #[test]
+fn the_pester_example_is_green_and_red_as_it_says() {
+    if real_pester().is_none() {
+        println!("skipped: no pwsh with Pester 5 or 6 on PATH, so the Pester example was not run");
+        return;
+    }
+    let home = std::env::var("HOME").unwrap_or_default();
+    let modules = std::env::var("PSModulePath").unwrap_or_default();
+    let environment = [("HOME", home.as_str()), ("PSModulePath", modules.as_str())];
+    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/pester");
+    for (pack, owed) in [
+        ("green", ("completed", "none", "tests-passed", 0)),
+        ("red", ("test-failures", "none", "setup-or-teardown-failed", 1)),
+    ] {
+        let sandbox = Sandbox::new();
+        let seen = sandbox.run(&["--root", example.to_str().unwrap(), "--pack", pack], &environment);
+        assert_eq!(seen.verdict(), owed, "{}", seen.ran.stderr);
+    }
+}
+
+#[test]
 fn spoiling_any_one_file_of_a_recording_never_turns_it_green() {
     let Some(corpus) = corpus().filter(|_| on_path("python3")) else {
         println!("skipped: the corpus or Python is not there, so no spoilt recording was judged");

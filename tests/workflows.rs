@@ -110,6 +110,7 @@ fn problems(name: &str, file: &str) -> Vec<String> {
     wrong.extend(match name.rsplit('/').next().unwrap_or_default() {
         "gate.yml" => gate(&document),
         "trusted-pr.yml" => router(&document),
+        "ci.yml" => Vec::new(),
         other => vec![format!("nobody says what must hold of {other}")],
     });
     wrong
