@@ -194,6 +194,30 @@ fn every_recording_gives_the_verdict_that_is_owed() {
     println!("{} recordings were judged by a stand-in for pwsh", recordings.len());
 }
 
+#[test]
+fn a_real_project_is_counted_as_it_ran() {
+    let Some(real) = corpus().map(|corpus| corpus.join("recorded/real")).filter(|_| on_path("python3")) else {
+        println!("skipped: the corpus or Python is not there, so no real project was judged");
+        return;
+    };
+    for project in fs::read_dir(real).unwrap().map(|project| project.unwrap().path()) {
+        let run = read_json(&project.join("pester-run.json"));
+        let file = |file: &Value| file["file"].as_str().unwrap().replace("/work/checkout/suite/", "");
+        let files: Vec<String> = run["files"].as_array().unwrap().iter().map(file).collect();
+        let folder = tempfile::tempdir().unwrap();
+        for entry in fs::read_dir(&project).unwrap().map(|entry| entry.unwrap().path()) {
+            fs::copy(&entry, folder.path().join(entry.file_name().unwrap())).unwrap();
+        }
+        let how = json!({"files": files, "exitCode": 1, "leftBehind": [], "killedAfterSeconds": null});
+        fs::write(folder.path().join("run.json"), how.to_string()).unwrap();
+        let (_sandbox, seen) = play(folder.path(), "", &[], &[], |_| {});
+        assert_eq!(seen.verdict(), ("test-failures", "none", "tests-failed", 1), "{:?}", seen.codes());
+        let counts = &seen.outcome["counts"];
+        assert_eq!((&counts["total"], &counts["failed"]), (&run["counts"]["total"], &run["counts"]["failed"]));
+        assert_eq!((&counts["total"], &counts["failed"]), (&json!(190), &json!(10)));
+    }
+}
+
 /// The newest Pester that the real PowerShell has.
 fn real_pester() -> Option<String> {
     let ask = "(Get-Module -ListAvailable Pester | Sort-Object Version -Descending | Select-Object -First 1).Version.ToString()";
