@@ -41,7 +41,7 @@ class Service(http.server.ThreadingHTTPServer):
 
     def __init__(self):
         super().__init__(("127.0.0.1", 0), Handler)
-        self.artifacts, self.uploads, self.tamper, self.lost = {}, {}, {}, set()
+        self.artifacts, self.uploads, self.tamper, self.lost, self.released = {}, {}, {}, set(), {}
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
     @property
@@ -115,6 +115,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         path = urllib.parse.urlsplit(self.path).path
         name = urllib.parse.unquote(path.rsplit("/", 1)[-1])
+        if path.startswith("/release/"):
+            return self.answer(200, self.server.released[name]) if name in self.server.released else self.answer(404, {})
         if path == "/stand-in/":
             return self.answer(200, sorted(self.server.artifacts))
         if name not in self.server.artifacts:
@@ -231,6 +233,9 @@ class World:
         }
         if self.binary:
             variables["PESTER_GATE_BIN"] = self.binary
+        else:
+            variables["PESTER_GATE_DOWNLOAD_URL"] = f"{self.service.url}release"
+            variables["RUNNER_TOOL_CACHE"] = os.path.join(home, "tools")
         command = [self.act, event_name, "-C", self.checkout, "-W", workflow, "-e", os.path.join(home, "event.json"), "--json", "-v",
                    "-P", "ubuntu-latest=-self-hosted", "-P", "self-hosted=-self-hosted", "--no-cache-server", "--action-offline-mode",
                    "--rm", "--container-daemon-socket", "-", "-s", "GITHUB_TOKEN=ghs_" + "0" * 36]
@@ -380,6 +385,31 @@ def no_binary(world):
     same("jobs", ran.jobs, {**dict.fromkeys(GREEN, "skipped"), "context": "failure", "post": "failure"})
     same("artifacts", set(world.service.artifacts), set())
     assert "bootstrap-binary-missing: this ref is no release" in ran.text(), ran.text()[-2000:]
+
+
+def released(world, manifest_of):
+    """A release with this binary, and a manifest that was made of that one."""
+    asset = f"pester-gate-9.9.9-{os.uname().machine}-unknown-linux-musl"
+    with open(world.binary, "rb") as file:
+        world.service.released[asset] = file.read()
+    world.binary = None
+    digest = hashlib.sha256(manifest_of or world.service.released[asset]).hexdigest()
+    return {"actions/bootstrap/version.txt": "9.9.9\n", "actions/bootstrap/manifest.sha256": f"{digest}  {asset}\n"}
+
+
+@scenario("release", "the released binary is fetched, checked against the manifest at the ref, and runs every job")
+def release(world):
+    ran = gate(world, released(world, None))
+    same("jobs", ran.jobs, GREEN)
+    same("verdict", verdict(ran), ("completed", "none", "tests-passed"))
+
+
+@scenario("hash-refused", "a binary that is not the released one runs in no job, and is named")
+def hash_refused(world):
+    ran = gate(world, released(world, b"another"))
+    same("jobs", ran.jobs, {**dict.fromkeys(GREEN, "skipped"), "context": "failure", "post": "failure"})
+    same("artifacts", set(world.service.artifacts), set())
+    assert "bootstrap-hash-refused: pester-gate-9.9.9" in ran.text(), ran.text()[-2000:]
 
 
 @scenario("receipt-swapped", "a receipt that is altered between jobs is refused by its digest and charged to its writer")
