@@ -791,6 +791,17 @@ const ROWS: &[Row] = &[
             .after("execute", write("raw/scripts.junit.xml", "<testsuites/>"))
             .run()
     }),
+    one("post", "a test plants a receipt for a shard that never ran", seam("shard-missing"), || {
+        shards(|_, chain| {
+            chain.leg(1).args("execute", &["--shard", "1/2"]).after("execute", |_, folder| {
+                let planted = folder.join("elsewhere");
+                fs::create_dir_all(&planted).unwrap();
+                let planted = planted.join(file_of("execute"));
+                fs::copy(folder.join(file_of("execute")), &planted).unwrap();
+                edit(&planted, "/shard", &json!("2/2"));
+            })
+        })
+    }),
     two("post", "a failed test in one shard, and the other is missing", seam("shard-missing"), || {
         shards(|sandbox, chain| {
             sandbox.script("tests/a.sh", "exit 1");

@@ -255,6 +255,8 @@ pub(crate) struct Chain<'a> {
     left_out: Vec<&'static str>,
     jobs: BTreeMap<String, Value>,
     digests: bool,
+    /// Which shard execute's digest is handed on for.
+    leg: Option<u32>,
     force: bool,
 }
 
@@ -268,6 +270,7 @@ impl<'a> Chain<'a> {
             left_out: Vec::new(),
             jobs: BTreeMap::new(),
             digests: true,
+            leg: None,
             force: false,
         }
     }
@@ -309,6 +312,12 @@ impl<'a> Chain<'a> {
     /// Nobody hands digests on.
     pub(crate) fn without_digests(mut self) -> Self {
         self.digests = false;
+        self
+    }
+
+    /// Execute ran this shard of a plan, and its digest is handed on as that shard's.
+    pub(crate) fn leg(mut self, shard: u32) -> Self {
+        self.leg = Some(shard);
         self
     }
 
@@ -383,7 +392,8 @@ impl<'a> Chain<'a> {
         command.arg("--format").arg("json").arg("--out").arg(folder).arg("--receipts-dir").arg(folder);
         command.arg("--needs").arg(serde_json::to_string(needs).unwrap());
         for (layer, digest) in digests.iter().filter(|_| self.digests) {
-            command.arg(format!("--{layer}-sha256")).arg(digest);
+            let leg = self.leg.filter(|_| *layer == "execute").map(|leg| format!("{leg}=")).unwrap_or_default();
+            command.arg(format!("--{layer}-sha256")).arg(format!("{leg}{digest}"));
         }
         self.arguments.iter().filter(|(name, _)| *name == "post").for_each(|(_, args)| {
             command.args(args);

@@ -440,9 +440,15 @@ def early_host(world):
     same("jobs before post", {**ran.jobs, "post": None}, {**GREEN, "post": None})
 
 
-@scenario("two-shards", "two legs, one verdict over both")
+def without_leg_digests():
+    """act hands on the outputs of one leg only, where GitHub merges them: here the legs' digests are left out."""
+    with open(os.path.join(ROOT, GATE)) as file:
+        return {GATE: re.sub(r"          execute-sha256: \|\n(            \d+=.*\n)+", "", file.read())}
+
+
+@scenario("two-shards", "two legs, one verdict over both (without the legs' digests, which act does not merge)")
 def two_shards(world):
-    ran = gate(world, inputs={"shards": "2"})
+    ran = gate(world, without_leg_digests(), {"shards": "2"})
     same("jobs", ran.jobs, GREEN)
     legs = {name for name in world.service.artifacts if re.search(r"-s\d", name)}
     same("legs", legs, {f"pester-{kind}-s{k}" for kind in ("execution-contract", "run-raw") for k in (1, 2)})
@@ -453,7 +459,7 @@ def two_shards(world):
 @scenario("shard-missing", "a leg whose receipt never came is missing, and that is not green")
 def shard_missing(world):
     world.service.lost.add("pester-execution-contract-s2")
-    ran = gate(world, inputs={"shards": "2"})
+    ran = gate(world, without_leg_digests(), {"shards": "2"})
     same("verdict", verdict(ran), ("seam-defect", "execute", "shard-missing"))
 
 
@@ -589,8 +595,9 @@ jobs:
         with: {ref: "${{ github.sha }}"}
       - uses: ./
         id: gate
-      - run: echo "says ${{ steps.gate.outputs.classification }} ${{ steps.gate.outputs.passed }}"
+      - run: echo "says $SAYS"
         if: always()
+        env: {SAYS: "${{ steps.gate.outputs.classification }} ${{ steps.gate.outputs.passed }}"}
 """ % PINS["checkout"]
 
 

@@ -138,13 +138,9 @@ impl Executions {
         let unmatched = given.iter().find(|entry| there(entry.0) && !readable.iter().any(|loaded| fits(entry, loaded)));
         this.unmatched = unmatched.map(|(_, digest)| digest.clone());
         if any_readable && !given.is_empty() && this.unmatched.is_none() {
-            // Every receipt that was put out is here: what else lies about of the same leg is history.
+            // Every receipt that was put out is here: what else lies about is history, or was planted.
             this.broken = None;
-            let spoken_for = |loaded: &Loaded<ExecutionReceipt>| {
-                let leg = shard_index(&loaded.receipt);
-                given.iter().any(|(shard, _)| shard.is_none() || *shard == leg)
-            };
-            readable.retain(|loaded| vouched(loaded) || !spoken_for(loaded));
+            readable.retain(vouched);
         }
         // An earlier attempt's receipt for which nobody vouches is history where the attempt is known.
         let own = ground.facts.run.as_ref().map(|(_, attempt)| *attempt);

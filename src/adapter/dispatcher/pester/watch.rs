@@ -1,6 +1,7 @@
 //! The script's journal, followed while it grows and told on as events of ours, so that a killed process
 //! leaves the name of the test that was running.
 
+use std::collections::HashMap;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 use std::sync::Mutex;
@@ -19,7 +20,7 @@ use crate::domain::quantity::Span;
 /// What the journal tells: limits of one test and one file, and whether it ended.
 pub(super) struct Watch {
     /// The planned files, as PowerShell names them and as we do.
-    names: Vec<(String, String)>,
+    names: HashMap<String, String>,
     /// Whether file starts and ends are told by us, because each file has a process.
     framed: bool,
     file: Option<Span>,
@@ -140,10 +141,12 @@ impl Watch {
         if matches!(event, Event::RunEnd { .. } | Event::Unknown) || (frame && self.framed) {
             return;
         }
-        if let Some(file) = event.file_mut()
-            && let Some((_, own)) = self.names.iter().find(|(absolute, _)| same_file(absolute, file))
-        {
-            file.clone_from(own);
+        if let Some(file) = event.file_mut() {
+            // Nearly always to the letter; Windows may write it otherwise.
+            let other = || self.names.iter().find(|(absolute, _)| same_file(absolute, file)).map(|(_, own)| own);
+            if let Some(own) = self.names.get(file.as_str()).or_else(other) {
+                *file = own.clone();
+            }
         }
         journal.emit(event);
     }
