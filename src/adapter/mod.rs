@@ -11,5 +11,6 @@ pub(crate) mod receipt_store;
 pub(crate) mod results;
 pub(crate) mod runner;
 pub(crate) mod terminal;
+pub(crate) mod when_over;
 pub(crate) mod workspace;
 pub(crate) mod world;

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use crate::adapter::when_over::WhenOver;
 use crate::adapter::world::World;
 use crate::domain::event::{Event, RunState};
 use crate::report::text::printable;
@@ -202,7 +203,7 @@ impl Progress {
                     self.beat();
                 }
             });
-            let ended = Ended { done: &done, beats: beats.thread() };
+            let ended = WhenOver { done: &done, thread: beats.thread() };
             let worked = work();
             drop(ended);
             worked
@@ -225,18 +226,5 @@ impl Progress {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }
-    }
-}
-
-/// Ends the beats, also when the work panics: its scope would wait for them.
-struct Ended<'a> {
-    done: &'a AtomicBool,
-    beats: &'a std::thread::Thread,
-}
-
-impl Drop for Ended<'_> {
-    fn drop(&mut self) {
-        self.done.store(true, Ordering::SeqCst);
-        self.beats.unpark();
     }
 }

@@ -9,7 +9,7 @@ mod watch;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use serde_json::json;
@@ -22,6 +22,7 @@ use super::{Dispatched, OwnVerdict, Plan};
 use crate::adapter::process::{LineSink, Live, Stop, Stored, copy_masked, supervise};
 use crate::adapter::receipt_store::shown;
 use crate::adapter::results::{self, Reading};
+use crate::adapter::when_over::WhenOver;
 use crate::adapter::workspace::files;
 use crate::domain::config::Isolation;
 use crate::domain::counts::{CaseOutcome, Counts};
@@ -289,8 +290,7 @@ fn process(plan: &Plan, batch: &Batch<'_>) -> Result<Done, Fault> {
     let done = AtomicBool::new(false);
     let ended = std::thread::scope(|scope| {
         let follower = scope.spawn(|| follow(plan, &output, &watch, &done));
-        // Also where this panics: the scope waits for the follower.
-        let over = Over { done: &done, follower: follower.thread() };
+        let over = WhenOver { done: &done, thread: follower.thread() };
         let taker = sink.clone();
         let stop: Stop = {
             let watch = watch.clone();
@@ -330,19 +330,6 @@ fn process(plan: &Plan, batch: &Batch<'_>) -> Result<Done, Fault> {
         report,
         in_flight: None,
     })
-}
-
-/// Tells the follower of a journal that there is no more to come.
-struct Over<'a> {
-    done: &'a AtomicBool,
-    follower: &'a std::thread::Thread,
-}
-
-impl Drop for Over<'_> {
-    fn drop(&mut self) {
-        self.done.store(true, Ordering::SeqCst);
-        self.follower.unpark();
-    }
 }
 
 /// A path as PowerShell on this platform writes it.
