@@ -21,7 +21,12 @@ struct Release {
     requests: Arc<Mutex<Vec<String>>>,
 }
 
-fn release(files: BTreeMap<String, String>, failing: usize) -> Release {
+/// Where these files are served.
+pub(crate) fn serve(files: BTreeMap<String, Vec<u8>>) -> String {
+    release(files, 0).url
+}
+
+fn release(files: BTreeMap<String, Vec<u8>>, failing: usize) -> Release {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let requests: Arc<Mutex<Vec<String>>> = Arc::default();
@@ -39,15 +44,13 @@ fn release(files: BTreeMap<String, String>, failing: usize) -> Release {
                 seen.len()
             };
             let (status, body) = match files.get(&path) {
-                _ if count <= failing => ("502 Bad Gateway", "later"),
-                Some(body) => ("200 OK", body.as_str()),
-                None => ("404 Not Found", "none"),
+                _ if count <= failing => ("502 Bad Gateway", b"later".as_slice()),
+                Some(body) => ("200 OK", body.as_slice()),
+                None => ("404 Not Found", b"none".as_slice()),
             };
-            let _ = write!(
-                stream,
-                "HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
-                body.len()
-            );
+            let length = body.len();
+            let _ = write!(stream, "HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n")
+                .and_then(|()| stream.write_all(body));
         }
     });
     Release { url, requests }
@@ -117,8 +120,8 @@ impl Place {
     }
 }
 
-fn whole() -> BTreeMap<String, String> {
-    BTreeMap::from([(asset(), BINARY.to_owned())])
+fn whole() -> BTreeMap<String, Vec<u8>> {
+    BTreeMap::from([(asset(), BINARY.into())])
 }
 
 #[test]
@@ -145,7 +148,7 @@ fn what_is_not_what_was_released_is_refused() {
         return;
     }
     let place = Place::new(BINARY);
-    let other = release(BTreeMap::from([(asset(), "#!/bin/sh\necho evil\n".to_owned())]), 0);
+    let other = release(BTreeMap::from([(asset(), "#!/bin/sh\necho evil\n".into())]), 0);
     place.refused(&other.url, &[], "bootstrap-hash-refused");
     assert!(!place.cached().exists(), "what was refused is not kept");
     let none = release(BTreeMap::new(), 0);

@@ -18,6 +18,7 @@ mod killed;
 mod layers;
 mod pester;
 mod process;
+mod release;
 mod results;
 mod usage;
 mod workflows;

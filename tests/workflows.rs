@@ -62,7 +62,8 @@ fn check_steps(place: &str, holder: &Value) -> Vec<String> {
                 wrong.push(format!("{label}: the token is left in the checkout"));
             }
         }
-        if uses.starts_with("actions/upload-artifact@") && !text(step, "if").contains("always()") {
+        let of_a_layer = place.ends_with("action.yml") && uses.starts_with("actions/upload-artifact@");
+        if of_a_layer && !text(step, "if").contains("always()") {
             wrong.push(format!("{label}: what a failed layer left would not be kept"));
         }
     }
@@ -92,7 +93,15 @@ fn problems(name: &str, file: &str) -> Vec<String> {
             wrong.push(format!("{id} does not say its permissions"));
         }
         for (scope, right) in each(job, "permissions") {
-            if right.as_str() != Some("read") {
+            let publishes = name.ends_with("/release.yml")
+                && [
+                    ("publish", "contents"),
+                    ("publish", "id-token"),
+                    ("publish", "attestations"),
+                    ("major", "contents"),
+                ]
+                .contains(&(id.as_str(), scope.as_str()));
+            if right.as_str() != Some("read") && !publishes {
                 wrong.push(format!("{id} may {scope}: {right:?}"));
             }
         }
@@ -101,7 +110,8 @@ fn problems(name: &str, file: &str) -> Vec<String> {
         wrong.push("the workflow itself has permissions".to_owned());
     }
     let group = document.get("concurrency").map(|c| text(c, "group").to_owned()).unwrap_or_default();
-    if !group.contains("pull_request.number") || !group.contains("sha") {
+    let one_at_a_time = name.ends_with("/release.yml") && group == "release";
+    if !one_at_a_time && (!group.contains("pull_request.number") || !group.contains("sha")) {
         wrong.push(format!("concurrency is not keyed by pull request or commit: {group:?}"));
     }
     if document.get("concurrency").and_then(|c| c.get("cancel-in-progress")) != Some(&Value::Bool(false)) {
@@ -111,6 +121,7 @@ fn problems(name: &str, file: &str) -> Vec<String> {
         "gate.yml" => gate(&document),
         "trusted-pr.yml" => router(&document),
         "ci.yml" => Vec::new(),
+        "release.yml" => release(&document),
         other => vec![format!("nobody says what must hold of {other}")],
     });
     wrong
@@ -224,6 +235,53 @@ fn router(document: &Value) -> Vec<String> {
     wrong
 }
 
+/// A release is what ci proved, built on every kind of machine, and tried before the major tag points at it.
+fn release(document: &Value) -> Vec<String> {
+    let mut wrong = Vec::new();
+    let jobs = each(document, "jobs");
+    let job = |id: &str| jobs.iter().find(|(name, _)| name == id).map(|(_, job)| *job).unwrap_or(&Value::Null);
+    for (id, before) in [("build", "check"), ("publish", "build"), ("try", "publish"), ("major", "try")] {
+        if !needs(job(id)).contains(&before) {
+            wrong.push(format!("{id} does not wait for {before}"));
+        }
+    }
+    let matrix = |id: &str| job(id).get("strategy").and_then(|s| s.get("matrix")).cloned().unwrap_or_default();
+    let built: Vec<(String, String)> = matrix("build")
+        .get("include")
+        .and_then(Value::as_sequence)
+        .into_iter()
+        .flatten()
+        .map(|row| (text(row, "target").to_owned(), text(row, "runner").to_owned()))
+        .collect();
+    if let Some(owed) = crate::release::targets()
+        && built != owed
+    {
+        wrong.push(format!("scripts/release knows {owed:?}, the workflow builds {built:?}"));
+    }
+    let tried = matrix("try").get("runner").and_then(Value::as_sequence).cloned().unwrap_or_default();
+    let kinds: Vec<&str> = built.iter().map(|(_, runner)| runner.as_str()).collect();
+    if tried.iter().map(|runner| runner.as_str().unwrap_or_default()).collect::<Vec<_>>() != kinds {
+        wrong.push(format!("what is built on {kinds:?} is tried on {tried:?}"));
+    }
+    let order = ["release manifest", "release tag", "attest-build-provenance", " push origin", "gh release create"];
+    let did: Vec<String> =
+        steps(job("publish")).iter().map(|s| format!("{}{}", text(s, "run"), text(s, "uses"))).collect();
+    let did = did.join("\n");
+    let places: Vec<Option<usize>> = order.iter().map(|what| did.find(what)).collect();
+    if places.contains(&None) || !places.is_sorted() {
+        wrong.push(format!("publish does not do {order:?} in this order"));
+    }
+    let build: Vec<&str> = steps(job("build")).iter().map(|step| text(step, "run")).collect();
+    if !build.concat().contains("target-feature=+crt-static") {
+        wrong.push("Windows would need a runtime library".to_owned());
+    }
+    let tries: Vec<&str> = steps(job("try")).iter().map(|step| text(step, "uses")).collect();
+    if !tries.contains(&"./actions/context") {
+        wrong.push("the tag is not tried with the binary that its bootstrap finds".to_owned());
+    }
+    wrong
+}
+
 #[test]
 fn every_workflow_and_action_keeps_the_rules() {
     let files = files();
@@ -273,6 +331,12 @@ const MUTANTS: &[(&str, &str, &str)] = &[
         "head-sha: ${{ github.event.pull_request.head.sha }}",
     ),
     ("trusted-pr.yml", "        run: |\n", "        run: |\n          echo ${{ github.event.pull_request.title }}\n"),
+    ("release.yml", "    needs: [publish, try]\n", "    needs: publish\n"),
+    ("release.yml", "    needs: check\n", ""),
+    ("release.yml", "            export RUSTFLAGS='-C target-feature=+crt-static'\n", ""),
+    ("release.yml", "          ./scripts/release manifest", "          true"),
+    ("release.yml", "      contents: read # the repository at the tag\n", "      contents: write\n"),
+    ("release.yml", "        runner: [windows-latest, ", "        runner: ["),
     ("actions/execute/action.yml", "always() && ", ""),
     (
         "actions/context/action.yml",

@@ -80,11 +80,14 @@ if (Test-Path -LiteralPath $bin -PathType Leaf) {
 }
 
 if (-not $BaseUrl) {
-    $server = $env:GITHUB_SERVER_URL
-    if (-not $server) { $server = 'https://github.com' }
-    $repository = $env:GITHUB_ACTION_REPOSITORY
-    if (-not $repository) { $repository = $env:GITHUB_REPOSITORY }
-    $BaseUrl = "$server/$repository/releases/download/v$Version"
+    # Where the release is, the release itself wrote down: called from another repository or copied, no variable knows it.
+    $noted = [IO.Path]::Combine($PSScriptRoot, 'release-url.txt')
+    $released = ''
+    if (Test-Path -LiteralPath $noted -PathType Leaf) { $released = ([IO.File]::ReadAllText($noted)).Trim() }
+    if (-not $released) {
+        Stop-Bootstrap 'bootstrap-binary-missing' 'release-url.txt does not say where the release is; set PESTER_GATE_DOWNLOAD_URL or PESTER_GATE_BIN'
+    }
+    $BaseUrl = "$released/releases/download/v$Version"
 }
 $url = "$($BaseUrl.TrimEnd('/'))/$asset"
 $part = $null

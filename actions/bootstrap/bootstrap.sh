@@ -75,8 +75,10 @@ if [ -f "$bin" ]; then
   echo 'pester-gate bootstrap: the cached binary does not match the manifest and is fetched again' >&2
 fi
 
-repository=${GITHUB_ACTION_REPOSITORY:-${GITHUB_REPOSITORY:-}}
-base=${PESTER_GATE_DOWNLOAD_URL:-${GITHUB_SERVER_URL:-https://github.com}/$repository/releases/download/v$version}
+# Where the release is, the release itself wrote down: called from another repository or copied, no variable knows it.
+released=$(cat "$here/release-url.txt" 2>/dev/null) || released=
+base=${PESTER_GATE_DOWNLOAD_URL:-${released:+$released/releases/download/v$version}}
+[ -n "$base" ] || refuse bootstrap-binary-missing 'release-url.txt does not say where the release is; set PESTER_GATE_DOWNLOAD_URL or PESTER_GATE_BIN'
 url=${base%/}/$asset
 mkdir -p "$folder" || refuse bootstrap-download-failed "the tool cache '$folder' cannot be written"
 part=$(mktemp "$folder/part.XXXXXX") || refuse bootstrap-download-failed "the tool cache '$folder' cannot be written"
