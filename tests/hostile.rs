@@ -1,8 +1,11 @@
 //! Hostile input: names and texts that would like to be commands.
 
+use std::collections::BTreeMap;
 use std::fs;
 
-use crate::harness::{Chain, Sandbox, read_json};
+use serde_json::json;
+
+use crate::harness::{Chain, Sandbox, read_json, walk};
 
 /// File names that a checkout can hold on this platform.
 fn names() -> Vec<String> {
@@ -191,4 +194,130 @@ fn receipts_that_are_bombs_are_refused() {
     assert_eq!(seen.verdict(), ("readiness-blocked", "preflight", "receipt-corrupt", 4));
     let outcome = read_json(&seen.folder.join("pester-operator-outcome.json"));
     assert_eq!(outcome["failedLayer"], "preflight");
+}
+
+/// What a gate says of a run in which everything that comes from outside is this text: job results, outputs, and the
+/// structure of both summaries.
+fn said_with(text: &str) -> (BTreeMap<&'static str, String>, BTreeMap<String, String>, Vec<String>) {
+    let sandbox = Sandbox::green();
+    // What a file name, a variable or XML cannot hold is left out there.
+    let no_null = text.replace('\0', "");
+    let token = text.starts_with("ghs_") || text.starts_with("github_pat_");
+    if !token {
+        let name: String = no_null.chars().filter(|c| *c != '/').take(60).collect();
+        let name =
+            if cfg!(windows) { name.replace(['<', '>', ':', '"', '|', '?', '*', '\\', '\n', '\r'], "") } else { name };
+        sandbox.script(&format!("tests/{name}.sh"), "exit 0");
+    }
+    let xml: String = no_null.chars().map(|c| if c < ' ' && !"\n\r\t".contains(c) { '?' } else { c }).collect();
+    let xml = xml.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;");
+    let lines = xml.replace('\n', "&#10;").replace('\r', "&#13;");
+    sandbox.file(
+        "cases.xml",
+        &format!(
+            "<testsuites><testsuite name=\"{lines}\"><testcase name=\"{lines}\" classname=\"{lines}\" file=\"{lines}\">\
+             <failure message=\"{lines}\">{xml}</failure></testcase></testsuite></testsuites>"
+        ),
+    );
+    sandbox.file("text", text);
+    let dispatcher = "dispatcher: {kind: command, command: [sh, -c, \"cat text; cat text >&2; mkdir -p out; cp cases.xml out/; exit 1\"], results: [\"out/*.xml\"]}\n";
+    sandbox.config_with(dispatcher, "");
+    let head = sandbox.commit();
+    let event = json!({
+        "number": 7,
+        "repository": {"full_name": "octo/widgets"},
+        "pull_request": {
+            "number": 7, "title": text, "body": text, "user": {"login": text}, "labels": [{"name": text}],
+            "head": {"ref": text, "sha": head, "repo": {"full_name": "octo/widgets"}},
+            "base": {"ref": text, "sha": head, "repo": {"full_name": "octo/widgets"}},
+        },
+    });
+    let beside = |name: &str| sandbox.state.with_file_name(name);
+    fs::write(beside("event.json"), event.to_string()).unwrap();
+    let path = |name: &str| beside(name).to_str().unwrap().to_owned();
+    let seen = Chain::new(&sandbox)
+        .env("*", "GITHUB_ACTIONS", "true")
+        .env("*", "GITHUB_RUN_ID", "1")
+        .env("*", "GITHUB_REPOSITORY", "octo/widgets")
+        .env("*", "GITHUB_EVENT_NAME", "pull_request")
+        .env("*", "GITHUB_EVENT_PATH", &path("event.json"))
+        .env("*", "GITHUB_WORKFLOW", &no_null)
+        .env("*", "GITHUB_JOB", &no_null)
+        .env("*", "GITHUB_HEAD_REF", &no_null)
+        .env("*", "GITHUB_OUTPUT", &path("outputs"))
+        .env("*", "GITHUB_STEP_SUMMARY", &path("summary.md"))
+        .run();
+    // Route sees the same event as a stranger's.
+    let routed = sandbox.gate_in(
+        &["route", "--event", &path("event.json"), "--event-name", "pull_request_target"],
+        &[("GITHUB_STEP_SUMMARY", &path("route.md")), ("GITHUB_REPOSITORY", "octo/widgets"), ("GITHUB_RUN_ID", "1")],
+    );
+    assert!(!sandbox.root.join("pwned").exists(), "{text:?} was executed");
+    for line in [&seen.ran.stderr, &routed.stdout, &routed.stderr].iter().flat_map(|shown| shown.lines()) {
+        assert!(!line.trim_start().starts_with("::") && !line.contains("##["), "{text:?}: {line:?}");
+        assert!(!line.chars().any(|c| c.is_control() && c != '\t'), "{text:?}: {line:?}");
+    }
+    if token {
+        for file in walk(&sandbox.out) {
+            let held = String::from_utf8_lossy(&fs::read(&file).unwrap()).into_owned();
+            assert!(!held.contains(text), "{} holds {text:?}", file.display());
+        }
+    }
+    let mut results: BTreeMap<&'static str, String> = BTreeMap::new();
+    for (layer, receipt) in &seen.receipts {
+        results.insert(layer, receipt["status"].as_str().unwrap_or_default().to_owned());
+    }
+    results.insert("verdict", format!("{:?}", seen.verdict()));
+    results.insert("route", format!("{} {}", routed.code, routed.stdout.split(':').next().unwrap_or_default()));
+    let mut structure = Vec::new();
+    for name in ["summary.md", "route.md"] {
+        structure.extend(structure_of(&fs::read_to_string(beside(name)).unwrap()));
+    }
+    (results, outputs_of(&fs::read_to_string(beside("outputs")).unwrap()), structure)
+}
+
+/// The outputs as the runner reads them; of those that differ in every run, that they are there.
+fn outputs_of(file: &str) -> BTreeMap<String, String> {
+    let (mut outputs, mut lines) = (BTreeMap::new(), file.lines());
+    while let Some(line) = lines.next() {
+        let (name, delimiter) = line.split_once("<<").unwrap_or_else(|| panic!("{line:?} is no output"));
+        let value: Vec<&str> = lines.by_ref().take_while(|line| *line != delimiter).collect();
+        let differs = name.ends_with("-path") || name.contains("sha256");
+        outputs.insert(name.to_owned(), if differs { String::new() } else { value.join("\n") });
+    }
+    outputs
+}
+
+/// The elements of a Markdown text, without their texts.
+fn structure_of(markdown: &str) -> Vec<String> {
+    use pulldown_cmark::{Event, Options, Parser};
+    let element = |event: Event<'_>| match event {
+        Event::Text(_) => None,
+        Event::Code(_) => Some("Code".to_owned()),
+        other => Some(format!("{other:?}")),
+    };
+    Parser::new_ext(markdown, Options::ENABLE_TABLES).filter_map(element).collect()
+}
+
+#[test]
+fn no_text_from_outside_changes_what_a_gate_says() {
+    let texts: Vec<String> = serde_json::from_str(include_str!("data/hostile.json")).unwrap();
+    assert!(texts.len() >= 30);
+    let plain = said_with("plain");
+    assert_eq!(plain.0["verdict"], "(\"test-failures\", \"none\", \"tests-failed\", 1)");
+    assert!(plain.1.len() > 10 && plain.2.len() > 20, "{plain:?}");
+    let next = std::sync::atomic::AtomicUsize::new(0);
+    // Most of each is waiting for processes.
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                while let Some(text) = texts.get(next.fetch_add(1, std::sync::atomic::Ordering::Relaxed)) {
+                    let mut said = said_with(text);
+                    // One file fewer is selected where the text cannot be a file's name.
+                    said.1.insert("count".to_owned(), plain.1["count"].clone());
+                    assert_eq!(said, plain, "{text:?}");
+                }
+            });
+        }
+    });
 }

@@ -384,6 +384,47 @@ fn the_actions_find_their_binary_in_one_way() {
     assert_eq!(as_deep, deep[0].1);
 }
 
+/// The one check to require, as a shell runs it: act does not run a job behind a failed call.
+#[test]
+#[cfg(unix)]
+fn verdict_is_green_for_a_completed_gate_and_an_accepted_refusal_only() {
+    let (_, file) = files().into_iter().find(|(name, _)| name.ends_with("trusted-pr.yml")).unwrap();
+    let document: Value = serde_yaml::from_str(&file).unwrap();
+    let job = document.get("jobs").and_then(|jobs| jobs.get("verdict")).unwrap();
+    let script = text(steps(job)[0], "run").to_owned();
+    let words = |list: &[&str]| list.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
+    let mut green = Vec::new();
+    let mut tried = 0;
+    for should_run in words(&["true", "false", "", "TRUE", "${{ x }}"]) {
+        for result in words(&["success", "failure", "cancelled", "skipped", ""]) {
+            for status in words(&["pass", "notice", "fail", "", "pass ] || [ 1"]) {
+                for refused in words(&["fail", "notice", "", "notice\n"]) {
+                    let ran = std::process::Command::new("sh")
+                        .args(["-e", "-c", &script])
+                        .envs([("SHOULD_RUN", &should_run), ("GATE_RESULT", &result), ("GATE_STATUS", &status)])
+                        .envs([("WHEN_REFUSED", refused.as_str()), ("REASON", "r"), ("CLASSIFICATION", "c")])
+                        .output()
+                        .unwrap();
+                    tried += 1;
+                    if ran.status.success() {
+                        green.push([should_run.clone(), result.clone(), status.clone(), refused.clone()]);
+                    }
+                }
+            }
+        }
+    }
+    assert_eq!(tried, 500);
+    for [should_run, result, status, refused] in &green {
+        let completed = should_run == "true" && result == "success" && (status == "pass" || status == "notice");
+        assert!(
+            completed || (should_run == "false" && refused == "notice"),
+            "{should_run} {result} {status} {refused}"
+        );
+    }
+    // Two states of a completed gate with four words for a refusal, and a refusal with 25 states of no gate.
+    assert_eq!(green.len(), 2 * 4 + 25);
+}
+
 #[test]
 fn the_bootstrap_keeps_to_what_every_host_has() {
     let script = fs::read_to_string(root().join("actions/bootstrap/bootstrap.ps1")).unwrap();

@@ -36,6 +36,8 @@ pub(crate) enum Subject {
     Continue,
     /// The results of a command given after `--`.
     Results,
+    /// Init's own.
+    Init,
 }
 
 /// How a flag takes its value.
@@ -132,6 +134,12 @@ pub(crate) const FLAGS: &[Flag] = &[
     flag("execute-sha256", "[K=]HEX", "The digest that execute (or its shard K) put out", List, S::PostDigests),
     flag("continue-on-failure", "", "A red gate exits with 0 and says notice", Switch, S::Continue),
     flag("results", "GLOB", "Results files that the command after -- writes", List, S::Results),
+    flag("jobs", "one|five", "All layers in one step, or five jobs (default: one)", Value, S::Init),
+    flag("trusted-pr", "", "Five jobs behind the router for pull requests", Switch, S::Init),
+    flag("runner", "LABEL", "A label of the runner; several are all needed", List, S::Init),
+    flag("gate-repository", "OWNER/NAME", "Where the gate is taken from", Value, S::Init),
+    flag("gate-ref", "REF", "Its tag or commit (default: the major tag)", Value, S::Init),
+    flag("force", "", "Replace what is there", Switch, S::Init),
 ];
 
 /// One command.
@@ -189,6 +197,7 @@ pub(crate) const VERBS: &[Verb] = &[
     },
     Verb { name: "results", about: "Read results files: counts, failures and what is wrong with them", subjects: &[] },
     Verb { name: "explain", about: "What a reason code means and what to do", subjects: &[] },
+    Verb { name: "init", about: "Write pester-gate.yml and a workflow for this repository", subjects: &[S::Init] },
     Verb { name: "packs", about: "Which packs there are", subjects: &[] },
     Verb { name: "schema", about: "JSON Schema of a receipt or of the configuration", subjects: &[] },
 ];

@@ -18,6 +18,7 @@ use crate::domain::fault::Finding;
 use crate::domain::ids::{RepoSlug, Sha256};
 use crate::domain::reason::Layer;
 use crate::domain::receipt::Classification;
+use crate::domain::starter::Form;
 use crate::layer::ground::{Ending, Ground, Outcome, Paper, Unreported};
 use crate::layer::{context, execute, post, preflight, route, selection};
 use crate::report::text::{layer_line, printable};
@@ -173,6 +174,7 @@ impl<'a> Session<'a> {
             "schema" => return self.schema(),
             "verify" => return self.verify(),
             "results" => return self.results(),
+            "init" => return self.init(),
             _ => {}
         }
         let mut ground = self.ground()?;
@@ -413,6 +415,34 @@ impl<'a> Session<'a> {
         })
     }
 
+    fn init(&self) -> Result<Ending, Failure> {
+        let jobs = self.overlay.text("jobs")?.map(|text| text.value);
+        let form = match (jobs.as_deref(), self.overlay.switch("trusted-pr")?) {
+            (None, false) => None,
+            (Some("one"), false) => Some(Form::OneStep),
+            (Some("five"), false) => Some(Form::FiveJobs),
+            (None | Some("five"), true) => Some(Form::TrustedPr),
+            (Some("one"), true) => {
+                return Err(Invalid::new("--jobs", "the router of --trusted-pr drives five jobs, not one").into());
+            }
+            (Some(other), _) => return Err(Invalid::new("--jobs", format!("{other:?} is neither one nor five")).into()),
+        };
+        let gate_ref = self.overlay.text("gate-ref")?.map(|text| text.value);
+        if let Some(odd) = gate_ref.as_ref().filter(|name| !is_ref(name)) {
+            return Err(Invalid::new("--gate-ref", format!("{odd:?} is no tag and no commit")).into());
+        }
+        let request = command::init::Request {
+            form,
+            gate_repository: self.overlay.parsed::<RepoSlug>("gate-repository")?.map(|slug| slug.value.to_string()),
+            gate_ref,
+            runner: self.overlay.list("runner")?.map(|labels| labels.value),
+            force: self.overlay.switch("force")?,
+        };
+        let done = command::init::run(self.world, &self.root, config_file::NAME, &request).map_err(Failure::Usage)?;
+        self.print(&command::init::json(&done), &command::init::text(&done))?;
+        Ok(Ending::Good)
+    }
+
     fn set_outputs(&self, outcome: &Outcome) -> Result<(), Failure> {
         let mut outputs = vec![
             ("status", outcome.status.to_owned()),
@@ -435,6 +465,11 @@ fn summary_line(outcome: &Outcome) -> String {
     let detail = |finding: &Finding| format!("{}: {}", finding.code(), finding.detail());
     let detail = outcome.findings.first().map(detail).unwrap_or_default();
     layer_line(outcome.layer, outcome.status, detail.trim_end_matches([':', ' ']))
+}
+
+/// What may stand after the `@` of `uses:`.
+fn is_ref(text: &str) -> bool {
+    text.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-/".contains(&b)) && !text.starts_with('-')
 }
 
 fn parse_shard(text: &str) -> Result<execute::Shard, Invalid> {

@@ -2,6 +2,7 @@
 
 pub(crate) mod explain;
 pub(crate) mod guard;
+pub(crate) mod init;
 pub(crate) mod packs;
 pub(crate) mod results;
 pub(crate) mod run;

@@ -23,3 +23,4 @@ pub(crate) mod route;
 pub(crate) mod selection;
 pub(crate) mod settings;
 pub(crate) mod standing_priority;
+pub(crate) mod starter;

@@ -504,6 +504,16 @@ const ROWS: &[Row] = &[
             sandbox.run(&[], &[])
         },
     ),
+    one(
+        "execute",
+        "no test in the results, that passes, and context warns",
+        ("completed", "none", "zero-tests-executed", 0),
+        || {
+            let sandbox = command("mkdir out; echo '<testsuites/>' > out/r.xml", "policy: {zero-tests: pass}\n");
+            sandbox.git(&["remote", "remove", "origin"]);
+            sandbox.run(&[], &[])
+        },
+    ),
     one("execute", "no test in the results and that passes", ("completed", "none", "zero-tests-executed", 0), || {
         command("mkdir out; echo '<testsuites/>' > out/r.xml", "policy: {zero-tests: pass}\n").run(&[], &[])
     }),
@@ -692,6 +702,22 @@ const ROWS: &[Row] = &[
     one("post", "context's job was cancelled", context("layer-cancelled"), || {
         let sandbox = Sandbox::green();
         Chain::new(&sandbox).without("context").job("context", "cancelled", "").run()
+    }),
+    one("post", "preflight's job was cancelled in its queue", readiness("layer-cancelled"), || {
+        let sandbox = Sandbox::green();
+        Chain::new(&sandbox).without("preflight").without("execute").job("preflight", "cancelled", "").run()
+    }),
+    one("post", "selection's job was cancelled", selection("layer-cancelled"), || {
+        let sandbox = Sandbox::green();
+        Chain::new(&sandbox).without("selection").without("execute").job("selection", "cancelled", "").run()
+    }),
+    one("post", "execute's job was cancelled before it began", seam("layer-cancelled"), || {
+        let sandbox = Sandbox::green();
+        Chain::new(&sandbox).without("execute").job("execute", "cancelled", "").run()
+    }),
+    one("post", "execute's job was cancelled after its receipt was written", seam("layer-cancelled"), || {
+        let sandbox = Sandbox::green();
+        Chain::new(&sandbox).job("execute", "cancelled", "").run()
     }),
     one("post", "preflight's job failed without a word", readiness("layer-not-reported"), || {
         let sandbox = Sandbox::green();

@@ -8,6 +8,7 @@ of the stand-ins beside this file. Each scenario asserts which jobs ran and how 
 are afterwards, and what post's operator outcome says. docs/workflow-scenarios.md is made from the table here.
 """
 import base64
+import calendar
 import hashlib
 import http.server
 import io
@@ -22,6 +23,7 @@ import threading
 import time
 import urllib.parse
 import zipfile
+from xml.sax import saxutils
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
@@ -62,16 +64,19 @@ class Service(http.server.ThreadingHTTPServer):
             return
         self.artifacts[name] = data
         if name in self.tamper:
-            files = self.tamper[name](self.files(name))
-            if data[:1] == b"{":
-                packed = {path: base64.b64encode(body).decode() for path, body in files.items()}
-                self.artifacts[name] = json.dumps(packed).encode()
-            else:
-                out = io.BytesIO()
-                with zipfile.ZipFile(out, "w") as archive:
-                    for path, body in files.items():
-                        archive.writestr(path, body)
-                self.artifacts[name] = out.getvalue()
+            self.replace(name, self.tamper[name](self.files(name)))
+
+    def replace(self, name, files):
+        """Puts other files into an artifact, packed as it was."""
+        if self.artifacts[name][:1] == b"{":
+            packed = {path: base64.b64encode(body).decode() for path, body in files.items()}
+            self.artifacts[name] = json.dumps(packed).encode()
+            return
+        out = io.BytesIO()
+        with zipfile.ZipFile(out, "w") as archive:
+            for path, body in files.items():
+                archive.writestr(path, body)
+        self.artifacts[name] = out.getvalue()
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -207,12 +212,12 @@ class World:
         self.publish(f"{OWNER}/{NAME}")
         return git(self.checkout, "rev-parse", "HEAD")
 
-    def publish(self, slug):
+    def publish(self, slug, source=None, *more):
         if not os.path.exists(self.origin(slug)):
             os.makedirs(self.origin(slug))
             git(self.origin(slug), "init", "-q", "--bare", "-b", "main")
             git(self.origin(slug), "config", "uploadpack.allowAnySHA1InWant", "true")
-        git(self.checkout, "push", "-q", "-f", self.origin(slug), "HEAD:refs/heads/main")
+        git(source or self.checkout, "push", "-q", "-f", self.origin(slug), "HEAD:refs/heads/main", *more)
 
     def run(self, workflow, event_name, event, inputs=None, more=()):
         """One run; gives each job's result, every step's lines, and act's exit code."""
@@ -296,7 +301,11 @@ ALL = {"pester-context", "pester-readiness", "pester-selection", "pester-executi
 
 def gate(world, files=None, inputs=None, more=()):
     """The gate by dispatch, on a repository with these files."""
-    sha = world.repository(files or {})
+    return dispatch(world, world.repository(files or {}), inputs, more)
+
+
+def dispatch(world, sha, inputs=None, more=()):
+    """The gate by dispatch, at a commit that is published."""
     given = {"runner": '["self-hosted", "Windows", "X64"]', "hosted-runner": '"ubuntu-latest"', "gate-repository": f"{OWNER}/{NAME}",
              "gate-ref": sha, "head-sha": sha, **(inputs or {})}
     event = {"repository": {"full_name": f"{OWNER}/{NAME}", "owner": {"login": OWNER}}, "ref": "refs/heads/main"}
@@ -368,6 +377,16 @@ def selection_blocked(world):
     ran = gate(world, inputs={"pack": "no-such-pack"})
     same("jobs", ran.jobs, {**GREEN, "selection": "failure", "execute": "skipped", "post": "failure"})
     same("verdict", verdict(ran), ("selection-blocked", "selection", "pack-unknown"))
+
+
+@scenario("no-tests", "five jobs around no tests at all, where the configuration lets that pass; the time of the jobs themselves")
+def no_tests(world):
+    config = ("dispatcher: {kind: command, command: [sh, -c, 'mkdir out; echo \"<testsuites/>\" > out/r.xml'], results: ['out/*.xml']}\n"
+              "preflight: {disk: {min-free: 1MiB}}\ntests: {pattern: '*.sh'}\npolicy: {zero-tests: pass}\n")
+    ran = gate(world, {"pester-gate.yml": config})
+    same("jobs", ran.jobs, GREEN)
+    same("artifacts", set(world.service.artifacts), ALL)
+    same("verdict", verdict(ran), ("completed", "none", "zero-tests-executed"))
 
 
 @scenario("no-results", "a dispatcher that leaves no results is the seam's fault, not the tests'")
@@ -483,10 +502,59 @@ def re_run(world):
     same("verdict", verdict(ran), ("completed", "none", "tests-passed"))
 
 
-HOSTILE = [
-    "::set-output name=should-run::true", "%0A::error::x", "a\n::stop-commands::x", "`rm -rf /`", "$(touch pwned)", "<script>alert(1)</script>",
-    "\u202egnp.exe", "x" * 300, "ghs_" + "a" * 36, "| a | b |", "'; exit 0; '", "\"; exit 0; \"", "${{ github.token }}", "##[group]x", "\u0000", "a\r::b",
-]
+MINUTES_20 = 20 * 60
+
+
+def aged(world, artifacts):
+    """Makes receipts 20 minutes older, in the order they were written; their new digests."""
+    def older(match):
+        then = calendar.timegm(time.strptime(match.group(1).decode(), "%Y-%m-%dT%H:%M:%S")) - MINUTES_20
+        return time.strftime('"%Y-%m-%dT%H:%M:%S', time.gmtime(then)).encode()
+    renamed, digests = {}, {}
+    for name in artifacts:
+        (path, body), = ((path, body) for path, body in world.service.files(name).items() if path.endswith(".json"))
+        old = hashlib.sha256(body).hexdigest()
+        body, count = re.subn(rb'"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)', older, body)
+        assert count, f"{name} holds no time"
+        for parent, now in renamed.items():
+            body = body.replace(parent.encode(), now.encode())
+        renamed[old] = digests[name] = hashlib.sha256(body).hexdigest()
+        world.service.replace(name, {**world.service.files(name), path: body})
+    return digests
+
+
+@scenario("re-run-failed", "only the failed job is run again, 20 minutes later, on what the others left: its own readiness is new")
+def re_run_failed(world):
+    # Red the first time, green the second, as a flaky machine is.
+    flag = os.path.join(world.top, "mended")
+    files = {"tests/a.sh": f"#!/bin/sh\ntest -e '{flag}'\n"}
+    red = gate(world, files)
+    same("first attempt", red.jobs, {**GREEN, "execute": "failure", "post": "failure"})
+    before = {"context": "pester-context", "preflight": "pester-readiness", "selection": "pester-selection"}
+    digests = aged(world, before.values())
+    with open(os.path.join(ROOT, GATE)) as file:
+        text = file.read()
+    # GitHub does not run the green jobs again: their outputs are the first attempt's.
+    for job, artifact in before.items():
+        outputs = {"status": "ready", "artifact-name": artifact, "receipt-sha256": digests[artifact], "matrix": '{"shard":["1/1"]}'}
+        lines = "".join(f"          echo '{name}={value}' >>\"$GITHUB_OUTPUT\"\n" for name, value in outputs.items())
+        step = f"    steps:\n      - id: gate\n        shell: sh\n        run: |\n{lines}"
+        text, count = re.subn(rf"(\n  {job}:\n(?:    .*\n|\n)*?)    steps:\n(?:      .*\n)+", lambda found: found.group(1) + step, text)
+        same(f"{job} replaced", count, 1)
+    world.run_attempt = 2
+    with open(flag, "w"):
+        pass
+    sha = git(world.checkout, "rev-parse", "HEAD")
+    world.write(GATE, text)
+    ran = dispatch(world, sha)
+    same("jobs", ran.jobs, GREEN)
+    late = {name for name in world.service.artifacts if name.endswith("-a2")}
+    same("artifacts of the second attempt", late, {"pester-execution-contract-s1-a2", "pester-run-raw-s1-a2", "pester-evidence-a2"})
+    same("verdict", verdict(ran), ("completed", "none", "tests-passed"))
+
+
+with open(os.path.join(ROOT, "tests/data/hostile.json"), encoding="utf-8") as listed:
+    HOSTILE = json.load(listed)
 
 
 def pull_request(world, head_repository, labels, action="labeled", set_label=None, title="a change", sha=None):
@@ -566,24 +634,39 @@ def router_new_push(world):
 @scenario("hostile-event", "hostile titles, branches and labels change no job, output or artifact")
 def hostile_event(world):
     world.repository({})
-    ran = router(world, f"mallory/{NAME}", ["pester-gate", *[label for label in HOSTILE if "\u0000" not in label]], title="".join(HOSTILE[:8]))
+    ran = router(world, f"mallory/{NAME}", ["pester-gate", *HOSTILE], title="".join(HOSTILE))
     refused(world, ran, "refused: untrusted-cross-owner-fork")
     route = json.loads(next(iter(world.service.files("pester-route").values())))
     same("should run", (route["shouldRun"], route["trustMode"]), (False, "none"))
     assert "ghs_" + "a" * 36 not in json.dumps(route)
 
 
-@scenario("hostile-tests", "what tests print and are called changes no output and no job")
+@scenario("hostile-tests", "what tests print and are called, files and cases, changes no output and no job")
 def hostile_tests(world):
-    body = "#!/bin/sh\ncat <<'END'\n" + "\n".join(text.replace("\u0000", "") for text in HOSTILE) + "\nEND\nexit 0\n"
-    names = {f"tests/{name}.sh": body for name in ("a b", "it's", "[x]", "-f", "$(x)", "`y`", "::error::z", "%0A", "\u202ebad", "x" * 200)}
-    ran = gate(world, names)
+    cases = "".join(f"<testcase name={saxutils.quoteattr(xml_text(text))}/>" for text in HOSTILE)
+    config = ("dispatcher: {kind: command, command: [sh, run.sh], results: ['out/*.xml']}\n"
+              "preflight: {disk: {min-free: 1MiB}}\ntests: {pattern: '*.sh'}\n")
+    names = {"".join(c for c in text if c not in "/\0")[:60] for text in HOSTILE if not text.startswith(("ghs_", "github_pat_"))}
+    files = {
+        "pester-gate.yml": config,
+        "texts": "\n".join(text.replace("\0", "") for text in HOSTILE) + "\n",
+        "cases.xml": f"<testsuites>{cases}</testsuites>",
+        "run.sh": "cat texts; cat texts >&2; mkdir -p out; cp cases.xml out/\n",
+        **{f"tests/{name}.sh": "#!/bin/sh\nexit 0\n" for name in names},
+    }
+    ran = gate(world, files)
     same("jobs", ran.jobs, GREEN)
-    same("artifacts", set(world.service.artifacts), ALL)
-    same("counts", ran.outcome()["counts"]["passed"], 2 + len(names))
+    same("artifacts", set(world.service.artifacts), {name for name in ALL})
+    same("counts", ran.outcome()["counts"]["passed"], len(HOSTILE))
+    same("verdict", verdict(ran), ("completed", "none", "tests-passed"))
     for name in world.service.artifacts:
         for path, data in world.service.files(name).items():
-            assert b"ghs_" + b"a" * 36 not in data, path
+            for text in HOSTILE:
+                assert not text.startswith(("ghs_", "github_pat_")) or text.encode() not in data, (path, text)
+
+
+def xml_text(text):
+    return "".join(c if c >= " " else "?" for c in text)
 
 
 STEP = """on: workflow_dispatch
@@ -618,30 +701,93 @@ def one_step_red(world):
     assert "says test-failures 1" in ran.text()
 
 
-CALLER = """name: gate
-on: workflow_dispatch
-jobs:
-  gate:
-    uses: acme/pester-gate/.github/workflows/gate.yml@v1
-    permissions: {contents: read, issues: read, pull-requests: read}
-    with:
-      gate-repository: acme/pester-gate
-      gate-ref: v1
-"""
-
-
-@scenario("second-repository", "a repository that holds only the caller's workflow runs the gate of another at a tag")
-def second_repository(world):
+def gate_elsewhere(world):
+    """The gate in a repository of its own, at the tag v0; arguments by which act finds it there."""
     world.repository({})
     tool = os.path.join(world.folder, "tool")
     shutil.copytree(world.checkout, tool)
-    world.publish("acme/pester-gate")
-    git(world.origin("acme/pester-gate"), "tag", "v1", "main")
-    world.repository({".github/workflows/caller.yml": CALLER}, workflows=False)
-    more = ["--local-repository", f"acme/pester-gate@v1={tool}"]
-    ran = world.run(".github/workflows/caller.yml", "workflow_dispatch", {"repository": {"full_name": f"{OWNER}/{NAME}"}}, more=more)
-    same("inner jobs", {name: ran.jobs.get(name) for name in INNER}, GREEN)
+    # act does not know job.workflow_repository and job.workflow_sha, by which a called workflow finds its own actions.
+    path = os.path.join(tool, GATE)
+    with open(path) as file:
+        text = file.read()
+    for known, here in (("repository", "acme/pester-gate"), ("sha", "v0")):
+        assert f"job.workflow_{known}" in text
+        text = text.replace(f"job.workflow_{known}", f"'{here}'")
+    with open(path, "w") as file:
+        file.write(text)
+    git(tool, "commit", "-q", "-a", "-m", "where it is")
+    world.publish("acme/pester-gate", tool, "HEAD:refs/tags/v0")
+    return ["--local-repository", f"acme/pester-gate@v0={tool}"]
+
+
+def readme_workflows():
+    with open(os.path.join(ROOT, "README.md"), encoding="utf-8") as file:
+        blocks = re.findall(r"```yaml\n(.*?)```", file.read(), re.S)
+    same("workflows of the README", len(blocks), 2)
+    for block, most in zip(blocks, (12, 25)):
+        assert len(block.splitlines()) <= most, block
+    return [block.replace("OWNER/", "acme/") for block in blocks]
+
+
+def as_user(world, files, workflow, event_name="workflow_dispatch", event=None):
+    """A repository that holds tests and these workflows, and nothing of the gate's."""
+    more = gate_elsewhere(world)
+    world.repository(files, workflows=False)
+    return world.run(workflow, event_name, event or {"repository": {"full_name": f"{OWNER}/{NAME}"}}, more=more)
+
+
+@scenario("readme-one-step", "a second repository that holds exactly the README's first workflow runs the gate at a tag")
+def readme_one_step(world):
+    workflow = ".github/workflows/gate.yml"
+    ran = as_user(world, {workflow: readme_workflows()[0]}, workflow)
+    same("jobs", ran.jobs, {"gate": "success"})
+    same("artifacts", set(world.service.artifacts), {"pester-evidence"})
     same("verdict", verdict(ran), ("completed", "none", "tests-passed"))
+
+
+@scenario("second-repository", "a second repository that holds exactly the README's second workflow runs the five jobs of another at a tag")
+def second_repository(world):
+    workflow = ".github/workflows/caller.yml"
+    ran = as_user(world, {workflow: readme_workflows()[1]}, workflow)
+    same("inner jobs", {name: ran.jobs.get(name) for name in INNER}, GREEN)
+    same("artifacts", set(world.service.artifacts), ALL)
+    same("verdict", verdict(ran), ("completed", "none", "tests-passed"))
+
+
+def init(world, *arguments):
+    """A repository with tests, and what `pester-gate init` writes for it."""
+    more = gate_elsewhere(world)
+    world.repository({}, workflows=False)
+    os.remove(os.path.join(world.checkout, "pester-gate.yml"))
+    environment = {"PATH": os.environ["PATH"], "HOME": world.top}
+    done = subprocess.run([world.binary, "init", "--gate-repository", "acme/pester-gate", *arguments], cwd=world.checkout,
+                          env=environment, capture_output=True, text=True, timeout=60)
+    same("init", (done.returncode, done.stderr), (0, ""))
+    world.commit()
+    return more
+
+
+@scenario("init", "what `pester-gate init` writes runs, in either form")
+def init_runs(world):
+    for form, owed in (("one", {"gate": "success"}), ("five", GREEN)):
+        more = init(world, "--jobs", form)
+        ran = world.run(".github/workflows/pester-gate.yml", "workflow_dispatch", {"repository": {"full_name": f"{OWNER}/{NAME}"}}, more=more)
+        same(f"{form}: jobs", {name: ran.jobs.get(name) for name in owed}, owed)
+        same(f"{form}: verdict", verdict(ran), ("completed", "none", "tests-passed"))
+        shutil.rmtree(world.folder)
+        os.makedirs(world.folder)
+        world.service.artifacts.clear()
+
+
+@scenario("init-trusted-pr", "the router that `pester-gate init --trusted-pr` writes refuses a stranger and admits a labelled branch")
+def init_trusted_pr(world):
+    more = init(world, "--trusted-pr")
+    stranger = pull_request(world, f"mallory/{NAME}", ["pester-gate"])
+    refused(world, world.run(ROUTER, "pull_request_target", stranger, more=more), "refused: untrusted-cross-owner-fork")
+    world.service.artifacts.clear()
+    ran = world.run(ROUTER, "pull_request_target", pull_request(world, f"{OWNER}/{NAME}", ["pester-gate"]), more=more)
+    same("inner jobs", {name: ran.jobs.get(name) for name in INNER}, GREEN)
+    same("verdict", (verdict(ran), ran.jobs.get("verdict")), (("completed", "none", "tests-passed"), "success"))
 
 
 def main():

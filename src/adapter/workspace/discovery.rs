@@ -51,6 +51,24 @@ pub(crate) fn walk(folder: &Path, ours: &[PathBuf]) -> io::Result<(Vec<Found>, V
     Ok((found, links))
 }
 
+/// The paths of a repository's own files, `/` between names, for a first look: hidden folders and those that package
+/// managers and builds fill are left out, as is what cannot be read.
+pub(crate) fn survey(root: &Path) -> io::Result<Vec<String>> {
+    const FOREIGN: [&str; 5] = ["node_modules", "target", "vendor", "venv", "__pycache__"];
+    std::fs::read_dir(root)?;
+    let own = |entry: &walkdir::DirEntry| {
+        let name = entry.file_name().to_string_lossy();
+        entry.depth() == 0
+            || !(entry.file_type().is_dir() && (name.starts_with('.') || FOREIGN.contains(&name.as_ref())))
+    };
+    let files = walkdir::WalkDir::new(root).sort_by_file_name().into_iter().filter_entry(own).filter_map(Result::ok);
+    let below = |entry: walkdir::DirEntry| {
+        let path = files::slashed(entry.path().strip_prefix(root).ok()?)?;
+        Some(path.as_str().to_owned())
+    };
+    Ok(files.filter(|entry| entry.file_type().is_file()).filter_map(below).collect())
+}
+
 /// A path's own bytes with `/` between names.
 fn path_bytes(path: &Path) -> Vec<u8> {
     let mut bytes = Vec::new();
