@@ -465,6 +465,47 @@ def without_leg_digests():
         return {GATE: re.sub(r"          execute-sha256: \|\n(            \d+=.*\n)+", "", file.read())}
 
 
+def quickstart():
+    """The files of the bundled example."""
+    paths = [os.path.join(at, name) for at, _, names in os.walk(os.path.join(ROOT, "examples/quickstart")) for name in names]
+    files = {}
+    for path in paths:
+        with open(path) as file:
+            files[os.path.relpath(path, ROOT)] = file.read()
+    return files
+
+
+@scenario("self-test", "ci's own use of each action, expected failures included, and of the gate in one step")
+def self_test(world):
+    with open(os.path.join(ROOT, ".github/workflows/ci.yml")) as file:
+        ci = file.read()
+    # The binary is the one that this suite was given, in the place where the build would put it.
+    assert ci.count("run: cargo build --locked --release\n") == 2
+    ci = ci.replace("run: cargo build --locked --release\n", f"run: mkdir -p target/release && cp '{world.binary}' target/release/pester-gate\n")
+    world.binary = None
+    world.repository({**quickstart(), ".github/workflows/ci.yml": ci})
+    event = {"repository": {"full_name": f"{OWNER}/{NAME}"}, "ref": "refs/heads/main"}
+    for job in ("actions", "layers"):
+        ran = world.run(".github/workflows/ci.yml", "push", event, more=["-j", job])
+        same(f"{job}", ran.jobs, {job: "success"})
+    assert {"pester-context-layers", "pester-run-raw-layers"} <= set(world.service.artifacts), sorted(world.service.artifacts)
+
+
+@scenario("own-gate", "ci's five jobs on this repository itself, with the gate at the major tag")
+def own_gate(world):
+    sha = world.repository(quickstart())
+    world.publish(f"{OWNER}/{NAME}", None, f"{sha}:refs/tags/v0")
+    with open(os.path.join(ROOT, GATE)) as file:
+        text = file.read()
+    # act does not know job.workflow_repository.
+    world.write(GATE, text.replace("job.workflow_repository", "github.repository"))
+    event = {"repository": {"full_name": f"{OWNER}/{NAME}"}, "ref": "refs/heads/integration/x"}
+    ran = world.run(".github/workflows/ci.yml", "push", event, more=["-j", "gate"])
+    same("jobs", {name: ran.jobs.get(name) for name in INNER}, GREEN)
+    same("verdict", verdict(ran), ("completed", "none", "tests-passed"))
+    same("total", ran.outcome()["counts"]["total"], 3)
+
+
 @scenario("two-shards", "two legs, one verdict over both (without the legs' digests, which act does not merge)")
 def two_shards(world):
     ran = gate(world, without_leg_digests(), {"shards": "2"})
