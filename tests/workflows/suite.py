@@ -795,6 +795,16 @@ def second_repository(world):
     same("verdict", verdict(ran), ("completed", "none", "tests-passed"))
 
 
+@scenario("copied", "a second repository that holds a copy of gate.yml, and says in its inputs where the gate is")
+def copied(world):
+    more = gate_elsewhere(world)
+    with open(os.path.join(ROOT, GATE)) as file:
+        sha = world.repository({GATE: file.read()}, workflows=False)
+    ran = dispatch(world, sha, {"gate-repository": "acme/pester-gate", "gate-ref": "v0"}, more)
+    same("jobs", ran.jobs, GREEN)
+    same("verdict", verdict(ran), ("completed", "none", "tests-passed"))
+
+
 def init(world, *arguments):
     """A repository with tests, and what `pester-gate init` writes for it."""
     more = gate_elsewhere(world)
