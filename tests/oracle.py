@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Counts results files with ElementTree, independently of the product's readers.
 
-Prints one JSON object {path: counts} for the files given. Rules: docs/receipts.md, "Counting".
+Prints one JSON object {path: counts} for the files given. Rules: docs/results.md.
 """
 import json
 import sys
@@ -57,9 +57,31 @@ def nunit25(root):
     yield from ["notRun"] * min(not_run, max(0, not_run - listed_in_not_run))
 
 
+NUNIT3 = {"passed": "passed", "warning": "passed", "failed": "failed", "skipped": "skipped", "inconclusive": "skipped"}
+
+
+def nunit3(root):
+    for case in root.iter():
+        if local(case.tag) == "test-case":
+            outcome = NUNIT3.get(case.get("result", "").lower(), "errors")
+            yield "errors" if outcome == "failed" and case.get("label", "").lower() == "error" else outcome
+
+
+TRX = {"passed": "passed", "completed": "passed", "warning": "passed", "failed": "failed", "notexecuted": "skipped", "inconclusive": "skipped"}
+
+
+def trx(root):
+    for result in root.iter():
+        name = local(result.tag)
+        if name.endswith("TestResult") or name == "TestResultAggregation":
+            # What holds results of its own is not one beside them.
+            if not any(local(child.tag) == "InnerResults" and len(child) for child in result):
+                yield TRX.get(result.get("outcome", "").lower(), "errors")
+
+
 def counts(path):
     root = ET.parse(path).getroot()
-    readers = {"testsuites": junit, "testsuite": junit, "test-results": nunit25}
+    readers = {"testsuites": junit, "testsuite": junit, "test-results": nunit25, "test-run": nunit3, "test-suite": nunit3, "TestRun": trx}
     reader = readers.get(local(root.tag))
     if reader is None:
         return None

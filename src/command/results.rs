@@ -6,7 +6,9 @@ use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
 use crate::adapter::results::{self, Defect, Reading};
+use crate::domain::case::Case;
 use crate::domain::fault::{Finding, charge};
+use crate::domain::outcome_word::Format;
 use crate::domain::reason::Layer;
 use crate::report::text::{self, FailureLine, printable};
 
@@ -33,16 +35,17 @@ pub(crate) fn text(readings: &[(String, Reading)]) -> String {
     for (file, reading) in readings {
         let counted = text::counts(&reading.counts);
         let counted = if counted.is_empty() { "no test".to_owned() } else { counted };
+        let format = reading.format.map(|format| format!(" ({})", format.name())).unwrap_or_default();
         let defect = reading.defect.as_ref().map(|defect| format!(" [{}]", defect.word())).unwrap_or_default();
-        out.push_str(&format!("{}: {counted}{defect}\n", printable(file)));
+        out.push_str(&format!("{}: {counted}{format}{defect}\n", printable(file)));
         for failure in &reading.failures {
-            let line = FailureLine {
-                name: failure.name.clone(),
-                file: failure.file.clone(),
-                line: failure.line,
-                message: failure.message.clone(),
-            };
-            out.push_str(&format!("  failed  {}\n", printable(&text::failure_line(&line))));
+            out.push_str(&format!("  failed  {}\n", printable(&text::failure_line(&FailureLine::of(failure)))));
+        }
+        let failed = reading.counts.failed.saturating_add(reading.counts.errors);
+        more(&mut out, "failed", failed.saturating_sub(reading.failures.len() as u64));
+        for case in &reading.flaky {
+            let times = case.attempts.len();
+            out.push_str(&format!("  flaky   {} (passed after {times} that failed)\n", printable(&case.id())));
         }
         if let Some(defect) = &reading.defect {
             out.push_str(&format!("  defect  {}\n", printable(&defect.fault(file).to_string())));
@@ -50,27 +53,37 @@ pub(crate) fn text(readings: &[(String, Reading)]) -> String {
         for note in &reading.notes {
             out.push_str(&format!("  note    {}\n", printable(note)));
         }
+        more(&mut out, "note", reading.more_notes);
     }
     out
 }
 
+fn more(out: &mut String, what: &str, count: u64) {
+    if count > 0 {
+        out.push_str(&format!("  {what:<7} and {count} more\n"));
+    }
+}
+
 /// As JSON.
 pub(crate) fn json(readings: &[(String, Reading)]) -> Value {
+    let case = |case: &Case| {
+        let mut value = json!(case);
+        value["id"] = json!(case.id());
+        value
+    };
     readings
         .iter()
         .map(|(file, reading)| {
-            let failures: Vec<Value> = reading
-                .failures
-                .iter()
-                .map(|f| json!({"name": f.name, "file": f.file, "line": f.line, "message": f.message}))
-                .collect();
             json!({
                 "file": file,
+                "format": reading.format.map(Format::name),
                 "status": reading.defect.as_ref().map_or("complete", Defect::word),
                 "detail": reading.defect.as_ref().map(|defect| defect.fault(file).to_string()),
                 "counts": reading.counts,
-                "failures": failures,
+                "failures": reading.failures.iter().map(case).collect::<Vec<_>>(),
+                "flaky": reading.flaky.iter().map(case).collect::<Vec<_>>(),
                 "notes": reading.notes,
+                "moreNotes": reading.more_notes,
             })
         })
         .collect()

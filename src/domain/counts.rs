@@ -1,6 +1,6 @@
 //! Counting: what a results file's cases come to.
 //!
-//! Source of the rules: `docs/receipts.md`, "Counting". Cases count, root attributes are only
+//! Source of the rules: `docs/results.md`. Cases count, root attributes are only
 //! compared; skipped is not not-run; `total` is what ran.
 
 use schemars::JsonSchema;

@@ -4,6 +4,7 @@
 //! arguments (`now` included) and decisions go out as values. The lints below hold that.
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
+pub(crate) mod case;
 pub(crate) mod classify;
 pub(crate) mod config;
 pub(crate) mod counts;
@@ -12,6 +13,7 @@ pub(crate) mod fault;
 pub(crate) mod freshness;
 pub(crate) mod ids;
 pub(crate) mod outcome;
+pub(crate) mod outcome_word;
 pub(crate) mod pester;
 pub(crate) mod quantity;
 pub(crate) mod readiness;

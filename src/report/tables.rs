@@ -3,6 +3,8 @@
 use std::fmt::Write;
 
 use crate::domain::classify::TIERS;
+use crate::domain::counts::CaseOutcome;
+use crate::domain::outcome_word::WORDS;
 use crate::domain::reason::{Row, TABLE};
 use crate::domain::receipt::CATALOGUE;
 
@@ -33,6 +35,23 @@ pub(crate) fn tiers() -> String {
     for (at, tier) in TIERS.iter().enumerate() {
         let codes: Vec<_> = tier.iter().map(|code| format!("`{code}`")).collect();
         let _ = writeln!(out, "| {} | {} |", at + 1, codes.join(", "));
+    }
+    out
+}
+
+/// What each word of a results file means.
+pub(crate) fn outcome_words() -> String {
+    let mut out = String::from("| format | where | word | outcome | source |\n|---|---|---|---|---|\n");
+    for row in WORDS {
+        let outcome = match row.outcome {
+            CaseOutcome::Passed => "passed",
+            CaseOutcome::Failed => "failed",
+            CaseOutcome::Errored => "errors",
+            CaseOutcome::Skipped => "skipped",
+            CaseOutcome::NotRun => "notRun",
+        };
+        let _ =
+            writeln!(out, "| {} | {} | `{}` | {outcome} | {} |", row.format.name(), row.place, row.word, row.source);
     }
     out
 }

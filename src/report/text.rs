@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use crate::domain::case::Case;
 use crate::domain::counts::Counts;
 use crate::domain::reason::{Layer, ReasonCode, Severity};
 use crate::domain::receipt::{Classification, GateStatus, InFlight, Leak};
@@ -17,6 +18,13 @@ pub(crate) struct FailureLine {
     pub(crate) line: Option<u64>,
     /// The beginning of its message.
     pub(crate) message: String,
+}
+
+impl FailureLine {
+    /// A case, as shown.
+    pub(crate) fn of(case: &Case) -> Self {
+        Self { name: case.id(), file: case.file.clone(), line: case.line, message: case.message.clone() }
+    }
 }
 
 /// One layer's line.

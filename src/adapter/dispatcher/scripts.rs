@@ -212,7 +212,7 @@ fn write_report(plan: &Plan, ran: &[Option<Ran>]) -> Result<(RelPath, Reading), 
     let unusable = |why: String| Fault::ResultsDirUnusable { path: REPORT.to_owned(), why };
     let text = report.to_string().map_err(|error| unusable(error.to_string()))?;
     // Counted as it is, before masks and before anything a test left behind can write to it.
-    let reading = results::read_from(text.as_bytes());
+    let reading = results::read_from(std::io::Cursor::new(text.as_bytes()));
     let masked = plan.redactor.mask(text.as_bytes());
     files::write_atomic(&plan.results.join(REPORT), &masked).map_err(|error| unusable(error.to_string()))?;
     let path = REPORT.parse().map_err(|error| Fault::InternalError(format!("{error}")))?;

@@ -1,32 +1,24 @@
-//! JUnit XML: `testsuites` or `testsuite` around `testcase`.
+//! JUnit XML: `testsuites` or `testsuite` around `testcase`, in the dialects of those who write it.
 //!
-//! Rules (docs/receipts.md, "Counting"): error before failure before skipped; `status` `disabled`
-//! or `notrun` is not run. Totals of suites are compared, never counted. A `failure` or `error` that
-//! stands in a suite outside any case is a block that failed.
+//! Rules (docs/results.md): error before failure before skipped; `status` `disabled` or `notrun` is not run.
+//! Retries that Surefire and nextest write inside a case are attempts of it. Totals of suites are compared, never
+//! counted. A `failure` or `error` that stands in a suite outside any case is a block that failed.
 
-use super::{Defect, Element, Failure, Format, Reading, bounded};
+use super::open_case::{Into, OpenCase, OpenCases};
+use super::walk::{Dialect, Element};
+use super::{Defect, Reading};
+use crate::domain::case::parse_seconds;
 use crate::domain::counts::CaseOutcome;
+use crate::domain::outcome_word::{junit_attributes, junit_child};
 
 #[derive(Debug, Default)]
 pub(super) struct Junit {
-    /// Open cases; more than one only where a writer nests them.
-    cases: Vec<Case>,
+    cases: OpenCases,
     /// Open suites, the root first.
     suites: Vec<Suite>,
     /// What the closed root claims.
     root: Claims,
     listed: u64,
-}
-
-#[derive(Debug)]
-struct Case {
-    depth: usize,
-    name: String,
-    file: Option<String>,
-    line: Option<u64>,
-    outcome: CaseOutcome,
-    message: String,
-    in_message: bool,
 }
 
 /// What a suite claims by itself, and what its suites claim together.
@@ -35,6 +27,8 @@ struct Suite {
     depth: usize,
     own: Claims,
     inner: Claims,
+    /// Where its cases stand, where they do not say it themselves.
+    file: String,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -43,37 +37,31 @@ struct Claims {
     failures: u64,
 }
 
-impl Format for Junit {
+impl Dialect for Junit {
     fn start(&mut self, element: &Element<'_>, reading: &mut Reading) {
-        match element.name() {
+        match element.name {
             "testsuites" | "testsuite" if self.cases.is_empty() => self.suites.push(Suite::new(element, reading)),
-            "testcase" => {
-                self.listed += 1;
-                self.cases.push(Case::new(element));
-            }
-            name => match self.cases.last_mut() {
-                Some(case) => case.child(name, element),
-                None if matches!(name, "failure" | "error") => {
-                    reading.counts.failed_blocks = reading.counts.failed_blocks.saturating_add(1);
-                }
+            "testcase" => self.begin(element, reading),
+            name => match self.cases.last() {
+                Some(case) => child(case, name, element),
+                None if matches!(name, "failure" | "error") => reading.failed_block(),
                 None => {}
             },
         }
     }
 
     fn text(&mut self, text: &str) {
-        if let Some(case) = self.cases.last_mut()
-            && case.in_message
-        {
-            bounded(&mut case.message, text);
+        if let Some(case) = self.cases.last() {
+            case.text(text);
         }
     }
 
     fn end(&mut self, name: &str, depth: usize, reading: &mut Reading) {
         match name {
             "testcase" => {
-                if let Some(case) = self.cases.pop_if(|case| case.depth == depth) {
-                    reading.case(case.outcome, || case.failure());
+                if let Some(mut case) = self.cases.ended(depth) {
+                    case.close(case.outcome.unwrap_or(CaseOutcome::Passed), reading);
+                    self.cases.again(case);
                 }
             }
             "testsuites" | "testsuite" => {
@@ -85,23 +73,16 @@ impl Format for Junit {
                     }
                 }
             }
-            "failure" | "error" => {
-                if let Some(case) = self.cases.last_mut() {
-                    case.in_message = false;
+            _ => {
+                if let Some(case) = self.cases.last() {
+                    case.unlisten(depth);
                 }
             }
-            _ => {}
         }
     }
 
     fn finish(&mut self, cut: bool, reading: &mut Reading) {
-        while let Some(case) = self.cases.pop() {
-            // What is known to have failed counts; whether the others passed, nobody knows.
-            match case.outcome {
-                CaseOutcome::Failed | CaseOutcome::Errored => reading.case(case.outcome, || case.failure()),
-                _ => reading.notes.push(format!("the file ends inside the case {:?}", case.name)),
-            }
-        }
+        self.cases.salvage(reading);
         if cut {
             return;
         }
@@ -112,12 +93,61 @@ impl Format for Junit {
             reading.defect = Some(Defect::Inconsistent(why));
         } else if tests > self.listed {
             // Writers differ on what `tests` counts (pytest counts subtests), so this alone is no defect.
-            reading.notes.push(format!("the suites claim {tests} tests, {} are listed", self.listed));
+            let listed = self.listed;
+            reading.note(|| format!("the suites claim {tests} tests, {listed} are listed"));
         } else if failures < shown && failures > 0 {
-            reading
-                .notes
-                .push(format!("the suites claim {failures} failures, the cases show {shown}; the cases count"));
+            reading.note(|| format!("the suites claim {failures} failures, the cases show {shown}; the cases count"));
         }
+    }
+}
+
+impl Junit {
+    fn begin(&mut self, element: &Element<'_>, reading: &mut Reading) {
+        self.listed += 1;
+        let case = self.cases.begin(element.depth);
+        OpenCase::keep(&mut case.name, element.attribute("name").as_deref());
+        OpenCase::keep(&mut case.class, element.attribute("classname").as_deref());
+        match element.filled("file") {
+            Some(file) => OpenCase::keep(&mut case.file, Some(&file)),
+            None => OpenCase::keep(&mut case.file, self.suites.last().map(|suite| suite.file.as_str())),
+        }
+        case.line = element.number("line").or_else(|| element.number("lineno"));
+        let said = junit_attributes(element.attribute("status").as_deref(), element.attribute("result").as_deref());
+        case.outcome = Some(said).filter(|said| *said != CaseOutcome::Passed);
+        if let Some(time) = element.filled("time") {
+            case.duration = parse_seconds(&time);
+            if case.duration.is_none() {
+                reading.note(|| format!("the case {:?} takes {time:?}, which is no number of seconds", case.name));
+            }
+        }
+    }
+}
+
+fn child(case: &mut OpenCase, name: &str, element: &Element<'_>) {
+    let attempt = match name {
+        "flakyFailure" | "rerunFailure" => Some(CaseOutcome::Failed),
+        "flakyError" | "rerunError" => Some(CaseOutcome::Errored),
+        "system-out" | "system-err" => {
+            case.listen(Into::Output, element.depth);
+            return;
+        }
+        _ => None,
+    };
+    if let Some(outcome) = attempt {
+        case.attempt(outcome, element.attribute("message").as_deref().unwrap_or_default());
+        case.listen(Into::Attempt, element.depth);
+        return;
+    }
+    let Some(outcome) = junit_child(name) else { return };
+    // A case that says it was not run and still failed has failed.
+    if !(case.outcome == Some(CaseOutcome::NotRun) && outcome == CaseOutcome::Skipped) {
+        case.worsen(outcome);
+    }
+    if matches!(outcome, CaseOutcome::Failed | CaseOutcome::Errored) {
+        if let Some(message) = element.filled("message") {
+            case.message(&message);
+        }
+        case.listen(Into::Message, element.depth);
     }
 }
 
@@ -127,7 +157,9 @@ impl Suite {
         let failures = claim("failures").unwrap_or(0).saturating_add(claim("errors").unwrap_or(0));
         // Pester counts tests in `tests` that were not meant to run, and says how many in `disabled`.
         let tests = claim("tests").unwrap_or(0).saturating_sub(claim("disabled").unwrap_or(0));
-        Self { depth: element.depth, own: Claims { tests, failures }, inner: Claims::default() }
+        let mut file = String::new();
+        OpenCase::keep(&mut file, element.attribute("file").as_deref());
+        Self { depth: element.depth, own: Claims { tests, failures }, inner: Claims::default(), file }
     }
 
     /// Its own claim or its suites' together, whichever is more.
@@ -143,76 +175,11 @@ impl Claims {
     }
 }
 
-impl Case {
-    fn new(element: &Element<'_>) -> Self {
-        let name = element.attribute("name").unwrap_or_default();
-        let name = match element.attribute("classname").filter(|class| !class.is_empty() && *class != name) {
-            Some(class) => format!("{class} › {name}"),
-            None => name,
-        };
-        let outcome = match element.attribute("status").unwrap_or_default().to_ascii_lowercase().as_str() {
-            "disabled" | "notrun" => CaseOutcome::NotRun,
-            "failed" | "failure" | "fail" => CaseOutcome::Failed,
-            "error" | "errored" => CaseOutcome::Errored,
-            _ => CaseOutcome::Passed,
-        };
-        Self {
-            depth: element.depth,
-            name,
-            file: element.attribute("file"),
-            line: element.number("line"),
-            outcome,
-            message: String::new(),
-            in_message: false,
-        }
-    }
-
-    fn child(&mut self, name: &str, element: &Element<'_>) {
-        let outcome = match name {
-            "error" => CaseOutcome::Errored,
-            "failure" => CaseOutcome::Failed,
-            "skipped" => CaseOutcome::Skipped,
-            _ => return,
-        };
-        let weight = |outcome| match outcome {
-            CaseOutcome::Errored => 3,
-            CaseOutcome::Failed => 2,
-            CaseOutcome::Skipped => 1,
-            CaseOutcome::Passed | CaseOutcome::NotRun => 0,
-        };
-        // A case that says it was not run and still failed has failed.
-        let still_not_run = self.outcome == CaseOutcome::NotRun && outcome == CaseOutcome::Skipped;
-        if weight(outcome) > weight(self.outcome) && !still_not_run {
-            self.outcome = outcome;
-        }
-        if outcome != CaseOutcome::Skipped {
-            if let Some(message) = element.attribute("message") {
-                bounded(&mut self.message, &message);
-                bounded(&mut self.message, "\n");
-            }
-            self.in_message = true;
-        }
-    }
-
-    fn failure(&self) -> Failure {
-        Failure {
-            name: self.name.clone(),
-            file: self.file.clone(),
-            line: self.line,
-            message: self.message.trim().to_owned(),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::super::read_from;
+    use super::super::walk::read_text as read;
     use super::*;
     use crate::domain::counts::Counts;
-
-    fn read(text: &str) -> Reading {
-        read_from(text.as_bytes())
-    }
 
     fn inconsistent(text: &str) -> bool {
         matches!(read(text).defect, Some(Defect::Inconsistent(_)))
@@ -235,7 +202,7 @@ mod tests {
             Counts { total: 5, passed: 1, failed: 2, errors: 1, skipped: 1, not_run: 2, ..Counts::default() };
         assert_eq!((reading.counts, reading.defect), (expected, None));
         assert_eq!(reading.failures[0].message, "no\ndeep & long");
-        assert_eq!(reading.failures[1].name, "C › e");
+        assert_eq!(reading.failures[1].id(), "C › e");
     }
 
     #[test]

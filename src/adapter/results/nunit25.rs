@@ -1,16 +1,19 @@
 //! NUnit 2.5 XML, Pester's default: `test-results` around `test-suite`, `results`, `test-case`.
 //!
-//! Rules (docs/receipts.md, "Counting"): a case's `result` decides; without it (NUnit 2.4)
-//! `executed="False"` is skipped, else `success` decides, else a `failure` child. Pester leaves
-//! cases that were not run out of the file and says how many in the root's `not-run`.
+//! Rules (docs/results.md): a case's `result` decides; without it (NUnit 2.4) `executed="False"` is skipped, else
+//! `success` decides, else a `failure` child. Pester leaves cases that were not run out of the file and says how many
+//! in the root's `not-run`.
 
-use super::{Defect, Element, Failure, Format, Reading, bounded};
+use super::open_case::{Into, OpenCase, OpenCases};
+use super::walk::{Dialect, Element};
+use super::{Defect, Reading};
+use crate::domain::case::parse_seconds;
 use crate::domain::counts::CaseOutcome;
+use crate::domain::outcome_word;
 
 #[derive(Debug, Default)]
 pub(super) struct Nunit25 {
-    /// Open cases; more than one only where a writer nests them.
-    cases: Vec<Case>,
+    cases: OpenCases,
     /// Open suites that say they failed, with how many failures were counted when they began.
     failed_suites: Vec<(usize, u64)>,
     root_claims: u64,
@@ -20,79 +23,50 @@ pub(super) struct Nunit25 {
     listed_not_executed: u64,
 }
 
-#[derive(Debug)]
-struct Case {
-    depth: usize,
-    name: String,
-    outcome: Known,
-    message: String,
-    in_message: bool,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Known {
-    By(CaseOutcome),
-    /// Neither result nor success: a failure child decides.
-    ByChild,
-}
-
-impl Format for Nunit25 {
+impl Dialect for Nunit25 {
     fn start(&mut self, element: &Element<'_>, reading: &mut Reading) {
-        match element.name() {
+        match element.name {
+            "test-case" => self.begin(element, reading),
+            "test-suite" => {
+                let word = element.attribute("result").unwrap_or_default();
+                if matches!(outcome_word::nunit25(&word), Some(CaseOutcome::Failed | CaseOutcome::Errored)) {
+                    self.failed_suites.push((element.depth, reading.counts.failures()));
+                }
+            }
+            "failure" => {
+                if let Some(case) = self.cases.last()
+                    && case.outcome.is_none()
+                {
+                    case.outcome = Some(CaseOutcome::Failed);
+                }
+            }
+            "message" | "stack-trace" => {
+                if let Some(case) = self.cases.last() {
+                    case.listen(Into::Message, element.depth);
+                }
+            }
             "test-results" if element.depth == 0 => {
                 let mut claim = |name| element.claim(name, reading);
                 self.root_claims = claim("failures").unwrap_or(0).saturating_add(claim("errors").unwrap_or(0));
                 self.root_total = claim("total");
                 self.root_not_run = claim("not-run").unwrap_or(0);
             }
-            "test-suite" => {
-                let word = element.attribute("result").unwrap_or_default().to_ascii_lowercase();
-                if matches!(word.as_str(), "failure" | "error") {
-                    self.failed_suites.push((element.depth, reading.counts.failures()));
-                }
-            }
-            "test-case" => {
-                let case = Case::new(element, reading);
-                self.listed += 1;
-                let executed = element.attribute("executed");
-                if executed.is_some_and(|word| word.eq_ignore_ascii_case("false")) {
-                    self.listed_not_executed += 1;
-                }
-                self.cases.push(case);
-            }
-            "failure" => {
-                if let Some(case) = self.cases.last_mut()
-                    && case.outcome == Known::ByChild
-                {
-                    case.outcome = Known::By(CaseOutcome::Failed);
-                }
-            }
-            "message" | "stack-trace" => {
-                if let Some(case) = self.cases.last_mut() {
-                    case.in_message = true;
-                }
-            }
             _ => {}
         }
     }
 
     fn text(&mut self, text: &str) {
-        if let Some(case) = self.cases.last_mut()
-            && case.in_message
-        {
-            bounded(&mut case.message, text);
+        if let Some(case) = self.cases.last() {
+            case.text(text);
         }
     }
 
     fn end(&mut self, name: &str, depth: usize, reading: &mut Reading) {
         match name {
             "test-case" => {
-                if let Some(case) = self.cases.pop_if(|case| case.depth == depth) {
-                    let outcome = match case.outcome {
-                        Known::By(outcome) => outcome,
-                        Known::ByChild => CaseOutcome::Passed,
-                    };
-                    reading.case(outcome, || case.failure());
+                if let Some(mut case) = self.cases.ended(depth) {
+                    case.close(case.outcome.unwrap_or(CaseOutcome::Passed), reading);
+                    self.cases.again(case);
                 }
             }
             "test-suite" => {
@@ -100,28 +74,19 @@ impl Format for Nunit25 {
                 if let Some((_, before)) = self.failed_suites.pop_if(|(open, _)| *open == depth)
                     && reading.counts.failures() == before
                 {
-                    reading.counts.failed_blocks = reading.counts.failed_blocks.saturating_add(1);
+                    reading.failed_block();
                 }
             }
-            "message" | "stack-trace" => {
-                if let Some(case) = self.cases.last_mut() {
-                    case.in_message = false;
-                    bounded(&mut case.message, "\n");
+            _ => {
+                if let Some(case) = self.cases.last() {
+                    case.unlisten(depth);
                 }
             }
-            _ => {}
         }
     }
 
     fn finish(&mut self, cut: bool, reading: &mut Reading) {
-        while let Some(case) = self.cases.pop() {
-            match case.outcome {
-                Known::By(outcome @ (CaseOutcome::Failed | CaseOutcome::Errored)) => {
-                    reading.case(outcome, || case.failure());
-                }
-                _ => reading.notes.push(format!("the file ends inside the case {:?}", case.name)),
-            }
-        }
+        self.cases.salvage(reading);
         reading.counts.not_run = reading.counts.not_run.saturating_add(self.unlisted());
         if cut {
             return;
@@ -134,12 +99,35 @@ impl Format for Nunit25 {
         } else if let Some(total) = self.root_total.filter(|total| *total > listed) {
             reading.defect = Some(Defect::Inconsistent(format!("the root claims {total} tests, {listed} are listed")));
         } else if claimed < shown && claimed > 0 {
-            reading.notes.push(format!("the root claims {claimed} failures, the cases show {shown}; the cases count"));
+            reading.note(|| format!("the root claims {claimed} failures, the cases show {shown}; the cases count"));
         }
     }
 }
 
 impl Nunit25 {
+    fn begin(&mut self, element: &Element<'_>, reading: &mut Reading) {
+        self.listed += 1;
+        let executed = element.attribute("executed");
+        let not_executed = executed.is_some_and(|word| word.eq_ignore_ascii_case("false"));
+        self.listed_not_executed += u64::from(not_executed);
+        let case = self.cases.begin(element.depth);
+        OpenCase::keep(&mut case.name, element.attribute("name").as_deref());
+        case.outcome = match element.filled("result") {
+            Some(word) => Some(outcome_word::nunit25(&word).unwrap_or_else(|| {
+                reading
+                    .note(|| format!("the case {:?} has the unknown result {word:?}, counted as an error", case.name));
+                CaseOutcome::Errored
+            })),
+            None => without_result(element, not_executed),
+        };
+        if let Some(time) = element.filled("time") {
+            case.duration = parse_seconds(&time);
+            if case.duration.is_none() {
+                reading.note(|| format!("the case {:?} takes {time:?}, which is no number of seconds", case.name));
+            }
+        }
+    }
+
     /// Cases that the root counts and the file does not list. NUnit's `total` leaves the cases out
     /// that are listed as not executed and its `not-run` holds them; Pester's `total` holds them and
     /// its `not-run` speaks of others. Either way: what the root counts in all, less what is listed.
@@ -151,58 +139,24 @@ impl Nunit25 {
     }
 }
 
-impl Case {
-    fn new(element: &Element<'_>, reading: &mut Reading) -> Self {
-        let name = element.attribute("name").unwrap_or_default();
-        let outcome = match element.attribute("result").as_deref().map(str::trim) {
-            Some(word) if !word.is_empty() => Known::By(outcome_of(word, &name, reading)),
-            _ => without_result(element),
-        };
-        Self { depth: element.depth, name, outcome, message: String::new(), in_message: false }
+/// NUnit 2.4; nothing where a failure child decides.
+fn without_result(element: &Element<'_>, not_executed: bool) -> Option<CaseOutcome> {
+    if not_executed {
+        return Some(CaseOutcome::Skipped);
     }
-
-    fn failure(&self) -> Failure {
-        Failure { name: self.name.clone(), file: None, line: None, message: self.message.trim().to_owned() }
-    }
-}
-
-/// NUnit 2.5's words. One that is none of them is an error: what it means nobody knows, and it
-/// must not pass.
-fn outcome_of(word: &str, name: &str, reading: &mut Reading) -> CaseOutcome {
-    match word.to_ascii_lowercase().as_str() {
-        "success" => CaseOutcome::Passed,
-        "failure" => CaseOutcome::Failed,
-        "error" | "cancelled" => CaseOutcome::Errored,
-        "ignored" | "skipped" | "inconclusive" | "notrunnable" => CaseOutcome::Skipped,
-        _ => {
-            reading.notes.push(format!("the case {name:?} has the unknown result {word:?}, counted as an error"));
-            CaseOutcome::Errored
-        }
-    }
-}
-
-fn without_result(element: &Element<'_>) -> Known {
-    let is = |name: &str, word: &str| element.attribute(name).is_some_and(|value| value.eq_ignore_ascii_case(word));
-    if is("executed", "false") {
-        Known::By(CaseOutcome::Skipped)
-    } else if is("success", "true") {
-        Known::By(CaseOutcome::Passed)
-    } else if is("success", "false") {
-        Known::By(CaseOutcome::Failed)
+    let success = element.attribute("success")?;
+    if success.eq_ignore_ascii_case("true") {
+        Some(CaseOutcome::Passed)
     } else {
-        Known::ByChild
+        success.eq_ignore_ascii_case("false").then_some(CaseOutcome::Failed)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::read_from;
+    use super::super::walk::read_text as read;
     use super::*;
     use crate::domain::counts::Counts;
-
-    fn read(text: &str) -> Reading {
-        read_from(text.as_bytes())
-    }
 
     #[test]
     fn every_word_of_the_format_has_its_outcome() {

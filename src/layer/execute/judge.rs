@@ -1,7 +1,8 @@
 //! From how the dispatcher ended and what it left to findings: mechanics, no meaning.
 
 use crate::adapter::dispatcher::{Dispatched, OwnVerdict};
-use crate::adapter::results::{Failure, Reading};
+use crate::adapter::results::Reading;
+use crate::domain::case::Case;
 use crate::domain::config::{DispatcherKind, EmptyPolicy, Leaks};
 use crate::domain::counts::Counts;
 use crate::domain::fault::{Fault, Finding, charge, good};
@@ -24,7 +25,7 @@ pub(super) struct Judged {
 #[derive(Debug, Default)]
 struct Read {
     counts: Counts,
-    first: Option<Failure>,
+    first: Option<Case>,
     faults: Vec<Fault>,
     status: Option<&'static str>,
     files: usize,
@@ -159,7 +160,7 @@ fn tests_failed(dispatched: &Dispatched, read: &Read) -> Option<Fault> {
         total,
         first: read.first.as_ref().map_or_else(String::new, |first| {
             let message = first.message.lines().next().unwrap_or_default();
-            if message.is_empty() { first.name.clone() } else { format!("{} ({message})", first.name) }
+            if message.is_empty() { first.id() } else { format!("{} ({message})", first.id()) }
         }),
     })
 }

@@ -510,18 +510,12 @@ fn read_failures(collected: &mut Collected, raw: &Path, recorded: &[RawFile]) {
         let path = file.path.as_str();
         path.starts_with("reports/") || path.ends_with(".junit.xml")
     };
-    let shown = |failure: results::Failure| FailureLine {
-        name: failure.name,
-        file: failure.file,
-        line: failure.line,
-        message: failure.message,
-    };
     for file in recorded.iter().filter(|file| file.path.file_name() == pester::RUN_FILE) {
-        collected.failures.extend(pester::failures(&raw.join(file.path.as_str())).into_iter().map(shown));
+        collected.failures.extend(pester::failures(&raw.join(file.path.as_str())));
     }
     for file in recorded.iter().filter(is_report) {
         if let Ok(reading) = results::read(&raw.join(file.path.as_str())) {
-            collected.failures.extend(reading.failures.into_iter().map(shown));
+            collected.failures.extend(reading.failures.iter().map(FailureLine::of));
         }
     }
     collected.failures.truncate(FAILURES_SHOWN);

@@ -6,7 +6,6 @@ use super::watch::{Marks, Watch};
 use super::{Batch, REPORT, SCRIPT_NAME};
 use crate::adapter::dispatcher::Plan;
 use crate::adapter::journal::Journal;
-use crate::adapter::results::Failure;
 use crate::adapter::workspace::files;
 use crate::domain::counts::Counts;
 use crate::domain::fault::Fault;
@@ -14,6 +13,7 @@ use crate::domain::ids::RelPath;
 use crate::domain::outcome::ChildEnd;
 use crate::domain::pester::{PesterRun, PesterVerdict, RUN_SCHEMA, judge};
 use crate::domain::receipt::Accounted;
+use crate::report::text::FailureLine;
 
 /// The run object.
 pub(crate) const RUN_FILE: &str = "pester-run.json";
@@ -141,9 +141,9 @@ fn read_run(path: &Path) -> Result<PesterRun, String> {
 }
 
 /// The failures that a run object names, for reports.
-pub(crate) fn failures(path: &Path) -> Vec<Failure> {
+pub(crate) fn failures(path: &Path) -> Vec<FailureLine> {
     let Ok(run) = read_run(path) else { return Vec::new() };
-    let failed = run.tests.iter().filter(|test| test.failed()).map(|test| Failure {
+    let failed = run.tests.iter().filter(|test| test.failed()).map(|test| FailureLine {
         name: test.path.clone(),
         file: Some(test.file.clone()),
         line: test.line,

@@ -1,0 +1,225 @@
+//! A case while its element is open; what the formats share about it.
+
+use std::time::Duration;
+
+use super::Reading;
+use crate::domain::case::{Attempt, Case};
+use crate::domain::counts::CaseOutcome;
+
+/// How much of a message is kept: its beginning.
+const MESSAGE_KEPT: usize = 4 << 10;
+/// How much of what a case printed is kept: its end.
+const OUTPUT_KEPT: usize = 4 << 10;
+/// How many attempts are kept.
+const ATTEMPTS_KEPT: usize = 20;
+/// How much of a name is kept, and of a class or file.
+const NAME_KEPT: usize = 4 << 10;
+
+/// Where the text inside a case goes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Into {
+    /// Nowhere.
+    #[default]
+    Nothing,
+    /// To the message.
+    Message,
+    /// To the output.
+    Output,
+    /// To the last attempt's message.
+    Attempt,
+}
+
+/// An open case.
+#[derive(Debug, Default)]
+pub(super) struct OpenCase {
+    pub(super) depth: usize,
+    pub(super) name: String,
+    pub(super) class: String,
+    pub(super) file: String,
+    pub(super) line: Option<u64>,
+    /// What it came to so far; nothing where a child or the end decides.
+    pub(super) outcome: Option<CaseOutcome>,
+    pub(super) duration: Option<Duration>,
+    pub(super) into: Into,
+    /// The depth of the element whose text goes somewhere.
+    pub(super) into_depth: usize,
+    /// Another case stands in it.
+    pub(super) holds_cases: bool,
+    attempts: Vec<Attempt>,
+    more_attempts: usize,
+    message: String,
+    output: String,
+}
+
+impl OpenCase {
+    /// What an element inside it says: the worst counts.
+    pub(super) fn worsen(&mut self, outcome: CaseOutcome) {
+        if weight(outcome) > self.outcome.map_or(0, weight) {
+            self.outcome = Some(outcome);
+        }
+    }
+
+    pub(super) fn failed(&self) -> bool {
+        matches!(self.outcome, Some(CaseOutcome::Failed | CaseOutcome::Errored))
+    }
+
+    /// The text of the element at this depth goes there.
+    pub(super) fn listen(&mut self, into: Into, depth: usize) {
+        if self.into == Into::Nothing {
+            (self.into, self.into_depth) = (into, depth);
+        }
+    }
+
+    /// An element has ended: what it held is whole.
+    pub(super) fn unlisten(&mut self, depth: usize) {
+        if self.into != Into::Nothing && self.into_depth == depth {
+            self.text("\n");
+            self.into = Into::Nothing;
+        }
+    }
+
+    pub(super) fn text(&mut self, text: &str) {
+        match self.into {
+            Into::Nothing => {}
+            Into::Message => beginning(&mut self.message, text, MESSAGE_KEPT),
+            Into::Output => ending(&mut self.output, text),
+            Into::Attempt => {
+                if let Some(attempt) = self.attempts.last_mut().filter(|_| self.more_attempts == 0) {
+                    beginning(&mut attempt.message, text, MESSAGE_KEPT);
+                }
+            }
+        }
+    }
+
+    /// A line of what failed that stands in an attribute.
+    pub(super) fn message(&mut self, text: &str) {
+        beginning(&mut self.message, text, MESSAGE_KEPT);
+        beginning(&mut self.message, "\n", MESSAGE_KEPT);
+    }
+
+    /// An attempt that did not decide.
+    pub(super) fn attempt(&mut self, outcome: CaseOutcome, message: &str) {
+        if self.attempts.len() < ATTEMPTS_KEPT {
+            let mut kept = String::new();
+            beginning(&mut kept, message, MESSAGE_KEPT);
+            beginning(&mut kept, "\n", MESSAGE_KEPT);
+            self.attempts.push(Attempt { outcome, message: kept });
+        } else {
+            self.more_attempts += 1;
+        }
+    }
+
+    /// Takes a name, class or file as far as it is kept.
+    pub(super) fn keep(text: &mut String, value: Option<&str>) {
+        text.clear();
+        beginning(text, value.unwrap_or_default(), NAME_KEPT);
+    }
+
+    /// Makes it as new, without giving its memory back.
+    pub(super) fn reset(&mut self, depth: usize) {
+        let Self { name, class, file, message, output, attempts, .. } = std::mem::take(self);
+        *self = Self { depth, name, class, file, message, output, attempts, ..Self::default() };
+        for text in [&mut self.name, &mut self.class, &mut self.file, &mut self.message, &mut self.output] {
+            text.clear();
+            text.shrink_to(NAME_KEPT);
+        }
+        self.attempts.clear();
+    }
+
+    /// Hands it on as what it came to.
+    pub(super) fn close(&mut self, outcome: CaseOutcome, reading: &mut Reading) {
+        reading.case(outcome, self.attempts.len(), || self.case(outcome));
+    }
+
+    fn case(&self, outcome: CaseOutcome) -> Case {
+        let filled = |text: &String| Some(text.clone()).filter(|text| !text.is_empty());
+        let trimmed = |attempt: &Attempt| Attempt { message: attempt.message.trim().to_owned(), ..attempt.clone() };
+        Case {
+            name: self.name.clone(),
+            class: filled(&self.class),
+            file: filled(&self.file),
+            line: self.line,
+            outcome,
+            duration: self.duration,
+            attempts: self.attempts.iter().map(trimmed).collect(),
+            message: self.message.trim().to_owned(),
+            output: self.output.trim().to_owned(),
+        }
+    }
+}
+
+/// The open cases of a reader, innermost last, and one that can be used again.
+#[derive(Debug, Default)]
+pub(super) struct OpenCases {
+    open: Vec<OpenCase>,
+    spare: Vec<OpenCase>,
+}
+
+impl OpenCases {
+    /// Opens a case, fresh.
+    pub(super) fn begin(&mut self, depth: usize) -> &mut OpenCase {
+        if let Some(outer) = self.open.last_mut() {
+            outer.holds_cases = true;
+        }
+        let mut case = self.spare.pop().unwrap_or_default();
+        case.reset(depth);
+        self.open.push(case);
+        let at = self.open.len() - 1;
+        &mut self.open[at]
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.open.is_empty()
+    }
+
+    pub(super) fn last(&mut self) -> Option<&mut OpenCase> {
+        self.open.last_mut()
+    }
+
+    /// The innermost case, where it is the element at this depth that ended.
+    pub(super) fn ended(&mut self, depth: usize) -> Option<OpenCase> {
+        self.open.pop_if(|case| case.depth == depth)
+    }
+
+    /// Takes a closed case back for the next.
+    pub(super) fn again(&mut self, case: OpenCase) {
+        if self.spare.is_empty() {
+            self.spare.push(case);
+        }
+    }
+
+    /// What is open when the file ends: what is known to have failed counts; whether the others passed, nobody knows.
+    pub(super) fn salvage(&mut self, reading: &mut Reading) {
+        while let Some(mut case) = self.open.pop() {
+            match case.outcome {
+                Some(outcome @ (CaseOutcome::Failed | CaseOutcome::Errored)) => case.close(outcome, reading),
+                _ => reading.note(|| format!("the file ends inside the case {:?}", case.name)),
+            }
+        }
+    }
+}
+
+const fn weight(outcome: CaseOutcome) -> u8 {
+    match outcome {
+        CaseOutcome::Errored => 3,
+        CaseOutcome::Failed => 2,
+        CaseOutcome::Skipped => 1,
+        CaseOutcome::Passed | CaseOutcome::NotRun => 0,
+    }
+}
+
+/// Adds to a text up to a limit, at a character's edge.
+fn beginning(text: &mut String, more: &str, most: usize) {
+    let room = most.saturating_sub(text.len());
+    text.push_str(&more[..more.floor_char_boundary(room)]);
+}
+
+/// Adds to a text of which the end is kept, at a character's edge.
+fn ending(text: &mut String, more: &str) {
+    let more = &more[more.ceil_char_boundary(more.len().saturating_sub(OUTPUT_KEPT))..];
+    text.push_str(more);
+    // Now and then, not for every piece.
+    if text.len() > 2 * OUTPUT_KEPT {
+        text.drain(..text.ceil_char_boundary(text.len() - OUTPUT_KEPT));
+    }
+}
