@@ -139,6 +139,14 @@ fn a_release_is_fetched_once_and_hashed_every_time() {
     fs::write(&path, "#!/bin/sh\necho something else\n").unwrap();
     assert_eq!(place.found(&release.url, &[]), path);
     assert_eq!(fs::read_to_string(&path).unwrap(), BINARY, "what was altered is fetched again");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+    assert!(
+        Command::new(place.found(&release.url, &[])).status().unwrap().success(),
+        "what cannot run is fetched again"
+    );
+    fs::remove_file(&path).unwrap();
+    fs::create_dir(&path).unwrap();
+    place.refused(&release.url, &[], "bootstrap-download-failed");
 }
 
 #[test]

@@ -32,6 +32,7 @@ fn mistakes_on_the_command_line_are_named() {
         (&["run", "--pakc", "x"][..], &["--pakc"][..]),
         (&["rnu"], &["rnu"]),
         (&["run", "--shards", "0"], &["--shards", "at least 1"]),
+        (&["run", "--shards", "17"], &["--shards", "at most 16"]),
         (&["run", "--shards", "two"], &["--shards"]),
         (&["run", "--run-timeout", "soon"], &["--run-timeout", "90s"]),
         (&["run", "--pack", ""], &["--pack", "empty"]),
@@ -255,6 +256,27 @@ fn init_writes_what_the_repository_needs_and_never_over_what_is_there() {
     assert!(one.contains("runs-on: [\"ubuntu-latest\"]") && one.contains("/pester-gate@v"), "{one}");
     let again = sandbox.gate(&["init", "--format", "json"]);
     assert_eq!((again.code, did(&again)), (0, vec!["kept".to_owned(), "unchanged".to_owned()]), "{again:?}");
+
+    // Nothing is written below the top, or through what is no folder of the repository's.
+    let below = sandbox.gate(&["init", "--root", "tests"]);
+    assert!(below.code == 2 && below.stderr.contains("run init there"), "{below:?}");
+    assert!(!sandbox.root.join("tests/.github").exists());
+    let named = sandbox.gate(&["init", "--config", "../other.yml"]);
+    assert!(named.code == 2 && named.stderr.contains("--config"), "{named:?}");
+    #[cfg(unix)]
+    {
+        let other = Sandbox::new();
+        let outside = other.state.with_file_name("outside");
+        fs::create_dir_all(&outside).unwrap();
+        std::os::unix::fs::symlink(&outside, other.root.join(".github")).unwrap();
+        let linked = other.gate(&["init"]);
+        assert!(linked.code == 2 && linked.stderr.contains("is a link"), "{linked:?}");
+        assert!(fs::read_dir(&outside).unwrap().next().is_none() && !other.root.join("pester-gate.yml").exists());
+        fs::remove_file(other.root.join(".github")).unwrap();
+        other.file(".github", "a file");
+        let blocked = other.gate(&["init", "--force"]);
+        assert!(blocked.code == 2 && !other.root.join("pester-gate.yml").exists(), "{blocked:?}");
+    }
 
     // Another form in the same place is refused, and then nothing at all is written.
     fs::remove_file(&config).unwrap();

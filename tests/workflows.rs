@@ -51,18 +51,25 @@ fn check_steps(place: &str, holder: &Value) -> Vec<String> {
             wrong.push(format!("{label}: {uses} is not pinned by a commit"));
         }
         let with = step.get("with");
-        let unsafe_checkout = with.and_then(|with| with.get("allow-unsafe-pr-checkout")).and_then(Value::as_str);
-        if unsafe_checkout.is_some_and(|text| text != "${{ inputs.trust-mode == 'same-owner-fork' }}") {
+        let unsafe_checkout = with.and_then(|with| with.get("allow-unsafe-pr-checkout"));
+        let proven = Value::String("${{ inputs.trust-mode == 'same-owner-fork' }}".to_owned());
+        if unsafe_checkout.is_some_and(|value| *value != proven) {
             wrong.push(format!("{label}: allow-unsafe-pr-checkout is not bound to the proven trust mode"));
         }
-        if uses.starts_with("actions/checkout@") && text(with.unwrap_or(&Value::Null), "persist-credentials").is_empty()
-        {
+        if uses.starts_with("actions/checkout@") {
             let off = with.and_then(|with| with.get("persist-credentials")) == Some(&Value::Bool(false));
             if !off {
                 wrong.push(format!("{label}: the token is left in the checkout"));
             }
         }
         let of_a_layer = place.ends_with("action.yml") && uses.starts_with("actions/upload-artifact@");
+        let whole = with.and_then(|with| with.get("include-hidden-files")) == Some(&Value::Bool(true));
+        let raw = with
+            .map(|with| text(with, "path"))
+            .is_some_and(|path| path.contains("raw-path") || path.ends_with("/run${{ inputs.gate-id }}"));
+        if of_a_layer && raw && !whole {
+            wrong.push(format!("{label}: dotfiles that a receipt lists would be missing"));
+        }
         if of_a_layer && !text(step, "if").contains("always()") {
             wrong.push(format!("{label}: what a failed layer left would not be kept"));
         }
@@ -170,6 +177,18 @@ fn gate(document: &Value) -> Vec<String> {
                 wrong.push(format!("{id} is not given the digest of {layer}"));
             }
         }
+        let layers: Vec<&Value> =
+            steps(job).into_iter().filter(|step| text(step, "uses").starts_with("./.pester-gate/actions/")).collect();
+        let heads = |step: &Value| step.get("with").is_some_and(|w| text(w, "head-sha") == "${{ inputs.head-sha }}");
+        if !layers.iter().all(|step| heads(step)) {
+            wrong.push(format!("a layer of {id} does not know the commit under test"));
+        }
+        let names: Vec<&str> = steps(job).iter().map(|step| text(step, "name")).collect();
+        let room = names.iter().filter(|name| name.starts_with("Make room for the gate")).count();
+        let at = |wanted: &str| names.iter().position(|name| name.starts_with(wanted));
+        if room != 2 || at("Make room for the gate") > at("Check out the gate") {
+            wrong.push(format!("{id} would check the gate out through a link"));
+        }
         let always = text(job, "if") == "always()";
         if always != (id == "post") {
             wrong.push(format!("{id} runs {}", if always { "always" } else { "not always" }));
@@ -189,6 +208,9 @@ fn gate(document: &Value) -> Vec<String> {
             }
             if !given.contains("preflight-receipt=String(\"${{ steps.readiness.outputs.receipt-path }}\")") {
                 wrong.push("execute does not consume the readiness that it measured".to_owned());
+            }
+            if text(job, "continue-on-error") != "${{ inputs.continue-on-failure == 'true' }}" {
+                wrong.push("a gate that is let through would leave the workflow red".to_owned());
             }
             let strategy = job.get("strategy").unwrap_or(&Value::Null);
             if strategy.get("fail-fast") != Some(&Value::Bool(false)) {
@@ -220,8 +242,13 @@ fn router(document: &Value) -> Vec<String> {
     let given = |name: &str| {
         given.iter().find(|(known, _)| known == name).and_then(|(_, value)| value.as_str()).unwrap_or_default()
     };
-    for name in ["repository", "head-sha", "trust-mode"] {
-        if given(name) != format!("${{{{ needs.route.outputs.{name} }}}}") {
+    for (name, output) in [
+        ("repository", "repository"),
+        ("head-sha", "head-sha"),
+        ("trust-mode", "trust-mode"),
+        ("route-sha256", "receipt-sha256"),
+    ] {
+        if given(name) != format!("${{{{ needs.route.outputs.{output} }}}}") {
             wrong.push(format!("the gate's {name} is not route's"));
         }
     }
@@ -275,8 +302,11 @@ fn release(document: &Value) -> Vec<String> {
     if !build.concat().contains("target-feature=+crt-static") {
         wrong.push("Windows would need a runtime library".to_owned());
     }
-    let tries: Vec<&str> = steps(job("try")).iter().map(|step| text(step, "uses")).collect();
-    if !tries.contains(&"./actions/context") {
+    let tagged = |step: &&Value| {
+        let head = step.get("with").map(|with| text(with, "head-sha")).unwrap_or_default();
+        text(step, "uses") == "./actions/context" && head == "${{ needs.publish.outputs.commit }}"
+    };
+    if !steps(job("try")).iter().any(tagged) {
         wrong.push("the tag is not tried with the binary that its bootstrap finds".to_owned());
     }
     wrong
@@ -321,6 +351,22 @@ const MUTANTS: &[(&str, &str, &str)] = &[
     ("gate.yml", "${{ github.event.pull_request.number || inputs.head-sha || github.sha }}", "${{ github.ref }}"),
     ("gate.yml", "      fail-fast: false\n", "      fail-fast: true\n"),
     ("gate.yml", "          persist-credentials: false\n", ""),
+    ("gate.yml", "          persist-credentials: false\n", "          persist-credentials: 'true'\n"),
+    (
+        "gate.yml",
+        "allow-unsafe-pr-checkout: ${{ inputs.trust-mode == 'same-owner-fork' }}",
+        "allow-unsafe-pr-checkout: true",
+    ),
+    (
+        "gate.yml",
+        "          head-sha: ${{ inputs.head-sha }}\n          context-artifact",
+        "          context-artifact",
+    ),
+    ("gate.yml", "    continue-on-error: ${{ inputs.continue-on-failure == 'true' }}\n", ""),
+    ("gate.yml", "      - name: Make room for the gate\n", "      - name: Nothing\n"),
+    ("trusted-pr.yml", "      route-sha256: ${{ needs.route.outputs.receipt-sha256 }}\n", ""),
+    ("release.yml", "          head-sha: ${{ needs.publish.outputs.commit }}\n", ""),
+    ("actions/execute/action.yml", "        include-hidden-files: true\n", ""),
     ("gate.yml", "permissions: {}\n", "permissions: write-all\n"),
     ("trusted-pr.yml", "    needs: route\n    if: needs.route.outputs.should-run == 'true'\n", "    needs: route\n"),
     ("trusted-pr.yml", "    needs: route\n    if:", "    if:"),

@@ -70,8 +70,9 @@ esac
 
 folder=$cache/pester-gate/$version/$target
 bin=$folder/pester-gate
+[ ! -d "$bin" ] || refuse bootstrap-download-failed "the tool cache has a folder where the binary should be: '$bin'"
 if [ -f "$bin" ]; then
-  if [ "$(hash_of "$bin")" = "$want" ]; then found "$bin"; fi
+  if [ -x "$bin" ] && [ "$(hash_of "$bin")" = "$want" ]; then found "$bin"; fi
   echo 'pester-gate bootstrap: the cached binary does not match the manifest and is fetched again' >&2
 fi
 

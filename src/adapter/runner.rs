@@ -58,6 +58,7 @@ impl Facts {
         Run {
             run_id: run.0,
             run_attempt: run.1,
+            gate_id: None,
             workflow: self.workflow.clone(),
             job: self.job.clone(),
             event_name: self.event_name.clone(),

@@ -16,6 +16,8 @@ pub(crate) enum Subject {
     Route,
     /// Context's own.
     Context,
+    /// The commit under test.
+    Commit,
     /// Which pack.
     Pack,
     /// Context's receipt.
@@ -97,7 +99,7 @@ pub(crate) const FLAGS: &[Flag] = &[
     flag("trust", "same-owner|same-repository", "Whose forks may be admitted (default: same-owner)", Value, S::Route),
     flag("when-refused", "fail|notice", "What a refusal means for the required check (default: fail)", Value, S::Route),
     flag("dry-run", "", "Print the decision and every fact used, write nothing", Switch, S::Route),
-    flag("head-sha", "SHA", "The commit under test", Value, S::Context),
+    flag("head-sha", "SHA", "The commit under test (default: what the event names)", Value, S::Commit),
     flag("sample-id", "ID", "Kept in every receipt", Value, S::Context),
     flag("correlation-id", "ID", "Kept in every receipt", Value, S::Context),
     flag("standing-priority", "required|advisory|off", "How much the standing priority matters", Value, S::Context),
@@ -131,6 +133,7 @@ pub(crate) const FLAGS: &[Flag] = &[
     flag("kill-grace", "DURATION", "Between asking and killing (default: 5s)", Value, S::Limits),
     flag("receipts-dir", "DIR", "Where the receipts are (default: --out)", Value, S::Post),
     flag("needs", "FILE|JSON", "How the jobs ended: GitHub's toJSON(needs)", Value, S::Post),
+    flag("route-sha256", "HEX", "The digest that route put out", Value, S::PostDigests),
     flag("execute-sha256", "[K=]HEX", "The digest that execute (or its shard K) put out", List, S::PostDigests),
     flag("continue-on-failure", "", "A red gate exits with 0 and says notice", Switch, S::Continue),
     flag("results", "GLOB", "Results files that the command after -- writes", List, S::Results),
@@ -158,7 +161,7 @@ pub(crate) const VERBS: &[Verb] = &[
     Verb {
         name: "run",
         about: "All layers here, in order; `-- CMD..` runs a command of your own as the tests",
-        subjects: &[S::Event, S::Context, S::Pack, S::Selection, S::Limits, S::Continue, S::Results],
+        subjects: &[S::Event, S::Commit, S::Context, S::Pack, S::Selection, S::Limits, S::Continue, S::Results],
     },
     Verb {
         name: "route",
@@ -168,27 +171,27 @@ pub(crate) const VERBS: &[Verb] = &[
     Verb {
         name: "context",
         about: "Which repository, which commit, which standing priority",
-        subjects: &[S::Event, S::Context],
+        subjects: &[S::Event, S::Commit, S::Context],
     },
     Verb {
         name: "preflight",
         about: "Is this host fit for this pack",
-        subjects: &[S::ContextReceipt, S::Pack, S::Selection],
+        subjects: &[S::Commit, S::ContextReceipt, S::Pack, S::Selection],
     },
     Verb {
         name: "selection",
         about: "Exactly which test files run",
-        subjects: &[S::ContextReceipt, S::Pack, S::Selection, S::Limits],
+        subjects: &[S::Commit, S::ContextReceipt, S::Pack, S::Selection, S::Limits],
     },
     Verb {
         name: "execute",
         about: "Run the dispatcher on the plan",
-        subjects: &[S::ContextReceipt, S::OtherReceipts, S::Execution, S::Limits],
+        subjects: &[S::Commit, S::ContextReceipt, S::OtherReceipts, S::Execution, S::Limits],
     },
     Verb {
         name: "post",
         about: "From receipts to a verdict",
-        subjects: &[S::Post, S::ContextReceipt, S::OtherReceipts, S::PostDigests, S::Continue],
+        subjects: &[S::Commit, S::Post, S::ContextReceipt, S::OtherReceipts, S::PostDigests, S::Continue],
     },
     Verb {
         name: "verify",

@@ -129,6 +129,9 @@ fn place(source: &Source) -> String {
     }
 }
 
+/// A workflow hands on a digest for each shard, by a name of its own for so many.
+const SHARDS_MOST: u32 = 16;
+
 /// A typed value, else the file's, else the default.
 fn settle<T>(typed: Option<Sourced<T>>, file: Option<T>, key: &str, default: T) -> Sourced<T> {
     typed.unwrap_or_else(|| match file {
@@ -230,8 +233,9 @@ pub(crate) fn settings(overlay: &Overlay<'_>, config: &Config, file: &str) -> Re
         redact: config.redact.clone(),
         summary: settle(None, config.report.summary, "report.summary", true),
     };
-    if settings.shards.value == 0 {
-        return Err(Invalid::new(place(&settings.shards.source), "shards is 0; it must be at least 1"));
+    if !(1..=SHARDS_MOST).contains(&settings.shards.value) {
+        let why = format!("shards is {}; it must be at least 1 and at most {SHARDS_MOST}", settings.shards.value);
+        return Err(Invalid::new(place(&settings.shards.source), why));
     }
     if let Some(why) = invalid_pattern(&settings.redact) {
         return Err(Invalid::new(file, format!("redact: {why}")));

@@ -308,6 +308,7 @@ impl<'a> Session<'a> {
             receipts_dir: files::canonical(&receipts_dir),
             jobs: self.needs()?,
             digests: post::Digests {
+                route: self.digest("route")?,
                 context: self.digest("context")?,
                 preflight: self.digest("preflight")?,
                 selection: self.digest("selection")?,
@@ -416,6 +417,10 @@ impl<'a> Session<'a> {
     }
 
     fn init(&self) -> Result<Ending, Failure> {
+        if self.overlay.text("config")?.is_some() {
+            let why = format!("init writes {} at the root, and no other", config_file::NAME);
+            return Err(Invalid::new("--config", why).into());
+        }
         let jobs = self.overlay.text("jobs")?.map(|text| text.value);
         let form = match (jobs.as_deref(), self.overlay.switch("trusted-pr")?) {
             (None, false) => None,

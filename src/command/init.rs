@@ -6,7 +6,7 @@ use anyhow::{Context, bail};
 use serde_json::{Value, json};
 
 use crate::adapter::receipt_store::shown;
-use crate::adapter::workspace::{discovery, files};
+use crate::adapter::workspace::{discovery, files, git};
 use crate::adapter::world::World;
 use crate::domain::starter::{self, Callee, Form, Look, Runner};
 use crate::report::text::printable;
@@ -53,6 +53,10 @@ pub(crate) struct Done {
 
 /// Looks, and writes; nothing is written where one of the files may not be.
 pub(crate) fn run(world: &World, root: &Path, config_name: &str, request: &Request) -> anyhow::Result<Done> {
+    // GitHub reads workflows at the top of a repository and nowhere else.
+    if let Some(top) = git::top_level(root).filter(|top| files::canonical(top) != files::canonical(root)) {
+        bail!("{} is a folder of the repository at {}; run init there", shown(root), shown(&top));
+    }
     let paths = discovery::survey(root).with_context(|| format!("cannot look at {}", shown(root)))?;
     let look = Look::over(&paths);
     let chosen = look.chosen();
@@ -78,6 +82,7 @@ pub(crate) fn run(world: &World, root: &Path, config_name: &str, request: &Reque
     let mut plan = Vec::new();
     for (name, text) in owed {
         let path = root.join(name);
+        may_be_written(root, name)?;
         let there = files::exists(&path);
         let same = there && files::read_bounded(&path).is_ok_and(|bytes| bytes == text.as_bytes());
         let did = match (there, request.force) {
@@ -98,6 +103,20 @@ pub(crate) fn run(world: &World, root: &Path, config_name: &str, request: &Reque
     let next = next_steps(&callee, form, chosen.runner, chosen.count, powershell);
     let files = plan.into_iter().map(|(name, _, _, did)| (name, did)).collect();
     Ok(Done { look, files, next, powershell })
+}
+
+/// Every folder on the way is one, or is not there yet, and nothing leads out of the repository.
+fn may_be_written(root: &Path, name: &str) -> anyhow::Result<()> {
+    let mut path = root.to_owned();
+    let parts: Vec<&str> = name.split('/').collect();
+    for (at, part) in parts.iter().enumerate() {
+        path.push(part);
+        let right = if at + 1 < parts.len() { files::is_plain_dir(&path) } else { files::is_plain_file(&path) };
+        if files::exists(&path) && !right {
+            bail!("{} is a link or no place to write to (nothing was written)", shown(&path));
+        }
+    }
+    Ok(())
 }
 
 /// The tag that moves with every release of this major version.

@@ -333,6 +333,10 @@ fn absent(layer: Layer, job: Option<Job>, stopped_before: bool) -> Option<Findin
                 missing()
             }
         }
+        // A job that was let go on although its layer gave a reason to stop.
+        Some(Job { result: JobResult::Success, reason: Some(code) }) if code.row().severity >= Severity::Fails => {
+            Some(by_job(layer, code))
+        }
         Some(Job { result: JobResult::Success, .. }) => missing(),
         Some(Job { result: JobResult::Cancelled, .. }) => Some(charge(&Fault::LayerCancelled { layer }, Layer::Post)),
         Some(job) => Some(failed_job(layer, job)),

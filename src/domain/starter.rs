@@ -118,9 +118,14 @@ pub(crate) struct Callee {
 }
 
 impl Callee {
-    /// Whether nobody outside may reach the runner: pull requests do not run there unasked.
+    /// Whether this may be a machine of somebody's own: pull requests do not run there unasked. A label of one's own
+    /// is enough to reach such a machine, so all that is not known to be GitHub's is taken for one.
     fn is_own_machine(&self) -> bool {
-        self.runner.iter().any(|label| label == "self-hosted")
+        let hosted = |label: &String| {
+            let label = label.to_ascii_lowercase();
+            ["ubuntu-", "windows-", "macos-"].iter().any(|family| label.starts_with(family))
+        };
+        !self.runner.iter().all(hosted)
     }
 
     /// The labels as a YAML flow sequence, each quoted: that is JSON too.
@@ -268,6 +273,12 @@ mod tests {
 
     #[test]
     fn a_workflow_takes_pull_requests_only_where_strangers_do_no_harm() {
+        for labels in
+            [&["lab-host-7"][..], &["Self-Hosted"], &["ubuntu-latest", "gpu"], &["SELF-HOSTED", "windows-2022"]]
+        {
+            assert!(!workflow(Form::OneStep, &callee(labels)).contains("  pull_request:"), "{labels:?}");
+        }
+        assert!(workflow(Form::OneStep, &callee(&["Windows-2022"])).contains("\n  pull_request:\n"));
         let own = callee(&["self-hosted", "Windows"]);
         let hosted = callee(&["ubuntu-latest"]);
         for form in [Form::OneStep, Form::FiveJobs] {

@@ -132,6 +132,7 @@ impl Identity {
     /// As it stands in a receipt.
     pub(crate) fn record(&self, ground: &Ground) -> Run {
         let mut run = ground.facts.run_record(self.run.clone(), self.head_sha.clone());
+        run.gate_id = ground.gate_id.clone();
         run.head_ref = run.head_ref.or_else(|| self.head_ref.clone());
         run.sample_id.clone_from(&self.sample_id);
         run.correlation_id.clone_from(&self.correlation_id);

@@ -10,9 +10,10 @@ use super::ground::{self, Ground, Identity, Outcome, Unreported};
 use crate::adapter::runner;
 use crate::adapter::world::World;
 use crate::domain::classify::layer_status;
+use crate::domain::config::WhenRefused;
 use crate::domain::fault::{Finding, charge, good};
 use crate::domain::ids::{ArtifactName, RepoSlug};
-use crate::domain::reason::Layer;
+use crate::domain::reason::{Layer, ReasonCode};
 use crate::domain::receipt::{RouteReceipt, TrustMode};
 use crate::domain::route::{self, Admitted, Asked};
 use crate::report::markdown;
@@ -93,6 +94,13 @@ pub(crate) fn decide(ground: &Ground, request: &Request) -> Decided {
     decided
 }
 
+/// What a refusal means for the required check. A pull request that carries the label was meant to run: a head that the
+/// label does not speak of must not turn the check green, also where other refusals may.
+fn when_refused(ground: &Ground, findings: &[Finding]) -> WhenRefused {
+    let asked_for = findings.iter().any(|finding| finding.code() == ReasonCode::LabelNotBoundToHead);
+    if asked_for { WhenRefused::Fail } else { ground.settings.routing_when_refused.value }
+}
+
 /// Runs the layer.
 pub(crate) fn run(world: &World, ground: &Ground, request: &Request) -> Result<Outcome, Unreported> {
     let mut decided = decide(ground, request);
@@ -124,7 +132,7 @@ pub(crate) fn run(world: &World, ground: &Ground, request: &Request) -> Result<O
         ("trust-mode", receipt.trust_mode.as_str().to_owned()),
         ("repository", admitted(|admitted| admitted.repository.to_string())),
         ("head-sha", admitted(|admitted| admitted.head_sha.to_string())),
-        ("when-refused", ground.settings.routing_when_refused.value.as_str().to_owned()),
+        ("when-refused", when_refused(ground, &outcome.findings).as_str().to_owned()),
     ];
     Ok(outcome)
 }

@@ -1010,3 +1010,47 @@ fn a_digest_is_what_vouches_for_an_earlier_attempt() {
     assert_eq!(seen.receipt("execute")["run"]["runAttempt"], 2);
     assert_eq!(seen.outcome["parents"][0]["sha256"], sha256(&seen.folder.join(file_of("context"))));
 }
+
+#[test]
+fn route_is_vouched_for_by_its_digest_in_a_later_attempt() {
+    // The router of attempt 1 let the run in; its job is green and is not run again.
+    for (vouched, owed) in [
+        (true, ("completed", "none", "tests-passed", 0)),
+        (false, ("context-blocked", "route", "receipt-foreign-run", 3)),
+    ] {
+        let sandbox = Sandbox::green();
+        let sha = sandbox.git(&["rev-parse", "HEAD"]);
+        let mut environment = ACTIONS.to_vec();
+        environment.extend([("GITHUB_EVENT_NAME", "push"), ("GITHUB_SHA", &sha)]);
+        let route = sandbox.gate_in(&["route", "--out", sandbox.out.to_str().unwrap()], &environment);
+        assert_eq!(route.code, 0, "{route:?}");
+        let digest = sha256(&sandbox.out.join("pester-route.json"));
+        let mut chain = in_run(Chain::new(&sandbox)).env("*", "GITHUB_SHA", &sha).env("*", "GITHUB_RUN_ATTEMPT", "2");
+        if vouched {
+            chain = chain.args("post", &["--route-sha256", &digest]);
+        }
+        let seen = chain.run();
+        assert_eq!(seen.verdict(), owed, "{:?}", seen.codes());
+    }
+}
+
+#[test]
+fn a_refusal_of_what_was_asked_for_is_never_let_through() {
+    // The label is there and does not speak of this head: with `notice` the check would turn green untested.
+    for (labels, action, owed) in [(&["pester-gate"][..], "reopened", "fail"), (&["bug"][..], "labeled", "notice")] {
+        let sandbox = Sandbox::green();
+        let event = route::pull_request(&sandbox, Some("octo/widgets-fork"), action, labels, Some("bug"));
+        let file = sandbox.state.with_file_name("event.json");
+        fs::write(&file, event.to_string()).unwrap();
+        let outputs = sandbox.state.with_file_name("outputs");
+        let mut environment = ACTIONS.to_vec();
+        environment
+            .extend([("GITHUB_EVENT_NAME", "pull_request_target"), ("GITHUB_EVENT_PATH", file.to_str().unwrap())]);
+        environment.push(("GITHUB_OUTPUT", outputs.to_str().unwrap()));
+        let ran = sandbox.gate_in(&["route", "--when-refused", "notice"], &environment);
+        assert_ne!(ran.code, 0, "{ran:?}");
+        let said = fs::read_to_string(&outputs).unwrap();
+        let value = said.split("when-refused<<").nth(1).unwrap().lines().nth(1).unwrap();
+        assert_eq!(value, owed, "{action}: {said}");
+    }
+}

@@ -16,7 +16,13 @@ const fn blocked(code: &'static str) -> (&'static str, &'static str, &'static st
 const GREEN: (&str, &str, &str, i32) = ("completed", "none", "tests-passed", 0);
 
 /// A pull request whose head is this sandbox's commit.
-fn pull_request(sandbox: &Sandbox, head: Option<&str>, action: &str, labels: &[&str], set: Option<&str>) -> Value {
+pub(super) fn pull_request(
+    sandbox: &Sandbox,
+    head: Option<&str>,
+    action: &str,
+    labels: &[&str],
+    set: Option<&str>,
+) -> Value {
     json!({
         "action": action,
         "label": set.map(|name| json!({"name": name})),

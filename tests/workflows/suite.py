@@ -352,8 +352,41 @@ def red_tests(world):
 @scenario("let-through", "with continue-on-failure a red gate is a notice: post is green and says so")
 def let_through(world):
     ran = gate(world, {"tests/a.sh": "#!/bin/sh\nexit 1\n"}, {"continue-on-failure": "true"})
-    same("jobs", ran.jobs, {**GREEN, "execute": "failure"})
-    same("status", ran.outcome()["gateStatus"], "notice")
+    same("jobs", {**ran.jobs, "execute": None}, {**GREEN, "execute": None})
+    same("status", (ran.outcome()["gateStatus"], verdict(ran)), ("notice", ("test-failures", "none", "tests-failed")))
+
+
+@scenario("other-commit", "another commit than the event's is tested where head-sha says so, by every layer")
+def other_commit(world):
+    first = world.repository({})
+    world.write("tests/c.sh", "#!/bin/sh\nexit 1\n")
+    sha = world.commit()
+    assert first != sha
+    ran = dispatch(world, sha, {"head-sha": first})
+    same("jobs", ran.jobs, GREEN)
+    same("verdict", verdict(ran), ("completed", "none", "tests-passed"))
+    same("total", ran.outcome()["counts"]["total"], 2)
+
+
+@scenario("dotfiles", "what the raw results hold that begins with a dot reaches post")
+def dotfiles(world):
+    config = FILES["pester-gate.yml"] + "profiles: {default: {artifacts: ['.coverage']}}\n"
+    ran = gate(world, {"pester-gate.yml": config, "tests/c.sh": "#!/bin/sh\necho x > .coverage\n"})
+    same("jobs", ran.jobs, GREEN)
+    same("verdict", verdict(ran), ("completed", "none", "tests-passed"))
+    assert any(path.endswith("/.coverage") for path in world.service.files("pester-run-raw-s1")), world.service.files("pester-run-raw-s1")
+
+
+@scenario("linked-room", "a link in the code under test, where the gate is checked out to, leads nowhere")
+def linked_room(world):
+    outside = os.path.join(world.folder, "outside")
+    os.makedirs(outside)
+    world.write("precious", "kept", outside)
+    world.repository({})
+    os.symlink(outside, os.path.join(world.checkout, ".pester-gate"))
+    ran = dispatch(world, world.commit())
+    same("jobs", ran.jobs, GREEN)
+    same("outside", os.listdir(outside), ["precious"])
 
 
 @scenario("context-blocked", "nothing behind a blocked context starts, and post names it")
@@ -484,10 +517,12 @@ def self_test(world):
     ci = ci.replace("run: cargo build --locked --release\n", f"run: mkdir -p target/release && cp '{world.binary}' target/release/pester-gate\n")
     world.binary = None
     world.repository({**quickstart(), ".github/workflows/ci.yml": ci})
-    event = {"repository": {"full_name": f"{OWNER}/{NAME}"}, "ref": "refs/heads/main"}
-    for job in ("actions", "layers"):
-        ran = world.run(".github/workflows/ci.yml", "push", event, more=["-j", job])
-        same(f"{job}", ran.jobs, {job: "success"})
+    push = {"repository": {"full_name": f"{OWNER}/{NAME}"}, "ref": "refs/heads/main"}
+    for name, event in (("push", push), ("pull_request", pull_request(world, f"mallory/{NAME}", []))):
+        world.service.artifacts.clear()
+        for job in ("actions", "layers"):
+            ran = world.run(".github/workflows/ci.yml", name, event, more=["-j", job])
+            same(f"{name} {job}", ran.jobs, {job: "success"})
     assert {"pester-context-layers", "pester-run-raw-layers"} <= set(world.service.artifacts), sorted(world.service.artifacts)
 
 
@@ -530,6 +565,21 @@ def two_gates(world):
     same("jobs", (first.jobs, second.jobs), (GREEN, GREEN))
     same("artifacts", len(world.service.artifacts), 2 * len(ALL))
     assert {"pester-context-one", "pester-context-two", "pester-run-raw-one-s1"} <= set(world.service.artifacts)
+
+
+@scenario("two-gates-one-blocked", "a gate that ran nothing does not report another's tests")
+def two_gates_one_blocked(world):
+    green = gate(world, inputs={"gate-id": "win"})
+    same("first", green.jobs, GREEN)
+    sha = git(world.checkout, "rev-parse", "HEAD")
+    for gate_id in ("", "wi"):
+        blocked = dispatch(world, sha, {"gate-id": gate_id, "pack": "no-such-pack"})
+        same("jobs", blocked.jobs, {**GREEN, "selection": "failure", "execute": "skipped", "post": "failure"})
+        name = "pester-evidence" + (gate_id and f"-{gate_id}")
+        outcome = next(json.loads(body) for path, body in world.service.files(name).items() if path.endswith("operator-outcome.json"))
+        same("verdict", (outcome["classification"], outcome["reason"]), ("selection-blocked", "pack-unknown"))
+        same("total", outcome["counts"]["total"], 0)
+        assert "tests-passed" not in json.dumps(outcome), outcome
 
 
 @scenario("re-run", "a second attempt of the same run uses names of its own")

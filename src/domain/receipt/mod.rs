@@ -26,7 +26,7 @@ pub(crate) use route::{RouteReceipt, TrustMode};
 pub(crate) use selection::{DispatcherProfile, Excluded, SelectedFile, Selection, SelectionReceipt, ShardRecord};
 
 use super::fault::Finding;
-use super::ids::{CommitSha, RepoSlug, RunId, Sha256};
+use super::ids::{CommitSha, GateId, RepoSlug, RunId, Sha256};
 use super::reason::{Layer, ReasonCode};
 
 /// Status of route, context, preflight and selection.
@@ -150,6 +150,9 @@ pub(crate) struct Run {
     pub(crate) run_id: RunId,
     /// `GITHUB_RUN_ATTEMPT`, or 1.
     pub(crate) run_attempt: u32,
+    /// As given by `--gate-id`, where several gates share one run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) gate_id: Option<GateId>,
     /// `GITHUB_WORKFLOW`.
     pub(crate) workflow: Option<String>,
     /// `GITHUB_JOB`.

@@ -17,7 +17,7 @@ use crate::domain::classify::{Evidence, Paper, Verdict, read_back, unknown};
 use crate::domain::counts::Counts;
 use crate::domain::fault::{Fault, Finding, ReceiptFault, charge};
 use crate::domain::freshness::Expect;
-use crate::domain::ids::{CommitSha, RelPath, RunId, Sha256};
+use crate::domain::ids::{CommitSha, GateId, RelPath, RunId, Sha256};
 use crate::domain::reason::{Layer, ReasonCode, Severity};
 use crate::domain::receipt::{
     Accounted, Accounting, Classification, ContextReceipt, ExecutionReceipt, FileRecord, InFlight, InFlightKind,
@@ -71,6 +71,8 @@ struct Anchor {
     run: Option<(RunId, u32)>,
     head_sha: Option<CommitSha>,
     now: Timestamp,
+    /// Which gate of the run this is.
+    gate: Option<GateId>,
 }
 
 /// Gathers everything.
@@ -78,14 +80,14 @@ pub(super) fn collect(world: &World, ground: &Ground, request: &Request) -> Coll
     let mut collected = Collected { raw: "not-requested", ..Collected::default() };
     collected.evidence.jobs = request.jobs.clone();
     collected.evidence.found = ground.fact_findings(Layer::Post);
-    let dir = &request.receipts_dir;
-    let executions = Executions::choose(ground, request, all::<ExecutionReceipt>(dir));
+    let (dir, gate) = (&request.receipts_dir, ground.gate_id.as_ref());
+    let executions = Executions::choose(ground, request, all::<ExecutionReceipt>(dir, gate));
     // What the execution receipts that count name as parents vouches for those, and says which count.
     let named: Vec<Parent> = executions.chosen.iter().flat_map(|e| e.receipt.parents.clone()).collect();
-    let anchor = anchor(world, ground, &all::<ContextReceipt>(dir), &executions, &named);
+    let anchor = anchor(world, ground, &all::<ContextReceipt>(dir, gate), &executions, &named);
 
     let digests = &request.digests;
-    take::<RouteReceipt>(&mut collected, dir, &anchor, None, &named, |r| r.status);
+    take::<RouteReceipt>(&mut collected, dir, &anchor, digests.route.as_ref(), &named, |r| r.status);
     collected.context =
         take(&mut collected, dir, &anchor, digests.context.as_ref(), &named, |r: &ContextReceipt| r.status);
     take(&mut collected, dir, &anchor, digests.preflight.as_ref(), &named, |r: &ReadinessReceipt| r.status);
@@ -166,8 +168,14 @@ fn shard_index(receipt: &ExecutionReceipt) -> Option<u32> {
 }
 
 /// Every receipt of one kind below the folder, readable or not.
-fn all<R: Receipt>(dir: &Path) -> Vec<Result<Loaded<R>, ReceiptFault>> {
-    receipt_store::find::<R>(dir).iter().map(|path| receipt_store::load(path, None)).collect()
+/// The receipts of this layer and this gate: several gates of one run may lie in one folder. One that cannot be read
+/// could be anybody's; the router stands before all gates.
+fn all<R: Receipt>(dir: &Path, gate: Option<&GateId>) -> Vec<Result<Loaded<R>, ReceiptFault>> {
+    let loaded = receipt_store::find::<R>(dir).into_iter().map(|path| receipt_store::load::<R>(&path, None));
+    let own = |loaded: &Result<Loaded<R>, ReceiptFault>| {
+        R::LAYER == Layer::Route || loaded.as_ref().map_or(true, |l| l.receipt.run().gate_id.as_ref() == gate)
+    };
+    loaded.filter(own).collect()
 }
 
 fn anchor(
@@ -184,7 +192,7 @@ fn anchor(
         Some((run.run_id.clone(), run.run_attempt))
     });
     let head_sha = ground.facts.head_sha.clone().or_else(|| context?.receipt.run.head_sha.clone());
-    Anchor { run, head_sha, now: world.now() }
+    Anchor { run, head_sha, now: world.now(), gate: ground.gate_id.clone() }
 }
 
 /// The one that an execution receipt names; without that the newest attempt, then the newest.
@@ -206,7 +214,7 @@ fn take<R: Receipt + Clone>(
     named: &[Parent],
     status: impl Fn(&R) -> LayerStatus,
 ) -> Option<Loaded<R>> {
-    let found = all::<R>(dir);
+    let found = all::<R>(dir, anchor.gate.as_ref());
     if found.is_empty() {
         return None;
     }

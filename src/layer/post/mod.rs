@@ -43,6 +43,8 @@ pub(crate) struct Request {
 /// Digests that layers put out.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Digests {
+    /// Of route, where a router let the run in.
+    pub(crate) route: Option<Sha256>,
     /// Context's.
     pub(crate) context: Option<Sha256>,
     /// Preflight's.

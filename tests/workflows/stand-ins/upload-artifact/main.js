@@ -8,8 +8,8 @@ function below(folder) {
   return fs.readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
     const file = path.join(folder, entry.name);
     if (entry.isDirectory()) return below(file);
-    // Like the real one: what begins with a dot stays behind.
-    return entry.name.startsWith(".") ? [] : [file];
+    // Like the real one: what begins with a dot stays behind, unless it is asked for.
+    return entry.name.startsWith(".") && input("include-hidden-files") !== "true" ? [] : [file];
   });
 }
 
