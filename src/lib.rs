@@ -21,6 +21,8 @@ mod cli;
 mod command;
 pub mod docs;
 mod domain;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod layer;
 mod report;
 

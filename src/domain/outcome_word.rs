@@ -117,7 +117,7 @@ pub(crate) const WORDS: &[Word] = &[
 /// What a word means in its place.
 fn meaning(format: Format, place: &str, text: &str) -> Option<CaseOutcome> {
     let text = text.trim();
-    let is = |word: &&Word| word.format == format && word.place == place && word.word.eq_ignore_ascii_case(text);
+    let is = |word: &&Word| word.format == format && word.word.eq_ignore_ascii_case(text) && word.place == place;
     WORDS.iter().find(is).map(|word| word.outcome)
 }
 

@@ -121,6 +121,11 @@ fn command(script: &str, more: &str) -> Sandbox {
     sandbox
 }
 
+/// A command that writes this file and exits with this code.
+fn written(code: u8, xml: &str) -> Seen {
+    command_run(&format!("mkdir out; cat > out/r.xml <<'END'\n{xml}\nEND\nexit {code}"))
+}
+
 fn command_run(script: &str) -> Seen {
     command(script, "").run(&[], &[])
 }
@@ -482,6 +487,73 @@ const ROWS: &[Row] = &[
         command_run(
             "mkdir out; echo '<test-results total=\"1\" failures=\"2\" errors=\"0\"><test-case name=\"t\" result=\"Success\"/></test-results>' > out/r.xml",
         )
+    }),
+    one("execute", "JUnit suites claim a failure that no case shows", seam("results-inconsistent"), || {
+        written(0, "<testsuites><testsuite failures=\"1\"><testcase name=\"t\"/></testsuite></testsuites>")
+    }),
+    one("execute", "a claim is no number", seam("results-inconsistent"), || {
+        written(0, "<testsuites failures=\"none\"><testcase name=\"t\"/></testsuites>")
+    }),
+    one("execute", "JUnit suites claim more tests, which writers do", ("completed", "none", "tests-passed", 0), || {
+        written(0, "<testsuites tests=\"5\"><testcase name=\"t\"/></testsuites>")
+    }),
+    one("execute", "roots agree with their cases, in NUnit 3", ("completed", "none", "tests-passed", 0), || {
+        written(0, "<test-run total=\"1\" failed=\"0\"><test-case name=\"t\" result=\"Passed\"/></test-run>")
+    }),
+    one("execute", "NUnit 3's root claims more tests than are listed", seam("results-inconsistent"), || {
+        written(0, "<test-run total=\"2\"><test-case name=\"t\" result=\"Passed\"/></test-run>")
+    }),
+    one(
+        "execute",
+        "NUnit 3's root claims fewer failures than there are",
+        ("test-failures", "none", "tests-failed", 1),
+        || {
+            written(
+                1,
+                "<test-run failed=\"1\"><test-case name=\"t\" result=\"Failed\"/><test-case name=\"u\" result=\"Failed\"/></test-run>",
+            )
+        },
+    ),
+    one(
+        "execute",
+        "a NUnit 3 suite fails in its own teardown",
+        ("test-failures", "none", "setup-or-teardown-failed", 1),
+        || {
+            written(
+                1,
+                "<test-run><test-suite result=\"Failed\" site=\"TearDown\"><test-case name=\"t\" result=\"Passed\"/></test-suite></test-run>",
+            )
+        },
+    ),
+    one("execute", "a TRX run failed while none of its tests did", seam("results-inconsistent"), || {
+        written(
+            0,
+            "<TestRun><Results><UnitTestResult testName=\"t\" outcome=\"Passed\"/></Results><ResultSummary outcome=\"Failed\"/></TestRun>",
+        )
+    }),
+    one("execute", "TRX counters claim a failure that no result shows", seam("results-inconsistent"), || {
+        written(
+            0,
+            "<TestRun><Results><UnitTestResult testName=\"t\" outcome=\"Passed\"/></Results><ResultSummary outcome=\"Completed\"><Counters failed=\"1\"/></ResultSummary></TestRun>",
+        )
+    }),
+    one("execute", "a TRX test timed out", ("test-failures", "none", "tests-failed", 1), || {
+        written(1, "<TestRun><Results><UnitTestResult testName=\"t\" outcome=\"Timeout\"/></Results></TestRun>")
+    }),
+    one("execute", "a TRX outcome that nobody knows", ("test-failures", "none", "tests-failed", 1), || {
+        written(1, "<TestRun><Results><UnitTestResult testName=\"t\" outcome=\"Splendid\"/></Results></TestRun>")
+    }),
+    one("execute", "a TRX file is cut behind tests that passed", seam("results-truncated"), || {
+        written(0, "<TestRun><Results><UnitTestResult testName=\"t\" outcome=\"Passed\"/>")
+    }),
+    one("execute", "a test that passed after a retry", ("completed", "none", "tests-passed", 0), || {
+        written(
+            0,
+            "<testsuite failures=\"0\"><testcase name=\"t\"><flakyFailure message=\"once\"/></testcase></testsuite>",
+        )
+    }),
+    one("execute", "a test that failed, and again", ("test-failures", "none", "tests-failed", 1), || {
+        written(1, "<testsuite failures=\"1\"><testcase name=\"t\"><failure/><rerunFailure/></testcase></testsuite>")
     }),
     one("execute", "exit code 1 and all passed", seam("exit-code-mismatch"), || {
         command_run(&format!("{PASSING}; exit 1"))

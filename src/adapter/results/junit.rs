@@ -5,7 +5,7 @@
 //! counted. A `failure` or `error` that stands in a suite outside any case is a block that failed.
 
 use super::open_case::{Into, OpenCase, OpenCases};
-use super::walk::{Dialect, Element};
+use super::walk::{Dialect, Element, resolved};
 use super::{Defect, Reading};
 use crate::domain::case::parse_seconds;
 use crate::domain::counts::CaseOutcome;
@@ -105,21 +105,27 @@ impl Junit {
     fn begin(&mut self, element: &Element<'_>, reading: &mut Reading) {
         self.listed += 1;
         let case = self.cases.begin(element.depth);
-        OpenCase::keep(&mut case.name, element.attribute("name").as_deref());
-        OpenCase::keep(&mut case.class, element.attribute("classname").as_deref());
-        match element.filled("file") {
-            Some(file) => OpenCase::keep(&mut case.file, Some(&file)),
-            None => OpenCase::keep(&mut case.file, self.suites.last().map(|suite| suite.file.as_str())),
-        }
-        case.line = element.number("line").or_else(|| element.number("lineno"));
-        let said = junit_attributes(element.attribute("status").as_deref(), element.attribute("result").as_deref());
-        case.outcome = Some(said).filter(|said| *said != CaseOutcome::Passed);
-        if let Some(time) = element.filled("time") {
-            case.duration = parse_seconds(&time);
-            if case.duration.is_none() {
-                reading.note(|| format!("the case {:?} takes {time:?}, which is no number of seconds", case.name));
+        let (mut status, mut result, mut time) = (None, None, None);
+        for (key, raw) in element.each() {
+            match key {
+                "name" => OpenCase::keep(&mut case.name, Some(raw)),
+                "classname" => OpenCase::keep(&mut case.class, Some(raw)),
+                "file" => OpenCase::keep(&mut case.file, Some(raw)),
+                "line" | "lineno" => case.line = case.line.or_else(|| raw.trim().parse().ok()),
+                "status" => status = Some(resolved(raw)),
+                "result" => result = Some(resolved(raw)),
+                "time" => time = Some(resolved(raw)),
+                _ => {}
             }
         }
+        if case.file.is_empty()
+            && let Some(suite) = self.suites.last()
+        {
+            OpenCase::keep(&mut case.file, Some(&suite.file));
+        }
+        let said = junit_attributes(status.as_deref(), result.as_deref());
+        case.outcome = Some(said).filter(|said| *said != CaseOutcome::Passed);
+        case.takes(time.as_deref(), parse_seconds, reading);
     }
 }
 
@@ -158,7 +164,7 @@ impl Suite {
         // Pester counts tests in `tests` that were not meant to run, and says how many in `disabled`.
         let tests = claim("tests").unwrap_or(0).saturating_sub(claim("disabled").unwrap_or(0));
         let mut file = String::new();
-        OpenCase::keep(&mut file, element.attribute("file").as_deref());
+        OpenCase::keep(&mut file, element.raw("file"));
         Self { depth: element.depth, own: Claims { tests, failures }, inner: Claims::default(), file }
     }
 

@@ -5,7 +5,7 @@
 //! in the root's `not-run`.
 
 use super::open_case::{Into, OpenCase, OpenCases};
-use super::walk::{Dialect, Element};
+use super::walk::{Dialect, Element, resolved};
 use super::{Defect, Reading};
 use crate::domain::case::parse_seconds;
 use crate::domain::counts::CaseOutcome;
@@ -107,25 +107,30 @@ impl Dialect for Nunit25 {
 impl Nunit25 {
     fn begin(&mut self, element: &Element<'_>, reading: &mut Reading) {
         self.listed += 1;
-        let executed = element.attribute("executed");
-        let not_executed = executed.is_some_and(|word| word.eq_ignore_ascii_case("false"));
-        self.listed_not_executed += u64::from(not_executed);
         let case = self.cases.begin(element.depth);
-        OpenCase::keep(&mut case.name, element.attribute("name").as_deref());
-        case.outcome = match element.filled("result") {
-            Some(word) => Some(outcome_word::nunit25(&word).unwrap_or_else(|| {
-                reading
-                    .note(|| format!("the case {:?} has the unknown result {word:?}, counted as an error", case.name));
-                CaseOutcome::Errored
-            })),
-            None => without_result(element, not_executed),
-        };
-        if let Some(time) = element.filled("time") {
-            case.duration = parse_seconds(&time);
-            if case.duration.is_none() {
-                reading.note(|| format!("the case {:?} takes {time:?}, which is no number of seconds", case.name));
+        let (mut executed, mut success, mut result, mut time) = (None, None, None, None);
+        for (key, raw) in element.each() {
+            match key {
+                "name" => OpenCase::keep(&mut case.name, Some(raw)),
+                "executed" => executed = Some(resolved(raw)),
+                "success" => success = Some(resolved(raw)),
+                "result" => result = Some(resolved(raw)),
+                "time" => time = Some(resolved(raw)),
+                _ => {}
             }
         }
+        let not_executed = executed.is_some_and(|word| word.eq_ignore_ascii_case("false"));
+        self.listed_not_executed += u64::from(not_executed);
+        case.outcome = match result.filter(|word| !word.trim().is_empty()) {
+            Some(word) => Some(outcome_word::nunit25(&word).unwrap_or_else(|| {
+                reading.note(|| {
+                    format!("the case {:?} has the unknown result {word:?}, counted as an error", case.shown())
+                });
+                CaseOutcome::Errored
+            })),
+            None => without_result(success.as_deref(), not_executed),
+        };
+        case.takes(time.as_deref(), parse_seconds, reading);
     }
 
     /// Cases that the root counts and the file does not list. NUnit's `total` leaves the cases out
@@ -140,11 +145,11 @@ impl Nunit25 {
 }
 
 /// NUnit 2.4; nothing where a failure child decides.
-fn without_result(element: &Element<'_>, not_executed: bool) -> Option<CaseOutcome> {
+fn without_result(success: Option<&str>, not_executed: bool) -> Option<CaseOutcome> {
     if not_executed {
         return Some(CaseOutcome::Skipped);
     }
-    let success = element.attribute("success")?;
+    let success = success?;
     if success.eq_ignore_ascii_case("true") {
         Some(CaseOutcome::Passed)
     } else {

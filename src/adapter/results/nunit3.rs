@@ -112,21 +112,18 @@ impl Nunit3 {
     fn begin(&mut self, element: &Element<'_>, reading: &mut Reading) {
         self.listed += 1;
         let case = self.cases.begin(element.depth);
-        let name = element.filled("fullname").or_else(|| element.attribute("name"));
-        OpenCase::keep(&mut case.name, name.as_deref());
-        OpenCase::keep(&mut case.class, element.attribute("classname").as_deref());
+        let full = element.raw("fullname").filter(|name| !name.trim().is_empty());
+        OpenCase::keep(&mut case.name, full.or_else(|| element.raw("name")));
+        OpenCase::keep(&mut case.class, element.raw("classname"));
         let word = element.attribute("result").unwrap_or_default();
         let label = element.attribute("label");
         case.outcome = Some(outcome_word::nunit3(&word, label.as_deref()).unwrap_or_else(|| {
-            reading.note(|| format!("the case {:?} has the unknown result {word:?}, counted as an error", case.name));
+            reading
+                .note(|| format!("the case {:?} has the unknown result {word:?}, counted as an error", case.shown()));
             CaseOutcome::Errored
         }));
-        if let Some(time) = element.filled("duration").or_else(|| element.filled("time")) {
-            case.duration = parse_seconds(&time);
-            if case.duration.is_none() {
-                reading.note(|| format!("the case {:?} takes {time:?}, which is no number of seconds", case.name));
-            }
-        }
+        let time = element.filled("duration").or_else(|| element.filled("time"));
+        case.takes(time.as_deref(), parse_seconds, reading);
     }
 }
 

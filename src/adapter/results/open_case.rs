@@ -1,8 +1,10 @@
 //! A case while its element is open; what the formats share about it.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use super::Reading;
+use super::walk::resolved;
 use crate::domain::case::{Attempt, Case};
 use crate::domain::counts::CaseOutcome;
 
@@ -33,6 +35,7 @@ pub(super) enum Into {
 #[derive(Debug, Default)]
 pub(super) struct OpenCase {
     pub(super) depth: usize,
+    /// Name, class and file as they stand in the file: few cases are ever shown.
     pub(super) name: String,
     pub(super) class: String,
     pub(super) file: String,
@@ -109,7 +112,16 @@ impl OpenCase {
         }
     }
 
-    /// Takes a name, class or file as far as it is kept.
+    /// How long it took, where the file says it in a way that can be read.
+    pub(super) fn takes(&mut self, text: Option<&str>, parse: fn(&str) -> Option<Duration>, reading: &mut Reading) {
+        let Some(text) = text.filter(|text| !text.trim().is_empty()) else { return };
+        self.duration = parse(text);
+        if self.duration.is_none() {
+            reading.note(|| format!("the case {:?} takes {text:?}, which is no duration", self.shown()));
+        }
+    }
+
+    /// Takes a name, class or file as it stands, as far as it is kept.
     pub(super) fn keep(text: &mut String, value: Option<&str>) {
         text.clear();
         beginning(text, value.unwrap_or_default(), NAME_KEPT);
@@ -117,13 +129,19 @@ impl OpenCase {
 
     /// Makes it as new, without giving its memory back.
     pub(super) fn reset(&mut self, depth: usize) {
-        let Self { name, class, file, message, output, attempts, .. } = std::mem::take(self);
-        *self = Self { depth, name, class, file, message, output, attempts, ..Self::default() };
+        self.depth = depth;
+        (self.line, self.outcome, self.duration) = (None, None, None);
+        (self.into, self.into_depth) = (Into::Nothing, 0);
+        (self.holds_cases, self.more_attempts) = (false, 0);
         for text in [&mut self.name, &mut self.class, &mut self.file, &mut self.message, &mut self.output] {
             text.clear();
-            text.shrink_to(NAME_KEPT);
         }
         self.attempts.clear();
+    }
+
+    /// Its name for people.
+    pub(super) fn shown(&self) -> Cow<'_, str> {
+        resolved(&self.name)
     }
 
     /// Hands it on as what it came to.
@@ -132,10 +150,10 @@ impl OpenCase {
     }
 
     fn case(&self, outcome: CaseOutcome) -> Case {
-        let filled = |text: &String| Some(text.clone()).filter(|text| !text.is_empty());
+        let filled = |text: &String| Some(resolved(text).into_owned()).filter(|text| !text.is_empty());
         let trimmed = |attempt: &Attempt| Attempt { message: attempt.message.trim().to_owned(), ..attempt.clone() };
         Case {
-            name: self.name.clone(),
+            name: self.shown().into_owned(),
             class: filled(&self.class),
             file: filled(&self.file),
             line: self.line,
@@ -193,7 +211,7 @@ impl OpenCases {
         while let Some(mut case) = self.open.pop() {
             match case.outcome {
                 Some(outcome @ (CaseOutcome::Failed | CaseOutcome::Errored)) => case.close(outcome, reading),
-                _ => reading.note(|| format!("the file ends inside the case {:?}", case.name)),
+                _ => reading.note(|| format!("the file ends inside the case {:?}", case.shown())),
             }
         }
     }

@@ -115,18 +115,14 @@ impl Trx {
     fn begin(&mut self, element: &Element<'_>, reading: &mut Reading) {
         self.listed += 1;
         let case = self.cases.begin(element.depth);
-        OpenCase::keep(&mut case.name, element.attribute("testName").as_deref());
+        OpenCase::keep(&mut case.name, element.raw("testName"));
         let word = element.attribute("outcome").unwrap_or_default();
         case.outcome = Some(outcome_word::trx(&word).unwrap_or_else(|| {
-            reading.note(|| format!("the test {:?} has the unknown outcome {word:?}, counted as an error", case.name));
+            reading
+                .note(|| format!("the test {:?} has the unknown outcome {word:?}, counted as an error", case.shown()));
             CaseOutcome::Errored
         }));
-        if let Some(duration) = element.filled("duration") {
-            case.duration = parse_clock(&duration);
-            if case.duration.is_none() {
-                reading.note(|| format!("the test {:?} takes {duration:?}, which is no duration", case.name));
-            }
-        }
+        case.takes(element.attribute("duration").as_deref(), parse_clock, reading);
         // Only a failure's class is looked for.
         let mut id = String::new();
         if case.failed() {

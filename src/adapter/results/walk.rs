@@ -55,7 +55,7 @@ pub(super) struct Element<'a> {
     attributes: &'a [Place],
 }
 
-/// Where an attribute's key and value stand in the tag.
+/// Where an attribute's key, without a prefix, and its value stand in the tag.
 #[derive(Debug, Clone, Copy)]
 struct Place {
     key: (usize, usize),
@@ -65,19 +65,24 @@ struct Place {
 impl Element<'_> {
     /// An attribute's value with its entities resolved.
     pub(super) fn attribute(&self, name: &str) -> Option<Cow<'_, str>> {
-        let place = self.attributes.iter().find(|place| local(&self.tag[place.key.0..place.key.1]) == name)?;
-        let raw = &self.tag[place.value.0..place.value.1];
-        // Checked when the element was read: what cannot be resolved never comes here.
-        Some(quick_xml::escape::unescape(raw).unwrap_or(Cow::Borrowed(raw)))
+        self.raw(name).map(resolved)
+    }
+
+    /// An attribute's value as it stands in the file.
+    pub(super) fn raw(&self, name: &str) -> Option<&str> {
+        let place = self.attributes.iter().find(|place| &self.tag[place.key.0..place.key.1] == name)?;
+        Some(&self.tag[place.value.0..place.value.1])
+    }
+
+    /// Every attribute, its value as it stands in the file.
+    pub(super) fn each(&self) -> impl Iterator<Item = (&str, &str)> {
+        let part = |(from, to): (usize, usize)| &self.tag[from..to];
+        self.attributes.iter().map(move |place| (part(place.key), part(place.value)))
     }
 
     /// An attribute that is not empty.
     pub(super) fn filled(&self, name: &str) -> Option<Cow<'_, str>> {
         self.attribute(name).filter(|text| !text.trim().is_empty())
-    }
-
-    pub(super) fn number(&self, name: &str) -> Option<u64> {
-        self.attribute(name)?.trim().parse().ok()
     }
 
     /// A total that a root or suite claims. One that is no number is said so: it must not count as none.
@@ -94,8 +99,23 @@ impl Element<'_> {
     }
 }
 
-fn local(name: &str) -> &str {
-    name.rsplit_once(':').map_or(name, |(_, local)| local)
+/// A value with its entities resolved. They were checked when the element was read: only of a value that was cut
+/// afterwards one may not be whole, and then it stays as it is.
+pub(super) fn resolved(raw: &str) -> Cow<'_, str> {
+    quick_xml::escape::unescape(raw).unwrap_or(Cow::Borrowed(raw))
+}
+
+/// Whether every reference in a value is one that XML knows. The usual ones are told without resolving the value.
+fn check_references(value: &str) -> Result<(), String> {
+    let bytes = value.as_bytes();
+    let known = |at: usize| {
+        let rest = &bytes[at + 1..];
+        [&b"amp;"[..], b"lt;", b"gt;", b"quot;", b"apos;"].iter().any(|name| rest.starts_with(name))
+    };
+    if memchr::memchr_iter(b'&', bytes).all(known) {
+        return Ok(());
+    }
+    quick_xml::escape::unescape(value).map(drop).map_err(|error| error.to_string())
 }
 
 /// Reads results, whatever the bytes hold. What is UTF-8 is read as it stands; where that turns out to be wrong it is
@@ -313,13 +333,11 @@ impl Walk {
         for attribute in start.attributes() {
             let attribute = attribute.map_err(|error| invalid(error.to_string()))?;
             let value: &str = &attribute.value;
-            if value.contains('&') {
-                quick_xml::escape::unescape(value).map_err(|error| invalid(error.to_string()))?;
-            }
+            check_references(value).map_err(invalid)?;
             if self.places.len() >= ATTRIBUTES_LIMIT {
                 return Err(invalid(format!("it has more than {ATTRIBUTES_LIMIT} attributes")));
             }
-            self.places.push(Place { key: place(attribute.key.into_inner()), value: place(value) });
+            self.places.push(Place { key: place(attribute.key.local_name().into_inner()), value: place(value) });
         }
         Ok(())
     }
