@@ -6,7 +6,7 @@
 
 use super::open_case::{Into, OpenCase, OpenCases};
 use super::walk::{Dialect, Element, resolved};
-use super::{Defect, Reading};
+use super::{Claims, Reading};
 use crate::domain::case::parse_seconds;
 use crate::domain::counts::CaseOutcome;
 use crate::domain::outcome_word::{junit_attributes, junit_child};
@@ -31,12 +31,6 @@ struct Suite {
     file: String,
 }
 
-#[derive(Debug, Clone, Copy, Default)]
-struct Claims {
-    tests: u64,
-    failures: u64,
-}
-
 impl Dialect for Junit {
     fn start(&mut self, element: &Element<'_>, reading: &mut Reading) {
         match element.name {
@@ -51,19 +45,12 @@ impl Dialect for Junit {
     }
 
     fn text(&mut self, text: &str) {
-        if let Some(case) = self.cases.last() {
-            case.text(text);
-        }
+        self.cases.text(text);
     }
 
     fn end(&mut self, name: &str, depth: usize, reading: &mut Reading) {
         match name {
-            "testcase" => {
-                if let Some(mut case) = self.cases.ended(depth) {
-                    case.close(case.outcome.unwrap_or(CaseOutcome::Passed), reading);
-                    self.cases.again(case);
-                }
-            }
+            "testcase" => self.cases.close(depth, CaseOutcome::Passed, reading),
             "testsuites" | "testsuite" => {
                 if let Some(suite) = self.suites.pop_if(|suite| suite.depth == depth) {
                     let claims = suite.claims();
@@ -73,30 +60,15 @@ impl Dialect for Junit {
                     }
                 }
             }
-            _ => {
-                if let Some(case) = self.cases.last() {
-                    case.unlisten(depth);
-                }
-            }
+            _ => self.cases.unlisten(depth),
         }
     }
 
     fn finish(&mut self, cut: bool, reading: &mut Reading) {
         self.cases.salvage(reading);
-        if cut {
-            return;
-        }
-        let shown = reading.counts.failures();
-        let Claims { tests, failures } = self.root;
-        if failures > shown {
-            let why = format!("the suites claim {failures} failures, the cases show {shown}");
-            reading.defect = Some(Defect::Inconsistent(why));
-        } else if tests > self.listed {
-            // Writers differ on what `tests` counts (pytest counts subtests), so this alone is no defect.
-            let listed = self.listed;
-            reading.note(|| format!("the suites claim {tests} tests, {listed} are listed"));
-        } else if failures < shown && failures > 0 {
-            reading.note(|| format!("the suites claim {failures} failures, the cases show {shown}; the cases count"));
+        if !cut {
+            // Writers differ on what `tests` counts (pytest counts subtests), so that alone is no defect.
+            reading.compare("the suites", self.root, self.listed, false);
         }
     }
 }
@@ -183,8 +155,8 @@ impl Claims {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Defect;
     use super::super::walk::read_text as read;
-    use super::*;
     use crate::domain::counts::Counts;
 
     fn inconsistent(text: &str) -> bool {

@@ -103,10 +103,36 @@ impl Reading {
         }
     }
 
+    /// Holds what a file claims against what its cases show. More failures than there are is inconsistent, as are more
+    /// tests where they bind; the rest is noted, and the cases count.
+    fn compare(&mut self, who: &str, claims: Claims, listed: u64, tests_bind: bool) {
+        let (claimed, shown) = (claims.failures, self.counts.failures());
+        if claimed > shown {
+            let why = format!("{who} claim {claimed} failures, the cases show {shown}");
+            self.defect = Some(Defect::Inconsistent(why));
+        } else if claims.tests > listed {
+            let why = format!("{who} claim {} tests, {listed} are listed", claims.tests);
+            if tests_bind {
+                self.defect = Some(Defect::Inconsistent(why));
+            } else {
+                self.note(|| why);
+            }
+        } else if claimed < shown && claimed > 0 {
+            self.note(|| format!("{who} claim {claimed} failures, the cases show {shown}; the cases count"));
+        }
+    }
+
     /// A failed setup, teardown or suite outside any case.
     fn failed_block(&mut self) {
         self.counts.failed_blocks = self.counts.failed_blocks.saturating_add(1);
     }
+}
+
+/// What a root, its suites or counters claim.
+#[derive(Debug, Clone, Copy, Default)]
+struct Claims {
+    tests: u64,
+    failures: u64,
 }
 
 /// Reads one results file.

@@ -6,7 +6,7 @@
 
 use super::open_case::{Into, OpenCase, OpenCases};
 use super::walk::{Dialect, Element, resolved};
-use super::{Defect, Reading};
+use super::{Claims, Reading};
 use crate::domain::case::parse_seconds;
 use crate::domain::counts::CaseOutcome;
 use crate::domain::outcome_word;
@@ -56,19 +56,12 @@ impl Dialect for Nunit25 {
     }
 
     fn text(&mut self, text: &str) {
-        if let Some(case) = self.cases.last() {
-            case.text(text);
-        }
+        self.cases.text(text);
     }
 
     fn end(&mut self, name: &str, depth: usize, reading: &mut Reading) {
         match name {
-            "test-case" => {
-                if let Some(mut case) = self.cases.ended(depth) {
-                    case.close(case.outcome.unwrap_or(CaseOutcome::Passed), reading);
-                    self.cases.again(case);
-                }
-            }
+            "test-case" => self.cases.close(depth, CaseOutcome::Passed, reading),
             "test-suite" => {
                 // A suite that says it failed and in which nothing did: what failed stands outside its cases.
                 if let Some((_, before)) = self.failed_suites.pop_if(|(open, _)| *open == depth)
@@ -77,29 +70,16 @@ impl Dialect for Nunit25 {
                     reading.failed_block();
                 }
             }
-            _ => {
-                if let Some(case) = self.cases.last() {
-                    case.unlisten(depth);
-                }
-            }
+            _ => self.cases.unlisten(depth),
         }
     }
 
     fn finish(&mut self, cut: bool, reading: &mut Reading) {
         self.cases.salvage(reading);
         reading.counts.not_run = reading.counts.not_run.saturating_add(self.unlisted());
-        if cut {
-            return;
-        }
-        let shown = reading.counts.failures();
-        let (claimed, listed) = (self.root_claims, self.listed);
-        if claimed > shown {
-            let why = format!("the root claims {claimed} failures, the cases show {shown}");
-            reading.defect = Some(Defect::Inconsistent(why));
-        } else if let Some(total) = self.root_total.filter(|total| *total > listed) {
-            reading.defect = Some(Defect::Inconsistent(format!("the root claims {total} tests, {listed} are listed")));
-        } else if claimed < shown && claimed > 0 {
-            reading.note(|| format!("the root claims {claimed} failures, the cases show {shown}; the cases count"));
+        if !cut {
+            let claims = Claims { tests: self.root_total.unwrap_or(0), failures: self.root_claims };
+            reading.compare("the root's totals", claims, self.listed, true);
         }
     }
 }
@@ -159,8 +139,8 @@ fn without_result(success: Option<&str>, not_executed: bool) -> Option<CaseOutco
 
 #[cfg(test)]
 mod tests {
+    use super::super::Defect;
     use super::super::walk::read_text as read;
-    use super::*;
     use crate::domain::counts::Counts;
 
     #[test]

@@ -6,7 +6,7 @@
 
 use super::open_case::{Into, OpenCase, OpenCases};
 use super::walk::{Dialect, Element};
-use super::{Defect, Reading};
+use super::{Claims, Reading};
 use crate::domain::case::parse_seconds;
 use crate::domain::counts::CaseOutcome;
 use crate::domain::outcome_word;
@@ -62,19 +62,12 @@ impl Dialect for Nunit3 {
     }
 
     fn text(&mut self, text: &str) {
-        if let Some(case) = self.cases.last() {
-            case.text(text);
-        }
+        self.cases.text(text);
     }
 
     fn end(&mut self, name: &str, depth: usize, reading: &mut Reading) {
         match name {
-            "test-case" => {
-                if let Some(mut case) = self.cases.ended(depth) {
-                    case.close(case.outcome.unwrap_or(CaseOutcome::Errored), reading);
-                    self.cases.again(case);
-                }
-            }
+            "test-case" => self.cases.close(depth, CaseOutcome::Errored, reading),
             "test-suite" | "test-run" => {
                 if let Some(suite) = self.failed_suites.pop_if(|suite| suite.depth == depth)
                     && (suite.by_itself || reading.counts.failures() == suite.before)
@@ -82,28 +75,15 @@ impl Dialect for Nunit3 {
                     reading.failed_block();
                 }
             }
-            _ => {
-                if let Some(case) = self.cases.last() {
-                    case.unlisten(depth);
-                }
-            }
+            _ => self.cases.unlisten(depth),
         }
     }
 
     fn finish(&mut self, cut: bool, reading: &mut Reading) {
         self.cases.salvage(reading);
-        if cut {
-            return;
-        }
-        let shown = reading.counts.failures();
-        let (claimed, listed) = (self.root_failed, self.listed);
-        if claimed > shown {
-            let why = format!("the root claims {claimed} failures, the cases show {shown}");
-            reading.defect = Some(Defect::Inconsistent(why));
-        } else if let Some(total) = self.root_total.filter(|total| *total > listed) {
-            reading.defect = Some(Defect::Inconsistent(format!("the root claims {total} tests, {listed} are listed")));
-        } else if claimed < shown && claimed > 0 {
-            reading.note(|| format!("the root claims {claimed} failures, the cases show {shown}; the cases count"));
+        if !cut {
+            let claims = Claims { tests: self.root_total.unwrap_or(0), failures: self.root_failed };
+            reading.compare("the root's totals", claims, self.listed, true);
         }
     }
 }
@@ -129,8 +109,8 @@ impl Nunit3 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Defect;
     use super::super::walk::read_text as read;
-    use super::*;
     use crate::domain::counts::Counts;
 
     #[test]

@@ -194,6 +194,28 @@ impl OpenCases {
         self.open.last_mut()
     }
 
+    /// Text inside the innermost case.
+    pub(super) fn text(&mut self, text: &str) {
+        if let Some(case) = self.open.last_mut() {
+            case.text(text);
+        }
+    }
+
+    /// An element inside the innermost case has ended.
+    pub(super) fn unlisten(&mut self, depth: usize) {
+        if let Some(case) = self.open.last_mut() {
+            case.unlisten(depth);
+        }
+    }
+
+    /// Counts the innermost case, where it is the element at this depth that ended.
+    pub(super) fn close(&mut self, depth: usize, otherwise: CaseOutcome, reading: &mut Reading) {
+        if let Some(mut case) = self.ended(depth) {
+            case.close(case.outcome.unwrap_or(otherwise), reading);
+            self.again(case);
+        }
+    }
+
     /// The innermost case, where it is the element at this depth that ended.
     pub(super) fn ended(&mut self, depth: usize) -> Option<OpenCase> {
         self.open.pop_if(|case| case.depth == depth)

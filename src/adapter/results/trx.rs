@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use super::open_case::{Into, OpenCase, OpenCases};
 use super::walk::{Dialect, Element};
-use super::{Defect, Reading};
+use super::{Claims, Defect, Reading};
 use crate::domain::case::parse_clock;
 use crate::domain::counts::CaseOutcome;
 use crate::domain::outcome_word;
@@ -22,8 +22,7 @@ pub(super) struct Trx {
     unnamed: BTreeMap<String, Vec<usize>>,
     /// The definition that is open, where it is of interest.
     definition: Option<String>,
-    claimed_failures: u64,
-    claimed_total: Option<u64>,
+    claims: Claims,
     run_outcome: String,
     /// What the run itself says went wrong.
     run_error: String,
@@ -54,8 +53,8 @@ impl Dialect for Trx {
             "Counters" => {
                 let mut claim = |name| element.claim(name, reading);
                 let failures = ["failed", "error", "timeout", "aborted"].map(|name| claim(name).unwrap_or(0));
-                self.claimed_failures = failures.into_iter().fold(0, u64::saturating_add);
-                self.claimed_total = claim("total");
+                let failures = failures.into_iter().fold(0, u64::saturating_add);
+                self.claims = Claims { tests: claim("total").unwrap_or(0), failures };
             }
             "RunInfo" if is_failure(&element.attribute("outcome").unwrap_or_default()) => {
                 self.in_run_error = Some(element.depth);
@@ -65,9 +64,8 @@ impl Dialect for Trx {
     }
 
     fn text(&mut self, text: &str) {
-        if let Some(case) = self.cases.last() {
-            case.text(text);
-        } else if self.in_run_error.is_some() && self.run_error.len() < 300 {
+        self.cases.text(text);
+        if self.cases.is_empty() && self.in_run_error.is_some() && self.run_error.len() < 300 {
             self.run_error.push_str(&text[..text.floor_char_boundary(300)]);
         }
     }
@@ -79,8 +77,8 @@ impl Dialect for Trx {
             self.close(case, reading);
         } else if name == "RunInfo" {
             self.in_run_error = None;
-        } else if let Some(case) = self.cases.last() {
-            case.unlisten(depth);
+        } else {
+            self.cases.unlisten(depth);
         }
     }
 
@@ -89,24 +87,17 @@ impl Dialect for Trx {
         if cut {
             return;
         }
-        let shown = reading.counts.failures();
-        let (claimed, listed) = (self.claimed_failures, self.listed);
+        reading.compare("the counters", self.claims, self.listed, true);
         let error = self.run_error.split_whitespace().collect::<Vec<_>>().join(" ");
-        if claimed > shown {
-            let why = format!("the counters claim {claimed} failures, the results show {shown}");
-            reading.defect = Some(Defect::Inconsistent(why));
-        } else if let Some(total) = self.claimed_total.filter(|total| *total > listed) {
-            let why = format!("the counters claim {total} tests, {listed} are listed");
-            reading.defect = Some(Defect::Inconsistent(why));
-        } else if shown == 0 && is_failure(&self.run_outcome) {
+        if reading.defect.is_some() || reading.counts.failures() > 0 {
+            return;
+        }
+        if is_failure(&self.run_outcome) {
             // A test host that crashed leaves the results that it had, all of them good.
             let why = format!("the run says {}, no result failed: {error}", self.run_outcome);
             reading.defect = Some(Defect::Inconsistent(why.trim_end_matches([' ', ':']).to_owned()));
-        } else if shown == 0 && !error.is_empty() {
+        } else if !error.is_empty() {
             reading.note(|| format!("the run says: {error}"));
-        } else if claimed < shown && claimed > 0 {
-            reading
-                .note(|| format!("the counters claim {claimed} failures, the results show {shown}; the results count"));
         }
     }
 }
