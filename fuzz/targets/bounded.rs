@@ -8,7 +8,7 @@ static READ: AtomicU64 = AtomicU64::new(0);
 /// With `FUZZ_BYTES` in the environment the process ends well once so many bytes were read.
 pub fn read(root: &str, data: &[u8]) {
     pester_gate::fuzzing::results(data);
-    let inside = [format!("<{root}>").as_bytes(), data].concat();
+    let inside = [format!("<{root}>").as_bytes(), data, format!("</{root}>").as_bytes()].concat();
     pester_gate::fuzzing::results(&inside);
     let read = (data.len() + inside.len()) as u64;
     let all = READ.fetch_add(read, Ordering::Relaxed) + read;

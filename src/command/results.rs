@@ -44,7 +44,7 @@ pub(crate) fn text(readings: &[(String, Reading)]) -> String {
         let failed = reading.counts.failed.saturating_add(reading.counts.errors);
         more(&mut out, "failed", failed.saturating_sub(reading.failures.len() as u64));
         for case in &reading.flaky {
-            let times = case.attempts.len();
+            let times = case.attempts.len() + case.more_attempts;
             out.push_str(&format!("  flaky   {} (passed after {times} that failed)\n", printable(&case.id())));
         }
         if let Some(defect) = &reading.defect {

@@ -25,6 +25,8 @@ pub(crate) struct Case {
     pub(crate) duration: Option<Duration>,
     /// Attempts beside the one that decided: retries of a runner.
     pub(crate) attempts: Vec<Attempt>,
+    /// Attempts beyond those that are kept.
+    pub(crate) more_attempts: usize,
     /// The beginning of what failed, stack trace included.
     pub(crate) message: String,
     /// The end of what it printed.
@@ -115,6 +117,7 @@ mod tests {
             outcome: CaseOutcome::Passed,
             duration: None,
             attempts: Vec::new(),
+            more_attempts: 0,
             message: String::new(),
             output: String::new(),
         };

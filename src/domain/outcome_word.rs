@@ -53,13 +53,15 @@ const fn word(
 }
 
 const CHILD: &str = "element";
-const STATUS: &str = "`status`";
+const STATUS: &str = "`status`, `result`";
 const RESULT: &str = "`result`";
 const LABEL: &str = "`label` of `Failed`";
 const OUTCOME: &str = "`outcome`";
 
 const RULES: &str = "counting rules";
 const SUREFIRE: &str = "Surefire's and nextest's schema";
+const PESTER: &str = "Pester's JUnit writer";
+const USAGE: &str = "usage of several writers";
 const GTEST: &str = "GoogleTest's XML output";
 const NUNIT25: &str = "NUnit 2.5's result states";
 const NUNIT3: &str = "NUnit 3's test result XML";
@@ -74,16 +76,27 @@ pub(crate) const WORDS: &[Word] = &[
     word(Format::Junit, CHILD, "skipped", Skipped, RULES),
     word(Format::Junit, CHILD, "flakyFailure", Passed, SUREFIRE),
     word(Format::Junit, CHILD, "flakyError", Passed, SUREFIRE),
+    word(Format::Junit, CHILD, "rerunFailure", Failed, SUREFIRE),
+    word(Format::Junit, CHILD, "rerunError", Errored, SUREFIRE),
     word(Format::Junit, STATUS, "disabled", NotRun, RULES),
     word(Format::Junit, STATUS, "notrun", NotRun, RULES),
-    word(Format::Junit, STATUS, "skipped", Skipped, "Pester's JUnit writer"),
-    word(Format::Junit, STATUS, "failed", Failed, "Pester's JUnit writer"),
-    word(Format::Junit, STATUS, "failure", Failed, SAFE),
-    word(Format::Junit, STATUS, "fail", Failed, SAFE),
-    word(Format::Junit, STATUS, "error", Errored, SAFE),
-    word(Format::Junit, STATUS, "errored", Errored, SAFE),
-    word(Format::Junit, RESULT, "suppressed", NotRun, GTEST),
-    word(Format::Junit, RESULT, "skipped", Skipped, GTEST),
+    word(Format::Junit, STATUS, "suppressed", NotRun, GTEST),
+    word(Format::Junit, STATUS, "run", Passed, GTEST),
+    word(Format::Junit, STATUS, "completed", Passed, GTEST),
+    word(Format::Junit, STATUS, "passed", Passed, PESTER),
+    word(Format::Junit, STATUS, "pass", Passed, USAGE),
+    word(Format::Junit, STATUS, "success", Passed, USAGE),
+    word(Format::Junit, STATUS, "successful", Passed, USAGE),
+    word(Format::Junit, STATUS, "ok", Passed, USAGE),
+    word(Format::Junit, STATUS, "executed", Passed, USAGE),
+    word(Format::Junit, STATUS, "skipped", Skipped, PESTER),
+    word(Format::Junit, STATUS, "inconclusive", Skipped, PESTER),
+    word(Format::Junit, STATUS, "ignored", Skipped, USAGE),
+    word(Format::Junit, STATUS, "pending", Skipped, USAGE),
+    word(Format::Junit, STATUS, "failed", Failed, PESTER),
+    word(Format::Junit, STATUS, "failure", Failed, USAGE),
+    word(Format::Junit, STATUS, "fail", Failed, USAGE),
+    word(Format::Junit, STATUS, "error", Errored, USAGE),
     word(Format::Nunit25, RESULT, "Success", Passed, RULES),
     word(Format::Nunit25, RESULT, "Failure", Failed, RULES),
     word(Format::Nunit25, RESULT, "Error", Errored, RULES),
@@ -126,11 +139,9 @@ pub(crate) fn junit_child(name: &str) -> Option<CaseOutcome> {
     meaning(Format::Junit, CHILD, name)
 }
 
-/// JUnit: what `status` and `result` say before any child does.
-pub(crate) fn junit_attributes(status: Option<&str>, result: Option<&str>) -> CaseOutcome {
-    let status = status.and_then(|text| meaning(Format::Junit, STATUS, text));
-    let result = result.and_then(|text| meaning(Format::Junit, RESULT, text));
-    status.or(result).unwrap_or(Passed)
+/// JUnit: what `status` or `result` says before any child does; nothing for a word that is not known.
+pub(crate) fn junit_attribute(text: &str) -> Option<CaseOutcome> {
+    meaning(Format::Junit, STATUS, text)
 }
 
 /// NUnit 2.5: what `result` says; nothing for a word that is not known.
@@ -169,7 +180,7 @@ mod tests {
         assert_eq!(nunit3("Failed", Some("Test exceeded Timeout value 1ms.")), Some(Failed));
         assert_eq!(nunit3("Passed", Some("Error")), Some(Passed));
         assert_eq!((nunit3("Fine", None), trx("Fine"), nunit25("Fine")), (None, None, None));
-        assert_eq!(junit_attributes(Some("run"), Some("completed")), Passed);
-        assert_eq!(junit_attributes(Some("run"), Some("suppressed")), NotRun);
+        assert_eq!((junit_attribute("Run"), junit_attribute("suppressed")), (Some(Passed), Some(NotRun)));
+        assert_eq!(junit_attribute("timedout"), None);
     }
 }

@@ -6,10 +6,10 @@
 
 use super::open_case::{Into, OpenCase, OpenCases};
 use super::walk::{Dialect, Element, resolved};
-use super::{Claims, Reading};
+use super::{Claims, Defect, Reading, excerpt};
 use crate::domain::case::parse_seconds;
 use crate::domain::counts::CaseOutcome;
-use crate::domain::outcome_word::{junit_attributes, junit_child};
+use crate::domain::outcome_word::{junit_attribute, junit_child};
 
 #[derive(Debug, Default)]
 pub(super) struct Junit {
@@ -29,12 +29,14 @@ struct Suite {
     inner: Claims,
     /// Where its cases stand, where they do not say it themselves.
     file: String,
+    /// Cases listed when it began.
+    listed_before: u64,
 }
 
 impl Dialect for Junit {
     fn start(&mut self, element: &Element<'_>, reading: &mut Reading) {
         match element.name {
-            "testsuites" | "testsuite" if self.cases.is_empty() => self.suites.push(Suite::new(element, reading)),
+            "testsuites" | "testsuite" => self.suites.push(Suite::new(element, self.listed, reading)),
             "testcase" => self.begin(element, reading),
             name => match self.cases.last() {
                 Some(case) => child(case, name, element),
@@ -54,6 +56,10 @@ impl Dialect for Junit {
             "testsuites" | "testsuite" => {
                 if let Some(suite) = self.suites.pop_if(|suite| suite.depth == depth) {
                     let claims = suite.claims();
+                    if claims.tests > 0 && suite.listed_before == self.listed {
+                        let why = format!("a suite claims {} tests and lists none", claims.tests);
+                        reading.defect.get_or_insert(Defect::Inconsistent(why));
+                    }
                     match self.suites.last_mut() {
                         Some(outer) => outer.inner.add(claims),
                         None => self.root = claims,
@@ -77,15 +83,23 @@ impl Junit {
     fn begin(&mut self, element: &Element<'_>, reading: &mut Reading) {
         self.listed += 1;
         let case = self.cases.begin(element.depth);
-        let (mut status, mut result, mut time) = (None, None, None);
+        let (mut said, mut time) = (None, None);
         for (key, raw) in element.each() {
             match key {
                 "name" => OpenCase::keep(&mut case.name, Some(raw)),
                 "classname" => OpenCase::keep(&mut case.class, Some(raw)),
                 "file" => OpenCase::keep(&mut case.file, Some(raw)),
                 "line" | "lineno" => case.line = case.line.or_else(|| raw.trim().parse().ok()),
-                "status" => status = Some(resolved(raw)),
-                "result" => result = Some(resolved(raw)),
+                "status" | "result" if !raw.trim().is_empty() => {
+                    let outcome = junit_attribute(&resolved(raw)).unwrap_or_else(|| {
+                        let word = resolved(raw);
+                        reading.note(|| {
+                            format!("a case has the unknown {key} {:?}, counted as an error", excerpt(&word, 40))
+                        });
+                        CaseOutcome::Errored
+                    });
+                    said = worst(said, outcome);
+                }
                 "time" => time = Some(resolved(raw)),
                 _ => {}
             }
@@ -95,8 +109,7 @@ impl Junit {
         {
             OpenCase::keep(&mut case.file, Some(&suite.file));
         }
-        let said = junit_attributes(status.as_deref(), result.as_deref());
-        case.outcome = Some(said).filter(|said| *said != CaseOutcome::Passed);
+        case.outcome = said;
         case.takes(time.as_deref(), parse_seconds, reading);
     }
 }
@@ -112,6 +125,10 @@ fn child(case: &mut OpenCase, name: &str, element: &Element<'_>) {
         _ => None,
     };
     if let Some(outcome) = attempt {
+        // What was run again and failed again stands beside what decided; alone it decides.
+        if name.starts_with("rerun") && case.outcome.is_none_or(|known| known == CaseOutcome::Passed) {
+            case.outcome = Some(outcome);
+        }
         case.attempt(outcome, element.attribute("message").as_deref().unwrap_or_default());
         case.listen(Into::Attempt, element.depth);
         return;
@@ -129,15 +146,27 @@ fn child(case: &mut OpenCase, name: &str, element: &Element<'_>) {
     }
 }
 
+/// The worse of what two attributes say; a case that was not run is that, unless it failed.
+fn worst(said: Option<CaseOutcome>, more: CaseOutcome) -> Option<CaseOutcome> {
+    let weight = |outcome| match outcome {
+        CaseOutcome::Passed => 0,
+        CaseOutcome::Skipped => 1,
+        CaseOutcome::NotRun => 2,
+        CaseOutcome::Failed => 3,
+        CaseOutcome::Errored => 4,
+    };
+    said.filter(|said| weight(*said) >= weight(more)).or(Some(more))
+}
+
 impl Suite {
-    fn new(element: &Element<'_>, reading: &mut Reading) -> Self {
+    fn new(element: &Element<'_>, listed_before: u64, reading: &mut Reading) -> Self {
         let mut claim = |name| element.claim(name, reading);
         let failures = claim("failures").unwrap_or(0).saturating_add(claim("errors").unwrap_or(0));
         // Pester counts tests in `tests` that were not meant to run, and says how many in `disabled`.
         let tests = claim("tests").unwrap_or(0).saturating_sub(claim("disabled").unwrap_or(0));
         let mut file = String::new();
         OpenCase::keep(&mut file, element.raw("file"));
-        Self { depth: element.depth, own: Claims { tests, failures }, inner: Claims::default(), file }
+        Self { depth: element.depth, own: Claims { tests, failures }, inner: Claims::default(), file, listed_before }
     }
 
     /// Its own claim or its suites' together, whichever is more.
@@ -155,8 +184,8 @@ impl Claims {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Defect;
     use super::super::walk::read_text as read;
+    use super::*;
     use crate::domain::counts::Counts;
 
     fn inconsistent(text: &str) -> bool {
@@ -201,6 +230,39 @@ mod tests {
         );
         assert_eq!((less.defect, less.counts.failed, less.notes.len()), (None, 2, 1));
         assert!(!inconsistent(r#"<testsuites tests="3" disabled="2"><testcase name="a"/></testsuites>"#));
+    }
+
+    #[test]
+    fn no_word_of_an_attribute_hides_a_failure() {
+        for (case, failed, errors, notes) in [
+            (r#"result="failed""#, 1, 0, 0),
+            (r#"result="error""#, 0, 1, 0),
+            (r#"status="run" result="failure""#, 1, 0, 0),
+            (r#"status="timedout""#, 0, 1, 1),
+            (r#"result="interrupted""#, 0, 1, 1),
+            (r#"status="passed" x:status="failed""#, 0, 0, 0),
+            (r#"status="FAILED" x:status="run""#, 1, 0, 0),
+            (r#"status="" result="completed""#, 0, 0, 0),
+        ] {
+            let reading = read(&format!("<testsuites><testcase name='a' {case}/></testsuites>"));
+            let counts = reading.counts;
+            assert_eq!((counts.failed, counts.errors, reading.notes.len()), (failed, errors, notes), "{case}");
+        }
+        let alone = read("<testsuites><testcase name='a'><rerunFailure message='x'/></testcase></testsuites>");
+        assert_eq!((alone.counts.failed, alone.flaky.len()), (1, 0));
+    }
+
+    #[test]
+    fn a_claim_counts_wherever_its_suite_stands_and_a_red_run_stays_one() {
+        for text in [
+            "<testsuites><testcase name='a'><testsuite failures='3'/></testcase></testsuites>",
+            "<testsuites><testsuite tests='50' failures='0'/><testsuite><testcase name='a'/></testsuite></testsuites>",
+        ] {
+            assert!(inconsistent(text), "{text}");
+        }
+        // Writers count assertions, subtests and blocks among failures.
+        let more = read("<testsuites failures='7'><testcase name='a'><failure/></testcase></testsuites>");
+        assert_eq!((more.defect, more.counts.failed, more.notes.len()), (None, 1, 1));
     }
 
     #[test]

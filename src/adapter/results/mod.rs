@@ -8,6 +8,7 @@ mod junit;
 mod nunit25;
 mod nunit3;
 mod open_case;
+mod suites;
 mod trx;
 mod walk;
 
@@ -82,11 +83,11 @@ pub(crate) struct Reading {
 
 impl Reading {
     /// Counts a case; a failure and a flaky one are kept.
-    fn case(&mut self, outcome: CaseOutcome, attempts: usize, case: impl FnOnce() -> Case) {
+    fn case(&mut self, outcome: CaseOutcome, retried: bool, case: impl FnOnce() -> Case) {
         self.counts.add(outcome);
         let kept = match outcome {
             CaseOutcome::Failed | CaseOutcome::Errored => &mut self.failures,
-            CaseOutcome::Passed if attempts > 0 => &mut self.flaky,
+            CaseOutcome::Passed if retried => &mut self.flaky,
             _ => return,
         };
         if kept.len() < CASES_KEPT {
@@ -97,17 +98,18 @@ impl Reading {
     /// Keeps what was noticed, so far as there is room.
     fn note(&mut self, note: impl FnOnce() -> String) {
         if self.notes.len() < NOTES_KEPT {
-            self.notes.push(note());
+            self.notes.push(excerpt(&note(), 500).to_owned());
         } else {
             self.more_notes = self.more_notes.saturating_add(1);
         }
     }
 
-    /// Holds what a file claims against what its cases show. More failures than there are is inconsistent, as are more
-    /// tests where they bind; the rest is noted, and the cases count.
+    /// Holds what a file claims against what its cases show. Failures where none is shown are inconsistent, as are more
+    /// tests where they bind; the rest is noted, and the cases count: writers count assertions, subtests and blocks among
+    /// failures, and a run that is red is red by its cases.
     fn compare(&mut self, who: &str, claims: Claims, listed: u64, tests_bind: bool) {
         let (claimed, shown) = (claims.failures, self.counts.failures());
-        if claimed > shown {
+        if claimed > shown && shown == 0 {
             let why = format!("{who} claim {claimed} failures, the cases show {shown}");
             self.defect = Some(Defect::Inconsistent(why));
         } else if claims.tests > listed {
@@ -117,7 +119,7 @@ impl Reading {
             } else {
                 self.note(|| why);
             }
-        } else if claimed < shown && claimed > 0 {
+        } else if claimed != shown && claimed > 0 {
             self.note(|| format!("{who} claim {claimed} failures, the cases show {shown}; the cases count"));
         }
     }
@@ -126,6 +128,11 @@ impl Reading {
     fn failed_block(&mut self) {
         self.counts.failed_blocks = self.counts.failed_blocks.saturating_add(1);
     }
+}
+
+/// The beginning of a text that a file brings, for a message.
+fn excerpt(text: &str, most: usize) -> &str {
+    &text[..text.floor_char_boundary(most)]
 }
 
 /// What a root, its suites or counters claim.

@@ -5,8 +5,9 @@
 //! in the root's `not-run`.
 
 use super::open_case::{Into, OpenCase, OpenCases};
+use super::suites::Suites;
 use super::walk::{Dialect, Element, resolved};
-use super::{Claims, Reading};
+use super::{Claims, Reading, excerpt};
 use crate::domain::case::parse_seconds;
 use crate::domain::counts::CaseOutcome;
 use crate::domain::outcome_word;
@@ -14,8 +15,7 @@ use crate::domain::outcome_word;
 #[derive(Debug, Default)]
 pub(super) struct Nunit25 {
     cases: OpenCases,
-    /// Open suites that say they failed, with how many failures were counted when they began.
-    failed_suites: Vec<(usize, u64)>,
+    suites: Suites,
     root_claims: u64,
     root_total: Option<u64>,
     root_not_run: u64,
@@ -28,18 +28,19 @@ impl Dialect for Nunit25 {
         match element.name {
             "test-case" => self.begin(element, reading),
             "test-suite" => {
-                let word = element.attribute("result").unwrap_or_default();
-                if matches!(outcome_word::nunit25(&word), Some(CaseOutcome::Failed | CaseOutcome::Errored)) {
-                    self.failed_suites.push((element.depth, reading.counts.failures()));
-                }
+                let failed = match element.filled("result") {
+                    Some(word) => {
+                        matches!(outcome_word::nunit25(&word), None | Some(CaseOutcome::Failed | CaseOutcome::Errored))
+                    }
+                    // NUnit 2.4.
+                    None => element.attribute("success").is_some_and(|word| word.eq_ignore_ascii_case("false")),
+                };
+                self.suites.begin(element.depth, failed, false, reading);
             }
-            "failure" => {
-                if let Some(case) = self.cases.last()
-                    && case.outcome.is_none()
-                {
-                    case.outcome = Some(CaseOutcome::Failed);
-                }
-            }
+            "failure" => match self.cases.last() {
+                Some(case) => case.outcome = case.outcome.or(Some(CaseOutcome::Failed)),
+                None => self.suites.failure(),
+            },
             "message" | "stack-trace" => {
                 if let Some(case) = self.cases.last() {
                     case.listen(Into::Message, element.depth);
@@ -62,14 +63,7 @@ impl Dialect for Nunit25 {
     fn end(&mut self, name: &str, depth: usize, reading: &mut Reading) {
         match name {
             "test-case" => self.cases.close(depth, CaseOutcome::Passed, reading),
-            "test-suite" => {
-                // A suite that says it failed and in which nothing did: what failed stands outside its cases.
-                if let Some((_, before)) = self.failed_suites.pop_if(|(open, _)| *open == depth)
-                    && reading.counts.failures() == before
-                {
-                    reading.failed_block();
-                }
-            }
+            "test-suite" => self.suites.end(depth, reading),
             _ => self.cases.unlisten(depth),
         }
     }
@@ -104,7 +98,11 @@ impl Nunit25 {
         case.outcome = match result.filter(|word| !word.trim().is_empty()) {
             Some(word) => Some(outcome_word::nunit25(&word).unwrap_or_else(|| {
                 reading.note(|| {
-                    format!("the case {:?} has the unknown result {word:?}, counted as an error", case.shown())
+                    format!(
+                        "the case {:?} has the unknown result {:?}, counted as an error",
+                        case.shown(),
+                        excerpt(&word, 40)
+                    )
                 });
                 CaseOutcome::Errored
             })),
@@ -185,5 +183,13 @@ mod tests {
         assert!(matches!(total.defect, Some(Defect::Inconsistent(_))));
         let suite = r#"<test-results><test-suite result="Failure"><test-case name="a" result="Success"/></test-suite></test-results>"#;
         assert_eq!(read(suite).counts.failed_blocks, 1);
+        for suite in [
+            r#"success="False"><results><test-case name="a" success="True"/></results>"#,
+            r#"result="Broken"><results><test-case name="a" result="Success"/></results>"#,
+            r#"success="True"><failure><message>teardown</message></failure><test-case name="a" success="True"/>"#,
+        ] {
+            let text = format!("<test-results><test-suite {suite}</test-suite></test-results>");
+            assert_eq!(read(&text).counts.failed_blocks, 1, "{text}");
+        }
     }
 }

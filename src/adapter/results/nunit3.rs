@@ -5,8 +5,9 @@
 //! compared, never counted.
 
 use super::open_case::{Into, OpenCase, OpenCases};
+use super::suites::Suites;
 use super::walk::{Dialect, Element};
-use super::{Claims, Reading};
+use super::{Claims, Reading, excerpt};
 use crate::domain::case::parse_seconds;
 use crate::domain::counts::CaseOutcome;
 use crate::domain::outcome_word;
@@ -14,20 +15,10 @@ use crate::domain::outcome_word;
 #[derive(Debug, Default)]
 pub(super) struct Nunit3 {
     cases: OpenCases,
-    /// Open suites that say they failed.
-    failed_suites: Vec<FailedSuite>,
+    suites: Suites,
     root_failed: u64,
     root_total: Option<u64>,
     listed: u64,
-}
-
-#[derive(Debug)]
-struct FailedSuite {
-    depth: usize,
-    /// Failures counted when it began.
-    before: u64,
-    /// It failed by itself, whatever its cases did.
-    by_itself: bool,
 }
 
 impl Dialect for Nunit3 {
@@ -39,14 +30,15 @@ impl Dialect for Nunit3 {
         match element.name {
             "test-case" => self.begin(element, reading),
             "test-suite" | "test-run" => {
-                let word = element.attribute("result").unwrap_or_default();
-                if matches!(outcome_word::nunit3(&word, None), Some(CaseOutcome::Failed)) {
-                    let site = element.attribute("site").unwrap_or_default();
-                    let by_itself = ["SetUp", "TearDown"].iter().any(|own| site.eq_ignore_ascii_case(own));
-                    let before = reading.counts.failures();
-                    self.failed_suites.push(FailedSuite { depth: element.depth, before, by_itself });
-                }
+                let word = element.filled("result");
+                let failed = word.is_some_and(|word| {
+                    matches!(outcome_word::nunit3(&word, None), None | Some(CaseOutcome::Failed | CaseOutcome::Errored))
+                });
+                let site = element.attribute("site").unwrap_or_default();
+                let own = ["SetUp", "TearDown"].iter().any(|own| site.eq_ignore_ascii_case(own));
+                self.suites.begin(element.depth, failed, failed && own, reading);
             }
+            "failure" if self.cases.is_empty() => self.suites.failure(),
             "message" | "stack-trace" => {
                 if let Some(case) = self.cases.last().filter(|case| case.failed()) {
                     case.listen(Into::Message, element.depth);
@@ -68,13 +60,7 @@ impl Dialect for Nunit3 {
     fn end(&mut self, name: &str, depth: usize, reading: &mut Reading) {
         match name {
             "test-case" => self.cases.close(depth, CaseOutcome::Errored, reading),
-            "test-suite" | "test-run" => {
-                if let Some(suite) = self.failed_suites.pop_if(|suite| suite.depth == depth)
-                    && (suite.by_itself || reading.counts.failures() == suite.before)
-                {
-                    reading.failed_block();
-                }
-            }
+            "test-suite" | "test-run" => self.suites.end(depth, reading),
             _ => self.cases.unlisten(depth),
         }
     }
@@ -98,8 +84,13 @@ impl Nunit3 {
         let word = element.attribute("result").unwrap_or_default();
         let label = element.attribute("label");
         case.outcome = Some(outcome_word::nunit3(&word, label.as_deref()).unwrap_or_else(|| {
-            reading
-                .note(|| format!("the case {:?} has the unknown result {word:?}, counted as an error", case.shown()));
+            reading.note(|| {
+                format!(
+                    "the case {:?} has the unknown result {:?}, counted as an error",
+                    case.shown(),
+                    excerpt(&word, 40)
+                )
+            });
             CaseOutcome::Errored
         }));
         let time = element.filled("duration").or_else(|| element.filled("time"));
@@ -144,6 +135,8 @@ mod tests {
             (r#"<test-suite result="Failed" site="SetUp"><test-case name="a" result="Failed"/></test-suite>"#, 1, 1),
             (r#"<test-suite result="Failed" site="Child"><test-case name="a" result="Failed"/></test-suite>"#, 0, 1),
             (r#"<test-suite result="Failed" label="Invalid"/>"#, 1, 0),
+            (r#"<test-suite result="Broken"><test-case name="a" result="Passed"/></test-suite>"#, 1, 0),
+            (r#"<test-suite result="Passed"><failure/><test-case name="a" result="Passed"/></test-suite>"#, 1, 0),
             (r#"<test-suite result="Passed"><test-case name="a" result="Passed"/></test-suite>"#, 0, 0),
         ] {
             for text in [suite.to_owned(), format!(r#"<test-run result="Failed">{suite}</test-run>"#)] {

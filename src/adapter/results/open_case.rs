@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use super::Reading;
 use super::walk::resolved;
+use super::{Reading, excerpt};
 use crate::domain::case::{Attempt, Case};
 use crate::domain::counts::CaseOutcome;
 
@@ -14,6 +14,8 @@ const MESSAGE_KEPT: usize = 4 << 10;
 const OUTPUT_KEPT: usize = 4 << 10;
 /// How many attempts are kept.
 const ATTEMPTS_KEPT: usize = 20;
+/// How much of an attempt's message is kept: its beginning.
+const ATTEMPT_KEPT: usize = 1 << 10;
 /// How much of a name is kept, and of a class or file.
 const NAME_KEPT: usize = 4 << 10;
 
@@ -88,7 +90,7 @@ impl OpenCase {
             Into::Output => ending(&mut self.output, text),
             Into::Attempt => {
                 if let Some(attempt) = self.attempts.last_mut().filter(|_| self.more_attempts == 0) {
-                    beginning(&mut attempt.message, text, MESSAGE_KEPT);
+                    beginning(&mut attempt.message, text, ATTEMPT_KEPT);
                 }
             }
         }
@@ -104,8 +106,8 @@ impl OpenCase {
     pub(super) fn attempt(&mut self, outcome: CaseOutcome, message: &str) {
         if self.attempts.len() < ATTEMPTS_KEPT {
             let mut kept = String::new();
-            beginning(&mut kept, message, MESSAGE_KEPT);
-            beginning(&mut kept, "\n", MESSAGE_KEPT);
+            beginning(&mut kept, message, ATTEMPT_KEPT);
+            beginning(&mut kept, "\n", ATTEMPT_KEPT);
             self.attempts.push(Attempt { outcome, message: kept });
         } else {
             self.more_attempts += 1;
@@ -117,7 +119,7 @@ impl OpenCase {
         let Some(text) = text.filter(|text| !text.trim().is_empty()) else { return };
         self.duration = parse(text);
         if self.duration.is_none() {
-            reading.note(|| format!("the case {:?} takes {text:?}, which is no duration", self.shown()));
+            reading.note(|| format!("the case {:?} takes {:?}, which is no duration", self.shown(), excerpt(text, 40)));
         }
     }
 
@@ -146,7 +148,7 @@ impl OpenCase {
 
     /// Hands it on as what it came to.
     pub(super) fn close(&mut self, outcome: CaseOutcome, reading: &mut Reading) {
-        reading.case(outcome, self.attempts.len(), || self.case(outcome));
+        reading.case(outcome, !self.attempts.is_empty(), || self.case(outcome));
     }
 
     fn case(&self, outcome: CaseOutcome) -> Case {
@@ -160,6 +162,7 @@ impl OpenCase {
             outcome,
             duration: self.duration,
             attempts: self.attempts.iter().map(trimmed).collect(),
+            more_attempts: self.more_attempts,
             message: self.message.trim().to_owned(),
             output: self.output.trim().to_owned(),
         }

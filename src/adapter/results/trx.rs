@@ -8,10 +8,10 @@ use std::collections::BTreeMap;
 
 use super::open_case::{Into, OpenCase, OpenCases};
 use super::walk::{Dialect, Element};
-use super::{Claims, Defect, Reading};
+use super::{Claims, Defect, Reading, excerpt};
 use crate::domain::case::parse_clock;
 use crate::domain::counts::CaseOutcome;
-use crate::domain::outcome_word;
+use crate::domain::outcome_word::{self, Format};
 
 #[derive(Debug, Default)]
 pub(super) struct Trx {
@@ -51,10 +51,10 @@ impl Dialect for Trx {
             "TestMethod" => self.name_class(element, reading),
             "ResultSummary" => OpenCase::keep(&mut self.run_outcome, element.attribute("outcome").as_deref()),
             "Counters" => {
-                let mut claim = |name| element.claim(name, reading);
-                let failures = ["failed", "error", "timeout", "aborted"].map(|name| claim(name).unwrap_or(0));
-                let failures = failures.into_iter().fold(0, u64::saturating_add);
-                self.claims = Claims { tests: claim("total").unwrap_or(0), failures };
+                let mut claim = |name: &str| element.claim(name, reading).unwrap_or(0);
+                let bad = outcome_word::WORDS.iter().filter(|word| word.format == Format::Trx && is_failure(word.word));
+                let failures = bad.fold(0_u64, |all, word| all.saturating_add(claim(&counter(word.word))));
+                self.claims = Claims { tests: claim("total"), failures };
             }
             "RunInfo" if is_failure(&element.attribute("outcome").unwrap_or_default()) => {
                 self.in_run_error = Some(element.depth);
@@ -92,12 +92,12 @@ impl Dialect for Trx {
         if reading.defect.is_some() || reading.counts.failures() > 0 {
             return;
         }
-        if is_failure(&self.run_outcome) {
+        let good = |word: CaseOutcome| matches!(word, CaseOutcome::Passed | CaseOutcome::Skipped);
+        let ended_well = self.run_outcome.is_empty() || outcome_word::trx(&self.run_outcome).is_some_and(good);
+        if !ended_well || !error.is_empty() {
             // A test host that crashed leaves the results that it had, all of them good.
             let why = format!("the run says {}, no result failed: {error}", self.run_outcome);
             reading.defect = Some(Defect::Inconsistent(why.trim_end_matches([' ', ':']).to_owned()));
-        } else if !error.is_empty() {
-            reading.note(|| format!("the run says: {error}"));
         }
     }
 }
@@ -109,8 +109,13 @@ impl Trx {
         OpenCase::keep(&mut case.name, element.raw("testName"));
         let word = element.attribute("outcome").unwrap_or_default();
         case.outcome = Some(outcome_word::trx(&word).unwrap_or_else(|| {
-            reading
-                .note(|| format!("the test {:?} has the unknown outcome {word:?}, counted as an error", case.shown()));
+            reading.note(|| {
+                format!(
+                    "the test {:?} has the unknown outcome {:?}, counted as an error",
+                    case.shown(),
+                    excerpt(&word, 40)
+                )
+            });
             CaseOutcome::Errored
         }));
         case.takes(element.attribute("duration").as_deref(), parse_clock, reading);
@@ -157,6 +162,11 @@ impl Trx {
 /// `UnitTestResult`, `GenericTestResult`, `ManualTestResult`, `TestResultAggregation` and the like.
 fn is_result(name: &str) -> bool {
     name.ends_with("TestResult") || name == "TestResultAggregation"
+}
+
+/// The counter of a word: its name begins small.
+fn counter(word: &str) -> String {
+    word.chars().enumerate().map(|(at, c)| if at == 0 { c.to_ascii_lowercase() } else { c }).collect()
 }
 
 fn is_failure(word: &str) -> bool {
@@ -226,6 +236,10 @@ mod tests {
             (passed, r#"total="1""#, "Failed"),
             (passed, r#"total="1""#, "Aborted"),
             (passed, r#"total="1" failed="1""#, "Completed"),
+            (passed, r#"total="1" passedButRunAborted="1""#, "Completed"),
+            (passed, r#"total="1" notRunnable="1""#, "Completed"),
+            (passed, r#"total="1" inProgress="1""#, "Completed"),
+            (passed, r#"total="1""#, "Unknown"),
             (passed, r#"total="1" timeout="1""#, "Completed"),
             (passed, r#"total="2""#, "Completed"),
             ("", r#"total="0" failed="x""#, "Completed"),
@@ -238,6 +252,11 @@ mod tests {
             r#"<TestRun><ResultSummary outcome="Failed"><RunInfos><RunInfo outcome="Error"><Text>Test host
             crashed</Text></RunInfo></RunInfos></ResultSummary></TestRun>"#,
         );
+        let told = read(
+            r#"<TestRun><Results><UnitTestResult testName="t" outcome="Passed"/></Results><ResultSummary outcome="Completed">
+            <RunInfos><RunInfo outcome="Error"><Text>aborted</Text></RunInfo></RunInfos></ResultSummary></TestRun>"#,
+        );
+        assert!(matches!(told.defect, Some(Defect::Inconsistent(_))), "{told:?}");
         assert!(
             matches!(&crashed.defect, Some(Defect::Inconsistent(why)) if why.ends_with("no result failed: Test host crashed")),
             "{crashed:?}"
