@@ -45,8 +45,9 @@ fn generated_parts_are_what_the_code_says() {
     assert!(writing || stale.is_empty(), "stale: {stale:?}; run PESTER_GATE_WRITE_DOCS=1 cargo test docs");
 }
 
-/// The actions, one place each.
-const ACTIONS: [(&str, &str); 7] = [
+/// The actions and the workflow that is called, one place each.
+const ACTIONS: [(&str, &str); 8] = [
+    ("gate", ".github/workflows/gate.yml"),
     ("action", "action.yml"),
     ("route", "actions/route/action.yml"),
     ("context", "actions/context/action.yml"),
@@ -74,8 +75,11 @@ fn of_files() -> Vec<(String, Option<&'static str>, String)> {
 
 fn action_table(path: &str) -> String {
     let action: serde_yaml::Value = serde_yaml::from_str(&fs::read_to_string(file(path)).unwrap()).unwrap();
+    // A workflow has them below its trigger.
+    let called = action.get("on").and_then(|on| on.get("workflow_call"));
     let rows = |key: &str| {
-        let entries = action.get(key).and_then(serde_yaml::Value::as_mapping).cloned().unwrap_or_default();
+        let entries =
+            called.unwrap_or(&action).get(key).and_then(serde_yaml::Value::as_mapping).cloned().unwrap_or_default();
         let text = |value: &serde_yaml::Value, key: &str| {
             value.get(key).and_then(serde_yaml::Value::as_str).unwrap_or_default().replace('|', "\\|")
         };

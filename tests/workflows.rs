@@ -51,6 +51,14 @@ fn check_steps(place: &str, holder: &Value) -> Vec<String> {
             wrong.push(format!("{label}: {uses} is not pinned by a commit"));
         }
         let with = step.get("with");
+        // GitHub only warns of an input that an action does not have.
+        if let Some(inputs) = inputs_of(uses) {
+            for (name, _) in each(step, "with") {
+                if !inputs.contains(&name) {
+                    wrong.push(format!("{label}: {uses} has no input {name}"));
+                }
+            }
+        }
         let unsafe_checkout = with.and_then(|with| with.get("allow-unsafe-pr-checkout"));
         let proven = Value::String("${{ inputs.trust-mode == 'same-owner-fork' }}".to_owned());
         if unsafe_checkout.is_some_and(|value| *value != proven) {
@@ -75,6 +83,14 @@ fn check_steps(place: &str, holder: &Value) -> Vec<String> {
         }
     }
     wrong
+}
+
+/// The inputs of an action of this repository, wherever it is checked out.
+fn inputs_of(uses: &str) -> Option<Vec<String>> {
+    let folder = uses.strip_prefix("./")?.trim_start_matches(".pester-gate/");
+    let action = fs::read_to_string(root().join(folder).join("action.yml")).unwrap_or_default();
+    let document: Value = serde_yaml::from_str(&action).unwrap();
+    Some(each(&document, "inputs").into_iter().map(|(name, _)| name).collect())
 }
 
 /// What is wrong with one file.
@@ -339,6 +355,8 @@ const MUTANTS: &[(&str, &str, &str)] = &[
         "        uses: ./.pester-gate/actions/context\n        with:\n          upload: 'false'",
     ),
     ("gate.yml", "          needs: ${{ toJSON(needs) }}\n", ""),
+    ("gate.yml", "          shard: ${{ matrix.shard }}\n", "          leg: ${{ matrix.shard }}\n"),
+    ("ci.yml", "        uses: ./actions/route\n", "        uses: ./actions/rout\n"),
     ("gate.yml", "actions/checkout@3d3c42e5aac5ba805825da76410c181273ba90b1 # v7.0.1", "actions/checkout@v7"),
     (
         "gate.yml",
