@@ -2,6 +2,7 @@
 // usage: node github-parser.mjs FOLDER FILE..   FOLDER holds node_modules with @actions/languageservice.
 // Exit 0 with nothing to say; 1 with a line for each finding. A parser that breaks, or that finds nothing
 // in a broken workflow, is a finding too.
+import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { register } from "node:module";
 import { join, resolve } from "node:path";
@@ -28,8 +29,12 @@ registerLogger({ log() {}, info() {}, warn: keep, error: keep });
 const fileProvider = {
   getFileContent: async ({ path }) => ({ name: path, content: await readFile(path, "utf8") }),
 };
+// Of an action that is not there nothing is known, and its inputs are not compared.
 const actionsMetadataProvider = process.env.REAL_ACTIONS && {
-  fetchActionMetadata: async ({ name }) => parse(await readFile(join(process.env.REAL_ACTIONS, name, "action.yml"), "utf8")),
+  fetchActionMetadata: async ({ name }) => {
+    const path = join(process.env.REAL_ACTIONS, name, "action.yml");
+    return existsSync(path) ? parse(await readFile(path, "utf8")) : {};
+  },
 };
 
 async function findings(path, content) {

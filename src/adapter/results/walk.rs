@@ -109,8 +109,9 @@ pub(super) fn resolved(raw: &str) -> Cow<'_, str> {
 
 /// A name that can be one. What was no text in the file must not hide an element that would have counted.
 fn check_name(name: &str) -> Result<(), Defect> {
-    let odd = |c: char| c.is_control() || c == char::REPLACEMENT_CHARACTER;
-    if name.len() > NAME_LIMIT || name.chars().any(odd) {
+    let odd = name.bytes().any(|byte| byte < b' ' || byte == 0x7f)
+        || (!name.is_ascii() && name.contains(char::REPLACEMENT_CHARACTER));
+    if odd || name.len() > NAME_LIMIT {
         let shown = super::excerpt(name, 40);
         return Err(Defect::Invalid(format!("{shown:?} is no name of an element or attribute")));
     }
