@@ -21,7 +21,7 @@ fn corpus() -> Option<PathBuf> {
 /// Plays a recording: copies its files with the paths of this run, prints what it printed, leaves
 /// behind what it left, and ends as it ended.
 const STAND_IN: &str = r#"#!/usr/bin/env python3
-import json, os, shutil, signal, subprocess, sys, time
+import json, os, re, shutil, signal, subprocess, sys, time
 recording = os.environ["RECORDING"]
 if "-Probe" in sys.argv:
     found = json.loads(os.environ.get("FOUND", '["6.0.1"]'))
@@ -33,7 +33,9 @@ assert plan["schema"] == "pester-gate-dispatch-plan@v1" and not os.listdir(plan[
 here = os.path.join(plan["root"], "tests")
 def rewrite(data):
     quoted = lambda path: json.dumps(path)[1:-1].encode()
-    return data.replace(b"/work/checkout/suite", quoted(here)).replace(b"/work/checkout/results", quoted(plan["output"]))
+    # Wherever they were recorded.
+    here_now = {b"suite": quoted(here), b"results": quoted(plan["output"])}
+    return re.sub(rb"/\w+/checkout/(suite|results)", lambda found: here_now[found.group(1)], data)
 run = json.load(open(os.path.join(recording, "run.json")))
 for name in sorted(os.listdir(recording)):
     if name not in ("run.json", "stdout.txt", "stderr.txt"):
@@ -202,7 +204,7 @@ fn a_real_project_is_counted_as_it_ran() {
     };
     for project in fs::read_dir(real).unwrap().map(|project| project.unwrap().path()) {
         let run = read_json(&project.join("pester-run.json"));
-        let file = |file: &Value| file["file"].as_str().unwrap().replace("/work/checkout/suite/", "");
+        let file = |file: &Value| file["file"].as_str().unwrap().rsplit("/suite/").next().unwrap().to_owned();
         let files: Vec<String> = run["files"].as_array().unwrap().iter().map(file).collect();
         let folder = tempfile::tempdir().unwrap();
         for entry in fs::read_dir(&project).unwrap().map(|entry| entry.unwrap().path()) {

@@ -47,7 +47,7 @@ async function findings(path, content) {
 
 const probes = [
   [".github/workflows/probe.yml", "on: push\njobs:\n  a:\n    runs-on: ubuntu-latest\n    neds: b\n    steps: [{run: x}]\n"],
-  [".github/workflows/probe-2.yml", "on: push\njobs:\n  a:\n    runs-on: ubuntu-latest\n    steps: [{run: \"${{ gihub.sha }}\"}]\n"],
+  [".github/workflows/probe-2.yml", "on: push\njobs:\n  a:\n    runs-on: ubuntu-latest\n    env: {A: \"${{ gihub.sha }}\"}\n    steps: [{run: x}]\n"],
   ["probe/action.yml", "name: a\ndescription: b\nruns: {using: composite, steps: [{run: x}]}\n"],
 ];
 let wrong = 0;

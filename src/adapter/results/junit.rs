@@ -184,7 +184,7 @@ impl Claims {
 
 #[cfg(test)]
 mod tests {
-    use super::super::walk::read_text as read;
+    use super::super::read_text as read;
     use super::*;
     use crate::domain::counts::Counts;
 

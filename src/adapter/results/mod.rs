@@ -1,7 +1,7 @@
 //! Results files: one streaming reader per format behind one loop.
 //!
 //! [`walk`] owns what formats share: decoding, well-formedness, the end of the file and the bounds. A format is one file
-//! with an implementation of [`walk::Dialect`] and one line in [`walk::dialect_of`]; it counts cases and never builds a document.
+//! with an implementation of [`walk::Dialect`] and one line in [`dialect_of`]; it counts cases and never builds a document.
 //! Memory is bounded whatever the file holds.
 
 mod junit;
@@ -15,6 +15,7 @@ mod walk;
 use std::io::{self, Read, Seek};
 use std::path::Path;
 
+use self::walk::Dialect;
 use crate::adapter::workspace::files;
 use crate::domain::case::Case;
 use crate::domain::counts::{CaseOutcome, Counts};
@@ -149,5 +150,22 @@ pub(crate) fn read(path: &Path) -> io::Result<Reading> {
 
 /// Reads results from bytes, whatever they hold.
 pub(crate) fn read_from(source: impl Read + Seek) -> Reading {
-    walk::read(source)
+    walk::read(source, dialect_of)
+}
+
+/// The reader for a root element.
+fn dialect_of(root: &str) -> Option<(Format, Box<dyn Dialect>)> {
+    match root {
+        "testsuites" | "testsuite" => Some((Format::Junit, Box::new(junit::Junit::default()))),
+        "test-results" => Some((Format::Nunit25, Box::new(nunit25::Nunit25::default()))),
+        "test-run" | "test-suite" => Some((Format::Nunit3, Box::new(nunit3::Nunit3::default()))),
+        "TestRun" => Some((Format::Trx, Box::new(trx::Trx::default()))),
+        _ => None,
+    }
+}
+
+/// Reads a text.
+#[cfg(test)]
+fn read_text(text: &str) -> Reading {
+    read_from(io::Cursor::new(text))
 }

@@ -138,7 +138,7 @@ fn without_result(success: Option<&str>, not_executed: bool) -> Option<CaseOutco
 #[cfg(test)]
 mod tests {
     use super::super::Defect;
-    use super::super::walk::read_text as read;
+    use super::super::read_text as read;
     use crate::domain::counts::Counts;
 
     #[test]

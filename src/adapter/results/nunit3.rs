@@ -101,7 +101,7 @@ impl Nunit3 {
 #[cfg(test)]
 mod tests {
     use super::super::Defect;
-    use super::super::walk::read_text as read;
+    use super::super::read_text as read;
     use crate::domain::counts::Counts;
 
     #[test]

@@ -175,7 +175,7 @@ fn is_failure(word: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::walk::read_text as read;
+    use super::super::read_text as read;
     use super::*;
     use crate::domain::counts::Counts;
 

@@ -10,7 +10,7 @@ use encoding_rs_io::DecodeReaderBytesBuilder;
 use quick_xml::events::{BytesStart, Event};
 use quick_xml::{Error as XmlError, Reader};
 
-use super::{Defect, Reading, junit, nunit3, nunit25, trx};
+use super::{Defect, Reading};
 use crate::domain::outcome_word::Format;
 
 /// One element, attribute or text may take this much before the file is refused.
@@ -36,16 +36,8 @@ pub(super) trait Dialect {
     fn finish(&mut self, cut: bool, reading: &mut Reading);
 }
 
-/// The reader for a root element.
-pub(super) fn dialect_of(root: &str) -> Option<(Format, Box<dyn Dialect>)> {
-    match root {
-        "testsuites" | "testsuite" => Some((Format::Junit, Box::new(junit::Junit::default()))),
-        "test-results" => Some((Format::Nunit25, Box::new(nunit25::Nunit25::default()))),
-        "test-run" | "test-suite" => Some((Format::Nunit3, Box::new(nunit3::Nunit3::default()))),
-        "TestRun" => Some((Format::Trx, Box::new(trx::Trx::default()))),
-        _ => None,
-    }
-}
+/// Which reader a root element has, and in which format it is.
+pub(super) type DialectOf = fn(root: &str) -> Option<(Format, Box<dyn Dialect>)>;
 
 /// An element's name and attributes.
 pub(super) struct Element<'a> {
@@ -133,19 +125,19 @@ fn check_references(value: &str) -> Result<(), String> {
 
 /// Reads results, whatever the bytes hold. What is UTF-8 is read as it stands; where that turns out to be wrong it is
 /// read once more with what is no UTF-8 replaced.
-pub(super) fn read(mut source: impl Read + Seek) -> Reading {
+pub(super) fn read(mut source: impl Read + Seek, dialect_of: DialectOf) -> Reading {
     let mut head = Vec::new();
     if let Err(error) = Read::take(&mut source, 256).read_to_end(&mut head) {
         return Reading { defect: Some(Defect::Invalid(error.to_string())), ..Reading::default() };
     }
     let encoding = encoding_of(&head);
     let begin = |source: &mut _| Seek::seek(source, SeekFrom::Start(0));
-    let walked = begin(&mut source).map(|_| (encoding == UTF_8).then(|| Walk::over(&mut source, None)));
+    let walked = begin(&mut source).map(|_| (encoding == UTF_8).then(|| Walk::over(&mut source, None, dialect_of)));
     let result = walked.and_then(|walked| match walked {
         Some(walk) if !walk.not_utf8 => Ok(walk.reading),
         first => {
             begin(&mut source)?;
-            let mut reading = Walk::over(&mut source, Some(encoding)).reading;
+            let mut reading = Walk::over(&mut source, Some(encoding), dialect_of).reading;
             if first.is_some() {
                 reading.note(|| "it holds bytes that are no UTF-8; they were replaced".to_owned());
             }
@@ -215,21 +207,21 @@ struct Walk {
 
 impl Walk {
     /// Over a source, decoded where an encoding is named.
-    fn over(source: &mut impl Read, encoding: Option<&'static Encoding>) -> Self {
+    fn over(source: &mut impl Read, encoding: Option<&'static Encoding>, dialect_of: DialectOf) -> Self {
         let mut walk = Walk { budget: Rc::new(Cell::new(PIECE_LIMIT)), ..Walk::default() };
         let bounded = Bounded { source, budget: walk.budget.clone() };
         match encoding {
-            None => walk.run(BufReader::with_capacity(CHUNK, bounded)),
+            None => walk.run(BufReader::with_capacity(CHUNK, bounded), dialect_of),
             Some(encoding) => {
                 let decoder =
                     DecodeReaderBytesBuilder::new().encoding(Some(encoding)).bom_override(true).build(bounded);
-                walk.run(BufReader::with_capacity(CHUNK, decoder));
+                walk.run(BufReader::with_capacity(CHUNK, decoder), dialect_of);
             }
         }
         walk
     }
 
-    fn run(&mut self, source: impl BufRead) {
+    fn run(&mut self, source: impl BufRead, dialect_of: DialectOf) {
         let mut reader = Reader::from_reader(source);
         let config = reader.config_mut();
         config.check_end_names = true;
@@ -240,7 +232,7 @@ impl Walk {
             buffer.clear();
             let ended = match reader.read_event_into(&mut buffer) {
                 Ok(Event::Eof) => Some(self.at_end()),
-                Ok(event) => self.event(&event).err().map(Some),
+                Ok(event) => self.event(&event, dialect_of).err().map(Some),
                 Err(error) => {
                     self.not_utf8 = matches!(error, XmlError::Encoding(_));
                     Some(Some(at_error(&error, &mut reader)))
@@ -260,11 +252,11 @@ impl Walk {
         }
     }
 
-    fn event(&mut self, event: &Event<'_>) -> Result<(), Defect> {
+    fn event(&mut self, event: &Event<'_>, dialect_of: DialectOf) -> Result<(), Defect> {
         match event {
-            Event::Start(start) => self.start(start),
+            Event::Start(start) => self.start(start, dialect_of),
             Event::Empty(start) => {
-                self.start(start)?;
+                self.start(start, dialect_of)?;
                 self.end();
                 Ok(())
             }
@@ -310,7 +302,7 @@ impl Walk {
         }
     }
 
-    fn start(&mut self, start: &BytesStart<'_>) -> Result<(), Defect> {
+    fn start(&mut self, start: &BytesStart<'_>, dialect_of: DialectOf) -> Result<(), Defect> {
         let name = start.local_name().into_inner();
         check_name(name)?;
         if self.open.is_empty() {
@@ -392,19 +384,13 @@ fn at_error(error: &XmlError, reader: &mut Reader<impl BufRead>) -> Defect {
     }
 }
 
-/// Reads a text.
-#[cfg(test)]
-pub(super) fn read_text(text: &str) -> Reading {
-    read(io::Cursor::new(text))
-}
-
 #[cfg(test)]
 mod tests {
-    use super::read_text as read;
+    use super::super::read_text as read;
     use super::*;
 
     fn read_from(bytes: &[u8]) -> Reading {
-        super::read(io::Cursor::new(bytes))
+        super::super::read_from(io::Cursor::new(bytes))
     }
 
     fn defect(bytes: &[u8]) -> Option<Defect> {
