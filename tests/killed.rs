@@ -7,8 +7,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
+
+use nix::sys::ptrace;
+use nix::sys::signal::Signal;
+use nix::sys::wait::{WaitStatus, waitpid};
+use nix::unistd::Pid;
 
 use crate::harness::{Sandbox, Seen, marked};
 
@@ -25,6 +30,9 @@ const MOMENTS: [Moment; 4] = [Moment::BeforeSpawn, Moment::Running, Moment::Afte
 /// How many kills in all, and the least of each moment.
 const KILLS: u64 = 200;
 const LEAST: u64 = 20;
+
+/// No process may be followed here.
+static UNTRACED: AtomicBool = AtomicBool::new(false);
 
 /// A short sequence of numbers from a seed (xorshift64).
 struct Dice(u64);
@@ -89,30 +97,57 @@ fn done(folder: &Path) -> bool {
     folder.join("pester-run-receipt.json").exists()
 }
 
+/// Follows the child from call to call of the system until what is waited for holds or it has ended.
+///
+/// Only looking would race with it: where a folder is memory, a rename follows its write at once.
+fn step(child: &Child, holds: impl Fn() -> bool) -> nix::Result<()> {
+    let pid = Pid::from_raw(i32::try_from(child.id()).unwrap());
+    ptrace::seize(pid, ptrace::Options::PTRACE_O_TRACESYSGOOD)?;
+    ptrace::interrupt(pid)?;
+    loop {
+        let deliver = match waitpid(pid, None)? {
+            WaitStatus::Exited(..) | WaitStatus::Signaled(..) => return Ok(()),
+            WaitStatus::Stopped(_, signal) if signal != Signal::SIGSTOP => Some(signal),
+            _ => None,
+        };
+        if holds() {
+            return Ok(());
+        }
+        ptrace::syscall(pid, deliver)?;
+    }
+}
+
 /// Waits for the moment and a little longer, kills, and says when it was.
 fn kill(child: &mut Child, folder: &Path, aim: Moment, dice: &mut Dice) -> Option<Moment> {
     let since = Instant::now();
-    let mut wait_for = |holds: &dyn Fn() -> bool, pause: u64| {
+    let wait_for = |child: &mut Child, holds: &dyn Fn() -> bool, pause: u64| {
         while !holds() && child.try_wait().unwrap().is_none() && since.elapsed() < Duration::from_secs(20) {
-            if pause > 0 {
-                std::thread::sleep(Duration::from_micros(pause));
-            }
+            std::thread::sleep(Duration::from_micros(pause));
         }
     };
     match aim {
         Moment::BeforeSpawn => std::thread::sleep(Duration::from_micros(dice.below(60_000))),
         Moment::Running => {
-            wait_for(&|| journal(folder).contains("tests/b.sh"), 500);
+            wait_for(child, &|| journal(folder).contains("tests/b.sh"), 500);
             std::thread::sleep(Duration::from_micros(dice.below(100_000)));
         }
         Moment::AfterExit => {
-            wait_for(&|| journal(folder).contains("run-end"), 500);
+            wait_for(child, &|| journal(folder).contains("run-end"), 500);
             std::thread::sleep(Duration::from_micros(dice.below(30_000)));
         }
-        Moment::Renaming => wait_for(&|| half_written(folder) || done(folder), 0),
+        Moment::Renaming => {
+            wait_for(child, &|| journal(folder).contains("run-end"), 500);
+            // Any other error is a child that ended meanwhile: it is not counted.
+            if step(child, || half_written(folder) || done(folder)) == Err(nix::Error::EPERM) {
+                // Some containers allow nobody to follow a process: then it is a matter of luck.
+                UNTRACED.store(true, Ordering::SeqCst);
+                wait_for(child, &|| half_written(folder) || done(folder), 0);
+            }
+        }
     }
-    child.kill().unwrap();
-    child.wait().unwrap();
+    // A child that was followed to its end has been waited for.
+    let _ = child.kill();
+    let _ = child.wait();
     let told = journal(folder).replace("supervisor-lost", "");
     match () {
         () if done(folder) => None,
@@ -198,6 +233,13 @@ fn whatever_execute_is_killed_at_is_named_and_nothing_lives_on() {
     let (tally, wrong) = (tally.into_inner().unwrap(), wrong.into_inner().unwrap());
     println!("killed: {tally:?}");
     assert!(wrong.is_empty(), "{} of {tally:?}\n{}", wrong.len(), wrong.join("\n"));
-    assert!(MOMENTS.iter().all(|moment| tally.get(moment) >= Some(&LEAST)), "{tally:?}");
+    let mut due = MOMENTS.to_vec();
+    if UNTRACED.load(Ordering::SeqCst) && tally.get(&Moment::Renaming) < Some(&LEAST) {
+        println!(
+            "skipped: no process may be followed here, so too few runs were killed between a write and its rename"
+        );
+        due.retain(|moment| *moment != Moment::Renaming);
+    }
+    assert!(due.iter().all(|moment| tally.get(moment) >= Some(&LEAST)), "{tally:?}");
     assert!(tally.values().sum::<u64>() >= KILLS, "{tally:?}");
 }
