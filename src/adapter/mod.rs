@@ -4,6 +4,7 @@
 //! return `Result<_, Fault>` or a type of their own that maps onto one.
 
 pub(crate) mod dispatcher;
+pub(crate) mod github;
 pub(crate) mod journal;
 pub(crate) mod probe;
 pub(crate) mod process;

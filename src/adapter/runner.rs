@@ -5,6 +5,7 @@ use std::io;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
+use reqwest::Url;
 use serde_json::Value;
 
 use crate::adapter::receipt_store::shown;
@@ -146,6 +147,26 @@ fn head_sha(
             .map_err(|error| Fault::EventMalformed(format!("pull_request.head.sha: {error}")));
     }
     parsed(world, "GITHUB_SHA")
+}
+
+/// Where GitHub's API is: `GITHUB_API_URL`, which differs on GitHub Enterprise Server.
+pub(crate) fn api(world: &World) -> Result<Url, Fault> {
+    let text = world.var("GITHUB_API_URL").unwrap_or_else(|| "https://api.github.com".to_owned());
+    let wrong = |why: &str| invalid("GITHUB_API_URL", &why);
+    let mut url: Url = text.trim().parse().map_err(|_| wrong("it is no address"))?;
+    if !matches!(url.scheme(), "https" | "http") || url.host_str().is_none() {
+        return Err(wrong("it must begin with https://"));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(wrong("it must hold no credentials"));
+    }
+    url.set_query(None);
+    url.set_fragment(None);
+    // Relative addresses are below it, not beside it.
+    if !url.path().ends_with('/') {
+        url.set_path(&format!("{}/", url.path()));
+    }
+    Ok(url)
 }
 
 /// Sets step outputs, where the runner takes any. The delimiter is random and checked against the

@@ -103,6 +103,13 @@ pub(crate) const FLAGS: &[Flag] = &[
     flag("sample-id", "ID", "Kept in every receipt", Value, S::Context),
     flag("correlation-id", "ID", "Kept in every receipt", Value, S::Context),
     flag("standing-priority", "required|advisory|off", "How much the standing priority matters", Value, S::Context),
+    flag(
+        "standing-priority-issue",
+        "ISSUE",
+        "12 or owner/name#12 has it, whatever GitHub says: nothing is looked up",
+        Value,
+        S::Context,
+    ),
     flag("pack", "NAME", "The pack (default: full)", Value, S::Pack),
     flag("context-receipt", "FILE", "Context's receipt", Value, S::ContextReceipt),
     flag("context-sha256", "HEX", "The digest that context put out", Value, S::ContextReceipt),

@@ -12,8 +12,10 @@ use serde_json::{Map, Value, json};
 use super::args::{self, variable};
 use crate::adapter::world::World;
 use crate::domain::config::{
+    self, Multiple, 
     Config, DispatcherKind, EmptyPolicy, Isolation, Leaks, PriorityPolicy, Trust, WhenRefused,
 };
+use crate::domain::ids::IssueRef;
 use crate::domain::quantity::{Size, Span};
 use crate::domain::redact::invalid_pattern;
 use crate::domain::selection::integration::Mode;
@@ -140,6 +142,30 @@ fn settle<T>(typed: Option<Sourced<T>>, file: Option<T>, key: &str, default: T) 
     })
 }
 
+fn issue_of(section: &config::StandingPriority, file: &str) -> Result<Option<IssueRef>, Invalid> {
+    let text = match &section.issue {
+        None => return Ok(None),
+        Some(config::IssueKey::Text(issue)) => return Ok(Some(issue.clone())),
+        Some(config::IssueKey::Number(number)) => number.to_string(),
+    };
+    text.parse().map(Some).map_err(|error| Invalid::new(file, format!("standing-priority.issue: {error}")))
+}
+
+/// Labels that nobody can carry, or none at all, would be a look-up that can find nothing.
+fn invalid_labels(settings: &Settings) -> Option<(&'static str, String)> {
+    let empty = |labels: &[String]| labels.iter().any(|label| label.trim().is_empty() || label.chars().count() > 50);
+    let why = "a label holds 1 to 50 characters".to_owned();
+    match () {
+        () if settings.priority_labels.value.is_empty() => {
+            let why = "no label is named; name one, or set standing-priority.policy: off".to_owned();
+            Some(("standing-priority.labels", why))
+        }
+        () if empty(&settings.priority_labels.value) => Some(("standing-priority.labels", why)),
+        () if empty(&settings.priority_fork_labels.value) => Some(("standing-priority.fork-labels", why)),
+        () => None,
+    }
+}
+
 /// What holds for this invocation.
 pub(crate) fn settings(overlay: &Overlay<'_>, config: &Config, file: &str) -> Result<Settings, Invalid> {
     let many = |list: &Option<crate::domain::config::OneOrMany>| list.as_ref().map(|list| list.to_vec());
@@ -203,6 +229,50 @@ pub(crate) fn settings(overlay: &Overlay<'_>, config: &Config, file: &str) -> Re
             "standing-priority.policy",
             PriorityPolicy::Advisory,
         ),
+        helper_roots: settle(None, set(&config.context.helper_roots), "context.helper-roots", none()),
+        priority_labels: settle(
+            None,
+            config.standing_priority.labels.clone(),
+            "standing-priority.labels",
+            vec!["standing-priority".to_owned()],
+        ),
+        priority_fork_labels: settle(
+            None,
+            config.standing_priority.fork_labels.clone(),
+            "standing-priority.fork-labels",
+            vec!["fork-standing-priority".to_owned()],
+        ),
+        priority_excluded_label: settle(
+            None,
+            config.standing_priority.excluded_label.clone(),
+            "standing-priority.excluded-label",
+            "standing-excluded".to_owned(),
+        ),
+        priority_epics: settle(
+            None,
+            Some(config.standing_priority.epics.iter().map(|number| number.get()).collect::<Vec<_>>())
+                .filter(|epics| !epics.is_empty()),
+            "standing-priority.epics",
+            Vec::new(),
+        ),
+        priority_multiple: settle(
+            None,
+            config.standing_priority.multiple,
+            "standing-priority.multiple",
+            Multiple::Warn,
+        ),
+        priority_issue: settle(
+            overlay.parsed::<IssueRef>("standing-priority-issue")?.map(|issue| issue.map(Some)),
+            issue_of(&config.standing_priority, file)?.map(Some),
+            "standing-priority.issue",
+            None,
+        ),
+        priority_max_wait: settle(
+            None,
+            config.standing_priority.max_wait,
+            "standing-priority.max-wait",
+            Span::from_secs(60),
+        ),
         routing_label: settle(
             overlay.text("label")?,
             config.routing.label.clone(),
@@ -237,6 +307,9 @@ pub(crate) fn settings(overlay: &Overlay<'_>, config: &Config, file: &str) -> Re
         let why = format!("shards is {}; it must be at least 1 and at most {SHARDS_MOST}", settings.shards.value);
         return Err(Invalid::new(place(&settings.shards.source), why));
     }
+    if let Some((key, why)) = invalid_labels(&settings) {
+        return Err(Invalid::new(file, format!("{key}: {why}")));
+    }
     if let Some(why) = invalid_pattern(&settings.redact) {
         return Err(Invalid::new(file, format!("redact: {why}")));
     }
@@ -249,10 +322,6 @@ pub(crate) fn without_effect(config: &Config) -> Vec<&'static str> {
     let keys = [
         ("lock", lock.group.is_some() || lock.wait.is_some() || lock.directory.is_some()),
         ("preflight.labels", config.preflight.labels.as_ref().is_some_and(|labels| !labels.is_empty())),
-        (
-            "standing-priority.labels",
-            config.standing_priority.labels.is_some() || config.standing_priority.excluded_label.is_some(),
-        ),
         ("report.html", config.report.html == Some(true)),
         ("report.annotations", config.report.annotations == Some(true)),
     ];
@@ -289,7 +358,12 @@ pub(crate) fn show(settings: &Settings) -> Value {
         "dispatcher.pester.minimum-version" = pester_minimum_version,
         "dispatcher.pester.maximum-version" = pester_maximum_version,
         "routing.label" = routing_label, "routing.trust" = routing_trust, "routing.when-refused" = routing_when_refused,
-        "standing-priority.policy" = priority_policy, "preflight.disk.min-free" = min_free,
+        "context.helper-roots" = helper_roots,
+        "standing-priority.policy" = priority_policy, "standing-priority.labels" = priority_labels,
+        "standing-priority.fork-labels" = priority_fork_labels,
+        "standing-priority.excluded-label" = priority_excluded_label, "standing-priority.epics" = priority_epics,
+        "standing-priority.multiple" = priority_multiple, "standing-priority.issue" = priority_issue,
+        "standing-priority.max-wait" = priority_max_wait, "preflight.disk.min-free" = min_free,
         "preflight.freshness" = freshness, "preflight.probe-timeout" = probe_timeout, "leaks" = leaks,
         "policy.zero-tests" = zero_tests, "policy.all-skipped" = all_skipped, "report.summary" = summary,
     }

@@ -5,12 +5,13 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::num::NonZeroU32;
+use std::num::{NonZeroU32, NonZeroU64};
 
 use schemars::JsonSchema;
 use serde::de::{self, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
+use super::ids::IssueRef;
 use super::quantity::{Size, Span};
 
 /// The whole document.
@@ -87,6 +88,7 @@ pub(crate) struct Integration {
 #[allow(missing_docs, reason = "the keys are described in docs/configuration.md")]
 pub(crate) struct ContextSection {
     pub(crate) required_paths: Vec<String>,
+    pub(crate) helper_roots: Vec<String>,
 }
 
 /// One entry of `packs`.
@@ -203,7 +205,32 @@ pub(crate) struct Profile {
 pub(crate) struct StandingPriority {
     pub(crate) policy: Option<PriorityPolicy>,
     pub(crate) labels: Option<Vec<String>>,
+    pub(crate) fork_labels: Option<Vec<String>>,
     pub(crate) excluded_label: Option<String>,
+    pub(crate) epics: Vec<NonZeroU64>,
+    pub(crate) multiple: Option<Multiple>,
+    pub(crate) issue: Option<IssueKey>,
+    pub(crate) max_wait: Option<Span>,
+}
+
+/// What it means that several issues hold the standing priority.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Multiple {
+    /// The gate warns, and the lowest number counts.
+    Warn,
+    /// The gate is blocked.
+    Block,
+}
+
+/// An issue as people write it: `12`, `"#12"` or `owner/name#12`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub(crate) enum IssueKey {
+    /// Of the repository under test.
+    Number(NonZeroU64),
+    /// As text.
+    Text(IssueRef),
 }
 
 /// How much the standing priority matters.
@@ -570,7 +597,7 @@ dispatcher:
   pester: {minimum-version: "5.0.0", maximum-version: null}
 profiles:
   default: {tag: [], exclude-tag: [], leak-grace: 3s, before: [], after: [], artifacts: []}
-standing-priority: {policy: advisory, labels: [standing-priority], excluded-label: standing-excluded}
+standing-priority: {policy: advisory, labels: [standing-priority], excluded-label: standing-excluded, epics: [3], multiple: warn, issue: 12, max-wait: 60s}
 preflight: {disk: {min-free: 2GiB}, freshness: 15m, probe-timeout: 30s, labels: []}
 lock: {group: default, wait: 10m, directory: null}
 limits: {run: 30m, file: null, test: null, no-output: null, kill-grace: 5s}

@@ -5,6 +5,7 @@
 //! findings too, by [`good`].
 
 use super::ids::{CommitSha, RepoSlug};
+use super::question::Trouble;
 use super::reason::{Home, Layer, ReasonCode, Severity};
 
 /// A fact with its reason code, the layer that is charged, and what it does to the gate.
@@ -114,6 +115,19 @@ impl ReceiptFault {
     }
 }
 
+/// Up to ten issue numbers.
+fn numbers(of: &[u64]) -> String {
+    let shown: Vec<_> = of.iter().take(10).map(|number| format!("#{number}")).collect();
+    let more = if of.len() > 10 { format!(" and {} more", of.len() - 10) } else { String::new() };
+    format!("{}{more}", shown.join(", "))
+}
+
+fn nobody(read: &[RepoSlug], left_out: &[u64]) -> String {
+    let read: Vec<_> = read.iter().map(RepoSlug::as_str).collect();
+    let out = if left_out.is_empty() { String::new() } else { format!("; left out: {}", numbers(left_out)) };
+    format!("no open issue of {} holds it; every page was read{out}", read.join(" and "))
+}
+
 /// Everything that can be wrong.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[allow(missing_docs, reason = "the messages say it")]
@@ -158,12 +172,22 @@ pub(crate) enum Fault {
     WorktreeDirty { count: usize, shown: String },
     #[error("{path} is not below the root")]
     RequiredPathMissing { path: String },
+    #[error("{path} is no folder on this host")]
+    HelperRootMissing { path: String },
+    #[error("git: {why}")]
+    WorktreeNotTrusted { why: String },
     #[error("{0}")]
     EventMalformed(String),
     #[error("GITHUB_TOKEN and GH_TOKEN are not set")]
     TokenMissing,
     #[error("{0}")]
     StandingPriorityUnknown(String),
+    #[error("{}", nobody(.read, .left_out))]
+    StandingPriorityNone { read: Vec<RepoSlug>, left_out: Vec<u64> },
+    #[error("{} open issues of {repository} carry {label:?}: {}; #{} counts", .candidates.len(), numbers(.candidates), .candidates.first().copied().unwrap_or_default())]
+    StandingPriorityMultiple { repository: RepoSlug, label: String, candidates: Vec<u64> },
+    #[error("{}", .0.detail)]
+    Question(Trouble),
 
     // preflight
     #[error("{name} is not on PATH")]
@@ -311,9 +335,14 @@ impl Fault {
             Fault::WorktreeUnreadable(_) => C::WorktreeUnreadable,
             Fault::WorktreeDirty { .. } => C::WorktreeDirty,
             Fault::RequiredPathMissing { .. } => C::RequiredPathMissing,
+            Fault::HelperRootMissing { .. } => C::HelperRootMissing,
+            Fault::WorktreeNotTrusted { .. } => C::WorktreeNotTrusted,
             Fault::EventMalformed(_) => C::EventMalformed,
             Fault::TokenMissing => C::TokenMissing,
             Fault::StandingPriorityUnknown(_) => C::StandingPriorityUnknown,
+            Fault::StandingPriorityNone { .. } => C::StandingPriorityNone,
+            Fault::StandingPriorityMultiple { .. } => C::StandingPriorityMultiple,
+            Fault::Question(trouble) => trouble.cause.code(),
             Fault::ProgramMissing { code, .. } | Fault::ReportedByJob { code, .. } => *code,
             Fault::ToolVersion { .. } => C::ToolVersionUnsupported,
             Fault::ToolVersionUnreadable { .. } | Fault::ProbeFailed { .. } => C::ProbeFailed,

@@ -99,6 +99,11 @@ impl RepoSlug {
     pub(crate) fn owner(&self) -> &str {
         self.0.split('/').next().unwrap_or_default()
     }
+
+    /// The part behind it.
+    pub(crate) fn name(&self) -> &str {
+        self.0.split('/').nth(1).unwrap_or_default()
+    }
 }
 
 id!(
@@ -161,6 +166,29 @@ impl ArtifactName {
 }
 
 id!(
+    /// An issue: `#12` of the repository under test, or `owner/name#12`.
+    IssueRef, "issue", "it must read 12, #12 or owner/name#12",
+    |text| {
+        let (repository, number) = text.rsplit_once('#').unwrap_or(("", text));
+        let number: u64 = number.bytes().all(|b| b.is_ascii_digit()).then(|| number.parse().ok())??;
+        let sound = repository.is_empty() || repository.parse::<RepoSlug>().is_ok();
+        (sound && number > 0).then(|| format!("{repository}#{number}"))
+    }
+);
+
+impl IssueRef {
+    /// Its number.
+    pub(crate) fn number(&self) -> u64 {
+        self.0.rsplit('#').next().and_then(|number| number.parse().ok()).unwrap_or_default()
+    }
+
+    /// Its repository, where it is named.
+    pub(crate) fn repository(&self) -> Option<RepoSlug> {
+        self.0.split('#').next().and_then(|slug| slug.parse().ok())
+    }
+}
+
+id!(
     /// A path below some folder: `/`-separated, never absolute, never climbing out.
     RelPath, "relative path", "it must be relative, with '/' between names, and must not climb out with '..'",
     |text| rel_path(text)
@@ -210,6 +238,18 @@ mod tests {
         }
         let (a, b) = ("Octo/W".parse::<RepoSlug>(), "octo/w".parse::<RepoSlug>());
         assert!(a.is_ok_and(|a| b.is_ok_and(|b| a.same_as(&b))));
+    }
+
+    #[test]
+    fn an_issue_is_a_number_with_or_without_its_repository() {
+        for (text, kept, number) in [("12", "#12", 12), ("#3", "#3", 3), ("a/b#7", "a/b#7", 7)] {
+            let issue: IssueRef = text.parse().unwrap();
+            assert_eq!((issue.as_str(), issue.number()), (kept, number));
+            assert_eq!(issue.repository().is_some(), text.contains('/'));
+        }
+        for bad in ["", "#", "0", "-1", "+1", "a#1", "a/b/c#1", "1 2", "99999999999999999999"] {
+            assert!(bad.parse::<IssueRef>().is_err(), "{bad:?}");
+        }
     }
 
     #[test]

@@ -24,5 +24,6 @@ pub(crate) mod repository;
 pub(crate) mod route;
 pub(crate) mod selection;
 pub(crate) mod settings;
+pub(crate) mod question;
 pub(crate) mod standing_priority;
 pub(crate) mod starter;

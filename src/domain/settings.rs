@@ -10,8 +10,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::config::{
-    DispatcherKind, EmptyPolicy, Fixture, Isolation, Leaks, Limits, Pack, PriorityPolicy, Profile, Trust, WhenRefused,
+    DispatcherKind, EmptyPolicy, Fixture, Isolation, Leaks, Limits, Multiple, Pack, PriorityPolicy, Profile, Trust, WhenRefused,
 };
+use super::ids::IssueRef;
 use super::quantity::{Size, Span};
 
 /// Where a value came from.
@@ -148,7 +149,15 @@ pub(crate) struct Settings {
     pub(crate) powershell: Sourced<String>,
     pub(crate) pester_minimum_version: Sourced<String>,
     pub(crate) pester_maximum_version: Sourced<Option<String>>,
+    pub(crate) helper_roots: Sourced<Vec<String>>,
     pub(crate) priority_policy: Sourced<PriorityPolicy>,
+    pub(crate) priority_labels: Sourced<Vec<String>>,
+    pub(crate) priority_fork_labels: Sourced<Vec<String>>,
+    pub(crate) priority_excluded_label: Sourced<String>,
+    pub(crate) priority_epics: Sourced<Vec<u64>>,
+    pub(crate) priority_multiple: Sourced<Multiple>,
+    pub(crate) priority_issue: Sourced<Option<IssueRef>>,
+    pub(crate) priority_max_wait: Sourced<Span>,
     pub(crate) routing_label: Sourced<String>,
     pub(crate) routing_trust: Sourced<Trust>,
     pub(crate) routing_when_refused: Sourced<WhenRefused>,

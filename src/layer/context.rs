@@ -5,18 +5,21 @@
 use std::path::Path;
 
 use super::ground::{self, Ground, Identity, Outcome, Unreported};
+use crate::adapter::github::{self, Question};
 use crate::adapter::receipt_store::shown;
+use crate::adapter::runner;
 use crate::adapter::workspace::files;
 use crate::adapter::workspace::git::{self, Checkout, Unknown};
 use crate::adapter::world::World;
 use crate::domain::classify::layer_status;
-use crate::domain::config::PriorityPolicy;
+use crate::domain::config::{Multiple, PriorityPolicy};
 use crate::domain::fault::{Fault, Finding, charge};
 use crate::domain::ids::{ArtifactName, RelPath, RepoSlug};
+use crate::domain::question::{Probe, word};
 use crate::domain::reason::{Layer, Severity};
-use crate::domain::receipt::{ContextReceipt, StandingPriority, TokenState, Worktree};
+use crate::domain::receipt::{ContextReceipt, LookUp, StandingPriority, TokenState, Worktree};
 use crate::domain::repository::{self, Sources};
-use crate::domain::standing_priority::{not_looked_up, token_kind};
+use crate::domain::standing_priority::{self, Answer, Rules};
 
 /// How many changed files a receipt lists.
 const DIRTY_SHOWN: usize = 20;
@@ -54,12 +57,16 @@ pub(crate) fn run(world: &World, ground: &Ground, request: Request) -> Result<Ou
     let mut findings = ground.fact_findings(Layer::Context);
     findings.extend(resolution.fault.as_ref().map(|fault| by_place(fault, strict)));
     findings.extend(check_worktree(ground, &checkout, strict));
-    findings.extend(check_required_paths(ground));
+    findings.extend(check_paths(ground));
+    let token = token_of(world);
+    // A run that is blocked anyway, or about the wrong repository, asks nobody.
+    let blocked = findings.iter().any(Finding::stops);
+    let priority = standing_priority(world, ground, resolution.slug.as_ref(), token.as_deref(), blocked)
+        .unwrap_or_else(|fault| Known::without(&mut findings, &fault));
+    findings.extend(standing_priority::findings(&priority.answer, policy, ground.settings.priority_multiple.value));
     if world.cancel().requests() > 0 {
         findings.push(charge(&Fault::LayerCancelled { layer: Layer::Context }, Layer::Context));
     }
-    let token = token_state(world);
-    findings.extend(not_looked_up(policy, token.present));
 
     if identity.head_sha.is_none() {
         identity.head_sha = checkout.as_ref().ok().and_then(|checkout| checkout.head.clone());
@@ -68,18 +75,20 @@ pub(crate) fn run(world: &World, ground: &Ground, request: Request) -> Result<Ou
     let head = ground::head(world, ground, &identity, &mut findings, layer_status, Vec::new());
     let mut receipt = ContextReceipt::headed(head);
     receipt.sample_id = request.sample_id;
-    receipt.standing_priority = StandingPriority {
-        repository: resolution.slug.as_ref().map(ToString::to_string),
-        reason: findings.iter().find(|f| f.code().as_str().starts_with("standing-priority")).map(|f| f.code().into()),
-        ..StandingPriority::default()
+    receipt.standing_priority = priority.record(resolution.slug.as_ref(), &findings);
+    receipt.token = TokenState {
+        present: token.is_some(),
+        kind: token.as_deref().map(|token| standing_priority::token_kind(token).to_owned()),
+        probe: priority.probe.as_ref().and_then(word),
+        rate_limit_remaining: priority.rate_limit_remaining,
     };
-    receipt.token = token;
+    receipt.look_up = priority.look_up;
     receipt.slug_sources = resolution.sources;
     receipt.worktree = worktree_record(ground, &checkout);
 
     let status = ground::status_word(&findings);
+    let standing = receipt.standing_priority.clone();
     let mut outcome = ground::conclude(ground, &out, &receipt, findings, status)?;
-    let priority = receipt.standing_priority.reason.map(|reason| reason.0).unwrap_or_default();
     outcome.outputs = vec![
         (
             "artifact-name",
@@ -87,10 +96,112 @@ pub(crate) fn run(world: &World, ground: &Ground, request: Request) -> Result<Ou
         ),
         ("context-status", status.to_owned()),
         ("repository", identity.repository.map(|slug| slug.to_string()).unwrap_or_default()),
-        ("standing-priority-issue", String::new()),
-        ("standing-priority-reason", priority),
+        ("standing-priority-issue", standing.issue_number.map(|number| number.to_string()).unwrap_or_default()),
+        ("standing-priority-reason", standing.reason.map(|reason| reason.0).unwrap_or_default()),
     ];
     Ok(outcome)
+}
+
+/// What is known of the standing priority, and how.
+struct Known {
+    answer: Answer,
+    look_up: LookUp,
+    probe: Option<Probe>,
+    rate_limit_remaining: Option<u64>,
+}
+
+impl Known {
+    /// Without asking anybody.
+    fn unasked(answer: Answer) -> Self {
+        Self { answer, look_up: LookUp::default(), probe: None, rate_limit_remaining: None }
+    }
+
+    /// Nobody was asked, because of this.
+    fn without(findings: &mut Vec<Finding>, fault: &Fault) -> Self {
+        findings.push(charge(fault, Layer::Context));
+        Self::unasked(Answer::Moot("nobody was asked, because it is not known whom".to_owned()))
+    }
+
+    /// As it stands in the receipt.
+    fn record(&self, own: Option<&RepoSlug>, findings: &[Finding]) -> StandingPriority {
+        // The look-up's own finding: the one that this answer alone gives, whatever the policy.
+        let codes: Vec<_> = standing_priority::findings(&self.answer, PriorityPolicy::Advisory, Multiple::Warn);
+        let is_own = |finding: &&Finding| codes.iter().any(|own| own.code() == finding.code());
+        let asked = match &self.answer {
+            Answer::Found { repository, .. } | Answer::Trouble { repository, .. } => Some(repository.clone()),
+            Answer::Overridden { issue, .. } => issue.repository().or_else(|| own.cloned()),
+            _ => own.cloned(),
+        };
+        let mut record = StandingPriority {
+            repository: asked.as_ref().map(ToString::to_string),
+            reason: findings.iter().find(is_own).map(|finding| finding.code().into()),
+            ..StandingPriority::default()
+        };
+        match &self.answer {
+            Answer::Found { issue, label, candidates, .. } => {
+                record.issue_number = Some(issue.number);
+                record.title = Some(issue.title.clone());
+                record.url.clone_from(&issue.url);
+                record.label = Some(label.clone());
+                record.candidates.clone_from(candidates);
+            }
+            Answer::Overridden { issue, .. } => {
+                record.issue_number = Some(issue.number());
+                record.candidates = vec![issue.number()];
+            }
+            _ => (),
+        }
+        record
+    }
+}
+
+/// Which issue has the floor, asked of GitHub where that is needed and possible.
+fn standing_priority(
+    world: &World,
+    ground: &Ground,
+    repository: Option<&RepoSlug>,
+    token: Option<&str>,
+    blocked: bool,
+) -> Result<Known, Fault> {
+    let settings = &ground.settings;
+    if settings.priority_policy.value == PriorityPolicy::Off {
+        return Ok(Known::unasked(Answer::NotRequired));
+    }
+    if let Some(issue) = &settings.priority_issue.value {
+        let source = settings.priority_issue.source.to_string();
+        return Ok(Known::unasked(Answer::Overridden { issue: issue.clone(), source }));
+    }
+    let Some(repository) = repository else {
+        return Ok(Known::unasked(Answer::NotAsked("no repository is known to ask about".to_owned())));
+    };
+    if blocked {
+        return Ok(Known::unasked(Answer::Moot("nobody was asked, because the gate is blocked anyway".to_owned())));
+    }
+    let api = runner::api(world)?;
+    let Some(token) = token else { return Ok(Known::unasked(Answer::NoToken)) };
+    let rules = Rules {
+        labels: settings.priority_labels.value.clone(),
+        fork_labels: settings.priority_fork_labels.value.clone(),
+        excluded_label: settings.priority_excluded_label.value.clone(),
+        epics: settings.priority_epics.value.clone(),
+    };
+    let found = github::look_up(
+        world,
+        &Question {
+            api,
+            token,
+            repository,
+            rules: &rules,
+            most: settings.priority_max_wait.value.as_duration(),
+            cache: &ground.state.join("github"),
+        },
+    );
+    Ok(Known {
+        answer: found.answer,
+        look_up: found.taken,
+        probe: Some(found.probe),
+        rate_limit_remaining: found.rate_limit_remaining,
+    })
 }
 
 fn by_place(fault: &Fault, strict: bool) -> Finding {
@@ -107,6 +218,9 @@ fn check_worktree(ground: &Ground, checkout: &Result<Checkout, Unknown>, strict:
         Ok(checkout) => checkout,
         Err(Unknown::NoWorktree) => {
             return vec![by_place(&Fault::WorktreeMissing { root: shown(&ground.root) }, strict)];
+        }
+        Err(Unknown::NotTrusted(why)) => {
+            return vec![by_place(&Fault::WorktreeNotTrusted { why: why.clone() }, strict)];
         }
         Err(Unknown::Unreadable(why)) => return vec![by_place(&Fault::WorktreeUnreadable(why.clone()), strict)],
     };
@@ -126,13 +240,18 @@ fn check_worktree(ground: &Ground, checkout: &Result<Checkout, Unknown>, strict:
     findings
 }
 
-fn check_required_paths(ground: &Ground) -> Vec<Finding> {
+fn check_paths(ground: &Ground) -> Vec<Finding> {
     let missing = |path: &&String| {
         let below: Option<RelPath> = path.replace('\\', "/").parse().ok();
         !below.is_some_and(|below| files::exists(&ground.root.join(Path::new(below.as_str()))))
     };
-    let paths = ground.settings.required_paths.value.iter().filter(missing);
-    paths.map(|path| charge(&Fault::RequiredPathMissing { path: path.clone() }, Layer::Context)).collect()
+    let absent = |path: &&String| !files::is_dir(&ground.root.join(path));
+    let settings = &ground.settings;
+    let required = settings.required_paths.value.iter().filter(missing);
+    let required = required.map(|path| Fault::RequiredPathMissing { path: path.clone() });
+    let helpers = settings.helper_roots.value.iter().filter(absent);
+    let helpers = helpers.map(|path| Fault::HelperRootMissing { path: path.clone() });
+    required.chain(helpers).map(|fault| charge(&fault, Layer::Context)).collect()
 }
 
 fn worktree_record(ground: &Ground, checkout: &Result<Checkout, Unknown>) -> Worktree {
@@ -144,14 +263,12 @@ fn worktree_record(ground: &Ground, checkout: &Result<Checkout, Unknown>) -> Wor
         dirty: checkout.map(|checkout| !checkout.dirty.is_empty()),
         dirty_files: checkout.map(|c| c.dirty.iter().take(DIRTY_SHOWN).cloned().collect()).unwrap_or_default(),
         required_paths: ground.settings.required_paths.value.clone(),
+        helper_roots: ground.settings.helper_roots.value.clone(),
     }
 }
 
-fn token_state(world: &World) -> TokenState {
-    let token = world.var("GH_TOKEN").or_else(|| world.var("GITHUB_TOKEN"));
-    TokenState {
-        present: token.is_some(),
-        kind: token.map(|token| token_kind(&token).to_owned()),
-        ..TokenState::default()
-    }
+/// The token, without the line end that a secret often has. It goes no further than the look-up.
+fn token_of(world: &World) -> Option<String> {
+    let token = world.var("GH_TOKEN").or_else(|| world.var("GITHUB_TOKEN"))?;
+    Some(token.trim().to_owned()).filter(|token| !token.is_empty())
 }

@@ -73,6 +73,22 @@ fn readable_by_others(_: &Path) -> io::Result<()> {
     Ok(())
 }
 
+/// Removes the oldest plain files of a folder of ours until it holds `most`.
+pub(crate) fn keep_newest(folder: &Path, most: usize) {
+    let Ok(entries) = fs::read_dir(folder) else { return };
+    let mut files: Vec<_> = entries
+        .filter_map(Result::ok)
+        .filter(|entry| is_plain_file(&entry.path()))
+        .filter_map(|entry| Some((entry.metadata().ok()?.modified().ok()?, entry.path())))
+        .collect();
+    files.sort();
+    let surplus = files.len().saturating_sub(most);
+    for (_, path) in files.into_iter().take(surplus) {
+        // Another run may have removed it.
+        let _ = fs::remove_file(path);
+    }
+}
+
 /// Digest of some bytes.
 pub(crate) fn digest_bytes(bytes: &[u8]) -> Sha256 {
     to_sha256(&Hasher::digest(bytes))

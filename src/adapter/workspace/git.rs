@@ -28,6 +28,8 @@ pub(crate) struct Checkout {
 pub(crate) enum Unknown {
     /// There is no worktree here.
     NoWorktree,
+    /// There is one, and it is another user's, whom git does not trust (`safe.directory`).
+    NotTrusted(String),
     /// There is one, and git is not on PATH or refuses.
     Unreadable(String),
 }
@@ -59,13 +61,13 @@ pub(crate) fn inspect(world: &World, root: &Path, ours: &[PathBuf]) -> Result<Ch
     // --verify fails on a repository without a commit; that is no fault of the repository.
     let (code, head, error) = ask(&["rev-parse", "--verify", "--quiet", "HEAD"])?;
     if code != 0 && !error.trim().is_empty() {
-        return Err(Unknown::Unreadable(format!("git: {}", error.trim())));
+        return Err(refused(&error));
     }
     let (_, branch, _) = ask(&["rev-parse", "--abbrev-ref", "HEAD"])?;
     let (_, remotes, _) = ask(&["config", "--null", "--get-regexp", r"^remote\..*\.url$"])?;
     let (code, status, error) = ask(&["status", "--porcelain", "-z", "--untracked-files=all"])?;
     if code != 0 {
-        return Err(Unknown::Unreadable(format!("git status: {}", error.trim())));
+        return Err(refused(&error));
     }
     Ok(Checkout {
         head: head.trim().parse().ok(),
@@ -76,6 +78,16 @@ pub(crate) fn inspect(world: &World, root: &Path, ours: &[PathBuf]) -> Result<Ch
             .filter(|file| !ours.iter().any(|own| top.join(file).starts_with(own)))
             .collect(),
     })
+}
+
+/// What git says when it refuses. Its remedy for another user's worktree is the name of a setting,
+/// which no translation changes.
+fn refused(error: &str) -> Unknown {
+    let first = error.trim().lines().next().unwrap_or_default().to_owned();
+    match error.contains("safe.directory") {
+        true => Unknown::NotTrusted(first.trim_start_matches("fatal: ").to_owned()),
+        false => Unknown::Unreadable(format!("git: {}", error.trim())),
+    }
 }
 
 /// `remote.<name>.url LF <address> NUL`, repeated.
@@ -115,5 +127,15 @@ mod tests {
         );
         assert_eq!(parse_status(" M a b\0R  new\0old\0?? x\n\0"), ["a b", "new", "x\n"]);
         assert!(parse_status("").is_empty());
+    }
+
+    #[test]
+    fn another_users_worktree_is_not_a_broken_one() {
+        let dubious = "fatal: detected dubious ownership in repository at '/w'\nTo add an exception for this directory, call:\n\n\tgit config --global --add safe.directory /w\n";
+        assert_eq!(
+            refused(dubious),
+            Unknown::NotTrusted("detected dubious ownership in repository at '/w'".to_owned())
+        );
+        assert_eq!(refused("fatal: bad object HEAD\n"), Unknown::Unreadable("git: fatal: bad object HEAD".to_owned()));
     }
 }

@@ -11,6 +11,12 @@ const fn row(code: C, severity: Severity, meaning: &'static str, remedy: &'stati
 pub(super) const ROWS: &[Row] = &[
     row(C::StandingPriorityAvailable, Informs, "an open issue holds the standing priority", "nothing to do"),
     row(
+        C::StandingPriorityOverridden,
+        Informs,
+        "somebody says which issue holds the standing priority; nothing was looked up",
+        "nothing to do; drop `standing-priority.issue` to have it looked up again",
+    ),
+    row(
         C::StandingPriorityNotRequired,
         Informs,
         "the policy is `off`: no standing priority was looked up",
@@ -31,8 +37,8 @@ pub(super) const ROWS: &[Row] = &[
     row(
         C::StandingPriorityUnknown,
         Warns,
-        "the standing priority was not looked up, so nothing is known of it",
-        "set `standing-priority.policy: off` where nobody needs it, or repair the look-up",
+        "the standing priority could not be looked up, and not because of GitHub",
+        "repair what the detail names, or set `standing-priority.policy: off` where nobody needs it",
     )
     .retry(),
     row(
@@ -41,17 +47,40 @@ pub(super) const ROWS: &[Row] = &[
         "no token is there to ask GitHub with",
         "pass GITHUB_TOKEN to the job, or set `standing-priority.policy: off`",
     ),
-    row(C::TokenUnauthorized, Warns, "GitHub refused the token (401)", "renew the token"),
-    row(C::TokenForbidden, Warns, "the token lacks a permission (403)", "grant the permission that the detail names"),
+    row(
+        C::TokenUnauthorized,
+        Warns,
+        "GitHub does not know the token (401), or it holds what cannot be sent",
+        "renew the token, and see that the secret holds nothing but the token",
+    ),
+    row(
+        C::TokenForbidden,
+        Warns,
+        "the token lacks a permission",
+        "grant the permission that the detail names (the look-up needs `issues: read`)",
+    ),
     row(
         C::RateLimited,
         Warns,
-        "GitHub's rate limit is used up",
-        "wait until the reset time in the detail, or use a token of your own",
+        "GitHub's rate limit is used up, or GitHub asks to slow down",
+        "wait for as long as the detail says, or use a token of your own",
     )
     .retry(),
     row(C::ApiUnreachable, Warns, "GitHub's API could not be reached", "check network, proxy and DNS of this host")
         .retry(),
+    row(
+        C::ApiTimedOut,
+        Warns,
+        "GitHub's API did not answer in time",
+        "run it again; where it lasts, check the proxy, or raise `standing-priority.max-wait`",
+    )
+    .retry(),
+    row(
+        C::ApiTlsFailed,
+        Warns,
+        "no connection to GitHub's API could be trusted",
+        "add the certificate authority of the proxy or server to this host's store, and check its clock",
+    ),
     row(
         C::ApiServerError,
         Warns,
@@ -66,6 +95,12 @@ pub(super) const ROWS: &[Row] = &[
         "check that GITHUB_API_URL names an API and that no proxy answers in its place",
     )
     .retry(),
+    row(
+        C::ApiRefused,
+        Warns,
+        "GitHub refused the question as it stands",
+        "see what GitHub says in the detail; a server that is too old does not know the API's version",
+    ),
     row(
         C::RepositoryNotFound,
         Warns,
@@ -109,6 +144,12 @@ pub(super) const ROWS: &[Row] = &[
         "install git, or repair what its message in the detail says (safe.directory, a damaged repository)",
     ),
     row(
+        C::WorktreeNotTrusted,
+        Warns,
+        "git refuses the worktree because it belongs to another user",
+        "git config --global --add safe.directory with the folder that the detail names, or check out as the user who runs the gate",
+    ),
+    row(
         C::WorktreeDirty,
         Warns,
         "the worktree holds changes that the commit does not",
@@ -119,5 +160,11 @@ pub(super) const ROWS: &[Row] = &[
         Blocks,
         "a path that `context.required-paths` lists is not there",
         "check it out or correct the list",
+    ),
+    row(
+        C::HelperRootMissing,
+        Blocks,
+        "a folder that `context.helper-roots` lists is not there",
+        "check the helpers out before the gate runs, or correct the list",
     ),
 ];

@@ -62,6 +62,41 @@ pub(crate) struct Worktree {
     pub(crate) dirty_files: Vec<String>,
     /// The paths that had to be there.
     pub(crate) required_paths: Vec<String>,
+    /// The folders of helpers that had to be there.
+    #[serde(default)]
+    pub(crate) helper_roots: Vec<String>,
+}
+
+/// What was asked of GitHub.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct LookUp {
+    /// The API that was asked.
+    pub(crate) api: Option<String>,
+    /// How many requests were made, repeated ones included.
+    pub(crate) requests: u64,
+    /// How long it all took, waiting included.
+    pub(crate) duration_ms: u64,
+    /// How much of that was waiting between requests.
+    pub(crate) waited_ms: u64,
+    /// Why there was no answer, finer than the reason code.
+    pub(crate) cause: Option<String>,
+    /// The first 20 requests.
+    pub(crate) calls: Vec<Call>,
+}
+
+/// One request.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Call {
+    /// Path and query.
+    pub(crate) path: String,
+    /// The answer's status; null where there was no answer. 304: nothing had changed, and it cost no quota.
+    pub(crate) status: Option<u16>,
+    /// Why it was no answer that could be used.
+    pub(crate) cause: Option<String>,
+    /// How long it took.
+    pub(crate) duration_ms: u64,
 }
 
 receipt! {
@@ -73,6 +108,9 @@ receipt! {
         standing_priority: StandingPriority,
         /// The token.
         token: TokenState,
+        /// What was asked of GitHub.
+        #[serde(default)]
+        look_up: LookUp,
         /// Who named which repository, in order of precedence.
         slug_sources: Vec<SlugSource>,
         /// The checkout.

@@ -16,7 +16,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub(crate) use context::{ContextReceipt, SlugSource, StandingPriority, TokenState, Worktree};
+pub(crate) use context::{Call, ContextReceipt, LookUp, SlugSource, StandingPriority, TokenState, Worktree};
 pub(crate) use evidence::{EvidenceReceipt, FileRecord, OperatorOutcome, Provenance};
 pub(crate) use execution::{
     Accounted, Accounting, ExecutionReceipt, InFlight, InFlightKind, Leak, LimitsRecord, OutcomeRecord, RawFile,

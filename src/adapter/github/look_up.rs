@@ -1,0 +1,282 @@
+//! The look-up of the standing priority: the repository, then its issues by label, then, in a
+//! fork, its upstream's. The order of questions is here; what an answer means is the domain's.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::time::Duration;
+
+use reqwest::Url;
+use serde::{Deserialize, Serialize};
+
+use super::cache::Cache;
+use super::transport::Transport;
+use super::{Page, Record, Session, millis};
+use crate::adapter::world::World;
+use crate::domain::ids::RepoSlug;
+use crate::domain::question::{Cause, Probe, Trouble, word};
+use crate::domain::receipt::LookUp;
+use crate::domain::standing_priority::{Answer, Issue, Picked, Rules, can_be_asked_for, pick};
+
+/// What is asked.
+pub(crate) struct Question<'a> {
+    /// The API's address.
+    pub(crate) api: Url,
+    /// The token; it goes into one header and nowhere else.
+    pub(crate) token: &'a str,
+    /// The repository.
+    pub(crate) repository: &'a RepoSlug,
+    /// What is looked for.
+    pub(crate) rules: &'a Rules,
+    /// How long all of it may take.
+    pub(crate) most: Duration,
+    /// Where answers are kept.
+    pub(crate) cache: &'a Path,
+}
+
+/// What came of it.
+pub(crate) struct Found {
+    /// The answer.
+    pub(crate) answer: Answer,
+    /// What it took.
+    pub(crate) taken: LookUp,
+    /// Requests left to the token.
+    pub(crate) rate_limit_remaining: Option<u64>,
+    /// What is known of the token now.
+    pub(crate) probe: Probe,
+}
+
+/// Asks. Never hangs: everything in it ends with `most`.
+pub(crate) fn look_up(world: &World, question: &Question<'_>) -> Found {
+    let started = world.tick();
+    let mut taken = LookUp { api: Some(question.api.to_string()), ..LookUp::default() };
+    let early = |cause, why: String| (Trouble::new(cause, why), question.repository.clone());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build();
+    let transport = Transport::new(question.api.clone(), question.token);
+    let (answer, remaining, probe) = match (runtime, transport) {
+        (Err(error), _) => (Err(early(Cause::NotConnected, format!("no runtime can be made: {error}"))), None, None),
+        (_, Err(trouble)) => {
+            let probe = trouble.cause.probe();
+            (Err((trouble, question.repository.clone())), None, probe)
+        }
+        (Ok(runtime), Ok(transport)) => {
+            let mut session = Session {
+                world,
+                transport,
+                cache: Cache::open(question.cache, &question.api, question.repository),
+                started,
+                most: question.most,
+                taken,
+                rate_limit_remaining: None,
+                probe: None,
+            };
+            let answer = runtime.block_on(session.ask(question));
+            // A name that is still being resolved is not waited for.
+            runtime.shutdown_background();
+            session.cache.keep();
+            taken = session.taken;
+            (answer, session.rate_limit_remaining, session.probe)
+        }
+    };
+    let answer = answer.unwrap_or_else(|(trouble, repository)| Answer::Trouble { trouble, repository });
+    let answer = match answer {
+        Answer::Trouble { .. } if world.cancel().requests() > 0 => Answer::NotAsked("the look-up was cancelled".to_owned()),
+        answer => answer,
+    };
+    taken.duration_ms = millis(world.tick().duration_since(started));
+    if let Answer::Trouble { trouble, .. } = &answer {
+        taken.cause = word(&trouble.cause);
+    }
+    Found { answer, taken, rate_limit_remaining: remaining, probe: probe.unwrap_or(Probe::Unknown) }
+}
+
+/// A repository as its page tells it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Repository {
+    full_name: RepoSlug,
+    has_issues: bool,
+    fork: bool,
+    parent: Option<RepoSlug>,
+}
+
+impl Record for Repository {
+    fn read(body: &[u8]) -> Result<Self, serde_json::Error> {
+        #[derive(Deserialize)]
+        struct Parent {
+            full_name: RepoSlug,
+        }
+        #[derive(Deserialize)]
+        struct Told {
+            full_name: RepoSlug,
+            has_issues: bool,
+            fork: bool,
+            parent: Option<Parent>,
+        }
+        let told: Told = serde_json::from_slice(body)?;
+        let parent = told.parent.map(|parent| parent.full_name);
+        Ok(Self { full_name: told.full_name, has_issues: told.has_issues, fork: told.fork, parent })
+    }
+}
+
+impl Record for Vec<Issue> {
+    fn read(body: &[u8]) -> Result<Self, serde_json::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Label {
+            Text(String),
+            Object { name: Option<String> },
+        }
+        #[derive(Deserialize)]
+        struct Told {
+            number: u64,
+            title: String,
+            html_url: String,
+            state: String,
+            labels: Vec<Label>,
+            pull_request: Option<serde::de::IgnoredAny>,
+        }
+        let told: Vec<Told> = serde_json::from_slice(body)?;
+        let name = |label| match label {
+            Label::Text(name) => Some(name),
+            Label::Object { name } => name,
+        };
+        let issue = |told: Told| Issue {
+            number: told.number,
+            title: told.title.chars().take(300).collect(),
+            url: Some(told.html_url).filter(|url| url.starts_with("https://") || url.starts_with("http://")),
+            labels: told.labels.into_iter().filter_map(name).collect(),
+            open: told.state == "open",
+            pull_request: told.pull_request.is_some(),
+        };
+        Ok(told.into_iter().map(issue).collect())
+    }
+}
+
+type Asked<T> = Result<T, (Trouble, RepoSlug)>;
+
+impl Session<'_> {
+    async fn ask(&mut self, question: &Question<'_>) -> Asked<Answer> {
+        let own = question.repository;
+        let repository = self.repository(own).await.map_err(|trouble| (trouble, own.clone()))?;
+        let (mut read, mut left_out) = (Vec::new(), BTreeSet::new());
+        // Forks start with their issues switched off: then their upstream is where to look.
+        if repository.has_issues {
+            let labels = question.rules.labels_of(repository.fork);
+            match self.in_one(&repository.full_name, &labels, question.rules).await? {
+                Ok(found) => return Ok(found),
+                Err(excluded) => left_out.extend(excluded),
+            }
+            read.push(repository.full_name.clone());
+        } else if !repository.fork {
+            let why = format!("{own} has its issues switched off");
+            return Err((Trouble::new(Cause::IssuesDisabled, why), own.clone()));
+        }
+        if repository.fork {
+            let Some(upstream) = repository.parent else {
+                return Ok(Answer::NotAsked(format!("{own} is a fork, and GitHub does not say of what")));
+            };
+            let above = self.repository(&upstream).await.map_err(|trouble| (trouble, upstream.clone()))?;
+            if !above.has_issues {
+                let why = format!("{upstream}, upstream of {own}, has its issues switched off");
+                return Err((Trouble::new(Cause::IssuesDisabled, why), upstream));
+            }
+            match self.in_one(&above.full_name, &question.rules.labels_of(false), question.rules).await? {
+                Ok(found) => return Ok(found),
+                Err(excluded) => left_out.extend(excluded),
+            }
+            read.push(above.full_name);
+        }
+        Ok(Answer::Nobody { read, left_out: left_out.into_iter().collect() })
+    }
+
+    async fn repository(&mut self, slug: &RepoSlug) -> Result<Repository, Trouble> {
+        let url = self.url(&["repos", slug.owner(), slug.name()]);
+        self.get::<Repository>(&url).await.map(|page| page.value)
+    }
+
+    /// The first label that an issue carries, or what was left out. GitHub is asked for one label
+    /// at a time; from the first label that it cannot be asked for on, one listing of everything
+    /// serves all that follow.
+    async fn in_one(
+        &mut self,
+        repository: &RepoSlug,
+        labels: &[&str],
+        rules: &Rules,
+    ) -> Asked<Result<Answer, BTreeSet<u64>>> {
+        let mut left_out = BTreeSet::new();
+        let mut listing: Option<Vec<Issue>> = None;
+        for label in labels {
+            let of_label;
+            let issues = match &listing {
+                Some(issues) => issues,
+                None => {
+                    let asked_for = can_be_asked_for(label).then_some(*label);
+                    let wanted = |issue: &Issue| labels.iter().any(|label| carries(issue, label, rules));
+                    let read = self.issues(repository, asked_for, wanted).await;
+                    let read = read.map_err(|trouble| (trouble, repository.clone()))?;
+                    if asked_for.is_some() {
+                        of_label = read;
+                        &of_label
+                    } else {
+                        listing.insert(read)
+                    }
+                }
+            };
+            let Picked { eligible, left_out: excluded } = pick(issues, label, rules);
+            left_out.extend(excluded);
+            let candidates: Vec<u64> = eligible.keys().copied().collect();
+            if let Some(issue) = eligible.into_values().next() {
+                let (label, repository) = ((*label).to_owned(), repository.clone());
+                return Ok(Ok(Answer::Found { issue, label, repository, candidates }));
+            }
+        }
+        Ok(Err(left_out))
+    }
+
+    /// Every page of the open issues, with this label or all; only those that are wanted are kept.
+    async fn issues(
+        &mut self,
+        repository: &RepoSlug,
+        label: Option<&str>,
+        wanted: impl Fn(&Issue) -> bool,
+    ) -> Result<Vec<Issue>, Trouble> {
+        let mut url = self.url(&["repos", repository.owner(), repository.name(), "issues"]);
+        url.query_pairs_mut().append_pair("state", "open").append_pair("per_page", "100");
+        if let Some(label) = label {
+            url.query_pairs_mut().append_pair("labels", label.trim());
+        }
+        let (mut issues, mut seen) = (Vec::new(), BTreeSet::new());
+        loop {
+            seen.insert(url.clone());
+            let Page { value, next } = self.get::<Vec<Issue>>(&url).await.map_err(|trouble| match trouble.cause {
+                Cause::NotFound => Trouble::new(
+                    Cause::IssuesHidden,
+                    format!("the token sees {repository} and not its issues (404); it needs issues: read"),
+                ),
+                Cause::TimedOut if seen.len() > 1 => {
+                    Trouble::new(Cause::TimedOut, format!("{}, after {} pages", trouble.detail, seen.len() - 1))
+                }
+                _ => trouble,
+            })?;
+            issues.extend(value.into_iter().filter(&wanted));
+            let Some(next) = next else { return Ok(issues) };
+            if seen.contains(&next) {
+                let why = format!("page {} of the issues of {repository} names one before it as the next", seen.len());
+                return Err(Trouble::new(Cause::BadPagination, why));
+            }
+            url = next;
+        }
+    }
+
+    fn url(&self, parts: &[&str]) -> Url {
+        let mut url = self.transport.api().clone();
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.pop_if_empty().extend(parts);
+        }
+        url
+    }
+}
+
+fn carries(issue: &Issue, label: &str, rules: &Rules) -> bool {
+    let picked = pick(std::slice::from_ref(issue), label, rules);
+    !picked.eligible.is_empty() || !picked.left_out.is_empty()
+}

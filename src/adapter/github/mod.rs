@@ -1,0 +1,158 @@
+//! GitHub's API, read only: this room has no call that writes, and `tests/architecture.rs` and
+//! `clippy.toml` hold that.
+//!
+//! The transport is octocrab on reqwest. What is ours is what neither has: one retry policy with a
+//! cap on all waiting, pagination by `Link` alone, an `ETag` cache, and every answer told apart.
+//! Foreign types stop at this room's edge.
+
+mod answer;
+mod cache;
+mod look_up;
+mod transport;
+
+use std::time::{Duration, Instant};
+
+use reqwest::Url;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use self::answer::{Reply, Retry};
+use self::cache::Cache;
+use self::transport::Transport;
+pub(crate) use look_up::{Question, look_up};
+
+use crate::adapter::world::World;
+use crate::domain::question::{Cause, Probe, Trouble, word};
+use crate::domain::receipt::{Call, LookUp};
+
+/// GitHub ends its own requests after 10 s; more than this is a network that lost them.
+const PER_REQUEST: Duration = Duration::from_secs(15);
+/// How often one question is asked.
+const ATTEMPTS: u32 = 4;
+/// The first pause; each further one is twice as long.
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+/// How long a wait goes on before it looks whether it was cancelled.
+const GLANCE: Duration = Duration::from_millis(50);
+/// How many requests a receipt lists.
+const CALLS_SHOWN: usize = 20;
+
+/// What is read of an answer, and kept in the cache.
+trait Record: Serialize + DeserializeOwned {
+    fn read(body: &[u8]) -> Result<Self, serde_json::Error>;
+}
+
+/// One page of an answer.
+struct Page<T> {
+    value: T,
+    next: Option<Url>,
+}
+
+/// One look-up's use of the API: what it may take, and what it took.
+struct Session<'a> {
+    world: &'a World,
+    transport: Transport,
+    cache: Cache,
+    started: Instant,
+    most: Duration,
+    taken: LookUp,
+    rate_limit_remaining: Option<u64>,
+    probe: Option<Probe>,
+}
+
+impl Session<'_> {
+    fn remaining(&self) -> Duration {
+        self.most.saturating_sub(self.world.tick().duration_since(self.started))
+    }
+
+    /// Asks for one page, again where that can help and time allows.
+    async fn get<T: Record>(&mut self, url: &Url) -> Result<Page<T>, Trouble> {
+        let known = self.cache.get::<T>(url);
+        let mut pause = FIRST_PAUSE;
+        for attempt in 1.. {
+            let refusal = match self.once(url, known.as_ref().map(|known| known.etag.as_str())).await {
+                Ok(Reply::NotModified) => match known {
+                    Some(known) => return Ok(Page { value: known.value, next: known.next }),
+                    None => return Err(Trouble::new(Cause::Refused, "304 to a question without a condition")),
+                },
+                Ok(Reply::Fresh { value, etag, next }) => {
+                    if let Some(etag) = etag {
+                        self.cache.put(url, etag, next.as_ref(), &value);
+                    }
+                    return Ok(Page { value, next });
+                }
+                Err(refusal) => refusal,
+            };
+            let wait = match refusal.retry {
+                Retry::Never => return Err(refusal.trouble),
+                Retry::After(time) => time,
+                Retry::Backoff => pause.mul_f64(1.0 + 0.25 * fastrand::f64()),
+            };
+            // A wait that outlasts the look-up is no wait: say now what stands in the way.
+            if attempt >= ATTEMPTS || wait >= self.remaining() || !self.pass(wait).await {
+                return Err(refusal.trouble);
+            }
+            pause *= 2;
+        }
+        Err(Trouble::new(Cause::TimedOut, "no attempt was made"))
+    }
+
+    /// One request, and what it came to.
+    async fn once<T: Record>(&mut self, url: &Url, etag: Option<&str>) -> Result<Reply<T>, answer::Refusal> {
+        let limit = PER_REQUEST.min(self.remaining());
+        let asked = self.world.tick();
+        let mut status = None;
+        let answer = {
+            let mut asking = std::pin::pin!(self.transport.get(url, etag, limit));
+            loop {
+                // Somebody who cancels does not wait for an answer.
+                match tokio::time::timeout(GLANCE, asking.as_mut()).await {
+                    Ok(answer) => break answer,
+                    Err(_) if self.world.cancel().requests() > 0 => {
+                        break Err(Trouble::new(Cause::TimedOut, "cancelled before an answer came"));
+                    }
+                    Err(_) => (),
+                }
+            }
+        };
+        let reply = match answer {
+            Ok(raw) => {
+                status = Some(raw.status);
+                self.rate_limit_remaining = raw.number("x-ratelimit-remaining").or(self.rate_limit_remaining);
+                answer::read(&raw, self.transport.api())
+            }
+            Err(trouble) => Err(answer::Refusal::of_no_answer(trouble)),
+        };
+        let cause = reply.as_ref().err().map(|refusal| refusal.trouble.cause);
+        self.probe = match cause {
+            None => Some(Probe::Accepted),
+            Some(cause) => cause.probe().or(self.probe),
+        };
+        self.taken.requests += 1;
+        if self.taken.calls.len() < CALLS_SHOWN {
+            let path = url.query().map_or_else(|| url.path().to_owned(), |query| format!("{}?{query}", url.path()));
+            let duration_ms = millis(self.world.tick().duration_since(asked));
+            let cause = cause.as_ref().and_then(word);
+            self.taken.calls.push(Call { path, status, cause, duration_ms });
+        }
+        reply
+    }
+
+    /// Lets time pass; says whether nobody cancelled meanwhile.
+    async fn pass(&mut self, time: Duration) -> bool {
+        let from = self.world.tick();
+        loop {
+            let passed = self.world.tick().duration_since(from);
+            let left = time.saturating_sub(passed);
+            let cancelled = self.world.cancel().requests() > 0;
+            if left.is_zero() || cancelled {
+                self.taken.waited_ms += millis(passed);
+                return !cancelled;
+            }
+            tokio::time::sleep(left.min(GLANCE)).await;
+        }
+    }
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
