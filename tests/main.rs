@@ -12,6 +12,7 @@ mod bootstrap;
 mod contracts;
 mod docs;
 mod faults;
+mod github;
 mod harness;
 mod hostile;
 mod killed;

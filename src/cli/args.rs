@@ -90,6 +90,7 @@ pub(crate) const FLAGS: &[Flag] = &[
     flag("format", "text|json", "How the result is printed (default: text)", Value, S::Everywhere),
     flag("quiet", "", "No progress", Switch, S::Everywhere),
     flag("verbose", "", "More about what goes on", Switch, S::Everywhere),
+    flag("log-level", "LEVEL", "Logs of every part at error, warn, info, debug or trace", Value, S::Everywhere),
     flag("gate-id", "ID", "Tells several gates of one run apart in the names of artifacts", Value, S::Everywhere),
     flag("show-config", "", "Print what holds and where each value came from, and stop", Switch, S::Everywhere),
     flag("event", "FILE", "The event payload (default: GITHUB_EVENT_PATH)", Value, S::Event),

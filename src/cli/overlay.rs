@@ -12,8 +12,7 @@ use serde_json::{Map, Value, json};
 use super::args::{self, variable};
 use crate::adapter::world::World;
 use crate::domain::config::{
-    self, Multiple, 
-    Config, DispatcherKind, EmptyPolicy, Isolation, Leaks, PriorityPolicy, Trust, WhenRefused,
+    self, Config, DispatcherKind, EmptyPolicy, Isolation, Leaks, Multiple, PriorityPolicy, Trust, WhenRefused,
 };
 use crate::domain::ids::IssueRef;
 use crate::domain::quantity::{Size, Span};

@@ -159,7 +159,8 @@ impl<'a> Session<'a> {
             (false, true) => Verbosity::Verbose,
             (false, false) => Verbosity::Normal,
         };
-        logging::init(verbosity);
+        let level = overlay.parsed::<logging::Level>("log-level")?.map(|level| level.value);
+        logging::init(world, verbosity, level);
         let root = match overlay.path("root")? {
             Some(root) if files::is_dir(&root) => root,
             Some(root) => return Err(Invalid::new("--root", format!("{} is not a folder", root.display())).into()),

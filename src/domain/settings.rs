@@ -10,7 +10,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::config::{
-    DispatcherKind, EmptyPolicy, Fixture, Isolation, Leaks, Limits, Multiple, Pack, PriorityPolicy, Profile, Trust, WhenRefused,
+    DispatcherKind, EmptyPolicy, Fixture, Isolation, Leaks, Limits, Multiple, Pack, PriorityPolicy, Profile, Trust,
+    WhenRefused,
 };
 use super::ids::IssueRef;
 use super::quantity::{Size, Span};

@@ -43,10 +43,8 @@ impl Refusal {
 
     /// There was none.
     pub(super) fn of_no_answer(trouble: Trouble) -> Self {
-        let again = matches!(
-            trouble.cause,
-            Cause::NotConnected | Cause::NameUnresolved | Cause::TimedOut | Cause::Truncated
-        );
+        let again =
+            matches!(trouble.cause, Cause::NotConnected | Cause::NameUnresolved | Cause::TimedOut | Cause::Truncated);
         Self { trouble, retry: if again { Retry::Backoff } else { Retry::Never } }
     }
 }
@@ -83,7 +81,8 @@ fn refusal(raw: &Raw, api: &Url) -> Refusal {
         403 => {
             let needs = raw.header("x-accepted-github-permissions").map(bounded).filter(|needs| !needs.is_empty());
             let needs = needs.map_or_else(String::new, |needs| format!("; it needs {needs}"));
-            let sso = if raw.header("x-github-sso").is_some() { "; its organisation asks for single sign-on" } else { "" };
+            let sso =
+                if raw.header("x-github-sso").is_some() { "; its organisation asks for single sign-on" } else { "" };
             never(Cause::PermissionMissing, format!("the token may not read this{needs}{sso}"))
         }
         404 | 451 => never(Cause::NotFound, format!("{place} knows no such repository, or the token may not see it")),
@@ -91,12 +90,21 @@ fn refusal(raw: &Raw, api: &Url) -> Refusal {
         410 => never(Cause::IssuesDisabled, "issues are switched off".to_owned()),
         300..=399 => {
             let to = raw.header("location").map(bounded).unwrap_or_default();
-            never(Cause::RedirectedAway, format!("{place} sends elsewhere, to {to:?}; if that is the API, set GITHUB_API_URL to it"))
+            never(
+                Cause::RedirectedAway,
+                format!("{place} sends elsewhere, to {to:?}; if that is the API, set GITHUB_API_URL to it"),
+            )
         }
-        408 => Refusal { trouble: Trouble::new(Cause::TimedOut, format!("{place} gave up waiting (408)")), retry: Retry::Backoff },
+        408 => Refusal {
+            trouble: Trouble::new(Cause::TimedOut, format!("{place} gave up waiting (408)")),
+            retry: Retry::Backoff,
+        },
         500..=599 => {
             let retry = retry_after(raw).map_or(Retry::Backoff, Retry::After);
-            Refusal { trouble: Trouble::new(Cause::ServerError, format!("{place} has an error of its own ({status}{says})")), retry }
+            Refusal {
+                trouble: Trouble::new(Cause::ServerError, format!("{place} has an error of its own ({status}{says})")),
+                retry,
+            }
         }
         _ => never(Cause::Refused, format!("{place} refuses the question")),
     }
@@ -121,7 +129,9 @@ fn secondary_limit(raw: &Raw, what: &str) -> Refusal {
 
 fn asks_to_slow_down(raw: &Raw) -> bool {
     let message = message(raw).to_ascii_lowercase();
-    raw.header("retry-after").is_some() || message.contains("secondary rate limit") || message.contains("abuse detection")
+    raw.header("retry-after").is_some()
+        || message.contains("secondary rate limit")
+        || message.contains("abuse detection")
 }
 
 /// `Retry-After`: seconds, or a date.
@@ -153,9 +163,10 @@ fn unreadable(raw: &Raw, api: &Url, error: &serde_json::Error) -> Refusal {
     let cut = error.is_eof() && !raw.body.is_empty();
     match () {
         () if cut => Refusal::of_no_answer(Trouble::new(Cause::Truncated, format!("the answer of {place} broke off"))),
-        () if error.is_data() => {
-            Refusal::never(Cause::UnexpectedShape, format!("{place} answers in a shape that this version does not know"))
-        }
+        () if error.is_data() => Refusal::never(
+            Cause::UnexpectedShape,
+            format!("{place} answers in a shape that this version does not know"),
+        ),
         () => Refusal::never(Cause::NotJson, format!("{place} answers with something that is not JSON")),
     }
 }
@@ -256,12 +267,28 @@ mod tests {
         let after = |seconds| Retry::After(Duration::from_secs(seconds));
         let spent = ("x-ratelimit-remaining", "0");
         for (what, raw, owed) in [
-            ("primary", raw(403, &[spent, date, ("x-ratelimit-reset", "1795255230")], ""), (Cause::PrimaryLimit, after(31))),
+            (
+                "primary",
+                raw(403, &[spent, date, ("x-ratelimit-reset", "1795255230")], ""),
+                (Cause::PrimaryLimit, after(31)),
+            ),
             ("primary by 429", raw(429, &[spent], "{}"), (Cause::PrimaryLimit, Retry::Never)),
             ("secondary", raw(403, &[spent, ("retry-after", "7")], ""), (Cause::SecondaryLimit, after(7))),
-            ("secondary by a date", raw(429, &[date, ("retry-after", "Sat, 21 Nov 2026 10:00:09 GMT")], ""), (Cause::SecondaryLimit, after(9))),
-            ("secondary by its words", raw(403, &[], r#"{"message":"You have exceeded a secondary rate limit."}"#), (Cause::SecondaryLimit, after(60))),
-            ("permission", raw(403, &[("x-ratelimit-remaining", "9")], r#"{"message":"Resource not accessible"}"#), (Cause::PermissionMissing, Retry::Never)),
+            (
+                "secondary by a date",
+                raw(429, &[date, ("retry-after", "Sat, 21 Nov 2026 10:00:09 GMT")], ""),
+                (Cause::SecondaryLimit, after(9)),
+            ),
+            (
+                "secondary by its words",
+                raw(403, &[], r#"{"message":"You have exceeded a secondary rate limit."}"#),
+                (Cause::SecondaryLimit, after(60)),
+            ),
+            (
+                "permission",
+                raw(403, &[("x-ratelimit-remaining", "9")], r#"{"message":"Resource not accessible"}"#),
+                (Cause::PermissionMissing, Retry::Never),
+            ),
             ("a proxy's page", raw(403, &[], " <html>"), (Cause::Html, Retry::Never)),
         ] {
             assert_eq!(refused(&raw), owed, "{what}");
@@ -284,7 +311,9 @@ mod tests {
         };
         let two = "https://ghe.example/api/v3/repositories/7/issues?labels=a,b&page=2";
         assert_eq!(
-            next("<https://ghe.example/x?page=1>; rel=\"prev\", <https://ghe.example/api/v3/repositories/7/issues?labels=a,b&page=2>; rel=\"next\""),
+            next(
+                "<https://ghe.example/x?page=1>; rel=\"prev\", <https://ghe.example/api/v3/repositories/7/issues?labels=a,b&page=2>; rel=\"next\""
+            ),
             Ok(Some(two.to_owned()))
         );
         assert_eq!(next("<https://ghe.example/x>; rel=\"last\""), Ok(None));

@@ -52,7 +52,8 @@ impl Cache {
     pub(super) fn open(folder: &Path, api: &Url, repository: &RepoSlug) -> Self {
         let key = format!("{api} {}", repository.as_str().to_ascii_lowercase());
         let path = folder.join(format!("{}.json", &files::digest_bytes(key.as_bytes()).as_str()[..32]));
-        let document = files::read_bounded(&path).ok().and_then(|bytes| serde_json::from_slice::<Document>(&bytes).ok());
+        let document =
+            files::read_bounded(&path).ok().and_then(|bytes| serde_json::from_slice::<Document>(&bytes).ok());
         let document = document.filter(|document| document.schema == SCHEMA).unwrap_or_default();
         Self { path, document, changed: false }
     }

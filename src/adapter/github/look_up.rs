@@ -51,7 +51,11 @@ pub(crate) fn look_up(world: &World, question: &Question<'_>) -> Found {
     let mut taken = LookUp { api: Some(question.api.to_string()), ..LookUp::default() };
     let early = |cause, why: String| (Trouble::new(cause, why), question.repository.clone());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build();
-    let transport = Transport::new(question.api.clone(), question.token);
+    let transport = {
+        // The client starts its worker where it is made.
+        let _inside = runtime.as_ref().ok().map(tokio::runtime::Runtime::enter);
+        Transport::new(question.api.clone(), question.token)
+    };
     let (answer, remaining, probe) = match (runtime, transport) {
         (Err(error), _) => (Err(early(Cause::NotConnected, format!("no runtime can be made: {error}"))), None, None),
         (_, Err(trouble)) => {
@@ -79,7 +83,9 @@ pub(crate) fn look_up(world: &World, question: &Question<'_>) -> Found {
     };
     let answer = answer.unwrap_or_else(|(trouble, repository)| Answer::Trouble { trouble, repository });
     let answer = match answer {
-        Answer::Trouble { .. } if world.cancel().requests() > 0 => Answer::NotAsked("the look-up was cancelled".to_owned()),
+        Answer::Trouble { .. } if world.cancel().requests() > 0 => {
+            Answer::NotAsked("the look-up was cancelled".to_owned())
+        }
         answer => answer,
     };
     taken.duration_ms = millis(world.tick().duration_since(started));

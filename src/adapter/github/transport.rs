@@ -6,9 +6,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, IF_NONE_MATCH, USER_AGENT};
+use http::header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, IF_NONE_MATCH};
 use http_body_util::BodyExt;
-use octocrab::Octocrab;
+use octocrab::service::middleware::reqwest_connector::ReqwestConnector;
+use octocrab::{AuthState, Octocrab, OctocrabBuilder};
 use reqwest::Url;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
@@ -64,16 +65,17 @@ impl Transport {
             .redirect(same_server(api.clone()))
             .dns_resolver(Arc::new(Resolver))
             .referer(false)
+            .user_agent(concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")))
             .build()
             .map_err(|error| no_answer(&error, &api))?;
-        // Without a path of its own: octocrab's joining of paths mistakes a base that a path begins with.
-        let octocrab = Octocrab::builder()
-            .base_uri(api.origin().ascii_serialization())
-            .and_then(|builder| {
-                let agent = concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION"));
-                builder.add_header(USER_AGENT, agent.to_owned()).build_with_reqwest(client)
-            })
-            .map_err(|error| no_answer(&error, &api))?;
+        // Without octocrab's own layers: its base address mistakes paths that begin like it, and it
+        // would send its own name beside ours.
+        let service = ReqwestConnector::new(client);
+        let built = OctocrabBuilder::new_empty().with_service(service).with_auth(AuthState::None).build();
+        let octocrab = match built {
+            Ok(octocrab) => octocrab,
+            Err(never) => match never {},
+        };
         Ok(Self { octocrab, api, headers })
     }
 
@@ -147,9 +149,17 @@ impl Resolve for Resolver {
     fn resolve(&self, name: Name) -> Resolving {
         Box::pin(async move {
             let found: Vec<SocketAddr> =
-                tokio::net::lookup_host((name.as_str(), 0)).await.map_err(|error| Box::new(Unresolved(error)))?.collect();
+                tokio::net::lookup_host((name.as_str(), 0)).await.map_err(Unresolved)?.collect();
             Ok(Box::new(found.into_iter()) as Addrs)
         })
+    }
+}
+
+/// What an error is made of. An `io::Error` does not name what it wraps as its source.
+fn beneath<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'static)> {
+    match error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref) {
+        Some(wrapped) => Some(wrapped),
+        None => error.source(),
     }
 }
 
@@ -157,16 +167,10 @@ impl Resolve for Resolver {
 fn no_answer(error: &(dyn Error + 'static), api: &Url) -> Trouble {
     let place = place(api);
     let mut chain = vec![error];
-    while let Some(source) = chain.last().copied().and_then(Error::source) {
+    while let Some(source) = chain.last().copied().and_then(beneath) {
         chain.push(source);
     }
-    // rustls hides in the `io::Error` that tokio hands up.
-    let inner = |error: &&(dyn Error + 'static)| -> Option<String> {
-        let io = error.downcast_ref::<std::io::Error>()?.get_ref()?;
-        io.downcast_ref::<rustls::Error>().map(ToString::to_string)
-    };
-    let tls = chain.iter().find_map(|e| e.downcast_ref::<rustls::Error>().map(ToString::to_string).or_else(|| inner(e)));
-    if let Some(why) = tls {
+    if let Some(why) = chain.iter().find_map(|error| error.downcast_ref::<rustls::Error>()) {
         return Trouble::new(Cause::Tls, format!("{place}: {why}"));
     }
     if chain.iter().any(|error| error.is::<Unresolved>()) {
