@@ -20,6 +20,7 @@ pub fn parts() -> Vec<Part> {
         part("docs/reason-codes.md", "codes", report::tables::reason_codes()),
         part("docs/reason-codes.md", "order", report::tables::tiers()),
         part("docs/receipts.md", "receipts", report::tables::receipts()),
+        part("docs/standing-priority.md", "causes", report::tables::causes()),
         part("docs/results.md", "words", report::tables::outcome_words()),
         part("docs/exit-codes.md", "codes", cli::exit::table()),
         part("docs/configuration.md", "flags", cli::args::table()),

@@ -102,6 +102,42 @@ fn the_fence_bites() {
 }
 
 #[test]
+fn github_is_asked_in_one_room_and_only_asked() {
+    for path in sources(&src()) {
+        let (code, room) = (code(&path), path.starts_with(src().join("adapter/github")));
+        for word in ["octocrab", "tokio", "reqwest::"] {
+            // An address is no client.
+            let named = code.replace("reqwest::Url", "").contains(word);
+            assert!(room || !named, "{} names {word}", path.display());
+        }
+        if room {
+            for word in
+                ["post(", "put(", "patch(", "delete(", "graphql(", ".execute(", ".send(", "Method::", "request("]
+            {
+                assert!(!code.contains(word), "{} has {word}, which could write", path.display());
+            }
+        }
+    }
+    let room = fs::read_to_string(src().join("adapter/github/mod.rs")).unwrap();
+    assert!(room.contains("#![deny(clippy::disallowed_methods)]"), "the room is not fenced");
+}
+
+/// The packages that the product was asked to stand on, as code names them.
+#[test]
+fn the_packages_that_were_asked_for_are_direct_and_used() {
+    let manifest = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml")).unwrap();
+    let dependencies = manifest.split("\n[dependencies]\n").nth(1).unwrap().split("\n[").next().unwrap();
+    let all: String = sources(&src()).iter().map(|path| code(path)).collect();
+    for package in ["octocrab", "clap", "serde", "serde_yaml", "serde_json", "tokio", "reqwest", "anyhow", "tracing"] {
+        assert!(
+            dependencies.lines().any(|line| line.starts_with(&format!("{package} = "))),
+            "{package} is no direct dependency"
+        );
+        assert!(all.contains(&format!("{package}::")), "{package} is not used");
+    }
+}
+
+#[test]
 fn unwraps_outside_tests_carry_their_proof() {
     for path in sources(&src()) {
         let text = fs::read_to_string(&path).unwrap();

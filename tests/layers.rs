@@ -38,13 +38,14 @@ fn context_ready() {
 }
 
 #[test]
-fn context_warns_where_nothing_was_looked_up_and_says_unknown_not_none() {
+fn context_without_a_token_warns_and_never_says_that_there_is_none() {
     let sandbox = Sandbox::green();
     let out = sandbox.out.to_str().unwrap();
     let ran = sandbox.gate(&["context", "--format", "json", "--out", out, "--standing-priority", "advisory"]);
     let receipt = ran.json();
     assert_eq!((ran.code, &receipt["status"]), (0, &json!("warning")));
-    assert_eq!(receipt["standingPriority"]["reason"], "standing-priority-unknown");
+    assert_eq!(receipt["standingPriority"]["reason"], "token-missing");
+    assert_eq!(receipt["lookUp"]["requests"], 0);
     assert!(!ran.stdout.contains("standing-priority-none"));
 }
 

@@ -178,7 +178,7 @@ pub(crate) enum Fault {
     WorktreeNotTrusted { why: String },
     #[error("{0}")]
     EventMalformed(String),
-    #[error("GITHUB_TOKEN and GH_TOKEN are not set")]
+    #[error("neither GH_TOKEN nor GITHUB_TOKEN is set")]
     TokenMissing,
     #[error("{0}")]
     StandingPriorityUnknown(String),

@@ -56,8 +56,7 @@ pub(crate) enum Cause {
 }
 
 impl Cause {
-    /// Every cause.
-    #[cfg(test)]
+    /// Every cause, those of one reason code together.
     pub(crate) const ALL: [Cause; 22] = [
         Cause::BadCredentials,
         Cause::TokenUnusable,
@@ -82,6 +81,34 @@ impl Cause {
         Cause::BadPagination,
         Cause::Refused,
     ];
+
+    /// When it is said.
+    pub(crate) const fn meaning(self) -> &'static str {
+        match self {
+            Cause::BadCredentials => "401",
+            Cause::TokenUnusable => "the token holds what no header can; nobody was asked",
+            Cause::PermissionMissing => "403 for want of a permission, which the detail names where GitHub does",
+            Cause::IssuesHidden => "404 for the issues of a repository that the token sees",
+            Cause::PrimaryLimit => "403 or 429, and no request of the hour is left",
+            Cause::SecondaryLimit => "403 or 429, and GitHub asks to slow down",
+            Cause::NotFound => "404 or 451",
+            Cause::IssuesDisabled => "410, or `has_issues: false`",
+            Cause::ServerError => "5xx",
+            Cause::TimedOut => "no answer in time, or 408",
+            Cause::NameUnresolved => "the name has no address",
+            Cause::NotConnected => "nobody is there, or it hangs up before an answer",
+            Cause::ProxyRefused => "407",
+            Cause::Tls => "a certificate that is not trusted, or no TLS at all",
+            Cause::Html => "a page, as of a proxy that asks to sign in",
+            Cause::NotJson => "200 with something else than JSON",
+            Cause::UnexpectedShape => "200 with JSON of another shape",
+            Cause::Truncated => "the answer broke off",
+            Cause::TooLarge => "an answer of more than 40 MiB",
+            Cause::RedirectedAway => "a redirect to another server, or in circles",
+            Cause::BadPagination => "a next page on another server, or one that was read before",
+            Cause::Refused => "any other status",
+        }
+    }
 
     /// The reason code: one per remedy.
     pub(crate) const fn code(self) -> ReasonCode {

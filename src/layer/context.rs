@@ -55,7 +55,10 @@ pub(crate) fn run(world: &World, ground: &Ground, request: Request) -> Result<Ou
     // On a laptop the gate works without GitHub; where GitHub is in play these block.
     let strict = world.under_actions() || policy == PriorityPolicy::Required;
     let mut findings = ground.fact_findings(Layer::Context);
-    findings.extend(resolution.fault.as_ref().map(|fault| by_place(fault, strict)));
+    // Where git says nothing, that is why no remote names the repository.
+    let explained = |fault: &&Fault| checkout.is_err() && **fault == Fault::RepositoryUnresolved;
+    let unexplained = resolution.fault.as_ref().filter(|fault| !explained(fault));
+    findings.extend(unexplained.map(|fault| by_place(fault, strict)));
     findings.extend(check_worktree(ground, &checkout, strict));
     findings.extend(check_paths(ground));
     let token = token_of(world);
@@ -172,7 +175,7 @@ fn standing_priority(
         return Ok(Known::unasked(Answer::Overridden { issue: issue.clone(), source }));
     }
     let Some(repository) = repository else {
-        return Ok(Known::unasked(Answer::NotAsked("no repository is known to ask about".to_owned())));
+        return Ok(Known::unasked(Answer::Moot("nobody was asked, because no repository is known".to_owned())));
     };
     if blocked {
         return Ok(Known::unasked(Answer::Moot("nobody was asked, because the gate is blocked anyway".to_owned())));

@@ -5,6 +5,7 @@ use std::fmt::Write;
 use crate::domain::classify::TIERS;
 use crate::domain::counts::CaseOutcome;
 use crate::domain::outcome_word::WORDS;
+use crate::domain::question::{Cause, word};
 use crate::domain::reason::{Row, TABLE};
 use crate::domain::receipt::CATALOGUE;
 
@@ -78,4 +79,13 @@ pub(crate) fn explain(row: &Row) -> String {
         row.next_action,
         row.replay
     )
+}
+/// Why GitHub gave no answer: reason, finer word, when.
+pub(crate) fn causes() -> String {
+    let mut out = "| reason | `lookUp.cause` | when |\n|---|---|---|\n".to_owned();
+    for cause in Cause::ALL {
+        let name = word(&cause).unwrap_or_default();
+        out.push_str(&format!("| `{}` | `{name}` | {} |\n", cause.code(), cause.meaning()));
+    }
+    out
 }

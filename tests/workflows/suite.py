@@ -397,6 +397,26 @@ def context_blocked(world):
     same("verdict", verdict(ran), ("context-blocked", "context", "required-path-missing"))
 
 
+# Nobody listens there, so GitHub cannot be asked, whatever network this machine has.
+AWAY = ("--env", "https_proxy=http://127.0.0.1:9")
+
+
+@scenario("github-unreachable", "with policy required nothing starts behind a look-up that fails, and post says that it was the look-up")
+def github_unreachable(world):
+    ran = gate(world, inputs={"standing-priority": "required"}, more=AWAY)
+    same("jobs", ran.jobs, {**dict.fromkeys(GREEN, "skipped"), "context": "failure", "post": "failure"})
+    same("verdict", verdict(ran), ("context-blocked", "context", "api-unreachable"))
+
+
+@scenario("github-unreachable-advisory", "with policy advisory the tests run and the verdict is theirs; the look-up is a warning")
+def github_unreachable_advisory(world):
+    ran = gate(world, inputs={"standing-priority": "advisory"}, more=AWAY)
+    same("jobs", ran.jobs, GREEN)
+    same("verdict", verdict(ran), ("completed", "none", "tests-passed"))
+    said = [reason["code"] for reason in ran.outcome()["reasons"] if reason["layer"] == "context"]
+    same("what context says", said, ["api-unreachable"])
+
+
 @scenario("preflight-blocked", "selection still runs beside a blocked preflight; execute does not")
 def preflight_blocked(world):
     packs = "packs: [{name: p, requires: [{tool: no-such-tool}]}]\ndefaults: {pack: p}\n"

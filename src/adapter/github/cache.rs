@@ -68,7 +68,7 @@ impl Cache {
         Some(Known { etag: kept.etag.clone(), value, next })
     }
 
-    pub(super) fn put(&mut self, url: &Url, etag: String, next: Option<&Url>, value: &impl Serialize) {
+    pub(super) fn remember(&mut self, url: &Url, etag: String, next: Option<&Url>, value: &impl Serialize) {
         let room = self.document.answers.len() < ANSWERS || self.document.answers.contains_key(url.as_str());
         if let (true, Ok(value)) = (room, serde_json::to_value(value)) {
             let next = next.map(Url::to_string);
@@ -96,6 +96,8 @@ impl Cache {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::disallowed_methods, reason = "a test looks into its own folder")]
+
     use super::*;
 
     #[test]
@@ -105,7 +107,7 @@ mod tests {
         let url: Url = "https://api.example/x?page=1".parse().unwrap();
         let mut cache = Cache::open(folder.path(), &api, &slug);
         assert!(cache.get::<u32>(&url).is_none());
-        cache.put(&url, "\"e\"".to_owned(), Some(&url), &7_u32);
+        cache.remember(&url, "\"e\"".to_owned(), Some(&url), &7_u32);
         let path = cache.path.clone();
         cache.keep();
         let known = Cache::open(folder.path(), &api, &"A/B".parse().unwrap()).get::<u32>(&url).unwrap();
@@ -121,12 +123,12 @@ mod tests {
         let api: Url = "https://api.example/".parse().unwrap();
         let mut cache = Cache::open(folder.path(), &api, &"a/b".parse().unwrap());
         for page in 0..ANSWERS + 50 {
-            cache.put(&api.join(&page.to_string()).unwrap(), "e".to_owned(), None, &page);
+            cache.remember(&api.join(&page.to_string()).unwrap(), "e".to_owned(), None, &page);
         }
         assert_eq!(cache.document.answers.len(), ANSWERS);
         for repository in 0..FILES + 20 {
             let mut cache = Cache::open(folder.path(), &api, &format!("a/{repository}").parse().unwrap());
-            cache.put(&api, "e".to_owned(), None, &1);
+            cache.remember(&api, "e".to_owned(), None, &1);
             cache.keep();
         }
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), FILES);

@@ -4,6 +4,7 @@
 //! The transport is octocrab on reqwest. What is ours is what neither has: one retry policy with a
 //! cap on all waiting, pagination by `Link` alone, an `ETag` cache, and every answer told apart.
 //! Foreign types stop at this room's edge.
+#![deny(clippy::disallowed_methods)]
 
 mod answer;
 mod cache;
@@ -76,7 +77,7 @@ impl Session<'_> {
                 },
                 Ok(Reply::Fresh { value, etag, next }) => {
                     if let Some(etag) = etag {
-                        self.cache.put(url, etag, next.as_ref(), &value);
+                        self.cache.remember(url, etag, next.as_ref(), &value);
                     }
                     return Ok(Page { value, next });
                 }

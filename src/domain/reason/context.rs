@@ -45,7 +45,7 @@ pub(super) const ROWS: &[Row] = &[
         C::TokenMissing,
         Warns,
         "no token is there to ask GitHub with",
-        "pass GITHUB_TOKEN to the job, or set `standing-priority.policy: off`",
+        "set GH_TOKEN or GITHUB_TOKEN, or the action's `token`, or set `standing-priority.policy: off`",
     ),
     row(
         C::TokenUnauthorized,
