@@ -21,6 +21,7 @@ use crate::domain::receipt::Classification;
 use crate::domain::starter::Form;
 use crate::layer::ground::{Ending, Ground, Outcome, Paper, Unreported};
 use crate::layer::{context, execute, post, preflight, route, selection};
+use crate::report::markdown;
 use crate::report::text::{layer_line, printable};
 
 /// Why a verb could not even try.
@@ -285,6 +286,13 @@ impl<'a> Session<'a> {
     fn layer(&self, ground: &Ground, result: Result<Outcome, Unreported>) -> Result<Ending, Failure> {
         let outcome = result.map_err(Failure::Unreported)?;
         self.set_outputs(&outcome)?;
+        // Route and post write summaries of their own, and execute's outcome is post's to tell.
+        let own_job = matches!(outcome.layer, Layer::Context | Layer::Preflight | Layer::Selection);
+        if own_job && ground.settings.summary.value {
+            let summary = markdown::layer(outcome.layer, outcome.status, &outcome.findings);
+            let unreported = |fault| Failure::Unreported(Unreported { layer: outcome.layer, fault });
+            runner::add_summary(self.world, &ground.redactor.mask_text(&summary)).map_err(unreported)?;
+        }
         let mut text = format!("{}\n", summary_line(&outcome));
         for finding in
             outcome.findings.iter().skip(1).filter(|f| f.severity() > crate::domain::reason::Severity::Informs)

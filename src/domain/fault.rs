@@ -122,10 +122,11 @@ fn numbers(of: &[u64]) -> String {
     format!("{}{more}", shown.join(", "))
 }
 
-fn nobody(read: &[RepoSlug], left_out: &[u64]) -> String {
+fn nobody(read: &[RepoSlug], labels: &[String], left_out: &[u64]) -> String {
     let read: Vec<_> = read.iter().map(RepoSlug::as_str).collect();
+    let labels: Vec<_> = labels.iter().map(|label| format!("{label:?}")).collect();
     let out = if left_out.is_empty() { String::new() } else { format!("; left out: {}", numbers(left_out)) };
-    format!("no open issue of {} holds it; every page was read{out}", read.join(" and "))
+    format!("no open issue of {} carries {}; every page was read{out}", read.join(" and "), labels.join(" or "))
 }
 
 /// Everything that can be wrong.
@@ -182,8 +183,8 @@ pub(crate) enum Fault {
     TokenMissing,
     #[error("{0}")]
     StandingPriorityUnknown(String),
-    #[error("{}", nobody(.read, .left_out))]
-    StandingPriorityNone { read: Vec<RepoSlug>, left_out: Vec<u64> },
+    #[error("{}", nobody(.read, .labels, .left_out))]
+    StandingPriorityNone { read: Vec<RepoSlug>, labels: Vec<String>, left_out: Vec<u64> },
     #[error("{} open issues of {repository} carry {label:?}: {}; #{} counts", .candidates.len(), numbers(.candidates), .candidates.first().copied().unwrap_or_default())]
     StandingPriorityMultiple { repository: RepoSlug, label: String, candidates: Vec<u64> },
     #[error("{}", .0.detail)]

@@ -116,6 +116,8 @@ pub(crate) enum Answer {
     Nobody {
         /// The repositories whose every page was read.
         read: Vec<RepoSlug>,
+        /// The labels that were looked for.
+        labels: Vec<String>,
         /// Issues that carry a label and were left out.
         left_out: Vec<u64>,
     },
@@ -171,8 +173,9 @@ pub(crate) fn findings(answer: &Answer, policy: PriorityPolicy, multiple: Multip
             let finding = charge(&fault, Layer::Context);
             vec![if multiple == Multiple::Block { finding.blocking() } else { finding }]
         }
-        Answer::Nobody { read, left_out } => {
-            vec![needed(Fault::StandingPriorityNone { read: read.clone(), left_out: left_out.clone() })]
+        Answer::Nobody { read, labels, left_out } => {
+            let (read, labels, left_out) = (read.clone(), labels.clone(), left_out.clone());
+            vec![needed(Fault::StandingPriorityNone { read, labels, left_out })]
         }
         Answer::Trouble { trouble, .. } => vec![needed(Fault::Question(trouble.clone()))],
         Answer::NoToken => vec![needed(Fault::TokenMissing)],
@@ -223,7 +226,7 @@ mod tests {
     }
 
     fn nobody() -> Answer {
-        Answer::Nobody { read: vec!["a/b".parse().unwrap()], left_out: vec![4] }
+        Answer::Nobody { read: vec!["a/b".parse().unwrap()], labels: vec!["x".to_owned()], left_out: vec![4] }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::text::{self, Story, printable, shortened};
 use crate::domain::fault::Finding;
-use crate::domain::reason::Severity;
+use crate::domain::reason::{Layer, Severity};
 use crate::domain::receipt::GateStatus;
 
 /// The summary.
@@ -36,6 +36,25 @@ pub(crate) fn summary(story: &Story) -> String {
     layers(&mut out, story);
     failures(&mut out, story);
     reasons(&mut out, story);
+    out
+}
+
+/// A layer's own job: its status and what it found, in a line each.
+pub(crate) fn layer(layer: Layer, status: &str, findings: &[Finding]) -> String {
+    let mark = match status {
+        "ready" => "✅",
+        "warning" => "⚠️",
+        _ => "❌",
+    };
+    let told = |finding: &&Finding| finding.severity() > Severity::Informs;
+    let mut out = format!("{mark} **pester-gate {layer}: {status}**\n\n");
+    for finding in findings.iter().take(1).chain(findings.iter().skip(1).filter(told)) {
+        let _ = writeln!(out, "- {}: {}", finding.code(), code(finding.detail()));
+    }
+    if let Some(finding) = findings.first().filter(told) {
+        let _ = writeln!(out, "- **Next:** {}", finding.code().row().remedy);
+    }
+    out.push('\n');
     out
 }
 

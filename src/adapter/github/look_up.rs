@@ -191,7 +191,8 @@ impl Session<'_> {
             }
             read.push(above.full_name);
         }
-        Ok(Answer::Nobody { read, left_out: left_out.into_iter().collect() })
+        let labels = question.rules.labels_of(repository.fork).into_iter().map(str::to_owned).collect();
+        Ok(Answer::Nobody { read, labels, left_out: left_out.into_iter().collect() })
     }
 
     async fn repository(&mut self, slug: &RepoSlug) -> Result<Repository, Trouble> {

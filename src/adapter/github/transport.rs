@@ -123,7 +123,8 @@ impl Transport {
 
 /// A server as people know it.
 pub(super) fn place(api: &Url) -> String {
-    api.host_str().map_or_else(|| "the API".to_owned(), str::to_owned)
+    let port = api.port().map(|port| format!(":{port}")).unwrap_or_default();
+    api.host_str().map_or_else(|| "the API".to_owned(), |host| format!("{host}{port}"))
 }
 
 /// Follows redirects on the server that was asked. Elsewhere the token would not go along, and
