@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
+use std::fmt;
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -33,11 +34,19 @@ impl Cancel {
 }
 
 /// The world.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct World {
     environment: BTreeMap<OsString, OsString>,
     cwd: PathBuf,
     cancel: Cancel,
+}
+
+/// Names only: what the environment holds is nobody's to print.
+impl fmt::Debug for World {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<_> = self.environment.keys().collect();
+        f.debug_struct("World").field("environment", &names).field("cwd", &self.cwd).finish_non_exhaustive()
+    }
 }
 
 impl World {
@@ -171,4 +180,18 @@ fn host_name(_: &World) -> String {
 #[cfg(not(unix))]
 fn host_name(world: &World) -> String {
     world.var("COMPUTERNAME").unwrap_or_else(|| "unknown".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_value_of_the_environment_is_printed() {
+        let pair = |name: &str, value: &str| (OsString::from(name), OsString::from(value));
+        let environment = [pair("GH_TOKEN", "a-value-of-no-known-shape")].into_iter().collect();
+        let world = World { environment, cwd: PathBuf::from("."), cancel: Cancel::default() };
+        let shown = format!("{world:?} {world:#?}");
+        assert!(shown.contains("GH_TOKEN") && !shown.contains("no-known-shape"), "{shown}");
+    }
 }
