@@ -105,10 +105,12 @@ fn the_fence_bites() {
 fn github_is_asked_in_one_room_and_only_asked() {
     for path in sources(&src()) {
         let (code, room) = (code(&path), path.starts_with(src().join("adapter/github")));
+        // Endpoints of a pack's own are asked by their probe, with the same client.
+        let http = ["adapter/http.rs", "adapter/probe/http.rs"].iter().any(|name| path.ends_with(name));
         for word in ["octocrab", "tokio", "reqwest::"] {
             // An address is no client.
             let named = code.replace("reqwest::Url", "").contains(word);
-            assert!(room || !named, "{} names {word}", path.display());
+            assert!(room || (http && word != "octocrab") || !named, "{} names {word}", path.display());
         }
         if room {
             for word in

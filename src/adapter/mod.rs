@@ -5,6 +5,7 @@
 
 pub(crate) mod dispatcher;
 pub(crate) mod github;
+pub(crate) mod http;
 pub(crate) mod journal;
 pub(crate) mod probe;
 pub(crate) mod process;

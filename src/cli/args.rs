@@ -112,6 +112,7 @@ pub(crate) const FLAGS: &[Flag] = &[
         S::Context,
     ),
     flag("pack", "NAME", "The pack (default: full)", Value, S::Pack),
+    flag("runner-label", "NAME", "A label that this runner has", List, S::Pack),
     flag("context-receipt", "FILE", "Context's receipt", Value, S::ContextReceipt),
     flag("context-sha256", "HEX", "The digest that context put out", Value, S::ContextReceipt),
     flag("preflight-receipt", "FILE", "Preflight's receipt", Value, S::OtherReceipts),
@@ -225,6 +226,7 @@ fn left_out(verb: &str, flag: &str) -> bool {
         "preflight" => {
             !matches!(flag, "integration-mode") && FLAGS.iter().any(|f| f.name == flag && f.subject == S::Selection)
         }
+        "selection" => flag == "runner-label",
         _ => false,
     }
 }

@@ -285,6 +285,8 @@ pub(crate) fn settings(overlay: &Overlay<'_>, config: &Config, file: &str) -> Re
             "routing.when-refused",
             WhenRefused::Fail,
         ),
+        labels: settle(None, config.preflight.labels.clone(), "preflight.labels", none()),
+        runner_labels: settle(overlay.list("runner-label")?.map(|list| list.map(Some)), None, "runner-label", None),
         min_free: settle(None, config.preflight.disk.min_free, "preflight.disk.min-free", Size::from_bytes(2 << 30)),
         freshness: settle(None, config.preflight.freshness, "preflight.freshness", Span::from_secs(900)),
         probe_timeout: settle(None, config.preflight.probe_timeout, "preflight.probe-timeout", Span::from_secs(30)),
@@ -320,7 +322,6 @@ pub(crate) fn without_effect(config: &Config) -> Vec<&'static str> {
     let lock = &config.lock;
     let keys = [
         ("lock", lock.group.is_some() || lock.wait.is_some() || lock.directory.is_some()),
-        ("preflight.labels", config.preflight.labels.as_ref().is_some_and(|labels| !labels.is_empty())),
         ("report.html", config.report.html == Some(true)),
         ("report.annotations", config.report.annotations == Some(true)),
     ];
@@ -363,7 +364,7 @@ pub(crate) fn show(settings: &Settings) -> Value {
         "standing-priority.excluded-label" = priority_excluded_label, "standing-priority.epics" = priority_epics,
         "standing-priority.multiple" = priority_multiple, "standing-priority.issue" = priority_issue,
         "standing-priority.max-wait" = priority_max_wait, "preflight.disk.min-free" = min_free,
-        "preflight.freshness" = freshness, "preflight.probe-timeout" = probe_timeout, "leaks" = leaks,
+        "preflight.labels" = labels, "runner-label" = runner_labels, "preflight.freshness" = freshness, "preflight.probe-timeout" = probe_timeout, "leaks" = leaks,
         "policy.zero-tests" = zero_tests, "policy.all-skipped" = all_skipped, "report.summary" = summary,
     }
     let word = |value: &Option<String>, default: &str| Value::from(value.clone().unwrap_or_else(|| default.to_owned()));

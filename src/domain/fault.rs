@@ -197,6 +197,16 @@ pub(crate) enum Fault {
     ToolVersion { tool: String, found: String, range: String },
     #[error("{tool} does not say its version: {why}")]
     ToolVersionUnreadable { tool: String, why: String },
+    #[error("{why}")]
+    Docker { code: ReasonCode, why: String },
+    #[error("{0}")]
+    DotnetSdkMissing(String),
+    #[error("{path} is not there{beside}")]
+    LvcompareMissing { path: String, beside: &'static str },
+    #[error("the runner has {labels} and lacks {missing}")]
+    RunnerLabelMissing { missing: String, labels: String },
+    #[error("{0}")]
+    EndpointUnreachable(String),
     #[error("{path} has {free} free of the {wanted} that preflight.disk.min-free asks for")]
     DiskLow { path: String, free: String, wanted: String },
     #[error("{what} {path} lies in {service}")]
@@ -344,7 +354,13 @@ impl Fault {
             Fault::StandingPriorityNone { .. } => C::StandingPriorityNone,
             Fault::StandingPriorityMultiple { .. } => C::StandingPriorityMultiple,
             Fault::Question(trouble) => trouble.cause.code(),
-            Fault::ProgramMissing { code, .. } | Fault::ReportedByJob { code, .. } => *code,
+            Fault::ProgramMissing { code, .. } | Fault::ReportedByJob { code, .. } | Fault::Docker { code, .. } => {
+                *code
+            }
+            Fault::DotnetSdkMissing(_) => C::DotnetSdkMissing,
+            Fault::LvcompareMissing { .. } => C::LvcompareMissing,
+            Fault::RunnerLabelMissing { .. } => C::RunnerLabelMissing,
+            Fault::EndpointUnreachable(_) => C::EndpointUnreachable,
             Fault::ToolVersion { .. } => C::ToolVersionUnsupported,
             Fault::ToolVersionUnreadable { .. } | Fault::ProbeFailed { .. } => C::ProbeFailed,
             Fault::DiskLow { .. } => C::DiskLow,

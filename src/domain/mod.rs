@@ -11,6 +11,7 @@ pub(crate) mod counts;
 pub(crate) mod event;
 pub(crate) mod fault;
 pub(crate) mod freshness;
+pub(crate) mod host;
 pub(crate) mod ids;
 pub(crate) mod outcome;
 pub(crate) mod outcome_word;

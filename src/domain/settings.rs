@@ -163,6 +163,8 @@ pub(crate) struct Settings {
     pub(crate) routing_trust: Sourced<Trust>,
     pub(crate) routing_when_refused: Sourced<WhenRefused>,
     pub(crate) min_free: Sourced<Size>,
+    pub(crate) labels: Sourced<Vec<String>>,
+    pub(crate) runner_labels: Sourced<Option<Vec<String>>>,
     pub(crate) freshness: Sourced<Span>,
     pub(crate) probe_timeout: Sourced<Span>,
     pub(crate) limits: Limits,

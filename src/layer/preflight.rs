@@ -92,6 +92,8 @@ fn measure(
         folders: vec![("workspace", ground.root.clone()), ("state", ground.state.clone()), ("out", out.to_owned())],
         min_free: ground.settings.min_free.value,
         fixtures: needed_fixtures(world, ground),
+        labels: ground.settings.labels.value.clone(),
+        runner_labels: ground.settings.runner_labels.value.clone(),
         powershell: ground.settings.powershell.value.clone(),
         pester: (
             ground.settings.pester_minimum_version.value.clone(),

@@ -5,7 +5,7 @@
 
 pub(crate) mod fake;
 mod openapi;
-mod servers;
+pub(crate) mod servers;
 mod situations;
 
 use std::fs;

@@ -425,6 +425,16 @@ def preflight_blocked(world):
     same("verdict", verdict(ran), ("readiness-blocked", "preflight", "tool-missing"))
 
 
+@scenario("runner-labels", "the labels that a job asked for are those that preflight knows the runner to have")
+def runner_labels(world):
+    config = FILES["pester-gate.yml"].replace("{disk", "{labels: [x64, capability-ingress], disk")
+    ran = gate(world, {"pester-gate.yml": config})
+    same("jobs", ran.jobs, {**GREEN, "preflight": "failure", "execute": "skipped", "post": "failure"})
+    same("verdict", verdict(ran), ("readiness-blocked", "preflight", "runner-label-missing"))
+    detail = ran.outcome()["reasons"][0]["detail"]
+    same("detail", detail, "the runner has self-hosted, Windows, X64 and lacks capability-ingress")
+
+
 @scenario("selection-blocked", "an unknown pack is selection's, whatever preflight says")
 def selection_blocked(world):
     ran = gate(world, inputs={"pack": "no-such-pack"})

@@ -10,7 +10,8 @@ use reqwest::Url;
 use serde::Deserialize;
 
 use super::Record;
-use super::transport::{Raw, place};
+use super::transport::Raw;
+use crate::adapter::http::place;
 use crate::domain::question::{Cause, Trouble};
 
 /// An answer that can be used.

@@ -6,9 +6,14 @@
 
 mod command;
 mod disk;
+mod docker;
+mod dotnet;
 mod fixtures;
+mod http;
+mod lvcompare;
 mod path_hygiene;
 mod pester;
+mod runner_labels;
 mod tool;
 
 use std::collections::BTreeMap;
@@ -56,6 +61,10 @@ pub(crate) struct Surroundings {
     pub(crate) min_free: Size,
     /// Fixtures that the run needs.
     pub(crate) fixtures: Vec<Fixture>,
+    /// Labels that the runner must have.
+    pub(crate) labels: Vec<String>,
+    /// Labels that it has, where somebody says so.
+    pub(crate) runner_labels: Option<Vec<String>>,
     /// The configured PowerShell.
     pub(crate) powershell: String,
     /// The least and the most version of Pester.
@@ -111,6 +120,7 @@ pub(crate) fn build(requires: &[Requirement], around: &Surroundings) -> Vec<Prob
         (ProbeName::Disk, true),
         (ProbeName::PathHygiene, true),
         (ProbeName::Fixtures, fixtures),
+        (ProbeName::RunnerLabels, !around.labels.is_empty()),
     ] {
         let named = Requirement::Named(name);
         if wanted && !seen.contains(&&named) {
@@ -156,15 +166,17 @@ fn of_requirement(requirement: &Requirement, around: &Surroundings) -> Probe {
         }
         Requirement::Http { http, name, timeout } => {
             let name = name.unwrap_or_else(|| http.clone());
-            probe(name.clone(), timeout, Box::new(move |_| not_here(&name)))
+            probe(name.clone(), timeout, Box::new(move |around| http::probe(around, &name, &http, timeout)))
         }
     }
 }
 
 fn named(name: ProbeName) -> Box<dyn FnOnce(&Surroundings) -> Answer + Send> {
     match name {
-        ProbeName::Dotnet => Box::new(|around| tool::on_path(around, "dotnet", ReasonCode::DotnetMissing)),
-        ProbeName::Docker => Box::new(|around| tool::on_path(around, "docker", ReasonCode::DockerCliMissing)),
+        ProbeName::Dotnet => Box::new(dotnet::probe),
+        ProbeName::Docker => Box::new(docker::probe),
+        ProbeName::Lvcompare => Box::new(lvcompare::probe),
+        ProbeName::RunnerLabels => Box::new(runner_labels::probe),
         ProbeName::Powershell => {
             Box::new(|around| tool::on_path(around, &around.powershell.clone(), ReasonCode::PowershellMissing))
         }

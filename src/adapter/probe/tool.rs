@@ -40,7 +40,7 @@ pub(super) fn probe(around: &Surroundings, tool: &str, range: Option<&str>) -> A
     answer
 }
 
-fn locate(around: &Surroundings, program: &str, missing: ReasonCode, answer: &mut Answer) -> Option<String> {
+pub(super) fn locate(around: &Surroundings, program: &str, missing: ReasonCode, answer: &mut Answer) -> Option<String> {
     match which::which_in(program, around.world.path(), &around.root) {
         Ok(path) => {
             answer.fact("path", shown(&path));

@@ -142,7 +142,12 @@ pub(crate) fn slashed(path: &Path) -> Option<RelPath> {
     text.parse().ok()
 }
 
-/// Whether a path is a folder.
+/// Whether a path is a regular file, through links.
+pub(crate) fn is_file(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|meta| meta.is_file())
+}
+
+/// Whether a path is a folder, through links.
 pub(crate) fn is_dir(path: &Path) -> bool {
     path.is_dir()
 }

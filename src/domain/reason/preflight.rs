@@ -43,12 +43,31 @@ pub(super) const ROWS: &[Row] = &[
         "give preflight and selection the same --pack",
     ),
     row(C::DotnetMissing, Blocks, "no `dotnet` is on PATH", "install the .NET SDK on this host"),
-    row(C::DockerCliMissing, Blocks, "no `docker` is on PATH", "install the Docker CLI on this host"),
     row(
-        C::DockerUnreachable,
+        C::DotnetSdkMissing,
         Blocks,
-        "the Docker engine does not answer",
-        "start the engine, and check that this user may reach it",
+        "`dotnet` is there, and no SDK that the repository's global.json accepts",
+        "install the SDK that the detail names, or change global.json",
+    ),
+    row(C::DockerCliMissing, Blocks, "no `docker` is on PATH", "install the Docker CLI on this host"),
+    row(C::DockerUnreachable, Blocks, "the Docker engine does not run, or does not answer", "start the engine").retry(),
+    row(
+        C::DockerAccessDenied,
+        Blocks,
+        "this user may not reach the Docker engine",
+        "add the runner's user to the group docker-users (Linux: docker), and restart the runner",
+    ),
+    row(
+        C::DockerApiMismatch,
+        Blocks,
+        "Docker's client and engine speak no common version of its API",
+        "update the older of the two; the detail names the versions",
+    ),
+    row(
+        C::DockerServerError,
+        Blocks,
+        "the Docker engine answers with an error of its own",
+        "see the engine's log; restart the engine",
     )
     .retry(),
     row(

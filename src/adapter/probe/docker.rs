@@ -1,0 +1,55 @@
+//! Which Docker engine answers here.
+
+use super::{Answer, Surroundings, tool};
+use crate::adapter::process::capture_end;
+use crate::domain::fault::Fault;
+use crate::domain::host::Said;
+use crate::domain::host::docker::{self, Silence};
+use crate::domain::outcome::ChildEnd;
+use crate::domain::reason::ReasonCode;
+
+pub(super) fn probe(around: &Surroundings) -> Answer {
+    let mut answer = Answer::default();
+    let Some(path) = tool::locate(around, "docker", ReasonCode::DockerCliMissing, &mut answer) else { return answer };
+    let argv = [path, "info".to_owned(), "--format".to_owned(), "{{json .}}".to_owned()];
+    let patience = around.timeout.as_duration().mul_f32(0.9);
+    let said = match capture_end(&around.world, &argv, &around.root, patience) {
+        Ok(said) => said,
+        Err(ChildEnd::TimedOut(..)) => {
+            // The client waits for its engine: who does not answer is the engine.
+            let why = format!("the engine did not answer within {}", around.timeout);
+            answer.faults.push(Fault::Docker { code: ReasonCode::DockerUnreachable, why });
+            return answer;
+        }
+        Err(end) => {
+            answer.faults.push(Fault::ProbeFailed { name: "docker".to_owned(), why: end.describe() });
+            return answer;
+        }
+    };
+    answer.fact("exitCode", said.code);
+    match docker::read(&Said { code: said.code, stdout: &said.stdout, stderr: &said.stderr }) {
+        Ok(engine) => {
+            // A pack for this host's containers: only Windows can have the wrong engine.
+            if cfg!(windows) && engine.os != "windows" {
+                let why = format!("the engine {} runs {} containers", engine.version, engine.os);
+                answer.faults.push(Fault::Docker { code: ReasonCode::DockerEngineNotWindows, why });
+            }
+            answer.fact("engine", engine.os);
+            answer.fact("version", engine.version);
+        }
+        Err((Silence::Unreadable, line)) => {
+            let why = format!("docker info exited with {} and said {line:?}", said.code);
+            answer.faults.push(Fault::ProbeFailed { name: "docker".to_owned(), why });
+        }
+        Err((silence, why)) => {
+            let code = match silence {
+                Silence::AccessDenied => ReasonCode::DockerAccessDenied,
+                Silence::ApiMismatch => ReasonCode::DockerApiMismatch,
+                Silence::ServerError => ReasonCode::DockerServerError,
+                Silence::NotRunning | Silence::Unreadable => ReasonCode::DockerUnreachable,
+            };
+            answer.faults.push(Fault::Docker { code, why });
+        }
+    }
+    answer
+}
