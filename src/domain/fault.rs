@@ -203,6 +203,8 @@ pub(crate) enum Fault {
     DotnetSdkMissing(String),
     #[error("{path} is not there{beside}")]
     LvcompareMissing { path: String, beside: &'static str },
+    #[error("LabVIEW runs: {0}")]
+    LabviewRunning(String),
     #[error("the runner has {labels} and lacks {missing}")]
     RunnerLabelMissing { missing: String, labels: String },
     #[error("{0}")]
@@ -359,6 +361,7 @@ impl Fault {
             }
             Fault::DotnetSdkMissing(_) => C::DotnetSdkMissing,
             Fault::LvcompareMissing { .. } => C::LvcompareMissing,
+            Fault::LabviewRunning(_) => C::LabviewRunning,
             Fault::RunnerLabelMissing { .. } => C::RunnerLabelMissing,
             Fault::EndpointUnreachable(_) => C::EndpointUnreachable,
             Fault::ToolVersion { .. } => C::ToolVersionUnsupported,

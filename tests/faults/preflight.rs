@@ -96,6 +96,20 @@ pub(super) const ROWS: &[Row] = &[
     one("preflight", "LVCompare is at the path that is named", GREEN, || {
         requiring("lvcompare").run(&[], &[("LVCOMPARE_PATH", "/bin/sh")])
     }),
+    #[cfg(target_os = "linux")]
+    one("preflight", "LabVIEW was left open", readiness("labview-running"), || {
+        let sandbox = requiring("labview-idle");
+        let program = sandbox.state.with_file_name("LabVIEW");
+        fs::copy(which::which("sleep").unwrap(), &program).unwrap();
+        let mut left_open = std::process::Command::new(&program).arg("60").spawn().unwrap();
+        let seen = sandbox.run(&[], &[]);
+        left_open.kill().unwrap();
+        left_open.wait().unwrap();
+        let fact = &seen.receipt("preflight")["probes"]["labview-idle"]["facts"]["processes"];
+        let listed = fact.as_array().unwrap().iter().any(|process| process["pid"] == left_open.id());
+        assert!(listed, "{fact} does not list {}", left_open.id());
+        seen
+    }),
     one("preflight", "the runner lacks a label", readiness("runner-label-missing"), || {
         labels(&["--runner-label", "self-hosted", "--runner-label", "linux"])
     }),

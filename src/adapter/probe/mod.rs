@@ -10,6 +10,7 @@ mod docker;
 mod dotnet;
 mod fixtures;
 mod http;
+mod labview;
 mod lvcompare;
 mod path_hygiene;
 mod pester;
@@ -176,6 +177,7 @@ fn named(name: ProbeName) -> Box<dyn FnOnce(&Surroundings) -> Answer + Send> {
         ProbeName::Dotnet => Box::new(dotnet::probe),
         ProbeName::Docker => Box::new(docker::probe),
         ProbeName::Lvcompare => Box::new(lvcompare::probe),
+        ProbeName::LabviewIdle => Box::new(labview::probe),
         ProbeName::RunnerLabels => Box::new(runner_labels::probe),
         ProbeName::Powershell => {
             Box::new(|around| tool::on_path(around, &around.powershell.clone(), ReasonCode::PowershellMissing))

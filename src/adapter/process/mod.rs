@@ -21,7 +21,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 pub(crate) use environment::child_environment;
-pub(crate) use os::{Guard, serve};
+pub(crate) use os::{Guard, named, serve};
 pub(crate) use output::{LineSink, Live, Stored, copy_masked, neutralise};
 pub(crate) use supervisor::{Job, Limits, Stop, Stream, Via, supervise};
 
@@ -29,6 +29,17 @@ use crate::adapter::world::World;
 use crate::domain::ids::RelPath;
 use crate::domain::outcome::{ChildEnd, Limit};
 use crate::domain::quantity::Span;
+
+/// A process of this host, whoever started it.
+#[derive(Debug, Clone)]
+pub(crate) struct Running {
+    /// Its id.
+    pub(crate) pid: u32,
+    /// When it was born, where the platform tells.
+    pub(crate) started: Option<Timestamp>,
+    /// The session that it belongs to, where the platform has numbers for them.
+    pub(crate) session: Option<u32>,
+}
 
 /// A process of the run that is alive when it should not be.
 #[derive(Debug, Clone)]

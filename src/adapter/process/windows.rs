@@ -20,21 +20,23 @@ use windows_sys::Win32::Foundation::{CloseHandle, FILETIME, HANDLE, INVALID_HAND
 use windows_sys::Win32::Globalization::{CP_OEMCP, MultiByteToWideChar};
 use windows_sys::Win32::System::Console::{CTRL_BREAK_EVENT, GenerateConsoleCtrlEvent};
 use windows_sys::Win32::System::Diagnostics::ToolHelp::{
-    CreateToolhelp32Snapshot, TH32CS_SNAPTHREAD, THREADENTRY32, Thread32First, Thread32Next,
+    CreateToolhelp32Snapshot, PROCESSENTRY32W, Process32FirstW, Process32NextW, TH32CS_SNAPPROCESS, TH32CS_SNAPTHREAD,
+    THREADENTRY32, Thread32First, Thread32Next,
 };
 use windows_sys::Win32::System::JobObjects::{
     AssignProcessToJobObject, CreateJobObjectW, JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE,
     JOBOBJECT_EXTENDED_LIMIT_INFORMATION, JobObjectBasicProcessIdList, JobObjectExtendedLimitInformation,
     QueryInformationJobObject, SetInformationJobObject, TerminateJobObject,
 };
+use windows_sys::Win32::System::RemoteDesktop::ProcessIdToSessionId;
 use windows_sys::Win32::System::Threading::{
     CREATE_NEW_PROCESS_GROUP, CREATE_SUSPENDED, GetProcessTimes, INFINITE, OpenProcess, OpenThread,
     PROCESS_QUERY_LIMITED_INFORMATION, PROCESS_SYNCHRONIZE, QueryFullProcessImageNameW, ResumeThread,
     THREAD_SUSPEND_RESUME, WaitForSingleObject,
 };
 
-use super::Survivor;
 use super::supervisor::{Job, Stream, Via};
+use super::{Running, Survivor};
 use crate::adapter::world::World;
 use crate::domain::ids::RelPath;
 use crate::domain::outcome::ChildEnd;
@@ -226,6 +228,36 @@ impl Pump {
     pub(super) fn turn(&mut self, _: Option<Duration>, _: &dyn Fn(Stream, &[u8])) -> bool {
         match *self {}
     }
+}
+
+/// Every process whose program has this name, letter case and `.exe` aside. None where nobody can tell.
+pub(crate) fn named(name: &str) -> Option<Vec<Running>> {
+    // SAFETY: the call takes numbers only; an invalid handle is checked.
+    let snapshot = unsafe { CreateToolhelp32Snapshot(TH32CS_SNAPPROCESS, 0) };
+    if snapshot == INVALID_HANDLE_VALUE {
+        return None;
+    }
+    let snapshot = Handle(snapshot);
+    let mut entry =
+        PROCESSENTRY32W { dwSize: u32::try_from(size_of::<PROCESSENTRY32W>()).unwrap_or(0), ..Default::default() };
+    let mut found = Vec::new();
+    // SAFETY: `entry` carries its own size, as the call demands.
+    let mut more = unsafe { Process32FirstW(snapshot.0, &raw mut entry) } != 0;
+    while more {
+        let length = entry.szExeFile.iter().position(|unit| *unit == 0).unwrap_or(entry.szExeFile.len());
+        let program = String::from_utf16_lossy(&entry.szExeFile[..length]).to_ascii_lowercase();
+        if program.trim_end_matches(".exe") == name.to_ascii_lowercase() {
+            let pid = entry.th32ProcessID;
+            let started = open(pid, PROCESS_QUERY_LIMITED_INFORMATION).and_then(|process| born(&process));
+            let mut session = 0;
+            // SAFETY: a number goes in, and one comes out where the call says so.
+            let told = unsafe { ProcessIdToSessionId(pid, &raw mut session) } != 0;
+            found.push(Running { pid, started, session: told.then_some(session) });
+        }
+        // SAFETY: as for the first.
+        more = unsafe { Process32NextW(snapshot.0, &raw mut entry) } != 0;
+    }
+    Some(found)
 }
 
 fn open(pid: u32, rights: u32) -> Option<Handle> {

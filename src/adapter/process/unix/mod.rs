@@ -19,8 +19,19 @@ use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, wa
 use super::supervisor::{Job, Stream, Via};
 use crate::domain::outcome::ChildEnd;
 
+use super::Running;
 pub(crate) use guard::Guard;
 pub(crate) use guardian::serve;
+
+/// Every process whose program has this name, letter case aside. None where nobody can tell.
+pub(crate) fn named(name: &str) -> Option<Vec<Running>> {
+    let of_name = |process: &table::Process| table::name(process.pid).eq_ignore_ascii_case(name);
+    let tell = |process: table::Process| {
+        let pid = u32::try_from(process.pid).ok()?;
+        Some(Running { pid, started: table::started(&process), session: None })
+    };
+    Some(table::all()?.into_iter().filter(of_name).filter_map(tell).collect())
+}
 
 /// A child and what it starts.
 #[derive(Clone)]

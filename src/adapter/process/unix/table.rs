@@ -130,6 +130,12 @@ pub(super) fn command(pid: i32) -> String {
     std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default().trim().to_owned()
 }
 
+/// The name of its program, of which the system keeps 15 characters.
+#[cfg(target_os = "linux")]
+pub(super) fn name(pid: i32) -> String {
+    std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default().trim().to_owned()
+}
+
 /// A variable of the environment that it was started with.
 #[cfg(target_os = "linux")]
 pub(super) fn variable(pid: i32, name: &str) -> Option<String> {
@@ -166,6 +172,14 @@ pub(super) fn started(process: &Process) -> Option<Timestamp> {
 pub(super) fn command(pid: i32) -> String {
     let told = std::process::Command::new("ps").args(["-o", "command=", "-p", &pid.to_string()]).output();
     told.map(|told| String::from_utf8_lossy(&told.stdout).trim().to_owned()).unwrap_or_default()
+}
+
+/// The name of its program, as `ps` tells.
+#[cfg(not(target_os = "linux"))]
+pub(super) fn name(pid: i32) -> String {
+    let told = std::process::Command::new("ps").args(["-o", "comm=", "-p", &pid.to_string()]).output();
+    let path = told.map(|told| String::from_utf8_lossy(&told.stdout).trim().to_owned()).unwrap_or_default();
+    path.rsplit('/').next().unwrap_or_default().to_owned()
 }
 
 /// Another process's environment is not told here.
