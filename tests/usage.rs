@@ -151,14 +151,14 @@ fn a_key_without_effect_is_said_to_have_none() {
     let sandbox = with_lock();
     let ran = sandbox.gate(&["run"]);
     assert_eq!(ran.code, 0, "{ran:?}");
-    for key in ["`lock`", "`preflight.labels`"] {
+    for key in ["`lock`", "`report.html`"] {
         assert!(ran.stderr.contains(key), "{}", ran.stderr);
     }
 }
 
 fn with_lock() -> Sandbox {
     let sandbox = Sandbox::green();
-    sandbox.config("lock: {group: lab}\npreflight: {disk: {min-free: 1MiB}, labels: [lab]}\n");
+    sandbox.config("lock: {group: lab}\nreport: {html: true}\n");
     sandbox
 }
 

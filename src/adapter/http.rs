@@ -1,5 +1,5 @@
 //! HTTP below GitHub and the probes: one client, and every way of getting no answer told apart by
-//! the type of the error and not by its words.
+//! the type of the error, and by its words only where it has none.
 
 use std::error::Error;
 use std::net::SocketAddr;
@@ -26,6 +26,16 @@ pub(crate) fn client(to: &Url, redirects: Policy) -> Result<reqwest::Client, Tro
         .map_err(|error| no_answer(&error, to))
 }
 
+/// That nobody answered in time.
+pub(crate) fn late(to: &Url, limit: Duration) -> String {
+    let limit = if limit < Duration::from_secs(1) {
+        format!("{} ms", limit.as_millis())
+    } else {
+        format!("{:.1} s", limit.as_secs_f32())
+    };
+    format!("{} did not answer within {limit}", place(to))
+}
+
 /// A server as people know it.
 pub(crate) fn place(api: &Url) -> String {
     let port = api.port().map(|port| format!(":{port}")).unwrap_or_default();
@@ -36,14 +46,18 @@ pub(crate) fn place(api: &Url) -> String {
 struct Resolver;
 
 #[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-struct Unresolved(std::io::Error);
+#[error("{name}: {source}")]
+struct Unresolved {
+    name: String,
+    source: std::io::Error,
+}
 
 impl Resolve for Resolver {
     fn resolve(&self, name: Name) -> Resolving {
         Box::pin(async move {
+            let found = tokio::net::lookup_host((name.as_str(), 0)).await;
             let found: Vec<SocketAddr> =
-                tokio::net::lookup_host((name.as_str(), 0)).await.map_err(Unresolved)?.collect();
+                found.map_err(|source| Unresolved { name: name.as_str().to_owned(), source })?.collect();
             Ok(Box::new(found.into_iter()) as Addrs)
         })
     }
@@ -67,8 +81,9 @@ pub(crate) fn no_answer(error: &(dyn Error + 'static), api: &Url) -> Trouble {
     if let Some(why) = chain.iter().find_map(|error| error.downcast_ref::<rustls::Error>()) {
         return Trouble::new(Cause::Tls, format!("{place}: {why}"));
     }
-    if chain.iter().any(|error| error.is::<Unresolved>()) {
-        return Trouble::new(Cause::NameUnresolved, format!("the name {place} has no address here"));
+    // The name may be a proxy's.
+    if let Some(unresolved) = chain.iter().find_map(|error| error.downcast_ref::<Unresolved>()) {
+        return Trouble::new(Cause::NameUnresolved, format!("the name {} has no address here", unresolved.name));
     }
     let reqwest = chain.iter().find_map(|error| error.downcast_ref::<reqwest::Error>());
     if reqwest.is_some_and(reqwest::Error::is_timeout) {
@@ -78,8 +93,9 @@ pub(crate) fn no_answer(error: &(dyn Error + 'static), api: &Url) -> Trouble {
     if reqwest.is_some_and(reqwest::Error::is_builder) {
         return Trouble::new(Cause::Tls, format!("no client for {place} can be made: {why}"));
     }
-    if why.contains("407") || why.to_ascii_lowercase().contains("proxy auth") {
-        return Trouble::new(Cause::ProxyRefused, format!("the proxy before {place} wants credentials"));
+    // What a proxy says to a tunnel has no type that can be named here.
+    if chain.iter().any(|error| error.to_string().contains("tunnel")) {
+        return Trouble::new(Cause::ProxyRefused, format!("the proxy before {place} lets nothing through: {why}"));
     }
     Trouble::new(Cause::NotConnected, format!("{place} cannot be reached: {why}"))
 }

@@ -155,13 +155,14 @@ pub(crate) fn api(world: &World) -> Result<Url, Fault> {
     let wrong = |why: &str| invalid("GITHUB_API_URL", &why);
     let mut url: Url = text.trim().parse().map_err(|_| wrong("it is no address"))?;
     if !matches!(url.scheme(), "https" | "http") || url.host_str().is_none() {
-        return Err(wrong("it must begin with https://"));
+        return Err(wrong("it must begin with https:// (or http://)"));
     }
     if !url.username().is_empty() || url.password().is_some() {
         return Err(wrong("it must hold no credentials"));
     }
-    url.set_query(None);
-    url.set_fragment(None);
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err(wrong("it must end with its path"));
+    }
     // Relative addresses are below it, not beside it.
     if !url.path().ends_with('/') {
         url.set_path(&format!("{}/", url.path()));

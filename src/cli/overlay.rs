@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 use super::args::{self, variable};
 use crate::adapter::world::World;
 use crate::domain::config::{
-    self, Config, DispatcherKind, EmptyPolicy, Isolation, Leaks, Multiple, PriorityPolicy, Trust, WhenRefused,
+    Config, DispatcherKind, EmptyPolicy, Isolation, Leaks, Multiple, PriorityPolicy, Trust, WhenRefused,
 };
 use crate::domain::ids::IssueRef;
 use crate::domain::quantity::{Size, Span};
@@ -141,15 +141,6 @@ fn settle<T>(typed: Option<Sourced<T>>, file: Option<T>, key: &str, default: T) 
     })
 }
 
-fn issue_of(section: &config::StandingPriority, file: &str) -> Result<Option<IssueRef>, Invalid> {
-    let text = match &section.issue {
-        None => return Ok(None),
-        Some(config::IssueKey::Text(issue)) => return Ok(Some(issue.clone())),
-        Some(config::IssueKey::Number(number)) => number.to_string(),
-    };
-    text.parse().map(Some).map_err(|error| Invalid::new(file, format!("standing-priority.issue: {error}")))
-}
-
 /// Labels that nobody can carry, or none at all, would be a look-up that can find nothing.
 fn invalid_labels(settings: &Settings) -> Option<(&'static str, String)> {
     let empty = |labels: &[String]| labels.iter().any(|label| label.trim().is_empty() || label.chars().count() > 50);
@@ -262,7 +253,7 @@ pub(crate) fn settings(overlay: &Overlay<'_>, config: &Config, file: &str) -> Re
         ),
         priority_issue: settle(
             overlay.parsed::<IssueRef>("standing-priority-issue")?.map(|issue| issue.map(Some)),
-            issue_of(&config.standing_priority, file)?.map(Some),
+            config.standing_priority.issue.clone().map(|issue| Some(issue.0)),
             "standing-priority.issue",
             None,
         ),

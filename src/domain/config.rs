@@ -224,13 +224,36 @@ pub(crate) enum Multiple {
 }
 
 /// An issue as people write it: `12`, `"#12"` or `owner/name#12`.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(untagged)]
-pub(crate) enum IssueKey {
-    /// Of the repository under test.
-    Number(NonZeroU64),
-    /// As text.
-    Text(IssueRef),
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct IssueKey(pub(crate) IssueRef);
+
+impl<'de> Deserialize<'de> for IssueKey {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Written;
+        impl Visitor<'_> for Written {
+            type Value = IssueKey;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an issue: 12, \"#12\" or owner/name#12")
+            }
+            fn visit_u64<E: de::Error>(self, number: u64) -> Result<IssueKey, E> {
+                self.visit_str(&number.to_string())
+            }
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<IssueKey, E> {
+                text.parse().map(IssueKey).map_err(|error| E::custom(format!("issue: {error}")))
+            }
+        }
+        deserializer.deserialize_any(Written)
+    }
+}
+
+impl JsonSchema for IssueKey {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "IssueKey".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({"type": ["integer", "string"], "minimum": 1, "description": "12, \"#12\" or owner/name#12"})
+    }
 }
 
 /// How much the standing priority matters.

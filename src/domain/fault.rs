@@ -7,6 +7,7 @@
 use super::ids::{CommitSha, RepoSlug};
 use super::question::Trouble;
 use super::reason::{Home, Layer, ReasonCode, Severity};
+use super::standing_priority::Read;
 
 /// A fact with its reason code, the layer that is charged, and what it does to the gate.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -122,11 +123,13 @@ fn numbers(of: &[u64]) -> String {
     format!("{}{more}", shown.join(", "))
 }
 
-fn nobody(read: &[RepoSlug], labels: &[String], left_out: &[u64]) -> String {
-    let read: Vec<_> = read.iter().map(RepoSlug::as_str).collect();
-    let labels: Vec<_> = labels.iter().map(|label| format!("{label:?}")).collect();
-    let out = if left_out.is_empty() { String::new() } else { format!("; left out: {}", numbers(left_out)) };
-    format!("no open issue of {} carries {}; every page was read{out}", read.join(" and "), labels.join(" or "))
+fn nobody(read: &[Read]) -> String {
+    let each = |Read { repository, labels, left_out }: &Read| {
+        let labels: Vec<_> = labels.iter().map(|label| format!("{label:?}")).collect();
+        let out = if left_out.is_empty() { String::new() } else { format!(" (left out: {})", numbers(left_out)) };
+        format!("no open issue of {repository} carries {}{out}", labels.join(" or "))
+    };
+    format!("{}; every page was read", read.iter().map(each).collect::<Vec<_>>().join(", and "))
 }
 
 /// Everything that can be wrong.
@@ -183,8 +186,8 @@ pub(crate) enum Fault {
     TokenMissing,
     #[error("{0}")]
     StandingPriorityUnknown(String),
-    #[error("{}", nobody(.read, .labels, .left_out))]
-    StandingPriorityNone { read: Vec<RepoSlug>, labels: Vec<String>, left_out: Vec<u64> },
+    #[error("{}", nobody(.0))]
+    StandingPriorityNone(Vec<Read>),
     #[error("{} open issues of {repository} carry {label:?}: {}; #{} counts", .candidates.len(), numbers(.candidates), .candidates.first().copied().unwrap_or_default())]
     StandingPriorityMultiple { repository: RepoSlug, label: String, candidates: Vec<u64> },
     #[error("{}", .0.detail)]
@@ -353,7 +356,7 @@ impl Fault {
             Fault::EventMalformed(_) => C::EventMalformed,
             Fault::TokenMissing => C::TokenMissing,
             Fault::StandingPriorityUnknown(_) => C::StandingPriorityUnknown,
-            Fault::StandingPriorityNone { .. } => C::StandingPriorityNone,
+            Fault::StandingPriorityNone(_) => C::StandingPriorityNone,
             Fault::StandingPriorityMultiple { .. } => C::StandingPriorityMultiple,
             Fault::Question(trouble) => trouble.cause.code(),
             Fault::ProgramMissing { code, .. } | Fault::ReportedByJob { code, .. } | Fault::Docker { code, .. } => {

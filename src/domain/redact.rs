@@ -43,6 +43,8 @@ impl Redactor {
         let named = environment.into_iter().filter(|(name, value)| names_a_secret(name) && value.len() >= SHORTEST);
         // A value of several lines is masked line by line: output is read that way.
         let named = named.flat_map(|(_, value)| value.split(['\n', '\r']).filter(|line| line.trim().len() >= SHORTEST));
+        // With and without blanks around it: whoever uses it may have trimmed it.
+        let named = named.flat_map(|line| [line, line.trim()]);
         let written =
             literals.into_iter().flat_map(|text| text.split(['\n', '\r'])).filter(|line| !line.trim().is_empty());
         let mut forms: Vec<Vec<u8>> = named.chain(written).flat_map(forms).collect();

@@ -114,12 +114,8 @@ pub(crate) enum Answer {
     },
     /// There is none, and that is proven.
     Nobody {
-        /// The repositories whose every page was read.
-        read: Vec<RepoSlug>,
-        /// The labels that were looked for.
-        labels: Vec<String>,
-        /// Issues that carry a label and were left out.
-        left_out: Vec<u64>,
+        /// What was read, every page of it.
+        read: Vec<Read>,
     },
     /// Somebody says which.
     Overridden {
@@ -143,6 +139,30 @@ pub(crate) enum Answer {
     Moot(String),
     /// The policy asks for none.
     NotRequired,
+    /// Somebody cancelled; the layer says so.
+    Cancelled,
+}
+
+/// A repository whose every page was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Read {
+    /// It.
+    pub(crate) repository: RepoSlug,
+    /// The labels that were looked for.
+    pub(crate) labels: Vec<String>,
+    /// Issues that carry one and were left out.
+    pub(crate) left_out: Vec<u64>,
+}
+
+impl Read {
+    /// A repository that was read in vain.
+    pub(crate) fn new(repository: &RepoSlug, labels: &[&str], left_out: impl IntoIterator<Item = u64>) -> Self {
+        Self {
+            repository: repository.clone(),
+            labels: labels.iter().map(|label| (*label).to_owned()).collect(),
+            left_out: left_out.into_iter().collect(),
+        }
+    }
 }
 
 /// What the policy makes of an answer.
@@ -173,10 +193,8 @@ pub(crate) fn findings(answer: &Answer, policy: PriorityPolicy, multiple: Multip
             let finding = charge(&fault, Layer::Context);
             vec![if multiple == Multiple::Block { finding.blocking() } else { finding }]
         }
-        Answer::Nobody { read, labels, left_out } => {
-            let (read, labels, left_out) = (read.clone(), labels.clone(), left_out.clone());
-            vec![needed(Fault::StandingPriorityNone { read, labels, left_out })]
-        }
+        Answer::Nobody { read } => vec![needed(Fault::StandingPriorityNone(read.clone()))],
+        Answer::Cancelled => Vec::new(),
         Answer::Trouble { trouble, .. } => vec![needed(Fault::Question(trouble.clone()))],
         Answer::NoToken => vec![needed(Fault::TokenMissing)],
         Answer::Moot(why) => vec![charge(&Fault::StandingPriorityUnknown(why.clone()), Layer::Context)],
@@ -226,7 +244,7 @@ mod tests {
     }
 
     fn nobody() -> Answer {
-        Answer::Nobody { read: vec!["a/b".parse().unwrap()], labels: vec!["x".to_owned()], left_out: vec![4] }
+        Answer::Nobody { read: vec![Read::new(&"a/b".parse().unwrap(), &["x"], [4])] }
     }
 
     #[test]
@@ -250,6 +268,7 @@ mod tests {
             let trouble = Trouble::new(cause, "why");
             (Answer::Trouble { trouble, repository: "a/b".parse().unwrap() }, true)
         }));
+        assert!(findings(&Answer::Cancelled, PriorityPolicy::Required, Multiple::Block).is_empty());
         for (answer, blocks_when_required) in answers {
             for policy in POLICIES {
                 for multiple in [Multiple::Warn, Multiple::Block] {

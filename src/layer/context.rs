@@ -197,6 +197,7 @@ fn standing_priority(
             rules: &rules,
             most: settings.priority_max_wait.value.as_duration(),
             cache: &ground.state.join("github"),
+            redactor: &ground.redactor,
         },
     );
     Ok(Known {
@@ -272,6 +273,6 @@ fn worktree_record(ground: &Ground, checkout: &Result<Checkout, Unknown>) -> Wor
 
 /// The token, without the line end that a secret often has. It goes no further than the look-up.
 fn token_of(world: &World) -> Option<String> {
-    let token = world.var("GH_TOKEN").or_else(|| world.var("GITHUB_TOKEN"))?;
-    Some(token.trim().to_owned()).filter(|token| !token.is_empty())
+    let tokens = ["GH_TOKEN", "GITHUB_TOKEN"].into_iter().filter_map(|name| world.var(name));
+    tokens.map(|token| token.trim().to_owned()).find(|token| !token.is_empty())
 }

@@ -48,7 +48,11 @@ pub(super) const ROWS: &[Row] = &[
     }),
     one("context", "GitHub asks to slow down", context("rate-limited"), || refused(429, "secondary rate limit")),
     one("context", "GitHub knows no such repository", context("repository-not-found"), || refused(404, "Not Found")),
-    one("context", "issues are switched off", context("issues-disabled"), || refused(410, "Issues has been disabled")),
+    one("context", "issues are switched off", context("issues-disabled"), || {
+        let fake = Fake::new(&[]);
+        fake.repo("octo/widgets", &[], |repo| repo.has_issues = false);
+        needs(&fake.url(), "")
+    }),
     one("context", "GitHub has an error of its own", context("api-server-error"), || refused(502, "Bad Gateway")),
     one("context", "GitHub refuses the question", context("api-refused"), || refused(400, "unsupported version")),
     one("context", "a page where the API should be", context("api-malformed"), || {

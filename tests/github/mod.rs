@@ -234,6 +234,62 @@ fn a_repeat_costs_no_quota() {
 }
 
 #[test]
+fn a_page_that_still_holds_may_have_got_a_next_one() {
+    let sandbox = asking("policy: required, labels: [\"gate, first\"]");
+    let old: Vec<_> = (1..=100).map(|number| issue(number, &["bug"])).collect();
+    let fake = Fake::new(&old);
+    assert_eq!(context(&sandbox, &fake.url(), &[], &[]).reason(), "standing-priority-none");
+    // The server's `ETag` is of the body, and the body of the first page is what it was.
+    let mut more = old.clone();
+    more.push(issue(0, &["gate, first"]));
+    fake.repo("octo/widgets", &more, |repo| repo.id = 1000);
+    let again = context(&sandbox, &fake.url(), &[], &[]);
+    assert_eq!(again.reason(), "standing-priority-available", "{}", again.receipt);
+
+    // A page that is not full may get one as well, where the server says so beside its 304.
+    let fake = Fake::new(&[issue(7, &["bug"])]);
+    assert_eq!(context(&sandbox, &fake.url(), &[], &[]).reason(), "standing-priority-none");
+    fake.script(|request, _| {
+        let header = |name: &str| request.headers.get(name).is_some();
+        if request.url.query().is_some_and(|query| query.contains("page=2")) {
+            let body = serde_json::json!([{"number": 3, "title": "x", "html_url": "https://x", "state": "open",
+                                           "labels": [{"name": "gate, first"}]}]);
+            return Some(Scripted::Wrong(wiremock::ResponseTemplate::new(200).set_body_json(body)));
+        }
+        let link = "</repositories/1000/issues?page=2>; rel=\"next\"";
+        let listing = request.url.path().ends_with("/issues") && header("if-none-match");
+        listing.then(|| Scripted::Wrong(wiremock::ResponseTemplate::new(304).insert_header("link", link)))
+    });
+    let again = context(&sandbox, &fake.url(), &[], &[]);
+    assert_eq!(again.receipt["standingPriority"]["issueNumber"], 3, "{}", again.receipt);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_cancel_ends_the_look_up_at_once_and_is_the_one_reason() {
+    for policy in ["advisory", "required"] {
+        let fake = Fake::new(&[]);
+        let late = Duration::from_secs(30);
+        fake.script(move |_, _| Some(Scripted::Wrong(wiremock::ResponseTemplate::new(200).set_delay(late))));
+        let sandbox = Sandbox::green();
+        let arguments = ["context", "--standing-priority", policy, "--out", sandbox.out.to_str().unwrap()];
+        let mut command = sandbox.command(&arguments, &[("GITHUB_API_URL", &fake.url()), ("GH_TOKEN", TOKEN)]);
+        let child = command.stdout(std::process::Stdio::null()).spawn().unwrap();
+        while fake.asked().is_empty() {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        let pid = rustix::process::Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        let asked = Instant::now();
+        let code = child.wait_with_output().unwrap().status.code();
+        assert!(asked.elapsed() < Duration::from_secs(10), "{:?}", asked.elapsed());
+        let receipt = read_json(&sandbox.out.join("pester-context.json"));
+        let codes: Vec<_> = receipt["reasons"].as_array().unwrap().iter().map(|r| r["code"].clone()).collect();
+        assert_eq!((codes, code), (vec![serde_json::json!("layer-cancelled")], Some(3)), "{policy}");
+    }
+}
+
+#[test]
 fn ten_thousand_issues_are_read_in_little_memory_and_no_request_too_many() {
     let many: Vec<_> = (1..=10_000)
         .map(|number| match number {
@@ -317,7 +373,7 @@ fn the_token_appears_nowhere() {
     let (summary, outputs) = (summary.to_str().unwrap(), outputs.to_str().unwrap());
     let at = [("GITHUB_STEP_SUMMARY", summary), ("GITHUB_OUTPUT", outputs), ("RUST_BACKTRACE", "full")];
     // Shapes that no pattern knows, so that only not telling helps.
-    for token in [TOKEN, "unpatterned", "with\u{7f}control", "line\nend-in-it"] {
+    for token in [TOKEN, "unpatterned", "  correct-horse-battery", "with\u{7f}control", "line\nend-in-it"] {
         for api in [fake.url(), echo.url(), away.url(), "http://127.0.0.1:1".to_owned(), "http://x.invalid".to_owned()]
         {
             let mut environment = at.to_vec();
@@ -329,7 +385,7 @@ fn the_token_appears_nowhere() {
             for entry in crate::harness::walk(&sandbox.state) {
                 told.push_str(&String::from_utf8_lossy(&fs::read(entry).unwrap()));
             }
-            assert!(!told.contains(token.lines().next().unwrap()), "{api}: the token is in\n{told}");
+            assert!(!told.contains(token.trim().lines().next().unwrap()), "{api}: the token is in\n{told}");
             assert!(!seen.ran.stderr.contains("panicked"), "{}", seen.ran.stderr);
             if api == fake.url() && token == TOKEN {
                 assert!(

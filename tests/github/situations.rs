@@ -263,6 +263,9 @@ fn queue() -> Vec<Row> {
         row("the other variable holds the token", found(7), || {
             with(&[issue(7, &[LABEL])]).variable("GH_TOKEN", "").variable("GITHUB_TOKEN", TOKEN)
         }),
+        row("one variable is blank, the other holds the token", found(7), || {
+            with(&[issue(7, &[LABEL])]).variable("GH_TOKEN", " \n").variable("GITHUB_TOKEN", TOKEN)
+        }),
         row("the token ends with a line end", found(7), || {
             with(&[issue(7, &[LABEL])]).variable("GH_TOKEN", format!(" {TOKEN}\n"))
         }),
@@ -405,6 +408,17 @@ fn refusals() -> Vec<Row> {
                 fake.repo("octo/widgets", &[], |repo| repo.has_issues = false);
             })
         }),
+        row("401 as a page", by(failed("api-malformed", "html"), 1), || first(|| wrong(401, "<html>sign in</html>"))),
+        row("404 as a page of a web site", failed("api-malformed", "html"), || first(|| wrong(404, "<!doctype html>"))),
+        row("a captive portal", by(failed("api-malformed", "html"), 1), || first(|| wrong(511, "<html>log in</html>"))),
+        row("410 for the repository itself", failed("api-refused", "refused"), || first(|| told(410, "Gone", &[]))),
+        row("404 for a later page", failed("repository-not-found", "not-found"), || {
+            with(&three_pages()).change(|fake| {
+                fake.script(|request, _| {
+                    request.url.query().is_some_and(|q| q.contains("page=2")).then(|| told(404, "Not Found", &[]))
+                });
+            })
+        }),
         row("500", failed("api-server-error", "server-error"), || first(|| told(500, "Server Error", &[]))),
         row("502 as a page", failed("api-server-error", "server-error"), || {
             first(|| wrong(502, "<html>unicorn</html>"))
@@ -437,6 +451,27 @@ fn the_way_there() -> Vec<Row> {
         }),
         row("something else than JSON", failed("api-malformed", "not-json"), || first(|| wrong(200, "OK!"))),
         row("nothing at all, with 200", failed("api-malformed", "not-json"), || first(|| wrong(200, ""))),
+        row("blanks, with 200", by(failed("api-malformed", "not-json"), 1), || first(|| wrong(200, " \n "))),
+        row("an issue with more labels than GitHub allows", failed("api-malformed", "unexpected-shape"), || {
+            let labels: Vec<String> = (0..101).map(|number| number.to_string()).collect();
+            let labels: Vec<&str> = labels.iter().map(String::as_str).collect();
+            with(&[issue(7, &labels)]).section("labels: [\"a, b\"]")
+        }),
+        row("a label without a name", failed("api-malformed", "unexpected-shape"), || {
+            listing(|| {
+                let label =
+                    json!([{"number": 7, "title": "x", "html_url": "x", "state": "open", "labels": [{"nam": LABEL}]}]);
+                wrong(200, &label.to_string())
+            })
+        }),
+        row("a state that is none", failed("api-malformed", "unexpected-shape"), || {
+            listing(|| {
+                wrong(
+                    200,
+                    "[{\"number\": 7, \"title\": \"x\", \"html_url\": \"x\", \"state\": \"OPEN\", \"labels\": []}]",
+                )
+            })
+        }),
         row("JSON of another shape", failed("api-malformed", "unexpected-shape"), || {
             first(|| wrong(200, "{\"ok\": true}"))
         }),
@@ -571,6 +606,9 @@ fn pages() -> Vec<Row> {
             listing(|| {
                 Scripted::Answer(200, vec![("link", "<https://evil.example/x>; rel=\"next\"".to_owned())], json!([]))
             })
+        }),
+        row("a next page that cannot be read", failed("api-malformed", "bad-pagination"), || {
+            listing(|| Scripted::Answer(200, vec![("link", "</x?page=2; rel=\"next\"".to_owned())], json!([])))
         }),
         row("a next page that is this page", failed("api-malformed", "bad-pagination"), || {
             listing(|| {

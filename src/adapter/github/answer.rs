@@ -13,11 +13,12 @@ use super::Record;
 use super::transport::Raw;
 use crate::adapter::http::place;
 use crate::domain::question::{Cause, Trouble};
+use crate::domain::redact::Redactor;
 
 /// An answer that can be used.
 pub(super) enum Reply<T> {
-    /// 304: what the cache holds still holds.
-    NotModified,
+    /// 304: what the cache holds still holds, but for the next page where one is named.
+    NotModified { next: Option<Url> },
     /// 200.
     Fresh { value: T, etag: Option<String>, next: Option<Url> },
 }
@@ -50,35 +51,41 @@ impl Refusal {
     }
 }
 
-/// Reads an answer of the API at `api`.
-pub(super) fn read<T: Record>(raw: &Raw, api: &Url) -> Result<Reply<T>, Refusal> {
+/// Reads an answer to the question for `url`.
+pub(super) fn read<T: Record>(raw: &Raw, url: &Url, redactor: &Redactor) -> Result<Reply<T>, Refusal> {
     match raw.status {
-        304 => Ok(Reply::NotModified),
+        304 => Ok(Reply::NotModified { next: next_page(raw, url)? }),
         200 => {
-            let value = T::read(&raw.body).map_err(|error| unreadable(raw, api, &error))?;
-            let next = next_page(raw, api)?;
+            let value = T::read(&raw.body, redactor).map_err(|error| unreadable(raw, url, &error))?;
+            let next = next_page(raw, url)?;
             Ok(Reply::Fresh { value, etag: raw.header("etag").map(str::to_owned), next })
         }
-        _ => Err(refusal(raw, api)),
+        _ => Err(refusal(raw, url, redactor)),
     }
 }
 
-fn refusal(raw: &Raw, api: &Url) -> Refusal {
-    let (status, says) = (raw.status, said(raw));
-    let place = place(api);
+fn refusal(raw: &Raw, url: &Url, redactor: &Redactor) -> Refusal {
+    let (status, says) = (raw.status, said(raw, redactor));
+    let place = place(url);
+    let bounded = |text: &str| bounded(text, redactor);
     let never = |cause, detail: String| Refusal::never(cause, format!("{detail} ({status}{says})"));
     let limited = matches!(status, 403 | 429);
     if limited && raw.number("x-ratelimit-remaining") == Some(0) && raw.header("retry-after").is_none() {
         return primary_limit(raw, status);
+    }
+    // GitHub's errors are JSON, but for its own server errors and where it is asked too much at once.
+    let may_be_a_page = matches!(status, 300..=399 | 407 | 429 | 500..=510 | 512..=599);
+    if is_page(&raw.body) && !may_be_a_page {
+        return never(
+            Cause::Html,
+            format!("a page came where {place} should have answered; is there a proxy before it?"),
+        );
     }
     if status == 429 || (limited && asks_to_slow_down(raw)) {
         return secondary_limit(raw, &format!("{status}{says}"));
     }
     match status {
         401 => never(Cause::BadCredentials, format!("{place} does not know the token")),
-        403 if is_page(&raw.body) => {
-            never(Cause::Html, format!("a page came where {place} should have answered; is there a proxy before it?"))
-        }
         403 => {
             let needs = raw.header("x-accepted-github-permissions").map(bounded).filter(|needs| !needs.is_empty());
             let needs = needs.map_or_else(String::new, |needs| format!("; it needs {needs}"));
@@ -86,29 +93,36 @@ fn refusal(raw: &Raw, api: &Url) -> Refusal {
                 if raw.header("x-github-sso").is_some() { "; its organisation asks for single sign-on" } else { "" };
             never(Cause::PermissionMissing, format!("the token may not read this{needs}{sso}"))
         }
+        410 if of_issues(url) => never(Cause::IssuesDisabled, "the repository's issues are switched off".to_owned()),
+        // Whoever asks for issues has seen the repository a moment ago.
+        404 if of_issues(url) && !url.query_pairs().any(|(name, _)| name == "page") => never(
+            Cause::IssuesHidden,
+            "the token sees the repository and not its issues; it needs issues: read".to_owned(),
+        ),
         404 | 451 => never(Cause::NotFound, format!("{place} knows no such repository, or the token may not see it")),
         407 => never(Cause::ProxyRefused, format!("the proxy before {place} wants credentials")),
-        410 => never(Cause::IssuesDisabled, "issues are switched off".to_owned()),
         300..=399 => {
             let to = raw.header("location").map(bounded).unwrap_or_default();
-            never(
-                Cause::RedirectedAway,
-                format!("{place} sends elsewhere, to {to:?}; if that is the API, set GITHUB_API_URL to it"),
-            )
+            let detail = format!(
+                "{place} sends in circles or elsewhere, to {to:?}; if that is the API, set GITHUB_API_URL to it"
+            );
+            never(Cause::RedirectedAway, detail)
         }
         408 => Refusal {
             trouble: Trouble::new(Cause::TimedOut, format!("{place} gave up waiting (408)")),
             retry: Retry::Backoff,
         },
-        500..=599 => {
+        500..=510 | 512..=599 => {
+            let detail = format!("{place} has an error of its own ({status}{says})");
             let retry = retry_after(raw).map_or(Retry::Backoff, Retry::After);
-            Refusal {
-                trouble: Trouble::new(Cause::ServerError, format!("{place} has an error of its own ({status}{says})")),
-                retry,
-            }
+            Refusal { trouble: Trouble::new(Cause::ServerError, detail), retry }
         }
         _ => never(Cause::Refused, format!("{place} refuses the question")),
     }
+}
+
+fn of_issues(url: &Url) -> bool {
+    url.path().ends_with("/issues")
 }
 
 fn primary_limit(raw: &Raw, status: u16) -> Refusal {
@@ -117,7 +131,8 @@ fn primary_limit(raw: &Raw, status: u16) -> Refusal {
     let trouble = Trouble::new(Cause::PrimaryLimit, format!("the token's hourly limit is used up ({status}){until}"));
     // By the server's clock, so that a host whose own is wrong waits as long as it is asked to.
     let wait = reset.zip(server_time(raw)).map(|(reset, now)| reset.duration_since(now));
-    let wait = wait.and_then(|wait| Duration::try_from(wait).ok());
+    // A time that is over is no wait.
+    let wait = wait.map(|wait| Duration::try_from(wait).unwrap_or_default());
     Refusal { trouble, retry: wait.map_or(Retry::Never, |wait| Retry::After(wait + Duration::from_secs(1))) }
 }
 
@@ -153,15 +168,15 @@ fn http_date(text: &str) -> Option<Timestamp> {
     rfc2822::parse(&text.replace("GMT", "+0000")).ok().map(|time| time.timestamp())
 }
 
-fn unreadable(raw: &Raw, api: &Url, error: &serde_json::Error) -> Refusal {
-    let place = place(api);
+fn unreadable(raw: &Raw, url: &Url, error: &serde_json::Error) -> Refusal {
+    let place = place(url);
     if is_page(&raw.body) {
         return Refusal::never(
             Cause::Html,
             format!("a page came where {place} should have answered; is there a proxy before it?"),
         );
     }
-    let cut = error.is_eof() && !raw.body.is_empty();
+    let cut = error.is_eof() && !raw.body.trim_ascii().is_empty();
     match () {
         () if cut => Refusal::of_no_answer(Trouble::new(Cause::Truncated, format!("the answer of {place} broke off"))),
         () if error.is_data() => Refusal::never(
@@ -182,52 +197,79 @@ fn message(raw: &Raw) -> String {
     struct Message {
         message: String,
     }
-    serde_json::from_slice::<Message>(&raw.body).map(|m| bounded(&m.message)).unwrap_or_default()
+    serde_json::from_slice::<Message>(&raw.body).map(|told| told.message).unwrap_or_default()
 }
 
-fn said(raw: &Raw) -> String {
-    let message = message(raw);
+fn said(raw: &Raw, redactor: &Redactor) -> String {
+    let message = bounded(&message(raw), redactor);
     if message.is_empty() { message } else { format!(": {message}") }
 }
 
-fn bounded(text: &str) -> String {
-    text.chars().take(200).collect()
+/// Masked first: a secret that is cut is not known any more.
+fn bounded(text: &str, redactor: &Redactor) -> String {
+    redactor.mask_text(text).chars().take(200).collect()
 }
 
 /// The page that `Link: <...>; rel="next"` names. Page addresses are never made here: GitHub's own
-/// name the repository by its number.
-fn next_page(raw: &Raw, api: &Url) -> Result<Option<Url>, Refusal> {
-    let mut links = raw.headers.get_all("link").iter().filter_map(|value| value.to_str().ok()).flat_map(split_links);
-    let Some((target, _)) = links.find(|(_, parameters)| is_next(parameters)) else { return Ok(None) };
-    let bad = |why: &str| {
-        let detail = format!("{} names a next page that {why}", place(api));
-        Refusal::never(Cause::BadPagination, detail)
-    };
-    let url = api.join(target).map_err(|_| bad("is no address"))?;
-    if url.origin() != api.origin() {
-        return Err(bad("is on another server"));
+/// name the repository by its number. A header that cannot be read whole is no last page.
+fn next_page(raw: &Raw, url: &Url) -> Result<Option<Url>, Refusal> {
+    let bad = |why: &str| Refusal::never(Cause::BadPagination, format!("{} names a next page that {why}", place(url)));
+    let mut next: Option<Url> = None;
+    for header in raw.headers.get_all("link") {
+        let text = std::str::from_utf8(header.as_bytes()).map_err(|_| bad("cannot be read"))?;
+        for (target, parameters) in links(text).ok_or_else(|| bad("cannot be read"))? {
+            if !parameters.iter().any(|(name, value)| is_next(name, value)) {
+                continue;
+            }
+            let target = url.join(target).map_err(|_| bad("is no address"))?;
+            if target.origin() != url.origin() {
+                return Err(bad("is on another server"));
+            }
+            if next.as_ref().is_some_and(|known| *known != target) {
+                return Err(bad("is two pages"));
+            }
+            next = Some(target);
+        }
     }
-    Ok(Some(url))
+    Ok(next)
 }
 
-/// `<target>; parameters, <target>; parameters`: a comma may stand in a target.
-fn split_links(header: &str) -> Vec<(&str, &str)> {
+fn is_next(name: &str, value: &str) -> bool {
+    let mut relations = value.split_ascii_whitespace();
+    name.eq_ignore_ascii_case("rel") && relations.any(|relation| relation.eq_ignore_ascii_case("next"))
+}
+
+type Parameters<'a> = Vec<(&'a str, &'a str)>;
+
+/// The links of a header, `<target>; name="value"; ..., <target>; ...` (RFC 8288, section 3). None
+/// where anything in it is not of that form.
+fn links(header: &str) -> Option<Vec<(&str, Parameters<'_>)>> {
     let mut links = Vec::new();
-    let mut rest = header;
-    while let Some((target, after)) = rest.split_once('<').and_then(|(_, rest)| rest.split_once('>')) {
-        let end = after.find(",<").or_else(|| after.find(", <")).unwrap_or(after.len());
-        let (parameters, next) = after.split_at(end);
+    let mut rest = header.trim();
+    while !rest.is_empty() {
+        let (target, after) = rest.strip_prefix('<')?.split_once('>')?;
+        let mut parameters = Vec::new();
+        rest = after.trim_start();
+        while let Some(after) = rest.strip_prefix(';') {
+            let after = after.trim_start();
+            let end = after.find(['=', ';', ',']).unwrap_or(after.len());
+            let (name, after) = after.split_at(end);
+            let (value, after) = match after.strip_prefix('=').map(str::trim_start) {
+                None => ("", after),
+                Some(after) => match after.strip_prefix('"') {
+                    Some(quoted) => quoted.split_once('"')?,
+                    None => after.split_at(after.find([';', ',']).unwrap_or(after.len())),
+                },
+            };
+            parameters.push((name.trim(), value.trim().trim_matches('\'')));
+            rest = after.trim_start();
+        }
         links.push((target, parameters));
-        rest = next;
+        if !rest.is_empty() {
+            rest = rest.strip_prefix(',')?.trim_start();
+        }
     }
-    links
-}
-
-fn is_next(parameters: &str) -> bool {
-    parameters.split(';').filter_map(|parameter| parameter.split_once('=')).any(|(name, value)| {
-        let value = value.trim().trim_matches('"');
-        name.trim().eq_ignore_ascii_case("rel") && value.split_ascii_whitespace().any(|rel| rel == "next")
-    })
+    Some(links)
 }
 
 #[cfg(test)]
@@ -238,7 +280,7 @@ mod tests {
     #[derive(Debug, serde::Serialize, serde::Deserialize)]
     struct Anything(serde_json::Value);
     impl Record for Anything {
-        fn read(body: &[u8]) -> Result<Self, serde_json::Error> {
+        fn read(body: &[u8], _: &Redactor) -> Result<Self, serde_json::Error> {
             serde_json::from_slice(body).map(Anything)
         }
     }
@@ -252,11 +294,15 @@ mod tests {
     }
 
     fn api() -> Url {
-        "https://ghe.example/api/v3".parse().unwrap()
+        "https://ghe.example/api/v3/issues?page=1".parse().unwrap()
+    }
+
+    fn redactor() -> Redactor {
+        Redactor::new([("A_TOKEN", "a-secret-value")], [])
     }
 
     fn refused(raw: &Raw) -> (Cause, Retry) {
-        match read::<Anything>(raw, &api()) {
+        match read::<Anything>(raw, &api(), &redactor()) {
             Err(refusal) => (refusal.trouble.cause, refusal.retry),
             Ok(_) => panic!("{} was taken for an answer", raw.status),
         }
@@ -299,16 +345,17 @@ mod tests {
     #[test]
     fn the_missing_permission_is_named() {
         let raw = raw(403, &[("x-accepted-github-permissions", "issues=read")], r#"{"message":"no"}"#);
-        let Err(refusal) = read::<Anything>(&raw, &api()) else { panic!() };
+        let Err(refusal) = read::<Anything>(&raw, &api(), &redactor()) else { panic!() };
         assert_eq!(refusal.trouble.detail, "the token may not read this; it needs issues=read (403: no)");
     }
 
     #[test]
     fn the_next_page_is_the_one_that_is_named() {
-        let next = |link: &'static str| match read::<Anything>(&raw(200, &[("link", link)], "[]"), &api()) {
+        let next = |link: &'static str| match read::<Anything>(&raw(200, &[("link", link)], "[]"), &api(), &redactor())
+        {
             Ok(Reply::Fresh { next, .. }) => Ok(next.map(|url| url.to_string())),
             Err(refusal) => Err(refusal.trouble.cause),
-            Ok(Reply::NotModified) => panic!(),
+            Ok(Reply::NotModified { .. }) => panic!(),
         };
         let two = "https://ghe.example/api/v3/repositories/7/issues?labels=a,b&page=2";
         assert_eq!(
@@ -322,6 +369,49 @@ mod tests {
         assert_eq!(next("</y?page=2>;REL=next"), Ok(Some("https://ghe.example/y?page=2".to_owned())));
         assert_eq!(next("<https://evil.example/x>; rel=\"next\""), Err(Cause::BadPagination));
         assert_eq!(next("<http://ghe.example/x>; rel=\"next\""), Err(Cause::BadPagination));
-        assert_eq!(next("nonsense, <"), Ok(None));
+        for (link, page) in [
+            ("</r?page=9>; rel=\"last\",  </r?page=2>; rel=\"next\"", "2"),
+            ("</r?page=9>; rel=last ,\t</r?page=2> ; title=\"a, <b>; rel=prev\" ; rel=\"Next\"", "2"),
+            ("</r?page=9>; rel=\"last\", </r?page=2>; rel=\"next\",</r?page=0>; rel=\"first\"", "2"),
+            ("</r?page=2>; rel='next'", "2"),
+            ("</r?page=2>; rel=\"next last\", </r?page=2>; rel=\"next\"", "2"),
+        ] {
+            assert_eq!(next(link), Ok(Some(format!("https://ghe.example/r?page={page}"))), "{link}");
+        }
+        // Relative to the page that names it.
+        assert_eq!(next("<?page=2>; rel=next"), Ok(Some("https://ghe.example/api/v3/issues?page=2".to_owned())));
+        for link in [
+            "nonsense, <",
+            "https://ghe.example/r?page=2; rel=\"next\"",
+            "</r?page=2; rel=\"next\"",
+            "</r?page=2>; rel=\"next",
+            "</r?page=2>; rel=\"next\" </r>; rel=last",
+            "</r?page=2>; rel=next, </r?page=3>; rel=next",
+        ] {
+            assert_eq!(next(link), Err(Cause::BadPagination), "{link}");
+        }
+    }
+
+    #[test]
+    fn a_link_that_is_no_text_is_no_last_page() {
+        let mut answer = raw(200, &[], "[]");
+        answer
+            .headers
+            .append("link", HeaderValue::from_bytes(b"<https://ghe.example/r?l=h\xf6&page=2>; rel=\"next\"").unwrap());
+        assert_eq!(refused(&answer).0, Cause::BadPagination);
+        let mut answer = raw(200, &[], "[]");
+        let raw_utf8 = "</r?l=höchste&page=2>; rel=\"next\"";
+        answer.headers.append("link", HeaderValue::from_bytes(raw_utf8.as_bytes()).unwrap());
+        let Ok(Reply::Fresh { next: Some(next), .. }) = read::<Anything>(&answer, &api(), &redactor()) else {
+            panic!()
+        };
+        assert_eq!(next.query(), Some("l=h%C3%B6chste&page=2"));
+    }
+
+    #[test]
+    fn a_secret_is_masked_before_it_is_cut() {
+        let body = format!(r#"{{"message":"{} a-secret-value"}}"#, "a".repeat(190));
+        let Err(refusal) = read::<Anything>(&raw(403, &[], &body), &api(), &redactor()) else { panic!() };
+        assert!(!refusal.trouble.detail.contains("a-secret"), "{}", refusal.trouble.detail);
     }
 }

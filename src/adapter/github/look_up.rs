@@ -2,11 +2,14 @@
 //! fork, its upstream's. The order of questions is here; what an answer means is the domain's.
 
 use std::collections::BTreeSet;
+use std::fmt;
+use std::marker::PhantomData;
 use std::path::Path;
 use std::time::Duration;
 
 use reqwest::Url;
-use serde::{Deserialize, Serialize};
+use serde::de::{Error, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::cache::Cache;
 use super::transport::Transport;
@@ -15,7 +18,8 @@ use crate::adapter::world::World;
 use crate::domain::ids::RepoSlug;
 use crate::domain::question::{Cause, Probe, Trouble, word};
 use crate::domain::receipt::LookUp;
-use crate::domain::standing_priority::{Answer, Issue, Picked, Rules, can_be_asked_for, pick};
+use crate::domain::redact::Redactor;
+use crate::domain::standing_priority::{Answer, Issue, Picked, Read, Rules, can_be_asked_for, pick};
 
 /// What is asked.
 pub(crate) struct Question<'a> {
@@ -31,6 +35,8 @@ pub(crate) struct Question<'a> {
     pub(crate) most: Duration,
     /// Where answers are kept.
     pub(crate) cache: &'a Path,
+    /// Masks what a server repeats.
+    pub(crate) redactor: &'a Redactor,
 }
 
 /// What came of it.
@@ -65,8 +71,9 @@ pub(crate) fn look_up(world: &World, question: &Question<'_>) -> Found {
         (Ok(runtime), Ok(transport)) => {
             let mut session = Session {
                 world,
+                redactor: question.redactor,
                 transport,
-                cache: Cache::open(question.cache, &question.api, question.repository),
+                cache: Cache::open(question.cache, &question.api, question.repository, question.token),
                 started,
                 most: question.most,
                 taken,
@@ -76,15 +83,23 @@ pub(crate) fn look_up(world: &World, question: &Question<'_>) -> Found {
             let answer = runtime.block_on(session.ask(question));
             // A name that is still being resolved is not waited for.
             runtime.shutdown_background();
-            session.cache.keep();
+            session.cache.keep(question.redactor);
             taken = session.taken;
             (answer, session.rate_limit_remaining, session.probe)
         }
     };
     let answer = answer.unwrap_or_else(|(trouble, repository)| Answer::Trouble { trouble, repository });
     let answer = match answer {
-        Answer::Trouble { .. } if world.cancel().requests() > 0 => {
-            Answer::NotAsked("the look-up was cancelled".to_owned())
+        Answer::Trouble { .. } if world.cancel().requests() > 0 => Answer::Cancelled,
+        Answer::Trouble { mut trouble, repository } => {
+            let on_the_way = matches!(
+                trouble.cause,
+                Cause::NameUnresolved | Cause::NotConnected | Cause::Tls | Cause::TimedOut | Cause::ProxyRefused
+            );
+            if on_the_way && proxied(world, &question.api) {
+                trouble.detail.push_str("; a proxy is set for such addresses, and it may be the one to ask");
+            }
+            Answer::Trouble { trouble, repository }
         }
         answer => answer,
     };
@@ -93,6 +108,15 @@ pub(crate) fn look_up(world: &World, question: &Question<'_>) -> Found {
         taken.cause = word(&trouble.cause);
     }
     Found { answer, taken, rate_limit_remaining: remaining, probe: probe.unwrap_or(Probe::Unknown) }
+}
+
+/// Whether a proxy is set for addresses like this one. That it is not for this host is the client's to say.
+fn proxied(world: &World, api: &Url) -> bool {
+    let names: [&str; 4] = match api.scheme() {
+        "https" => ["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"],
+        _ => ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"],
+    };
+    names.iter().any(|name| world.var(name).is_some())
 }
 
 /// A repository as its page tells it.
@@ -105,7 +129,7 @@ struct Repository {
 }
 
 impl Record for Repository {
-    fn read(body: &[u8]) -> Result<Self, serde_json::Error> {
+    fn read(body: &[u8], _: &Redactor) -> Result<Self, serde_json::Error> {
         #[derive(Deserialize)]
         struct Parent {
             full_name: RepoSlug,
@@ -123,37 +147,79 @@ impl Record for Repository {
     }
 }
 
+/// What GitHub puts on a page and on an issue at most; anything more is not GitHub's.
+const ISSUES: usize = 100;
+const LABELS: usize = 100;
+
 impl Record for Vec<Issue> {
-    fn read(body: &[u8]) -> Result<Self, serde_json::Error> {
+    fn read(body: &[u8], redactor: &Redactor) -> Result<Self, serde_json::Error> {
         #[derive(Deserialize)]
         #[serde(untagged)]
         enum Label {
             Text(String),
-            Object { name: Option<String> },
+            Object { name: String },
         }
+        #[derive(Deserialize)]
+        #[serde(rename_all = "lowercase")]
+        enum State {
+            Open,
+            Closed,
+        }
+        #[derive(Deserialize)]
+        struct PullRequest {}
         #[derive(Deserialize)]
         struct Told {
             number: u64,
             title: String,
             html_url: String,
-            state: String,
-            labels: Vec<Label>,
-            pull_request: Option<serde::de::IgnoredAny>,
+            state: State,
+            labels: AtMost<Label, LABELS>,
+            pull_request: Option<PullRequest>,
         }
-        let told: Vec<Told> = serde_json::from_slice(body)?;
+        let told: AtMost<Told, ISSUES> = serde_json::from_slice(body)?;
         let name = |label| match label {
-            Label::Text(name) => Some(name),
-            Label::Object { name } => name,
+            Label::Text(name) | Label::Object { name } => name.chars().take(200).collect(),
         };
         let issue = |told: Told| Issue {
             number: told.number,
-            title: told.title.chars().take(300).collect(),
-            url: Some(told.html_url).filter(|url| url.starts_with("https://") || url.starts_with("http://")),
-            labels: told.labels.into_iter().filter_map(name).collect(),
-            open: told.state == "open",
+            title: redactor.mask_text(&told.title).chars().take(300).collect(),
+            url: Some(told.html_url)
+                .filter(|url| url.len() < 500 && (url.starts_with("https://") || url.starts_with("http://"))),
+            labels: told.labels.0.into_iter().map(name).collect(),
+            open: matches!(told.state, State::Open),
             pull_request: told.pull_request.is_some(),
         };
-        Ok(told.into_iter().map(issue).collect())
+        Ok(told.0.into_iter().map(issue).collect())
+    }
+
+    fn is_full(&self) -> bool {
+        self.len() >= ISSUES
+    }
+}
+
+/// A list that is refused while it is read once it is longer: its memory is bounded.
+struct AtMost<T, const N: usize>(Vec<T>);
+
+impl<'de, T: Deserialize<'de>, const N: usize> Deserialize<'de> for AtMost<T, N> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Counting<T, const N: usize>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>, const N: usize> Visitor<'de> for Counting<T, N> {
+            type Value = AtMost<T, N>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "a list of at most {N}")
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+                let mut items = Vec::new();
+                while let Some(item) = list.next_element()? {
+                    if items.len() == N {
+                        return Err(A::Error::invalid_length(N + 1, &self));
+                    }
+                    items.push(item);
+                }
+                Ok(AtMost(items))
+            }
+        }
+        deserializer.deserialize_seq(Counting(PhantomData))
     }
 }
 
@@ -163,15 +229,14 @@ impl Session<'_> {
     async fn ask(&mut self, question: &Question<'_>) -> Asked<Answer> {
         let own = question.repository;
         let repository = self.repository(own).await.map_err(|trouble| (trouble, own.clone()))?;
-        let (mut read, mut left_out) = (Vec::new(), BTreeSet::new());
+        let mut read = Vec::new();
         // Forks start with their issues switched off: then their upstream is where to look.
         if repository.has_issues {
             let labels = question.rules.labels_of(repository.fork);
             match self.in_one(&repository.full_name, &labels, question.rules).await? {
                 Ok(found) => return Ok(found),
-                Err(excluded) => left_out.extend(excluded),
+                Err(left_out) => read.push(Read::new(&repository.full_name, &labels, left_out)),
             }
-            read.push(repository.full_name.clone());
         } else if !repository.fork {
             let why = format!("{own} has its issues switched off");
             return Err((Trouble::new(Cause::IssuesDisabled, why), own.clone()));
@@ -185,14 +250,13 @@ impl Session<'_> {
                 let why = format!("{upstream}, upstream of {own}, has its issues switched off");
                 return Err((Trouble::new(Cause::IssuesDisabled, why), upstream));
             }
-            match self.in_one(&above.full_name, &question.rules.labels_of(false), question.rules).await? {
+            let labels = question.rules.labels_of(false);
+            match self.in_one(&above.full_name, &labels, question.rules).await? {
                 Ok(found) => return Ok(found),
-                Err(excluded) => left_out.extend(excluded),
+                Err(left_out) => read.push(Read::new(&above.full_name, &labels, left_out)),
             }
-            read.push(above.full_name);
         }
-        let labels = question.rules.labels_of(repository.fork).into_iter().map(str::to_owned).collect();
-        Ok(Answer::Nobody { read, labels, left_out: left_out.into_iter().collect() })
+        Ok(Answer::Nobody { read })
     }
 
     async fn repository(&mut self, slug: &RepoSlug) -> Result<Repository, Trouble> {
@@ -254,15 +318,14 @@ impl Session<'_> {
         let (mut issues, mut seen) = (Vec::new(), BTreeSet::new());
         loop {
             seen.insert(url.clone());
-            let Page { value, next } = self.get::<Vec<Issue>>(&url).await.map_err(|trouble| match trouble.cause {
-                Cause::NotFound => Trouble::new(
-                    Cause::IssuesHidden,
-                    format!("the token sees {repository} and not its issues (404); it needs issues: read"),
-                ),
-                Cause::TimedOut if seen.len() > 1 => {
-                    Trouble::new(Cause::TimedOut, format!("{}, after {} pages", trouble.detail, seen.len() - 1))
+            let Page { value, next } = self.get::<Vec<Issue>>(&url).await.map_err(|mut trouble| {
+                if seen.len() > 1 {
+                    trouble.detail.push_str(&format!("; {} pages were read", seen.len() - 1));
                 }
-                _ => trouble,
+                if !trouble.detail.contains(repository.as_str()) {
+                    trouble.detail = format!("{repository}: {}", trouble.detail);
+                }
+                trouble
             })?;
             issues.extend(value.into_iter().filter(&wanted));
             let Some(next) = next else { return Ok(issues) };

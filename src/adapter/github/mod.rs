@@ -25,6 +25,7 @@ pub(crate) use look_up::{Question, look_up};
 use crate::adapter::world::World;
 use crate::domain::question::{Cause, Probe, Trouble, word};
 use crate::domain::receipt::{Call, LookUp};
+use crate::domain::redact::Redactor;
 
 /// GitHub ends its own requests after 10 s; more than this is a network that lost them.
 const PER_REQUEST: Duration = Duration::from_secs(15);
@@ -39,7 +40,13 @@ const CALLS_SHOWN: usize = 20;
 
 /// What is read of an answer, and kept in the cache.
 trait Record: Serialize + DeserializeOwned {
-    fn read(body: &[u8]) -> Result<Self, serde_json::Error>;
+    /// Secrets in its texts are masked before anything is cut.
+    fn read(body: &[u8], redactor: &Redactor) -> Result<Self, serde_json::Error>;
+
+    /// Whether one more entry would have begun another page.
+    fn is_full(&self) -> bool {
+        false
+    }
 }
 
 /// One page of an answer.
@@ -51,6 +58,7 @@ struct Page<T> {
 /// One look-up's use of the API: what it may take, and what it took.
 struct Session<'a> {
     world: &'a World,
+    redactor: &'a Redactor,
     transport: Transport,
     cache: Cache,
     started: Instant,
@@ -67,12 +75,18 @@ impl Session<'_> {
 
     /// Asks for one page, again where that can help and time allows.
     async fn get<T: Record>(&mut self, url: &Url) -> Result<Page<T>, Trouble> {
-        let known = self.cache.get::<T>(url);
+        // A full page without a next may have got one since, which its `ETag` need not tell.
+        let known = self.cache.get::<T>(url).filter(|known| known.next.is_some() || !known.value.is_full());
         let mut pause = FIRST_PAUSE;
+        let mut earlier: Option<Trouble> = None;
         for attempt in 1.. {
+            let short = self.remaining() < PER_REQUEST;
             let refusal = match self.once(url, known.as_ref().map(|known| known.etag.as_str())).await {
-                Ok(Reply::NotModified) => match known {
-                    Some(known) => return Ok(Page { value: known.value, next: known.next }),
+                Ok(Reply::NotModified { next }) => match known {
+                    Some(known) => {
+                        self.cache.still_holds(url);
+                        return Ok(Page { value: known.value, next: next.or(known.next) });
+                    }
                     None => return Err(Trouble::new(Cause::Refused, "304 to a question without a condition")),
                 },
                 Ok(Reply::Fresh { value, etag, next }) => {
@@ -83,6 +97,10 @@ impl Session<'_> {
                 }
                 Err(refusal) => refusal,
             };
+            // That the time was over for another attempt is not what stood in the way.
+            if let (Cause::TimedOut, true, Some(earlier)) = (refusal.trouble.cause, short, earlier.take()) {
+                return Err(earlier);
+            }
             let wait = match refusal.retry {
                 Retry::Never => return Err(refusal.trouble),
                 Retry::After(time) => time,
@@ -93,6 +111,7 @@ impl Session<'_> {
                 return Err(refusal.trouble);
             }
             pause *= 2;
+            earlier = Some(refusal.trouble);
         }
         Err(Trouble::new(Cause::TimedOut, "no attempt was made"))
     }
@@ -119,7 +138,7 @@ impl Session<'_> {
             Ok(raw) => {
                 status = Some(raw.status);
                 self.rate_limit_remaining = raw.number("x-ratelimit-remaining").or(self.rate_limit_remaining);
-                answer::read(&raw, self.transport.api())
+                answer::read(&raw, url, self.redactor)
             }
             Err(trouble) => Err(answer::Refusal::of_no_answer(trouble)),
         };
@@ -130,10 +149,10 @@ impl Session<'_> {
         };
         self.taken.requests += 1;
         if self.taken.calls.len() < CALLS_SHOWN {
-            let path = url.query().map_or_else(|| url.path().to_owned(), |query| format!("{}?{query}", url.path()));
+            let target = url.query().map_or_else(|| url.path().to_owned(), |query| format!("{}?{query}", url.path()));
             let duration_ms = millis(self.world.tick().duration_since(asked));
             let cause = cause.as_ref().and_then(word);
-            self.taken.calls.push(Call { path, status, cause, duration_ms });
+            self.taken.calls.push(Call { target, status, cause, duration_ms });
         }
         reply
     }

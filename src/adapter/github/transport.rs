@@ -8,7 +8,7 @@ use octocrab::service::middleware::reqwest_connector::ReqwestConnector;
 use octocrab::{AuthState, Octocrab, OctocrabBuilder};
 use reqwest::Url;
 
-use crate::adapter::http::{no_answer, place};
+use crate::adapter::http::{late, no_answer, place};
 use crate::domain::question::{Cause, Trouble};
 
 /// The version of the REST API whose answers are read here.
@@ -73,6 +73,10 @@ impl Transport {
 
     /// One GET within `limit`, its body included.
     pub(super) async fn get(&self, url: &Url, etag: Option<&str>, limit: Duration) -> Result<Raw, Trouble> {
+        // The token goes to the API and nowhere else, whoever named the address.
+        if url.origin() != self.api.origin() {
+            return Err(Trouble::new(Cause::BadPagination, format!("{} names another server", place(&self.api))));
+        }
         let mut headers = self.headers.clone();
         if let Some(etag) = etag.and_then(|etag| HeaderValue::from_str(etag).ok()) {
             headers.insert(IF_NONE_MATCH, etag);
@@ -87,7 +91,7 @@ impl Transport {
             let mut bytes = Vec::new();
             while let Some(frame) = body.frame().await {
                 let broken = |error: octocrab::Error| match no_answer(&error, &self.api) {
-                    Trouble { cause: Cause::TimedOut | Cause::Tls, detail } => Trouble::new(Cause::TimedOut, detail),
+                    trouble @ Trouble { cause: Cause::TimedOut | Cause::Tls, .. } => trouble,
                     _ => Trouble::new(Cause::Truncated, format!("the answer of {} broke off", place(&self.api))),
                 };
                 if let Ok(data) = frame.map_err(broken)?.into_data() {
@@ -101,10 +105,7 @@ impl Transport {
             Ok(Raw { status: parts.status.as_u16(), headers: parts.headers, body: bytes })
         };
         let in_time = tokio::time::timeout(limit, answer).await;
-        in_time.unwrap_or_else(|_| {
-            let why = format!("{} did not answer within {} s", place(&self.api), limit.as_secs_f32().ceil());
-            Err(Trouble::new(Cause::TimedOut, why))
-        })
+        in_time.unwrap_or_else(|_| Err(Trouble::new(Cause::TimedOut, late(&self.api, limit))))
     }
 }
 

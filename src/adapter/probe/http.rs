@@ -42,9 +42,6 @@ fn ask(url: &Url, limit: std::time::Duration) -> Result<u16, Trouble> {
     match asked {
         Ok(Ok(response)) => Ok(response.status().as_u16()),
         Ok(Err(error)) => Err(http::no_answer(&error, url)),
-        Err(_) => {
-            let why = format!("{} did not answer within {} s", http::place(url), limit.as_secs_f32().ceil());
-            Err(Trouble::new(Cause::TimedOut, why))
-        }
+        Err(_) => Err(Trouble::new(Cause::TimedOut, http::late(url, limit))),
     }
 }

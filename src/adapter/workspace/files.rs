@@ -51,14 +51,25 @@ pub(crate) fn first_bytes(path: &Path, most: u64) -> io::Result<Vec<u8>> {
 /// Writes a file so that readers see the old one or the new one, never a part: temporary file in
 /// the same folder, flushed to disk, then renamed.
 pub(crate) fn write_atomic(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let temporary = written_beside(path, bytes)?;
+    readable_by_others(temporary.path())?;
+    temporary.persist(path).map_err(|error| error.error)?;
+    Ok(())
+}
+
+/// The same for this user's eyes only.
+pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    written_beside(path, bytes)?.persist(path).map_err(|error| error.error)?;
+    Ok(())
+}
+
+fn written_beside(path: &Path, bytes: &[u8]) -> io::Result<tempfile::NamedTempFile> {
     let folder = path.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(folder)?;
     let mut temporary = tempfile::Builder::new().prefix(".pester-gate-").tempfile_in(folder)?;
     temporary.write_all(bytes)?;
     temporary.as_file().sync_all()?;
-    readable_by_others(temporary.path())?;
-    temporary.persist(path).map_err(|error| error.error)?;
-    Ok(())
+    Ok(temporary)
 }
 
 /// Temporary files are private; a receipt is for the next job, maybe another user's.
@@ -73,12 +84,15 @@ fn readable_by_others(_: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Removes the oldest plain files of a folder of ours until it holds `most`.
-pub(crate) fn keep_newest(folder: &Path, most: usize) {
+/// Removes the oldest of the files of a folder whose names are ours until it holds `most` of them.
+pub(crate) fn keep_newest(folder: &Path, most: usize, is_ours: fn(&str) -> bool) {
+    if !is_plain_dir(folder) {
+        return;
+    }
     let Ok(entries) = fs::read_dir(folder) else { return };
     let mut files: Vec<_> = entries
         .filter_map(Result::ok)
-        .filter(|entry| is_plain_file(&entry.path()))
+        .filter(|entry| entry.file_name().to_str().is_some_and(is_ours) && is_plain_file(&entry.path()))
         .filter_map(|entry| Some((entry.metadata().ok()?.modified().ok()?, entry.path())))
         .collect();
     files.sort();

@@ -90,7 +90,7 @@ pub(crate) struct LookUp {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Call {
     /// Path and query.
-    pub(crate) path: String,
+    pub(crate) target: String,
     /// The answer's status; null where there was no answer. 304: nothing had changed, and it cost no quota.
     pub(crate) status: Option<u16>,
     /// Why it was no answer that could be used.
