@@ -109,6 +109,32 @@ fn readiness_blocked_lists_every_missing_thing() {
 }
 
 #[test]
+fn doctor_looks_at_what_every_pack_asks_for_and_blocks_nothing() {
+    let sandbox = Sandbox::green();
+    sandbox.config(
+        "packs:\n  - {name: a, requires: [{tool: git}, {tool: no-such-tool}]}\n  - {name: b, requires: [{tool: no-such-tool}, lvcompare]}\nfixtures: [{name: vi, path: no.vi, when: integration}]\n",
+    );
+    let environment = [("LVCOMPARE_PATH", "/nowhere/\u{1b}[31mLVCompare.exe")];
+    let ran = sandbox.gate_in(&["doctor", "--format", "json"], &environment);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let told = ran.json();
+    let checks: Vec<_> = told["checks"].as_array().unwrap().iter().collect();
+    let of =
+        |name: &str| *checks.iter().find(|check| check["name"] == name).unwrap_or_else(|| panic!("no {name}: {told}"));
+    assert_eq!((&of("git")["outcome"], &of("git")["packs"]), (&json!("pass"), &json!(["a"])));
+    let missing = of("no-such-tool");
+    assert_eq!((&missing["outcome"], &missing["packs"]), (&json!("fail"), &json!(["a", "b"])));
+    assert_eq!(missing["reason"], "tool-missing");
+    assert!(missing["remedy"].as_str().unwrap().contains("install"));
+    assert_eq!((&of("disk")["packs"], &of("fixtures")["reason"]), (&json!([]), &json!("fixture-missing")));
+    assert!(!told["host"]["name"].as_str().unwrap().is_empty());
+    let text = sandbox.gate_in(&["doctor"], &environment);
+    assert_eq!(text.code, 0);
+    assert!(text.stdout.contains("missing  no-such-tool"), "{}", text.stdout);
+    assert!(!text.stdout.contains('\u{1b}') && text.stdout.ends_with("looked at, 3 amiss\n"), "{}", text.stdout);
+}
+
+#[test]
 fn probes_run_at_the_same_time() {
     let sandbox = Sandbox::green();
     let probes: String = (0..6).map(|n| format!("{{command: [sleep, \"1\"], name: p{n}}}, ")).collect();

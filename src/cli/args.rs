@@ -210,6 +210,11 @@ pub(crate) const VERBS: &[Verb] = &[
     Verb { name: "results", about: "Read results files: counts, failures and what is wrong with them", subjects: &[] },
     Verb { name: "explain", about: "What a reason code means and what to do", subjects: &[] },
     Verb { name: "init", about: "Write pester-gate.yml and a workflow for this repository", subjects: &[S::Init] },
+    Verb {
+        name: "doctor",
+        about: "Everything that any pack asks of this host, with remedies; blocks nothing",
+        subjects: &[],
+    },
     Verb { name: "packs", about: "Which packs there are", subjects: &[] },
     Verb { name: "schema", about: "JSON Schema of a receipt or of the configuration", subjects: &[] },
 ];

@@ -194,6 +194,11 @@ impl<'a> Session<'a> {
                 self.print(&command::packs::json(&packs), &command::packs::text(&packs))?;
                 Ok(Ending::Good)
             }
+            "doctor" => {
+                let checks = command::doctor::check(self.world, &ground);
+                self.print(&command::doctor::json(self.world, &checks), &command::doctor::text(&checks))?;
+                Ok(Ending::Good)
+            }
             "route" => self.route(&ground),
             "context" => self.layer(&ground, context::run(self.world, &ground, self.context_request()?)),
             "preflight" => {

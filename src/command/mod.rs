@@ -1,5 +1,6 @@
 //! Floor 4: the verbs that are not layers: they order layers, or answer about what is there.
 
+pub(crate) mod doctor;
 pub(crate) mod explain;
 pub(crate) mod guard;
 pub(crate) mod init;

@@ -3,6 +3,7 @@
 //! It never looks issues up and never chooses tests.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use super::ground::{self, Ground, Identity, Outcome, Paper, Unreported};
 use crate::adapter::probe::{self, Probed, Surroundings};
@@ -82,16 +83,50 @@ type Measured = (BTreeMap<String, ProbeRecord>, Vec<FixtureRecord>);
 fn measure(
     world: &World,
     ground: &Ground,
-    out: &std::path::Path,
+    out: &Path,
     requires: &[Requirement],
     findings: &mut Vec<Finding>,
 ) -> Measured {
-    let around = Surroundings {
+    let around = surroundings(world, ground, out, needed_fixtures(world, ground));
+    let mut records = BTreeMap::new();
+    let mut fixtures = Vec::new();
+    for probed in probe::run_all(&around, probe::build(requires, &around)) {
+        let (name, record, own) = settle(probed, &mut fixtures);
+        findings.extend(own);
+        records.insert(name, record);
+    }
+    (records, fixtures)
+}
+
+/// One thing that was looked at, for a person at the machine.
+pub(crate) struct Looked {
+    /// Its name.
+    pub(crate) name: String,
+    /// What came of it.
+    pub(crate) record: ProbeRecord,
+    /// What is amiss, a line each.
+    pub(crate) details: Vec<String>,
+}
+
+/// Looks at what these requirements ask for, and at what is always looked at, in that order. All
+/// fixtures are looked at, and nothing is decided.
+pub(crate) fn look(world: &World, ground: &Ground, scratch: &Path, requires: &[Requirement]) -> Vec<Looked> {
+    let around = surroundings(world, ground, scratch, ground.settings.fixtures.clone());
+    let looked = probe::run_all(&around, probe::build(requires, &around)).into_iter().map(|probed| {
+        let (name, record, findings) = settle(probed, &mut Vec::new());
+        let details = findings.iter().map(|finding| ground.redactor.mask_text(finding.detail())).collect();
+        Looked { name, record, details }
+    });
+    looked.collect()
+}
+
+fn surroundings(world: &World, ground: &Ground, out: &Path, fixtures: Vec<Fixture>) -> Surroundings {
+    Surroundings {
         world: world.clone(),
         root: ground.root.clone(),
         folders: vec![("workspace", ground.root.clone()), ("state", ground.state.clone()), ("out", out.to_owned())],
         min_free: ground.settings.min_free.value,
-        fixtures: needed_fixtures(world, ground),
+        fixtures,
         labels: ground.settings.labels.value.clone(),
         runner_labels: ground.settings.runner_labels.value.clone(),
         powershell: ground.settings.powershell.value.clone(),
@@ -102,16 +137,7 @@ fn measure(
         implies_pester: ground.settings.kind.value == DispatcherKind::Pester,
         scratch: out.join("probe"),
         timeout: ground.settings.probe_timeout.value,
-    };
-    let probes = probe::build(requires, &around);
-    let mut records = BTreeMap::new();
-    let mut fixtures = Vec::new();
-    for probed in probe::run_all(&around, probes) {
-        let (name, record, own) = settle(probed, &mut fixtures);
-        findings.extend(own);
-        records.insert(name, record);
     }
-    (records, fixtures)
 }
 
 /// What the run will need: all, or those that do not wait for integration tests.

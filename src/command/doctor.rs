@@ -1,0 +1,80 @@
+//! `doctor`: everything that any pack asks of this host, at once, for a person at the machine. It
+//! blocks nothing and needs no chain: the first thing to run on a new runner.
+
+use std::fmt::Write;
+
+use serde_json::{Value, json};
+
+use super::packs;
+use crate::adapter::world::World;
+use crate::domain::config::Requirement;
+use crate::domain::receipt::ProbeOutcome;
+use crate::layer::ground::Ground;
+use crate::layer::preflight::{self, Looked};
+use crate::report::text::printable;
+
+/// What was looked at, and which packs ask for it.
+pub(crate) struct Check {
+    looked: Looked,
+    packs: Vec<String>,
+}
+
+/// Looks.
+pub(crate) fn check(world: &World, ground: &Ground) -> Vec<Check> {
+    let mut asked: Vec<(Requirement, Vec<String>)> = Vec::new();
+    for pack in packs::all(&ground.settings.packs) {
+        for requirement in pack.requires {
+            match asked.iter_mut().find(|(known, _)| *known == requirement) {
+                Some((_, packs)) if packs.contains(&pack.name) => (),
+                Some((_, packs)) => packs.push(pack.name.clone()),
+                None => asked.push((requirement, vec![pack.name.clone()])),
+            }
+        }
+    }
+    let (requires, of_packs): (Vec<_>, Vec<_>) = asked.into_iter().unzip();
+    let scratch = ground.state.join("doctor");
+    let looked = preflight::look(world, ground, &scratch, &requires);
+    // What packs ask for comes first, in their order; behind it stands what is always looked at.
+    let packs = of_packs.into_iter().map(Some).chain(std::iter::repeat(None));
+    looked.into_iter().zip(packs).map(|(looked, packs)| Check { looked, packs: packs.unwrap_or_default() }).collect()
+}
+
+/// As text: a line for each fact, and for what is amiss its remedy.
+pub(crate) fn text(checks: &[Check]) -> String {
+    let mut out = String::new();
+    for Check { looked: Looked { name, record, details }, packs } in checks {
+        let state = match record.outcome {
+            ProbeOutcome::Pass => "ok",
+            ProbeOutcome::Unknown | ProbeOutcome::Skipped => "unknown",
+            ProbeOutcome::Warn => "warning",
+            ProbeOutcome::Fail => "missing",
+        };
+        let who = if packs.is_empty() { "always looked at".to_owned() } else { format!("for {}", packs.join(", ")) };
+        let _ = writeln!(out, "{state:<8} {:<20} {} ({} ms)", printable(name), printable(&who), record.duration_ms);
+        for detail in details {
+            let _ = writeln!(out, "         {}", printable(detail));
+        }
+        if let Some(remedy) = &record.remedy {
+            let _ = writeln!(out, "         next: {remedy}");
+        }
+        for (fact, value) in &record.facts {
+            let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            let _ = writeln!(out, "         {}: {}", printable(fact), printable(&value));
+        }
+    }
+    let amiss = checks.iter().filter(|check| check.looked.record.outcome != ProbeOutcome::Pass).count();
+    let _ = writeln!(out, "{} looked at, {amiss} amiss", checks.len());
+    out
+}
+
+/// As JSON.
+pub(crate) fn json(world: &World, checks: &[Check]) -> Value {
+    let each = |Check { looked, packs }: &Check| {
+        let record = &looked.record;
+        json!({
+            "name": looked.name, "packs": packs, "outcome": record.outcome, "details": looked.details,
+            "reason": record.reason, "remedy": record.remedy, "facts": record.facts, "durationMs": record.duration_ms,
+        })
+    };
+    json!({"host": world.host(), "checks": checks.iter().map(each).collect::<Vec<_>>()})
+}
