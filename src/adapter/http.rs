@@ -78,7 +78,10 @@ pub(crate) fn no_answer(error: &(dyn Error + 'static), api: &Url) -> Trouble {
     while let Some(source) = chain.last().copied().and_then(beneath) {
         chain.push(source);
     }
-    if let Some(why) = chain.iter().find_map(|error| error.downcast_ref::<rustls::Error>()) {
+    // A server that speaks no TLS may just hang up; that has no type either.
+    let broke_off = chain.iter().find(|error| error.to_string().contains("tls handshake")).map(ToString::to_string);
+    let tls = chain.iter().find_map(|error| error.downcast_ref::<rustls::Error>().map(ToString::to_string));
+    if let Some(why) = tls.or(broke_off) {
         return Trouble::new(Cause::Tls, format!("{place}: {why}"));
     }
     // The name may be a proxy's.

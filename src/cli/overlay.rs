@@ -141,6 +141,11 @@ fn settle<T>(typed: Option<Sourced<T>>, file: Option<T>, key: &str, default: T) 
     })
 }
 
+/// A runner's labels hold no comma: GitHub separates them by it.
+fn split_labels(told: &[String]) -> Vec<String> {
+    told.iter().flat_map(|labels| labels.split(',')).map(|label| label.trim().to_owned()).collect()
+}
+
 /// Labels that nobody can carry, or none at all, would be a look-up that can find nothing.
 fn invalid_labels(settings: &Settings) -> Option<(&'static str, String)> {
     let empty = |labels: &[String]| labels.iter().any(|label| label.trim().is_empty() || label.chars().count() > 50);
@@ -277,7 +282,12 @@ pub(crate) fn settings(overlay: &Overlay<'_>, config: &Config, file: &str) -> Re
             WhenRefused::Fail,
         ),
         labels: settle(None, config.preflight.labels.clone(), "preflight.labels", none()),
-        runner_labels: settle(overlay.list("runner-label")?.map(|list| list.map(Some)), None, "runner-label", None),
+        runner_labels: settle(
+            overlay.list("runner-label")?.map(|list| list.map(|list| Some(split_labels(&list)))),
+            None,
+            "runner-label",
+            None,
+        ),
         min_free: settle(None, config.preflight.disk.min_free, "preflight.disk.min-free", Size::from_bytes(2 << 30)),
         freshness: settle(None, config.preflight.freshness, "preflight.freshness", Span::from_secs(900)),
         probe_timeout: settle(None, config.preflight.probe_timeout, "preflight.probe-timeout", Span::from_secs(30)),

@@ -299,9 +299,7 @@ impl<'a> Session<'a> {
             runner::add_summary(self.world, &ground.redactor.mask_text(&summary)).map_err(unreported)?;
         }
         let mut text = format!("{}\n", summary_line(&outcome));
-        for finding in
-            outcome.findings.iter().skip(1).filter(|f| f.severity() > crate::domain::reason::Severity::Informs)
-        {
+        for finding in outcome.findings.iter().skip(1) {
             text.push_str(&format!("           {}: {}\n", finding.code(), printable(finding.detail())));
         }
         if let Some(finding) = outcome.findings.first().filter(|finding| finding.stops()) {

@@ -97,7 +97,7 @@ impl Cause {
             Cause::TimedOut => "no answer in time, or 408",
             Cause::NameUnresolved => "the name has no address",
             Cause::NotConnected => "nobody is there, or it hangs up before an answer",
-            Cause::ProxyRefused => "407",
+            Cause::ProxyRefused => "407, or a proxy that opens no tunnel",
             Cause::Tls => "a certificate that is not trusted, or no TLS at all",
             Cause::Html => "a page, as of a proxy that asks to sign in",
             Cause::NotJson => "200 with something else than JSON",
@@ -105,7 +105,9 @@ impl Cause {
             Cause::Truncated => "the answer broke off",
             Cause::TooLarge => "an answer of more than 40 MiB",
             Cause::RedirectedAway => "a redirect to another server, or in circles",
-            Cause::BadPagination => "a next page on another server, or one that was read before",
+            Cause::BadPagination => {
+                "a next page on another server, not there, read before, or two of them; a `Link` that cannot be read"
+            }
             Cause::Refused => "any other status",
         }
     }

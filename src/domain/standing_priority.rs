@@ -4,8 +4,6 @@
 //! carries the excluded label or is a configured epic is left out; the lowest number wins.
 //! That there is none needs proof: issues switched on and every page read.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 
 use super::config::{Multiple, PriorityPolicy};
@@ -75,26 +73,32 @@ pub(crate) fn can_be_asked_for(label: &str) -> bool {
 }
 
 /// What a listing holds for one label.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Picked {
-    /// The issues that would do, by number.
-    pub(crate) eligible: BTreeMap<u64, Issue>,
+#[derive(Debug, Default)]
+pub(crate) struct Picked<'a> {
+    /// The issue that counts: of those that would do, the one with the lowest number.
+    pub(crate) lowest: Option<&'a Issue>,
+    /// The numbers of all that would do, in order.
+    pub(crate) candidates: Vec<u64>,
     /// The issues that carry the label and are left out.
     pub(crate) left_out: Vec<u64>,
 }
 
 /// Picks the open issues that carry `label`.
-pub(crate) fn pick(issues: &[Issue], label: &str, rules: &Rules) -> Picked {
+pub(crate) fn pick<'a>(issues: &'a [Issue], label: &str, rules: &Rules) -> Picked<'a> {
     let mut picked = Picked::default();
     for issue in issues.iter().filter(|issue| issue.open && !issue.pull_request && issue.carries(label)) {
         if issue.carries(&rules.excluded_label) || rules.epics.contains(&issue.number) {
             picked.left_out.push(issue.number);
         } else {
-            picked.eligible.insert(issue.number, issue.clone());
+            picked.candidates.push(issue.number);
+            picked.lowest = picked.lowest.filter(|lowest| lowest.number <= issue.number).or(Some(issue));
         }
     }
-    picked.left_out.sort_unstable();
-    picked.left_out.dedup();
+    // A page that shifts while it is read lists an issue twice.
+    for numbers in [&mut picked.candidates, &mut picked.left_out] {
+        numbers.sort_unstable();
+        numbers.dedup();
+    }
     picked
 }
 
@@ -133,8 +137,8 @@ pub(crate) enum Answer {
     },
     /// There is no token to ask with.
     NoToken,
-    /// Nobody could be asked.
-    NotAsked(String),
+    /// What was answered does not decide it.
+    Undecided(String),
     /// Nobody was asked, because the gate is blocked for another reason.
     Moot(String),
     /// The policy asks for none.
@@ -198,7 +202,7 @@ pub(crate) fn findings(answer: &Answer, policy: PriorityPolicy, multiple: Multip
         Answer::Trouble { trouble, .. } => vec![needed(Fault::Question(trouble.clone()))],
         Answer::NoToken => vec![needed(Fault::TokenMissing)],
         Answer::Moot(why) => vec![charge(&Fault::StandingPriorityUnknown(why.clone()), Layer::Context)],
-        Answer::NotAsked(why) => vec![needed(Fault::StandingPriorityUnknown(why.clone()))],
+        Answer::Undecided(why) => vec![needed(Fault::StandingPriorityUnknown(why.clone()))],
     }
 }
 
@@ -259,7 +263,7 @@ mod tests {
             (found(&[1]), false),
             (found(&[1, 2]), false),
             (Answer::Overridden { issue: "#7".parse().unwrap(), source: "a flag".to_owned() }, false),
-            (Answer::NotAsked("why".to_owned()), true),
+            (Answer::Undecided("why".to_owned()), true),
             (Answer::Moot("why".to_owned()), false),
             (Answer::NoToken, true),
             (nobody(), true),
@@ -298,7 +302,7 @@ mod tests {
         issues[4].open = false;
         issues[5].pull_request = true;
         let picked = pick(&issues, "standing-priority", &rules());
-        assert_eq!(picked.eligible.keys().copied().collect::<Vec<_>>(), [9]);
+        assert_eq!((picked.candidates, picked.lowest.map(|issue| issue.number)), (vec![9], Some(9)));
         assert_eq!(picked.left_out, [3, 4]);
     }
 

@@ -172,6 +172,8 @@ fn standing_priority(
     }
     if let Some(issue) = &settings.priority_issue.value {
         let source = settings.priority_issue.source.to_string();
+        // `flag:--x` and `file:x` as people name them.
+        let source = source.split_once(':').map_or(source.clone(), |(_, name)| name.to_owned());
         return Ok(Known::unasked(Answer::Overridden { issue: issue.clone(), source }));
     }
     let Some(repository) = repository else {

@@ -48,7 +48,7 @@ pub(crate) fn layer(layer: Layer, status: &str, findings: &[Finding]) -> String 
     };
     let told = |finding: &&Finding| finding.severity() > Severity::Informs;
     let mut out = format!("{mark} **pester-gate {layer}: {status}**\n\n");
-    for finding in findings.iter().take(1).chain(findings.iter().skip(1).filter(told)) {
+    for finding in findings {
         let _ = writeln!(out, "- {}: {}", finding.code(), code(finding.detail()));
     }
     if let Some(finding) = findings.first().filter(told) {

@@ -141,6 +141,13 @@ impl Fake {
         self.state.lock().unwrap().asked.clear();
     }
 
+    /// Every issue of `octo/widgets`, as a server lists them that does not filter.
+    pub(crate) fn unfiltered(&self) -> Value {
+        let state = self.state.lock().unwrap();
+        let repo = &state.repos["octo/widgets"];
+        repo.issues.iter().map(|issue| state.issue(issue, "octo/widgets", repo)).collect()
+    }
+
     /// The paths and queries that were asked for.
     pub(crate) fn targets(&self) -> Vec<String> {
         self.asked().into_iter().map(|asked| asked.target).collect()
@@ -149,6 +156,15 @@ impl Fake {
     /// What broke GitHub's own rules: the fake's bodies, or the requests.
     pub(crate) fn violations(&self) -> Vec<String> {
         self.state.lock().unwrap().violations.clone()
+    }
+}
+
+/// Whatever a test is about, the fake keeps to GitHub's rules and the look-up only reads.
+impl Drop for Fake {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            assert_eq!(self.violations(), [""; 0]);
+        }
     }
 }
 

@@ -29,6 +29,19 @@ pub(crate) fn says(bytes: &'static str) -> String {
     })
 }
 
+/// A server that hangs up on whoever says a word.
+pub(crate) fn hangs_up() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let Ok(mut stream) = stream else { return };
+            let _ = stream.read(&mut [0; 4096]);
+        }
+    });
+    format!("http://{address}")
+}
+
 /// An address at which nobody listens.
 pub(crate) fn nobody() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();

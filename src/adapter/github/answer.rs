@@ -60,18 +60,22 @@ pub(super) fn read<T: Record>(raw: &Raw, url: &Url, redactor: &Redactor) -> Resu
             let next = next_page(raw, url)?;
             Ok(Reply::Fresh { value, etag: raw.header("etag").map(str::to_owned), next })
         }
-        _ => Err(refusal(raw, url, redactor)),
+        _ => Err(refusal(raw, url, T::OF_ISSUES, redactor)),
     }
 }
 
-fn refusal(raw: &Raw, url: &Url, redactor: &Redactor) -> Refusal {
+fn refusal(raw: &Raw, url: &Url, of_issues: bool, redactor: &Redactor) -> Refusal {
     let (status, says) = (raw.status, said(raw, redactor));
     let place = place(url);
     let bounded = |text: &str| bounded(text, redactor);
     let never = |cause, detail: String| Refusal::never(cause, format!("{detail} ({status}{says})"));
     let limited = matches!(status, 403 | 429);
     if limited && raw.number("x-ratelimit-remaining") == Some(0) && raw.header("retry-after").is_none() {
-        return primary_limit(raw, status);
+        // The last request of the hour may be refused for a reason of its own.
+        let other = raw.header("x-accepted-github-permissions").is_some_and(|needs| !needs.is_empty());
+        if !other || message(raw).to_ascii_lowercase().contains("rate limit") {
+            return primary_limit(raw, &format!("{status}{says}"));
+        }
     }
     // GitHub's errors are JSON, but for its own server errors and where it is asked too much at once.
     let may_be_a_page = matches!(status, 300..=399 | 407 | 429 | 500..=510 | 512..=599);
@@ -93,9 +97,12 @@ fn refusal(raw: &Raw, url: &Url, redactor: &Redactor) -> Refusal {
                 if raw.header("x-github-sso").is_some() { "; its organisation asks for single sign-on" } else { "" };
             never(Cause::PermissionMissing, format!("the token may not read this{needs}{sso}"))
         }
-        410 if of_issues(url) => never(Cause::IssuesDisabled, "the repository's issues are switched off".to_owned()),
+        410 if of_issues => never(Cause::IssuesDisabled, "the repository's issues are switched off".to_owned()),
+        404 if of_issues && is_later_page(url) => {
+            never(Cause::BadPagination, format!("{place} names a next page that is not there"))
+        }
         // Whoever asks for issues has seen the repository a moment ago.
-        404 if of_issues(url) && !url.query_pairs().any(|(name, _)| name == "page") => never(
+        404 if of_issues => never(
             Cause::IssuesHidden,
             "the token sees the repository and not its issues; it needs issues: read".to_owned(),
         ),
@@ -121,14 +128,15 @@ fn refusal(raw: &Raw, url: &Url, redactor: &Redactor) -> Refusal {
     }
 }
 
-fn of_issues(url: &Url) -> bool {
-    url.path().ends_with("/issues")
+/// What is asked first names no page.
+fn is_later_page(url: &Url) -> bool {
+    url.query_pairs().any(|(name, _)| ["page", "after", "before", "cursor"].contains(&name.as_ref()))
 }
 
-fn primary_limit(raw: &Raw, status: u16) -> Refusal {
+fn primary_limit(raw: &Raw, what: &str) -> Refusal {
     let reset = raw.number("x-ratelimit-reset").and_then(|at| Timestamp::from_second(i64::try_from(at).ok()?).ok());
     let until = reset.map_or_else(String::new, |reset| format!("; it is full again at {reset}"));
-    let trouble = Trouble::new(Cause::PrimaryLimit, format!("the token's hourly limit is used up ({status}){until}"));
+    let trouble = Trouble::new(Cause::PrimaryLimit, format!("the token's hourly limit is used up ({what}){until}"));
     // By the server's clock, so that a host whose own is wrong waits as long as it is asked to.
     let wait = reset.zip(server_time(raw)).map(|(reset, now)| reset.duration_since(now));
     // A time that is over is no wait.
@@ -280,6 +288,8 @@ mod tests {
     #[derive(Debug, serde::Serialize, serde::Deserialize)]
     struct Anything(serde_json::Value);
     impl Record for Anything {
+        const OF_ISSUES: bool = true;
+
         fn read(body: &[u8], _: &Redactor) -> Result<Self, serde_json::Error> {
             serde_json::from_slice(body).map(Anything)
         }
@@ -334,6 +344,11 @@ mod tests {
             (
                 "permission",
                 raw(403, &[("x-ratelimit-remaining", "9")], r#"{"message":"Resource not accessible"}"#),
+                (Cause::PermissionMissing, Retry::Never),
+            ),
+            (
+                "the last request, refused",
+                raw(403, &[spent, ("x-accepted-github-permissions", "issues=read")], r#"{"message":"no"}"#),
                 (Cause::PermissionMissing, Retry::Never),
             ),
             ("a proxy's page", raw(403, &[], " <html>"), (Cause::Html, Retry::Never)),

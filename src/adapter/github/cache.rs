@@ -11,16 +11,15 @@ use std::path::{Path, PathBuf};
 use reqwest::Url;
 use ring::hmac;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use crate::adapter::workspace::files;
 use crate::domain::ids::RepoSlug;
 use crate::domain::redact::Redactor;
 
 const SCHEMA: &str = "pester-gate-github-cache@v1";
-/// How many answers a file keeps, and how large it may be.
+/// How many answers a file keeps, and how large they may be together: what is larger is asked for anew.
 const ANSWERS: usize = 200;
-const SIZE: usize = 16 << 20;
+const SIZE: usize = 4 << 20;
 /// How many repositories the folder keeps.
 const FILES: usize = 50;
 
@@ -38,7 +37,8 @@ type Answers = BTreeMap<String, Kept>;
 struct Kept {
     etag: String,
     next: Option<String>,
-    value: Value,
+    /// As text: a tree of values would take several times its memory.
+    value: String,
 }
 
 /// An answer that was kept.
@@ -55,6 +55,7 @@ pub(super) struct Cache {
     answers: Answers,
     /// Those that this look-up met: only they are kept.
     used: BTreeSet<String>,
+    size: usize,
     changed: bool,
 }
 
@@ -66,7 +67,7 @@ impl Cache {
         // For this API and repository only: no file serves in another's place.
         let key = hmac::Key::new(hmac::HMAC_SHA256, format!("{SCHEMA} {about} {token}").as_bytes());
         let answers = files::read_bounded(&path).ok().and_then(|bytes| unsealed(&key, &bytes)).unwrap_or_default();
-        Self { path, key, answers, used: BTreeSet::new(), changed: false }
+        Self { path, key, answers, used: BTreeSet::new(), size: 0, changed: false }
     }
 
     pub(super) fn get<T: serde::de::DeserializeOwned>(&self, url: &Url) -> Option<Known<T>> {
@@ -75,18 +76,22 @@ impl Cache {
             Some(next) => Some(next.parse().ok()?),
             None => None,
         };
-        let value = T::deserialize(&kept.value).ok()?;
+        let value = serde_json::from_str(&kept.value).ok()?;
         Some(Known { etag: kept.etag.clone(), value, next })
     }
 
     /// It still holds.
     pub(super) fn still_holds(&mut self, url: &Url) {
+        self.size += self.answers.get(url.as_str()).map_or(0, |kept| kept.value.len());
         self.used.insert(url.to_string());
     }
 
     pub(super) fn remember(&mut self, url: &Url, etag: String, next: Option<&Url>, value: &impl Serialize) {
-        let room = self.used.len() < ANSWERS;
-        if let (true, Ok(value)) = (room, serde_json::to_value(value)) {
+        if self.used.len() >= ANSWERS || self.size > SIZE {
+            return;
+        }
+        if let Ok(value) = serde_json::to_string(value) {
+            self.size += value.len();
             let next = next.map(Url::to_string);
             self.answers.insert(url.to_string(), Kept { etag, next, value });
             self.used.insert(url.to_string());
@@ -99,7 +104,7 @@ impl Cache {
         self.answers.retain(|url, _| self.used.contains(url));
         let Ok(answers) = serde_json::to_string(&self.answers) else { return };
         // A server that repeats a secret is not remembered.
-        if !self.changed || answers.len() > SIZE || redactor.mask_text(&answers) != answers {
+        if !self.changed || self.size > SIZE || redactor.mask_text(&answers) != answers {
             return;
         }
         let sealed = Sealed { schema: SCHEMA.to_owned(), seal: seal(&self.key, &answers), answers };
@@ -161,7 +166,8 @@ mod tests {
         assert!(open(folder.path(), "a/b", "another").get::<u32>(&url).is_none(), "another token");
         let text = std::fs::read_to_string(&path).unwrap();
         assert!(!text.contains("token\""));
-        for (from, to) in [("page=1", "page=2"), (":7", ":8"), ("@v1", "@v2"), ("\"seal\":\"", "\"seal\":\"0")] {
+        for (from, to) in [("page=1", "page=2"), (":\\\"7", ":\\\"8"), ("@v1", "@v2"), ("\"seal\":\"", "\"seal\":\"0")]
+        {
             assert!(text.contains(from), "{text}");
             std::fs::write(&path, text.replacen(from, to, 1)).unwrap();
             assert!(open(folder.path(), "a/b", "token").answers.is_empty(), "{from} {to}");

@@ -92,12 +92,10 @@ pub(crate) fn look_up(world: &World, question: &Question<'_>) -> Found {
     let answer = match answer {
         Answer::Trouble { .. } if world.cancel().requests() > 0 => Answer::Cancelled,
         Answer::Trouble { mut trouble, repository } => {
-            let on_the_way = matches!(
-                trouble.cause,
-                Cause::NameUnresolved | Cause::NotConnected | Cause::Tls | Cause::TimedOut | Cause::ProxyRefused
-            );
-            if on_the_way && proxied(world, &question.api) {
-                trouble.detail.push_str("; a proxy is set for such addresses, and it may be the one to ask");
+            let on_the_way =
+                matches!(trouble.cause, Cause::NameUnresolved | Cause::NotConnected | Cause::Tls | Cause::TimedOut);
+            if let Some(variable) = proxied(world, &question.api).filter(|_| on_the_way) {
+                trouble.detail.push_str(&format!("; the way goes by the proxy of {variable}, which may be at fault"));
             }
             Answer::Trouble { trouble, repository }
         }
@@ -110,13 +108,22 @@ pub(crate) fn look_up(world: &World, question: &Question<'_>) -> Found {
     Found { answer, taken, rate_limit_remaining: remaining, probe: probe.unwrap_or(Probe::Unknown) }
 }
 
-/// Whether a proxy is set for addresses like this one. That it is not for this host is the client's to say.
-fn proxied(world: &World, api: &Url) -> bool {
-    let names: [&str; 4] = match api.scheme() {
+/// The variable that sets a proxy for this address.
+fn proxied(world: &World, api: &Url) -> Option<&'static str> {
+    let names: [&'static str; 4] = match api.scheme() {
         "https" => ["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"],
         _ => ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"],
     };
-    names.iter().any(|name| world.var(name).is_some())
+    let host = api.host_str().unwrap_or_default();
+    let direct = ["no_proxy", "NO_PROXY"].iter().find_map(|name| world.var(name)).unwrap_or_default();
+    let spared = |entry: &str| {
+        let entry = entry.trim().trim_start_matches('.');
+        entry == "*" || (!entry.is_empty() && (host == entry || host.ends_with(&format!(".{entry}"))))
+    };
+    if direct.split(',').any(spared) {
+        return None;
+    }
+    names.into_iter().find(|name| world.var(name).is_some())
 }
 
 /// A repository as its page tells it.
@@ -152,6 +159,8 @@ const ISSUES: usize = 100;
 const LABELS: usize = 100;
 
 impl Record for Vec<Issue> {
+    const OF_ISSUES: bool = true;
+
     fn read(body: &[u8], redactor: &Redactor) -> Result<Self, serde_json::Error> {
         #[derive(Deserialize)]
         #[serde(untagged)]
@@ -243,7 +252,7 @@ impl Session<'_> {
         }
         if repository.fork {
             let Some(upstream) = repository.parent else {
-                return Ok(Answer::NotAsked(format!("{own} is a fork, and GitHub does not say of what")));
+                return Ok(Answer::Undecided(format!("{own} is a fork, and GitHub does not say of what")));
             };
             let above = self.repository(&upstream).await.map_err(|trouble| (trouble, upstream.clone()))?;
             if !above.has_issues {
@@ -292,10 +301,9 @@ impl Session<'_> {
                     }
                 }
             };
-            let Picked { eligible, left_out: excluded } = pick(issues, label, rules);
+            let Picked { lowest, candidates, left_out: excluded } = pick(issues, label, rules);
             left_out.extend(excluded);
-            let candidates: Vec<u64> = eligible.keys().copied().collect();
-            if let Some(issue) = eligible.into_values().next() {
+            if let Some(issue) = lowest.cloned() {
                 let (label, repository) = ((*label).to_owned(), repository.clone());
                 return Ok(Ok(Answer::Found { issue, label, repository, candidates }));
             }
@@ -320,7 +328,10 @@ impl Session<'_> {
             seen.insert(url.clone());
             let Page { value, next } = self.get::<Vec<Issue>>(&url).await.map_err(|mut trouble| {
                 if seen.len() > 1 {
-                    trouble.detail.push_str(&format!("; {} pages were read", seen.len() - 1));
+                    let read = seen.len() - 1;
+                    let pages =
+                        if read == 1 { "1 page was read".to_owned() } else { format!("{read} pages were read") };
+                    trouble.detail.push_str(&format!("; {pages}"));
                 }
                 if !trouble.detail.contains(repository.as_str()) {
                     trouble.detail = format!("{repository}: {}", trouble.detail);
@@ -348,5 +359,5 @@ impl Session<'_> {
 
 fn carries(issue: &Issue, label: &str, rules: &Rules) -> bool {
     let picked = pick(std::slice::from_ref(issue), label, rules);
-    !picked.eligible.is_empty() || !picked.left_out.is_empty()
+    picked.lowest.is_some() || !picked.left_out.is_empty()
 }

@@ -23,6 +23,7 @@ use self::transport::Transport;
 pub(crate) use look_up::{Question, look_up};
 
 use crate::adapter::world::World;
+use crate::domain::quantity::Span;
 use crate::domain::question::{Cause, Probe, Trouble, word};
 use crate::domain::receipt::{Call, LookUp};
 use crate::domain::redact::Redactor;
@@ -35,11 +36,16 @@ const ATTEMPTS: u32 = 4;
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 /// How long a wait goes on before it looks whether it was cancelled.
 const GLANCE: Duration = Duration::from_millis(50);
+/// A wait that a person who watches is told of.
+const WORTH_A_LINE: Duration = Duration::from_secs(2);
 /// How many requests a receipt lists.
 const CALLS_SHOWN: usize = 20;
 
 /// What is read of an answer, and kept in the cache.
 trait Record: Serialize + DeserializeOwned {
+    /// Whether it is asked of a repository's issues, and not of the repository.
+    const OF_ISSUES: bool = false;
+
     /// Secrets in its texts are masked before anything is cut.
     fn read(body: &[u8], redactor: &Redactor) -> Result<Self, serde_json::Error>;
 
@@ -79,7 +85,9 @@ impl Session<'_> {
         let known = self.cache.get::<T>(url).filter(|known| known.next.is_some() || !known.value.is_full());
         let mut pause = FIRST_PAUSE;
         let mut earlier: Option<Trouble> = None;
-        for attempt in 1.. {
+        let mut attempt = 0;
+        loop {
+            attempt += 1;
             let short = self.remaining() < PER_REQUEST;
             let refusal = match self.once(url, known.as_ref().map(|known| known.etag.as_str())).await {
                 Ok(Reply::NotModified { next }) => match known {
@@ -104,16 +112,26 @@ impl Session<'_> {
             let wait = match refusal.retry {
                 Retry::Never => return Err(refusal.trouble),
                 Retry::After(time) => time,
-                Retry::Backoff => pause.mul_f64(1.0 + 0.25 * fastrand::f64()),
+                Retry::Backoff => pause,
             };
+            // Legs of one matrix are told the same time: they must not come back all at once.
+            let wait = wait + pause.mul_f64(0.25 * fastrand::f64());
             // A wait that outlasts the look-up is no wait: say now what stands in the way.
-            if attempt >= ATTEMPTS || wait >= self.remaining() || !self.pass(wait).await {
+            if attempt >= ATTEMPTS || wait >= self.remaining() {
+                return Err(refusal.trouble);
+            }
+            let line = format!("{}; asking again in {:.1} s", refusal.trouble.detail, wait.as_secs_f32());
+            if wait >= WORTH_A_LINE {
+                tracing::warn!("{line}")
+            } else {
+                tracing::info!("{line}")
+            }
+            if !self.pass(wait).await {
                 return Err(refusal.trouble);
             }
             pause *= 2;
             earlier = Some(refusal.trouble);
         }
-        Err(Trouble::new(Cause::TimedOut, "no attempt was made"))
     }
 
     /// One request, and what it came to.
@@ -134,6 +152,14 @@ impl Session<'_> {
                 }
             }
         };
+        let answer = answer.map_err(|trouble| match trouble.cause {
+            // It was not the server that had too little time.
+            Cause::TimedOut if limit < PER_REQUEST => {
+                let most = Span::from_millis(millis(self.most));
+                Trouble::new(Cause::TimedOut, format!("the {most} of standing-priority.max-wait were over"))
+            }
+            _ => trouble,
+        });
         let reply = match answer {
             Ok(raw) => {
                 status = Some(raw.status);
@@ -148,10 +174,15 @@ impl Session<'_> {
             Some(cause) => cause.probe().or(self.probe),
         };
         self.taken.requests += 1;
-        if self.taken.calls.len() < CALLS_SHOWN {
+        {
             let target = url.query().map_or_else(|| url.path().to_owned(), |query| format!("{}?{query}", url.path()));
             let duration_ms = millis(self.world.tick().duration_since(asked));
             let cause = cause.as_ref().and_then(word);
+            tracing::info!("GET {target}: {status:?} in {duration_ms} ms");
+            // The first tell how it began and the last how it ended.
+            if self.taken.calls.len() == CALLS_SHOWN {
+                self.taken.calls.remove(CALLS_SHOWN / 2);
+            }
             self.taken.calls.push(Call { target, status, cause, duration_ms });
         }
         reply

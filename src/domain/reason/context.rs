@@ -26,7 +26,7 @@ pub(super) const ROWS: &[Row] = &[
         C::StandingPriorityNone,
         Warns,
         "the look-up succeeded in full and no open issue holds the standing priority",
-        "label an open issue, or set `standing-priority.policy` to advisory or off",
+        "label an open issue; where an idle queue is fine, set `standing-priority.policy: off`",
     ),
     row(
         C::StandingPriorityMultiple,
@@ -37,7 +37,7 @@ pub(super) const ROWS: &[Row] = &[
     row(
         C::StandingPriorityUnknown,
         Warns,
-        "the standing priority could not be looked up, and not because of GitHub",
+        "the standing priority was not looked up, or what was answered does not decide it",
         "repair what the detail names, or set `standing-priority.policy: off` where nobody needs it",
     )
     .retry(),
@@ -63,7 +63,7 @@ pub(super) const ROWS: &[Row] = &[
         C::RateLimited,
         Warns,
         "GitHub's rate limit is used up, or GitHub asks to slow down",
-        "wait for as long as the detail says, or use a token of your own",
+        "wait (the detail says for how long, where GitHub does), or use a token of your own",
     )
     .retry(),
     row(C::ApiUnreachable, Warns, "GitHub's API could not be reached", "check network, proxy and DNS of this host")

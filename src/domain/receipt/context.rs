@@ -81,7 +81,7 @@ pub(crate) struct LookUp {
     pub(crate) waited_ms: u64,
     /// Why there was no answer, finer than the reason code.
     pub(crate) cause: Option<String>,
-    /// The first 20 requests.
+    /// The requests; of more than 20 the first and the last ten.
     pub(crate) calls: Vec<Call>,
 }
 
