@@ -17,6 +17,8 @@ mod harness;
 mod hostile;
 mod killed;
 mod layers;
+#[cfg(unix)]
+mod lock;
 mod pester;
 mod process;
 mod release;

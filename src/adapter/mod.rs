@@ -7,6 +7,7 @@ pub(crate) mod dispatcher;
 pub(crate) mod github;
 pub(crate) mod http;
 pub(crate) mod journal;
+pub(crate) mod lock;
 pub(crate) mod probe;
 pub(crate) mod process;
 pub(crate) mod receipt_store;

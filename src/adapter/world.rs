@@ -95,6 +95,11 @@ impl World {
         Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
     }
 
+    /// This process.
+    pub(crate) fn pid(&self) -> u32 {
+        std::process::id()
+    }
+
     /// A clock that only runs forward, for durations.
     pub(crate) fn tick(&self) -> Instant {
         Instant::now()

@@ -40,6 +40,8 @@ pub(crate) enum Subject {
     Results,
     /// Init's own.
     Init,
+    /// The host's lock.
+    Lock,
 }
 
 /// How a flag takes its value.
@@ -77,6 +79,9 @@ use Subject as S;
 
 /// Every flag there is.
 pub(crate) const FLAGS: &[Flag] = &[
+    flag("lock-group", "NAME", "The lock's group (default: default)", Value, S::Lock),
+    flag("lock-wait", "D", "How long the lock is waited for (default: 10m)", Value, S::Lock),
+    flag("lock-directory", "DIR", "Where locks are (default: the platform's folder for all users)", Value, S::Lock),
     flag("root", "DIR", "The checkout (default: the git top level, else the current folder)", Value, S::Everywhere),
     flag("config", "FILE", "The configuration (default: pester-gate.yml at the root)", Value, S::Everywhere),
     flag(
@@ -209,6 +214,11 @@ pub(crate) const VERBS: &[Verb] = &[
     },
     Verb { name: "results", about: "Read results files: counts, failures and what is wrong with them", subjects: &[] },
     Verb { name: "explain", about: "What a reason code means and what to do", subjects: &[] },
+    Verb {
+        name: "lock",
+        about: "The host's lock: `inspect` says who holds it, `acquire -- CMD..` holds it while CMD runs",
+        subjects: &[S::Lock],
+    },
     Verb { name: "init", about: "Write pester-gate.yml and a workflow for this repository", subjects: &[S::Init] },
     Verb {
         name: "doctor",
@@ -268,6 +278,15 @@ pub(crate) fn command() -> Command {
                     .value_name("CMD")
                     .help("Run this as the tests (with --results)"),
             ),
+            "lock" => command
+                .arg(
+                    Arg::new("action")
+                        .required(true)
+                        .value_parser(["inspect", "acquire"])
+                        .value_name("ACTION")
+                        .help("What to do with it"),
+                )
+                .arg(Arg::new("command").last(true).num_args(1..).value_name("CMD").help("Run this while holding it")),
             "verify" => command.arg(Arg::new("dir").required(true).value_name("DIR").help("The folder")),
             "results" => {
                 command.arg(Arg::new("files").required(true).num_args(1..).value_name("FILE").help("The files"))

@@ -36,6 +36,7 @@ pub(crate) const fn number(ending: Ending) -> u8 {
         Ending::Good | Ending::Notice(_) => 0,
         Ending::Usage => 2,
         Ending::Bug => 70,
+        Ending::Own(code) => code,
         Ending::Bad(classification) => match classification {
             Classification::Completed => 0,
             Classification::TestFailures => 1,

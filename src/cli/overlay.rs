@@ -14,7 +14,7 @@ use crate::adapter::world::World;
 use crate::domain::config::{
     Config, DispatcherKind, EmptyPolicy, Isolation, Leaks, Multiple, PriorityPolicy, Trust, WhenRefused,
 };
-use crate::domain::ids::IssueRef;
+use crate::domain::ids::{IssueRef, LockGroup};
 use crate::domain::quantity::{Size, Span};
 use crate::domain::redact::invalid_pattern;
 use crate::domain::selection::integration::Mode;
@@ -144,6 +144,11 @@ fn settle<T>(typed: Option<Sourced<T>>, file: Option<T>, key: &str, default: T) 
 /// A runner's labels hold no comma: GitHub separates them by it.
 fn split_labels(told: &[String]) -> Vec<String> {
     told.iter().flat_map(|labels| labels.split(',')).map(|label| label.trim().to_owned()).collect()
+}
+
+fn default_group() -> LockGroup {
+    #[allow(clippy::expect_used, reason = "seven letters")]
+    "default".parse().expect("a group")
 }
 
 /// Labels that nobody can carry, or none at all, would be a look-up that can find nothing.
@@ -291,6 +296,14 @@ pub(crate) fn settings(overlay: &Overlay<'_>, config: &Config, file: &str) -> Re
         min_free: settle(None, config.preflight.disk.min_free, "preflight.disk.min-free", Size::from_bytes(2 << 30)),
         freshness: settle(None, config.preflight.freshness, "preflight.freshness", Span::from_secs(900)),
         probe_timeout: settle(None, config.preflight.probe_timeout, "preflight.probe-timeout", Span::from_secs(30)),
+        lock_group: settle(overlay.parsed("lock-group")?, config.lock.group.clone(), "lock.group", default_group()),
+        lock_wait: settle(overlay.parsed("lock-wait")?, config.lock.wait, "lock.wait", Span::from_secs(600)),
+        lock_directory: settle(
+            overlay.text("lock-directory")?.map(|text| text.map(Some)),
+            config.lock.directory.clone().map(Some),
+            "lock.directory",
+            None,
+        ),
         limits: config.limits.clone(),
         typed_limits: TypedLimits {
             run: overlay.parsed("run-timeout")?,
@@ -358,6 +371,7 @@ pub(crate) fn show(settings: &Settings) -> Value {
         "dispatcher.script" = script, "dispatcher.powershell" = powershell,
         "dispatcher.pester.minimum-version" = pester_minimum_version,
         "dispatcher.pester.maximum-version" = pester_maximum_version,
+        "lock.group" = lock_group, "lock.wait" = lock_wait, "lock.directory" = lock_directory,
         "routing.label" = routing_label, "routing.trust" = routing_trust, "routing.when-refused" = routing_when_refused,
         "context.helper-roots" = helper_roots,
         "standing-priority.policy" = priority_policy, "standing-priority.labels" = priority_labels,

@@ -1,5 +1,6 @@
 //! From a parsed command line to an exit code: settle what holds, call the verb, print the result.
 
+use std::io;
 use std::path::PathBuf;
 
 use clap::ArgMatches;
@@ -8,13 +9,14 @@ use serde_json::{Value, json};
 
 use super::overlay::{self, Invalid, Overlay};
 use super::{args, config_file, exit, logging};
+use crate::adapter::lock::Lock;
 use crate::adapter::receipt_store::shown;
 use crate::adapter::runner::{self, Overrides};
 use crate::adapter::terminal::{Progress, Verbosity};
 use crate::adapter::workspace::{files, git};
 use crate::adapter::world::World;
 use crate::command;
-use crate::domain::fault::Finding;
+use crate::domain::fault::{Fault, Finding, charge};
 use crate::domain::ids::{RepoSlug, Sha256};
 use crate::domain::reason::Layer;
 use crate::domain::receipt::Classification;
@@ -180,6 +182,9 @@ impl<'a> Session<'a> {
             _ => {}
         }
         let mut ground = self.ground()?;
+        if self.verb == "lock" && !self.overlay.switch("show-config")? {
+            return self.lock(&ground);
+        }
         if let Some(argv) = args::typed(self.matches, "command") {
             overlay::use_command(&mut ground.settings, argv);
         }
@@ -219,7 +224,8 @@ impl<'a> Session<'a> {
         let (config, file) = config_file::load(&self.root, self.overlay.path("config")?)?;
         let file = file.map_or_else(String::new, |path| path.display().to_string());
         let settings = overlay::settings(&self.overlay, &config, &file)?;
-        for key in overlay::without_effect(&config) {
+        // Execute does not take the lock; the command that is named after it does.
+        for key in overlay::without_effect(&config).into_iter().filter(|key| self.verb != "lock" || *key != "lock") {
             tracing::warn!("{file}: `{key}` is set and this version does not act on it");
         }
         let state = self.world.state_dir(self.overlay.path("state-dir")?.as_deref());
@@ -241,6 +247,44 @@ impl<'a> Session<'a> {
             facts: runner::facts(self.world, &overrides),
             progress: Progress::new(self.world, self.verbosity),
         })
+    }
+
+    fn lock(&self, ground: &Ground) -> Result<Ending, Failure> {
+        let settings = &ground.settings;
+        // A folder that the configuration names is the repository's to name, one that was typed the caller's.
+        let folder = settings.lock_directory.value.as_ref();
+        let folder = folder.map(|folder| match settings.lock_directory.is_set_by_hand() {
+            true => self.world.absolute(folder),
+            false => ground.root.join(folder),
+        });
+        let unusable = |error: io::Error| Invalid::new("--lock-directory", format!("the lock cannot be used: {error}"));
+        let lock = Lock::new(self.world, folder, settings.lock_group.value.clone()).map_err(unusable)?;
+        let typed = args::typed(self.matches, "command");
+        match (args::typed(self.matches, "action").unwrap_or_default().first().map(String::as_str), typed) {
+            (Some("acquire"), Some(argv)) => {
+                let wait = settings.lock_wait.value.as_duration();
+                let ended = command::lock::acquire(self.world, &lock, &argv, wait);
+                match ended.map_err(unusable)? {
+                    command::lock::Ended::Ran(code) => Ok(Ending::Own(code)),
+                    command::lock::Ended::InVain(who) => {
+                        let fault = Fault::LockHeld { group: lock.group().to_string(), holder: who };
+                        let finding = charge(&fault, Layer::Preflight);
+                        self.world.note(&format!("{}: {}", finding.code(), printable(finding.detail())));
+                        Ok(Ending::of(Some(&finding)))
+                    }
+                    command::lock::Ended::Cancelled => Ok(Ending::Bad(Classification::ReadinessBlocked)),
+                }
+            }
+            (Some("acquire"), None) => {
+                Err(Invalid::new("lock acquire", "name the command that is to run: lock acquire -- CMD").into())
+            }
+            (_, Some(_)) => Err(Invalid::new("lock inspect", "it takes no command").into()),
+            _ => {
+                let (json, text) = command::lock::inspect(self.world, &lock).map_err(unusable)?;
+                self.print(&json, &text)?;
+                Ok(Ending::Good)
+            }
+        }
     }
 
     fn route(&self, ground: &Ground) -> Result<Ending, Failure> {

@@ -4,6 +4,7 @@ pub(crate) mod doctor;
 pub(crate) mod explain;
 pub(crate) mod guard;
 pub(crate) mod init;
+pub(crate) mod lock;
 pub(crate) mod packs;
 pub(crate) mod results;
 pub(crate) mod run;

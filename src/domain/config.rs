@@ -11,7 +11,7 @@ use schemars::JsonSchema;
 use serde::de::{self, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::ids::IssueRef;
+use super::ids::{IssueRef, LockGroup};
 use super::quantity::{Size, Span};
 
 /// The whole document.
@@ -292,7 +292,7 @@ pub(crate) struct Disk {
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 #[allow(missing_docs, reason = "the keys are described in docs/configuration.md")]
 pub(crate) struct Lock {
-    pub(crate) group: Option<String>,
+    pub(crate) group: Option<LockGroup>,
     pub(crate) wait: Option<Span>,
     pub(crate) directory: Option<String>,
 }

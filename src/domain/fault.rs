@@ -206,6 +206,8 @@ pub(crate) enum Fault {
     DotnetSdkMissing(String),
     #[error("{path} is not there{beside}")]
     LvcompareMissing { path: String, beside: &'static str },
+    #[error("group {group} is held by {holder}")]
+    LockHeld { group: String, holder: String },
     #[error("LabVIEW runs: {0}")]
     LabviewRunning(String),
     #[error("the runner has {labels} and lacks {missing}")]
@@ -364,6 +366,7 @@ impl Fault {
             }
             Fault::DotnetSdkMissing(_) => C::DotnetSdkMissing,
             Fault::LvcompareMissing { .. } => C::LvcompareMissing,
+            Fault::LockHeld { .. } => C::LockHeld,
             Fault::LabviewRunning(_) => C::LabviewRunning,
             Fault::RunnerLabelMissing { .. } => C::RunnerLabelMissing,
             Fault::EndpointUnreachable(_) => C::EndpointUnreachable,

@@ -147,6 +147,15 @@ id!(
     }
 );
 
+id!(
+    /// A group of runs that share a host one at a time: a part of file names.
+    LockGroup, "lock group", "it must be 1 to 40 letters, digits, '-' or '_'",
+    |text| {
+        let plain = text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b));
+        (!text.is_empty() && text.len() <= 40 && plain).then(|| text.to_ascii_lowercase())
+    }
+);
+
 impl ArtifactName {
     /// A layer's artifact: the name of the contract, then the gate's id, the shard, and the attempt
     /// where it is not the first. GitHub refuses a name twice in one run, re-runs included.

@@ -13,7 +13,7 @@ use super::config::{
     DispatcherKind, EmptyPolicy, Fixture, Isolation, Leaks, Limits, Multiple, Pack, PriorityPolicy, Profile, Trust,
     WhenRefused,
 };
-use super::ids::IssueRef;
+use super::ids::{IssueRef, LockGroup};
 use super::quantity::{Size, Span};
 
 /// Where a value came from.
@@ -167,6 +167,9 @@ pub(crate) struct Settings {
     pub(crate) runner_labels: Sourced<Option<Vec<String>>>,
     pub(crate) freshness: Sourced<Span>,
     pub(crate) probe_timeout: Sourced<Span>,
+    pub(crate) lock_group: Sourced<LockGroup>,
+    pub(crate) lock_wait: Sourced<Span>,
+    pub(crate) lock_directory: Sourced<Option<String>>,
     pub(crate) limits: Limits,
     pub(crate) typed_limits: TypedLimits,
     pub(crate) leaks: Sourced<Leaks>,

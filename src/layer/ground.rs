@@ -228,6 +228,8 @@ pub(crate) enum Ending {
     Usage,
     /// A bug of ours.
     Bug,
+    /// The exit code of a command that was run for somebody.
+    Own(u8),
 }
 
 impl Ending {

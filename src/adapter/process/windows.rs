@@ -9,7 +9,7 @@ use std::io::{self, PipeReader, Read};
 use std::os::windows::io::AsRawHandle;
 use std::os::windows::process::CommandExt;
 use std::path::Path;
-use std::process::Child;
+use std::process::{Child, Command};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -37,6 +37,7 @@ use windows_sys::Win32::System::Threading::{
 
 use super::supervisor::{Job, Stream, Via};
 use super::{Running, Survivor};
+use crate::adapter::lock::Held;
 use crate::adapter::world::World;
 use crate::domain::ids::RelPath;
 use crate::domain::outcome::ChildEnd;
@@ -227,6 +228,33 @@ impl Pump {
     /// There is none.
     pub(super) fn turn(&mut self, _: Option<Duration>, _: &dyn Fn(Stream, &[u8])) -> bool {
         match *self {}
+    }
+}
+
+/// Runs a command on our own streams while a lock is held, and gives its exit code.
+///
+/// It belongs to a job object, so that it ends with us were we killed outright, and the lock with both.
+pub(crate) fn run_attached(world: &World, argv: &[String], _: &Held) -> io::Result<u8> {
+    let Some((program, arguments)) = argv.split_first() else { return Err(io::ErrorKind::InvalidInput.into()) };
+    let job = new_job(true)?;
+    let mut command = Command::new(program);
+    command.args(arguments).env_clear().envs(super::child_environment(world, &[])).creation_flags(CREATE_SUSPENDED);
+    let mut child = command.spawn().map_err(|error| io::Error::new(error.kind(), format!("{program}: {error}")))?;
+    let joined = assign(&job, &child).and_then(|()| resume(child.id()));
+    if let Err(error) = joined {
+        let _ = child.kill();
+        return Err(error);
+    }
+    loop {
+        if let Some(status) = child.try_wait()? {
+            let code = status.code().unwrap_or(255);
+            return Ok(u8::try_from(code).unwrap_or(255));
+        }
+        // The console has told the command already; a second request ends it.
+        if world.cancel().requests() > 1 {
+            terminate(&job);
+        }
+        world.wait(Duration::from_millis(10));
     }
 }
 

@@ -19,9 +19,44 @@ use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, wa
 use super::supervisor::{Job, Stream, Via};
 use crate::domain::outcome::ChildEnd;
 
+use rustix::io::FdFlags;
+
 use super::Running;
+use crate::adapter::lock::Held;
+use crate::adapter::world::World;
 pub(crate) use guard::Guard;
 pub(crate) use guardian::serve;
+
+/// Runs a command on our own streams while a lock is held, and gives its exit code.
+///
+/// The command holds the lock as well, and so does what it starts: were we killed outright, the host
+/// would not be free before they are done. A request to stop is passed on.
+pub(crate) fn run_attached(world: &World, argv: &[String], held: &Held) -> std::io::Result<u8> {
+    let Some((program, arguments)) = argv.split_first() else { return Err(std::io::ErrorKind::InvalidInput.into()) };
+    let mut command = Command::new(program);
+    command.args(arguments).env_clear().envs(super::child_environment(world, &[]));
+    rustix::io::fcntl_setfd(held.file(), FdFlags::empty())?;
+    let mut child =
+        command.spawn().map_err(|error| std::io::Error::new(error.kind(), format!("{program}: {error}")))?;
+    rustix::io::fcntl_setfd(held.file(), FdFlags::CLOEXEC)?;
+    let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+    let mut passed_on = 0;
+    loop {
+        if let Some(status) = child.try_wait()? {
+            let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal)).unwrap_or(255);
+            return Ok(u8::try_from(code).unwrap_or(255));
+        }
+        let requests = world.cancel().requests();
+        if requests > passed_on
+            && let Some(pid) = pid
+        {
+            passed_on = requests;
+            let signal = if requests > 1 { Signal::KILL } else { Signal::TERM };
+            let _ = rustix::process::kill_process(pid, signal);
+        }
+        world.wait(Duration::from_millis(10));
+    }
+}
 
 /// Every process whose program has this name, letter case aside. None where nobody can tell.
 pub(crate) fn named(name: &str) -> Option<Vec<Running>> {

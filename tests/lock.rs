@@ -1,0 +1,201 @@
+//! The host's lock: one holder at a time, whatever dies, and never lost for ever.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use crate::harness::{Ran, Sandbox};
+
+/// `lock` in a folder of its own.
+fn lock(sandbox: &Sandbox, folder: &Path, arguments: &[&str]) -> Command {
+    let folder = folder.to_str().unwrap();
+    let mut all = vec!["lock", "--lock-directory", folder];
+    all.extend(arguments);
+    sandbox.command(&all, &[("GITHUB_RUN_ID", "4711"), ("GITHUB_JOB", "execute"), ("GITHUB_ACTOR", "octo\u{1b}[31m")])
+}
+
+fn ran(mut command: Command) -> Ran {
+    Ran::of(&command.output().unwrap())
+}
+
+fn until(what: &str, holds: impl Fn() -> bool) {
+    let started = Instant::now();
+    while !holds() {
+        assert!(started.elapsed() < Duration::from_secs(20), "{what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[test]
+fn it_is_held_while_the_command_runs_and_says_by_whom() {
+    let sandbox = Sandbox::new();
+    let folder = sandbox.state.join("locks");
+    let free = ran(lock(&sandbox, &folder, &["inspect", "--format", "json"]));
+    assert_eq!((free.code, free.json()["held"].clone()), (0, false.into()));
+
+    let (started, go) = (sandbox.root.join("started"), sandbox.root.join("go"));
+    let script = "touch started; while [ ! -e go ]; do sleep 0.02; done; exit 7";
+    let mut holder = lock(&sandbox, &folder, &["acquire", "--", "sh", "-c", script]).spawn().unwrap();
+    until("the command starts", || started.exists());
+    let held = ran(lock(&sandbox, &folder, &["inspect", "--format", "json"]));
+    let owner = &held.json()["holder"];
+    assert_eq!((held.code, &owner["runId"], &owner["pid"]), (0, &"4711".into(), &holder.id().into()));
+    let text = ran(lock(&sandbox, &folder, &["inspect"])).stdout;
+    assert!(text.contains("run 4711") && text.contains("job execute") && !text.contains('\u{1b}'), "{text}");
+    // Another group is another lock, and whoever waits in vain is told for whom.
+    assert_eq!(ran(lock(&sandbox, &folder, &["acquire", "--lock-group", "other", "--", "true"])).code, 0);
+    let vain = ran(lock(&sandbox, &folder, &["acquire", "--lock-wait", "700ms", "--", "touch", "entered"]));
+    assert_eq!(vain.code, 4, "{vain:?}");
+    assert!(vain.stderr.contains("waiting for the lock default: run 4711"), "{}", vain.stderr);
+    assert!(vain.stderr.contains("lock-held") && !sandbox.root.join("entered").exists(), "{}", vain.stderr);
+    fs::write(go, "").unwrap();
+    assert_eq!(holder.wait().unwrap().code(), Some(7), "the command's own exit code");
+    assert_eq!(ran(lock(&sandbox, &folder, &["acquire", "--lock-wait", "10s", "--", "true"])).code, 0);
+    assert_eq!(ran(lock(&sandbox, &folder, &["inspect", "--format", "json"])).json()["held"], false);
+}
+
+#[test]
+fn whoever_came_first_is_served_first() {
+    let sandbox = Sandbox::new();
+    let folder = sandbox.state.join("locks");
+    let go = sandbox.root.join("go");
+    let hold = "touch started; while [ ! -e go ]; do sleep 0.02; done";
+    let mut all = vec![lock(&sandbox, &folder, &["acquire", "--", "sh", "-c", hold]).spawn().unwrap()];
+    until("the holder starts", || sandbox.root.join("started").exists());
+    for number in 1..=5 {
+        let note = format!("echo {number} >> order");
+        all.push(lock(&sandbox, &folder, &["acquire", "--", "sh", "-c", &note]).spawn().unwrap());
+        // The holder's number is gone, each that waits has its own.
+        until("it waits", || fs::read_dir(folder.join("default.queue")).is_ok_and(|q| q.count() == number));
+    }
+    fs::write(go, "").unwrap();
+    all.iter_mut().for_each(|child| assert!(child.wait().unwrap().success()));
+    assert_eq!(fs::read_to_string(sandbox.root.join("order")).unwrap(), "1\n2\n3\n4\n5\n");
+}
+
+#[test]
+fn what_cannot_be_used_is_said_and_what_is_typed_wrong_is_named() {
+    let sandbox = Sandbox::new();
+    let file = sandbox.root.join("file");
+    fs::write(&file, "").unwrap();
+    for (folder, arguments, part) in [
+        (file.clone(), &["inspect"][..], "the lock cannot be used"),
+        (sandbox.state.clone(), &["acquire"], "lock acquire -- CMD"),
+        (sandbox.state.clone(), &["inspect", "--", "true"], "takes no command"),
+        (sandbox.state.clone(), &["acquire", "--lock-group", "../up", "--", "true"], "--lock-group"),
+        (sandbox.state.clone(), &["acquire", "--lock-wait", "soon", "--", "true"], "--lock-wait"),
+        (sandbox.state.clone(), &["seize"], "seize"),
+        (sandbox.state.clone(), &["acquire", "--", "no-such-program-here"], "no-such-program-here"),
+    ] {
+        let ran = ran(lock(&sandbox, &folder, arguments));
+        assert_eq!(ran.code, 2, "{arguments:?} {ran:?}");
+        assert!(ran.stderr.contains(part), "{arguments:?}: {}", ran.stderr);
+    }
+    #[cfg(unix)]
+    {
+        let folder = sandbox.state.join("linked");
+        fs::create_dir_all(&folder).unwrap();
+        std::os::unix::fs::symlink(&file, folder.join("default.lock")).unwrap();
+        let linked = ran(lock(&sandbox, &folder, &["acquire", "--", "true"]));
+        assert_eq!(linked.code, 2, "a link in its place was locked: {linked:?}");
+    }
+}
+
+/// A short sequence of numbers from a seed (xorshift64).
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, most: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % most
+    }
+}
+
+/// Goes in, complains of whoever is there and alive, stays a moment, goes out.
+const INSIDE: &str = r#"
+if read -r other < inside 2>/dev/null && [ -n "$other" ] && [ "$other" != $$ ]; then
+  read -r _ _ state _ < /proc/$other/stat && [ "$state" != Z ] && echo "$other and $$" >> two
+fi 2>/dev/null
+echo $$ > inside
+sleep "$1"
+: > inside
+"#;
+
+/// One schedule: several want the lock, some are killed outright, files are spoiled and dated wrong.
+/// Says whether two were inside at once.
+fn schedule(sandbox: &Sandbox, seed: u64, folders: usize) -> bool {
+    let mut dice = Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+    let work = sandbox.root.join(format!("s{seed}"));
+    fs::create_dir_all(&work).unwrap();
+    let folder = |number: usize| work.join(format!("locks-{}", number % folders));
+    let start = |number: usize, stay: &str| -> Child {
+        let arguments = ["acquire", "--lock-wait", "20s", "--quiet", "--", "sh", "-c", INSIDE, "sh", stay];
+        let mut command = lock(sandbox, &folder(number), &arguments);
+        command.current_dir(&work).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+    };
+    let mut all = Vec::new();
+    for number in 0..3 {
+        all.push(start(number, &format!("0.0{:02}", dice.below(30))));
+        std::thread::sleep(Duration::from_millis(dice.below(8)));
+    }
+    for victim in &mut all {
+        if dice.below(3) == 0 {
+            std::thread::sleep(Duration::from_millis(dice.below(20)));
+            let _ = victim.kill();
+        }
+    }
+    // What a clock or a crash may leave in the file that tells of the owner decides nothing.
+    if dice.below(3) == 0 {
+        let told = [
+            "",
+            "{",
+            r#"{"acquiredAtUtc":"1970-01-01T00:00:00Z"}"#,
+            r#"{"acquiredAtUtc":"2999-01-01T00:00:00Z","pid":1}"#,
+        ];
+        let _ = fs::write(folder(0).join("default.owner.json"), told[usize::try_from(dice.below(4)).unwrap()]);
+    }
+    for child in &mut all {
+        child.wait().unwrap();
+    }
+    // Whoever comes after all that is served.
+    assert!(start(0, "0").wait().unwrap().success(), "schedule {seed}: the lock is lost");
+    let two = work.join("two").exists();
+    let _ = fs::remove_dir_all(&work);
+    two
+}
+
+fn schedules(count: u64, folders: usize) -> Vec<u64> {
+    let (next, two) = (AtomicU64::new(1), Mutex::new(Vec::new()));
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                let sandbox = Sandbox::new();
+                loop {
+                    let seed = next.fetch_add(1, Ordering::SeqCst);
+                    if seed > count {
+                        return;
+                    }
+                    if schedule(&sandbox, seed, folders) {
+                        two.lock().unwrap().push(seed);
+                    }
+                }
+            });
+        }
+    });
+    two.into_inner().unwrap()
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn no_schedule_of_kills_and_spoiled_files_lets_two_in_or_loses_it() {
+    let two = schedules(1000, 1);
+    assert!(two.is_empty(), "two owners at once in schedules {two:?}");
+    // The same with a lock that excludes nobody, so that the test is known to see it.
+    let seen = schedules(50, 3);
+    assert!(!seen.is_empty(), "50 schedules without a lock, and nobody met anybody");
+}
