@@ -5,6 +5,7 @@ use wiremock::ResponseTemplate;
 use super::{Row, context, one, with};
 use crate::github::TOKEN;
 use crate::github::fake::{Fake, Scripted, error, issue};
+use crate::github::servers;
 use crate::harness::{Sandbox, Seen};
 
 /// A gate that needs the standing priority, at this API.
@@ -60,7 +61,7 @@ pub(super) const ROWS: &[Row] = &[
         fake.script(|_, _| Some(Scripted::Wrong(ResponseTemplate::new(200).set_body_string("<html>"))));
         needs(&fake.url(), "")
     }),
-    one("context", "the API cannot be reached", context("api-unreachable"), || needs("https://api.invalid", "")),
+    one("context", "the API cannot be reached", context("api-unreachable"), || needs(&servers::nobody(), "")),
     one("context", "the API speaks no TLS", context("api-tls-failed"), || {
         needs(&Fake::new(&[]).url().replace("http:", "https:"), "")
     }),

@@ -136,7 +136,7 @@ pub(super) const ROWS: &[Row] = &[
         endpoint(&servers::nobody())
     }),
     one("preflight", "an endpoint's name has no address", readiness("endpoint-unreachable"), || {
-        endpoint("https://licence.invalid/health")
+        endpoint(&format!("http://{}.invalid/health", "a".repeat(64)))
     }),
     one("preflight", "an endpoint does not answer in time", readiness("endpoint-unreachable"), || {
         endpoint(&servers::odd(|_| std::thread::sleep(std::time::Duration::from_secs(20))))

@@ -398,7 +398,7 @@ def context_blocked(world):
 
 
 # Nobody listens there, so GitHub cannot be asked, whatever network this machine has.
-AWAY = ("--env", "https_proxy=http://127.0.0.1:9")
+AWAY = ("--env", "https_proxy=http://127.0.0.1:9", "--env", "no_proxy=127.0.0.1,localhost")
 
 
 @scenario("github-unreachable", "with policy required nothing starts behind a look-up that fails, and post says that it was the look-up")
