@@ -15,7 +15,7 @@ use nix::sys::signal::Signal;
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::Pid;
 
-use crate::harness::{Sandbox, Seen, marked};
+use crate::harness::{Dice, Sandbox, Seen, marked};
 
 /// What execute was doing when it was killed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -33,18 +33,6 @@ const LEAST: u64 = 20;
 
 /// No process may be followed here.
 static UNTRACED: AtomicBool = AtomicBool::new(false);
-
-/// A short sequence of numbers from a seed (xorshift64).
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, most: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % most
-    }
-}
 
 /// A checkout whose run leaves time to be killed before, during and after its tests.
 fn checkout() -> Sandbox {
@@ -207,7 +195,7 @@ fn whatever_execute_is_killed_at_is_named_and_nothing_lives_on() {
                     if seed >= 4 * KILLS {
                         return;
                     }
-                    let mut dice = Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+                    let mut dice = Dice::new(seed);
                     let aim = MOMENTS[usize::try_from(seed % 4).unwrap()];
                     let folder = sandbox.out.join(format!("killed-{seed}"));
                     fs::create_dir_all(&folder).unwrap();

@@ -7,7 +7,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::harness::{Ran, Sandbox};
+use crate::harness::{Dice, Ran, Sandbox};
 
 /// `lock` in a folder of its own.
 fn lock(sandbox: &Sandbox, folder: &Path, arguments: &[&str]) -> Command {
@@ -82,13 +82,17 @@ fn what_cannot_be_used_is_said_and_what_is_typed_wrong_is_named() {
     let file = sandbox.root.join("file");
     fs::write(&file, "").unwrap();
     for (folder, arguments, part) in [
-        (file.clone(), &["inspect"][..], "the lock cannot be used"),
+        (file.clone(), &["inspect"][..], "lock: it cannot be used"),
         (sandbox.state.clone(), &["acquire"], "lock acquire -- CMD"),
         (sandbox.state.clone(), &["inspect", "--", "true"], "takes no command"),
         (sandbox.state.clone(), &["acquire", "--lock-group", "../up", "--", "true"], "--lock-group"),
         (sandbox.state.clone(), &["acquire", "--lock-wait", "soon", "--", "true"], "--lock-wait"),
         (sandbox.state.clone(), &["seize"], "seize"),
-        (sandbox.state.clone(), &["acquire", "--", "no-such-program-here"], "no-such-program-here"),
+        (
+            sandbox.state.clone(),
+            &["acquire", "--", "no-such-program-here"],
+            "the command cannot be run: no-such-program-here",
+        ),
     ] {
         let ran = ran(lock(&sandbox, &folder, arguments));
         assert_eq!(ran.code, 2, "{arguments:?} {ran:?}");
@@ -104,15 +108,56 @@ fn what_cannot_be_used_is_said_and_what_is_typed_wrong_is_named() {
     }
 }
 
-/// A short sequence of numbers from a seed (xorshift64).
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, most: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % most
+/// The folder is every user's: what one of them left when it was killed keeps no other back.
+#[cfg(target_os = "linux")]
+#[test]
+fn another_users_leftovers_keep_nobody_back() {
+    let as_nobody = |command: &mut Command| {
+        let mut other = Command::new("setpriv");
+        other
+            .args(["--reuid=65534", "--regid=65534", "--clear-groups"])
+            .arg(command.get_program())
+            .args(command.get_args());
+        other.env_clear().envs(command.get_envs().filter_map(|(name, value)| Some((name, value?)))).current_dir("/");
+        other
+    };
+    let shared = tempfile::Builder::new().prefix("pester-gate-lock-").tempdir().unwrap();
+    let folder = shared.path().join("locks");
+    let sandbox = Sandbox::new();
+    // Where neither user may be taken on, or the other may not run the program, nothing is shown.
+    let program = sandbox.command(&["--version"], &[]).get_program().to_owned();
+    let open = |path: &Path| fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o777)).unwrap();
+    open(shared.path());
+    let copy = shared.path().join("pester-gate");
+    fs::copy(program, &copy).unwrap();
+    let lock = |arguments: &[&str]| {
+        let mut command = Command::new(&copy);
+        command.args(["lock", "--lock-directory", folder.to_str().unwrap(), "--state-dir", "/nowhere"]).args(arguments);
+        command.env_clear().env("PATH", std::env::var_os("PATH").unwrap()).current_dir("/");
+        command
+    };
+    if !as_nobody(&mut lock(&["--help"])).output().is_ok_and(|output| output.status.success()) {
+        println!("skipped: no other user can be taken on here, so a lock between users was not tried");
+        return;
+    }
+    // This one makes every file, the other leaves its number and its name when it is killed.
+    assert_eq!(ran(lock(&["acquire", "--", "true"])).code, 0);
+    for killed_first in [true, false] {
+        let turn = |mut command: Command, other: bool| if other { as_nobody(&mut command) } else { command };
+        let go = shared.path().join(format!("go-{killed_first}"));
+        let hold = format!("touch {0}; chmod 666 {0}; exec sleep 60", go.display());
+        let mut holder = turn(lock(&["acquire", "--", "sh", "-c", &hold]), killed_first).spawn().unwrap();
+        until("the holder starts", || go.exists());
+        let mut waiter = turn(lock(&["acquire", "--", "true"]), killed_first).stderr(Stdio::null()).spawn().unwrap();
+        until("it waits", || fs::read_dir(folder.join("default.queue")).unwrap().count() > 0);
+        // The command lives on with the lock; then it ends too.
+        waiter.kill().unwrap();
+        waiter.wait().unwrap();
+        holder.kill().unwrap();
+        holder.wait().unwrap();
+        let _ = Command::new("pkill").args(["-f", "^sleep 60$"]).status();
+        let after = ran(turn(lock(&["acquire", "--lock-wait", "10s", "--", "true"]), !killed_first));
+        assert_eq!(after.code, 0, "killed first: {killed_first}: {after:?}");
     }
 }
 
@@ -129,7 +174,7 @@ sleep "$1"
 /// One schedule: several want the lock, some are killed outright, files are spoiled and dated wrong.
 /// Says whether two were inside at once.
 fn schedule(sandbox: &Sandbox, seed: u64, folders: usize) -> bool {
-    let mut dice = Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+    let mut dice = Dice::new(seed);
     let work = sandbox.root.join(format!("s{seed}"));
     fs::create_dir_all(&work).unwrap();
     let folder = |number: usize| work.join(format!("locks-{}", number % folders));

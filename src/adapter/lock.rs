@@ -6,52 +6,20 @@
 //! Every change to the queue is made under a third lock that is held for a moment only.
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-
-use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
 
 use crate::adapter::workspace::files;
 use crate::adapter::world::World;
 use crate::domain::ids::LockGroup;
+use crate::domain::lock::Owner;
 
 /// Pauses between two looks grow from the first to the last.
 const FIRST_LOOK: Duration = Duration::from_millis(5);
 const LAST_LOOK: Duration = Duration::from_millis(250);
 /// How long the queue itself may be busy. It is held for the time of a few small files.
 const PATIENCE: Duration = Duration::from_secs(10);
-
-/// Who holds the lock. It informs; it decides nothing.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct Owner {
-    /// The run, where it is one.
-    pub(crate) run_id: Option<String>,
-    /// Its job.
-    pub(crate) job: Option<String>,
-    /// Who started it.
-    pub(crate) actor: Option<String>,
-    /// The host.
-    pub(crate) machine: String,
-    /// The process.
-    pub(crate) pid: u32,
-    /// What it does.
-    pub(crate) command: String,
-    /// Since when.
-    pub(crate) acquired_at_utc: Timestamp,
-}
-
-impl Owner {
-    /// One line for a person.
-    pub(crate) fn describe(&self) -> String {
-        let run = self.run_id.as_ref().map(|run| format!("run {run}, ")).unwrap_or_default();
-        let job = self.job.as_ref().map(|job| format!("job {job}, ")).unwrap_or_default();
-        let actor = self.actor.as_ref().map(|actor| format!("by {actor}, ")).unwrap_or_default();
-        format!("{run}{job}{actor}pid {} since {}: {}", self.pid, self.acquired_at_utc, self.command)
-    }
-}
 
 /// A group's lock on this host.
 #[derive(Debug, Clone)]
@@ -64,7 +32,7 @@ pub(crate) struct Lock {
 #[derive(Debug)]
 pub(crate) struct Held {
     file: File,
-    owner: PathBuf,
+    owner: File,
 }
 
 impl Held {
@@ -77,8 +45,8 @@ impl Held {
 
 impl Drop for Held {
     fn drop(&mut self) {
-        // Ours alone to remove: nobody writes it without the lock.
-        let _ = std::fs::remove_file(&self.owner);
+        // Emptied and not removed: in a shared folder only who made it could.
+        let _ = self.owner.set_len(0);
         let _ = self.file.unlock();
     }
 }
@@ -132,11 +100,7 @@ impl Lock {
         let ticket = self.take_ticket(world)?;
         let (mut pause, mut told) = (FIRST_LOOK, false);
         let end = loop {
-            if let Some(file) = self.my_turn(world, &ticket)? {
-                let held = Held { file, owner: self.path("owner.json") };
-                // Whoever asks is told about us from here on.
-                let text = serde_json::to_vec(owner).map_err(io::Error::other)?;
-                files::write_atomic(&held.owner, &text)?;
+            if let Some(held) = self.try_acquire(world, &ticket, owner)? {
                 break Attempt::Held(held);
             }
             if world.cancel().requests() > 0 {
@@ -206,26 +170,31 @@ impl Lock {
         Ok(Ticket { number, path, _locked: file })
     }
 
-    /// The lock itself, where nobody alive has a lower number and nobody holds it.
-    fn my_turn(&self, world: &World, ticket: &Ticket) -> io::Result<Option<File>> {
+    /// The lock, where nobody alive has a lower number and nobody holds it.
+    fn try_acquire(&self, world: &World, ticket: &Ticket, owner: &Owner) -> io::Result<Option<Held>> {
         let _queue = self.queue(world)?;
         let folder = self.path("queue");
         for number in numbers(&folder)?.into_iter().filter(|number| *number < ticket.number) {
             let path = folder.join(number.to_string());
             let earlier = open(&path)?;
             match earlier.try_lock() {
-                // Whoever took this number is gone.
-                Ok(()) => std::fs::remove_file(&path)?,
+                // Whoever took this number is gone. Another user's file may stay: it keeps nobody back.
+                Ok(()) => drop(std::fs::remove_file(&path)),
                 Err(TryLockError::WouldBlock) => return Ok(None),
                 Err(TryLockError::Error(error)) => return Err(error),
             }
         }
         let file = open(&self.path("lock"))?;
         match file.try_lock() {
-            Ok(()) => Ok(Some(file)),
-            Err(TryLockError::WouldBlock) => Ok(None),
-            Err(TryLockError::Error(error)) => Err(error),
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Ok(None),
+            Err(TryLockError::Error(error)) => return Err(error),
         }
+        // Whoever asks is told about us from here on; written in place, because another user may have made it.
+        let mut told = open(&self.path("owner.json"))?;
+        told.set_len(0)?;
+        told.write_all(&serde_json::to_vec(owner).map_err(io::Error::other)?)?;
+        Ok(Some(Held { file, owner: told }))
     }
 }
 

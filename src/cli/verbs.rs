@@ -257,7 +257,7 @@ impl<'a> Session<'a> {
             true => self.world.absolute(folder),
             false => ground.root.join(folder),
         });
-        let unusable = |error: io::Error| Invalid::new("--lock-directory", format!("the lock cannot be used: {error}"));
+        let unusable = |error: io::Error| Invalid::new("lock", format!("it cannot be used: {error}"));
         let lock = Lock::new(self.world, folder, settings.lock_group.value.clone()).map_err(unusable)?;
         let typed = args::typed(self.matches, "command");
         match (args::typed(self.matches, "action").unwrap_or_default().first().map(String::as_str), typed) {
@@ -266,10 +266,18 @@ impl<'a> Session<'a> {
                 let ended = command::lock::acquire(self.world, &lock, &argv, wait);
                 match ended.map_err(unusable)? {
                     command::lock::Ended::Ran(code) => Ok(Ending::Own(code)),
+                    command::lock::Ended::NotStarted(error) => {
+                        Err(Invalid::new("lock acquire", format!("the command cannot be run: {error}")).into())
+                    }
                     command::lock::Ended::InVain(who) => {
                         let fault = Fault::LockHeld { group: lock.group().to_string(), holder: who };
                         let finding = charge(&fault, Layer::Preflight);
-                        self.world.note(&format!("{}: {}", finding.code(), printable(finding.detail())));
+                        if self.json {
+                            let group = format!("lock group {}", lock.group());
+                            print_error(self.world, finding.code().as_str(), finding.detail(), &group);
+                        } else {
+                            self.world.note(&format!("{}: {}", finding.code(), printable(finding.detail())));
+                        }
                         Ok(Ending::of(Some(&finding)))
                     }
                     command::lock::Ended::Cancelled => Ok(Ending::Bad(Classification::ReadinessBlocked)),

@@ -5,15 +5,18 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::adapter::lock::{Attempt, Lock, Owner};
+use crate::adapter::lock::{Attempt, Lock};
 use crate::adapter::process::run_attached;
 use crate::adapter::world::World;
+use crate::domain::lock::Owner;
 use crate::report::text::printable;
 
 /// How holding it for a command ended.
 pub(crate) enum Ended {
     /// The command ran and exited with this.
     Ran(u8),
+    /// The command could not be started.
+    NotStarted(io::Error),
     /// Somebody else kept it.
     InVain(String),
     /// Somebody cancelled the wait.
@@ -36,7 +39,7 @@ pub(crate) fn acquire(world: &World, lock: &Lock, argv: &[String], wait: Duratio
         world.note(&format!("waiting for the lock {}: {}", lock.group(), printable(&who)));
     };
     match lock.acquire(world, &owner, wait, &tell)? {
-        Attempt::Held(held) => run_attached(world, argv, &held).map(Ended::Ran),
+        Attempt::Held(held) => Ok(run_attached(world, argv, &held).map_or_else(Ended::NotStarted, Ended::Ran)),
         Attempt::InVain(holder) => {
             Ok(Ended::InVain(holder.map_or_else(|| "nobody who says so".to_owned(), |o| o.describe())))
         }

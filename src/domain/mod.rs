@@ -13,6 +13,7 @@ pub(crate) mod fault;
 pub(crate) mod freshness;
 pub(crate) mod host;
 pub(crate) mod ids;
+pub(crate) mod lock;
 pub(crate) mod outcome;
 pub(crate) mod outcome_word;
 pub(crate) mod pester;
