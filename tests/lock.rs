@@ -49,7 +49,7 @@ fn it_is_held_while_the_command_runs_and_says_by_whom() {
     assert_eq!(ran(lock(&sandbox, &folder, &["acquire", "--lock-group", "other", "--", "true"])).code, 0);
     let vain = ran(lock(&sandbox, &folder, &["acquire", "--lock-wait", "700ms", "--", "touch", "entered"]));
     assert_eq!(vain.code, 4, "{vain:?}");
-    assert!(vain.stderr.contains("waiting for the lock default: run 4711"), "{}", vain.stderr);
+    assert!(vain.stderr.contains("waiting for the lock default (0 s): run 4711"), "{}", vain.stderr);
     assert!(vain.stderr.contains("lock-held") && !sandbox.root.join("entered").exists(), "{}", vain.stderr);
     fs::write(go, "").unwrap();
     assert_eq!(holder.wait().unwrap().code(), Some(7), "the command's own exit code");
@@ -145,7 +145,7 @@ fn another_users_leftovers_keep_nobody_back() {
     for killed_first in [true, false] {
         let turn = |mut command: Command, other: bool| if other { as_nobody(&mut command) } else { command };
         let go = shared.path().join(format!("go-{killed_first}"));
-        let hold = format!("touch {0}; chmod 666 {0}; exec sleep 60", go.display());
+        let hold = format!("touch {0}; chmod 666 {0}; exec sleep 60.815", go.display());
         let mut holder = turn(lock(&["acquire", "--", "sh", "-c", &hold]), killed_first).spawn().unwrap();
         until("the holder starts", || go.exists());
         let mut waiter = turn(lock(&["acquire", "--", "true"]), killed_first).stderr(Stdio::null()).spawn().unwrap();
@@ -155,10 +155,70 @@ fn another_users_leftovers_keep_nobody_back() {
         waiter.wait().unwrap();
         holder.kill().unwrap();
         holder.wait().unwrap();
-        let _ = Command::new("pkill").args(["-f", "^sleep 60$"]).status();
+        let _ = Command::new("pkill").args(["-f", "^sleep 60.815$"]).status();
         let after = ran(turn(lock(&["acquire", "--lock-wait", "10s", "--", "true"]), !killed_first));
         assert_eq!(after.code, 0, "killed first: {killed_first}: {after:?}");
     }
+}
+
+/// Execute is killed outright: its guard holds the lock as well, until it has ended what is left.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_killed_execute_keeps_the_host_until_nothing_of_it_lives() {
+    let sandbox = Sandbox::green();
+    let mark = "8815.0625";
+    // It ignores being asked, and leaves its group.
+    sandbox.script("tests/a.sh", &format!("trap '' TERM; setsid sleep {mark} & touch ../started; sleep {mark}"));
+    sandbox.commit();
+    let started = sandbox.root.with_file_name("started");
+    let folder = sandbox.state.with_file_name("locks");
+    for _ in 0..5 {
+        let _ = fs::remove_file(&started);
+        let mut gate = sandbox.command(&["run", "--quiet"], &[]);
+        let mut gate = gate.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        until("the tests run", || started.exists());
+        assert_eq!(ran(lock(&sandbox, &folder, &["inspect", "--format", "json"])).json()["held"], true);
+        gate.kill().unwrap();
+        gate.wait().unwrap();
+        let script = format!(
+            "for f in /proc/[0-9]*/cmdline; do [ $f = /proc/$$/cmdline ] || ! tr '\\0' ' ' < $f 2>/dev/null | grep -q '^sleep {mark}' || exit 9; done"
+        );
+        let next = ran(lock(&sandbox, &folder, &["acquire", "--lock-wait", "30s", "--", "sh", "-c", &script]));
+        assert_eq!(next.code, 0, "the host was free before the run was gone: {next:?}");
+    }
+}
+
+#[test]
+fn post_asks_what_its_own_run_left_and_nobody_else() {
+    let sandbox = Sandbox::green();
+    let folder = sandbox.state.with_file_name("locks");
+    let started = sandbox.root.join("started");
+    let mut holder = lock(&sandbox, &folder, &["acquire", "--", "sh", "-c", "touch started; exec sleep 60.815"]);
+    let mut holder = holder.stderr(Stdio::null()).spawn().unwrap();
+    until("the holder starts", || started.exists());
+    let out = sandbox.out.to_str().unwrap();
+    let post = |run: &str| {
+        let environment = [("GITHUB_ACTIONS", "true"), ("GITHUB_RUN_ID", run), ("GITHUB_REPOSITORY", "octo/widgets")];
+        sandbox.gate_in(&["post", "--format", "json", "--receipts-dir", out, "--out", out], &environment)
+    };
+    fs::create_dir_all(&sandbox.out).unwrap();
+    for stranger in ["4712", "1"] {
+        assert_eq!(post(stranger).json()["failedLayer"], "context");
+        assert!(holder.try_wait().unwrap().is_none(), "run {stranger} ended another's holder");
+    }
+    // A person at the machine does not end a workflow's run either.
+    let mut by_hand = lock(&sandbox, &folder, &["release"]);
+    let by_hand = ran({
+        by_hand.env_remove("GITHUB_RUN_ID");
+        by_hand
+    });
+    assert!(by_hand.code == 0 && by_hand.stdout.contains("not ours to release: run 4711"), "{by_hand:?}");
+    let own = post("4711");
+    assert!(own.stderr.contains("still held the host's lock"), "{}", own.stderr);
+    assert_eq!(holder.wait().unwrap().code(), Some(143), "its command was asked to end");
+    assert_eq!(ran(lock(&sandbox, &folder, &["inspect", "--format", "json"])).json()["held"], false);
+    // With nobody there, nothing is asked.
+    assert!(!post("4711").stderr.contains("lock"), "nothing is held");
 }
 
 /// Goes in, complains of whoever is there and alive, stays a moment, goes out.

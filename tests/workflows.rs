@@ -98,7 +98,18 @@ fn problems(name: &str, file: &str) -> Vec<String> {
     let document: Value = serde_yaml::from_str(file).unwrap_or_else(|error| panic!("{name}: {error}"));
     let mut wrong = Vec::new();
     if name.ends_with("action.yml") {
-        wrong.extend(check_steps(name, document.get("runs").unwrap_or(&Value::Null)));
+        let runs = document.get("runs").unwrap_or(&Value::Null);
+        wrong.extend(check_steps(name, runs));
+        if name.ends_with("execute/action.yml") {
+            let releases = |os: &str| {
+                let lets_go =
+                    |step: &&&Value| text(step, "run").contains("lock release") && text(step, "if").contains(os);
+                steps(runs).iter().find(lets_go).is_some_and(|step| text(step, "if").starts_with("always() && "))
+            };
+            if !releases("runner.os == 'Windows'") || !releases("runner.os != 'Windows'") {
+                wrong.push("an execute that was ended from outside would keep the host".to_owned());
+            }
+        }
         for (input, about) in each(&document, "inputs").into_iter().chain(each(&document, "outputs")) {
             if text(about, "description").is_empty() {
                 wrong.push(format!("{input} has no description"));
@@ -401,7 +412,9 @@ const MUTANTS: &[(&str, &str, &str)] = &[
     ("release.yml", "          ./scripts/release manifest", "          true"),
     ("release.yml", "      contents: read # the repository at the tag\n", "      contents: write\n"),
     ("release.yml", "        runner: [windows-latest, ", "        runner: ["),
-    ("actions/execute/action.yml", "always() && ", ""),
+    ("actions/execute/action.yml", "always() && inputs.upload", "inputs.upload"),
+    ("actions/execute/action.yml", "always() && runner.os == 'Windows'", "runner.os == 'Windows'"),
+    ("actions/execute/action.yml", "'\"$PESTER_GATE_PATH\" lock release'", "'true'"),
     (
         "actions/context/action.yml",
         "actions/upload-artifact@043fb46d1a93c77aae656e7c1c64a875d1fc6a0a # v7.0.1",

@@ -5,6 +5,7 @@
 
 pub(crate) mod dispatcher;
 pub(crate) mod github;
+pub(crate) mod host;
 pub(crate) mod http;
 pub(crate) mod journal;
 pub(crate) mod lock;

@@ -28,7 +28,8 @@ impl Cancel {
         self.0.load(Ordering::SeqCst)
     }
 
-    fn request(&self) {
+    /// Asks.
+    pub(crate) fn request(&self) {
         self.0.fetch_add(1, Ordering::SeqCst);
     }
 }

@@ -175,7 +175,17 @@ pub(crate) const VERBS: &[Verb] = &[
     Verb {
         name: "run",
         about: "All layers here, in order; `-- CMD..` runs a command of your own as the tests",
-        subjects: &[S::Event, S::Commit, S::Context, S::Pack, S::Selection, S::Limits, S::Continue, S::Results],
+        subjects: &[
+            S::Event,
+            S::Commit,
+            S::Context,
+            S::Pack,
+            S::Selection,
+            S::Limits,
+            S::Lock,
+            S::Continue,
+            S::Results,
+        ],
     },
     Verb {
         name: "route",
@@ -190,7 +200,7 @@ pub(crate) const VERBS: &[Verb] = &[
     Verb {
         name: "preflight",
         about: "Is this host fit for this pack",
-        subjects: &[S::Commit, S::ContextReceipt, S::Pack, S::Selection],
+        subjects: &[S::Commit, S::ContextReceipt, S::Pack, S::Selection, S::Lock],
     },
     Verb {
         name: "selection",
@@ -200,12 +210,12 @@ pub(crate) const VERBS: &[Verb] = &[
     Verb {
         name: "execute",
         about: "Run the dispatcher on the plan",
-        subjects: &[S::Commit, S::ContextReceipt, S::OtherReceipts, S::Execution, S::Limits],
+        subjects: &[S::Commit, S::ContextReceipt, S::OtherReceipts, S::Execution, S::Limits, S::Lock],
     },
     Verb {
         name: "post",
         about: "From receipts to a verdict",
-        subjects: &[S::Commit, S::Post, S::ContextReceipt, S::OtherReceipts, S::PostDigests, S::Continue],
+        subjects: &[S::Commit, S::Post, S::ContextReceipt, S::OtherReceipts, S::PostDigests, S::Continue, S::Lock],
     },
     Verb {
         name: "verify",
@@ -216,14 +226,14 @@ pub(crate) const VERBS: &[Verb] = &[
     Verb { name: "explain", about: "What a reason code means and what to do", subjects: &[] },
     Verb {
         name: "lock",
-        about: "The host's lock: `inspect` says who holds it, `acquire -- CMD..` holds it while CMD runs",
+        about: "The host's lock: `inspect` says who holds it, `acquire -- CMD..` holds it while CMD runs, `release` asks this run's holder to end",
         subjects: &[S::Lock],
     },
     Verb { name: "init", about: "Write pester-gate.yml and a workflow for this repository", subjects: &[S::Init] },
     Verb {
         name: "doctor",
         about: "Everything that any pack asks of this host, with remedies; blocks nothing",
-        subjects: &[],
+        subjects: &[S::Lock],
     },
     Verb { name: "packs", about: "Which packs there are", subjects: &[] },
     Verb { name: "schema", about: "JSON Schema of a receipt or of the configuration", subjects: &[] },
@@ -236,12 +246,15 @@ pub(crate) const GUARD: &str = "guard";
 fn left_out(verb: &str, flag: &str) -> bool {
     match verb {
         // The receipts themselves are found in the folder.
-        "post" => flag.ends_with("-receipt"),
+        "post" => flag.ends_with("-receipt") || flag == "lock-wait",
         // Only whether integration tests run matters to the fixtures.
         "preflight" => {
-            !matches!(flag, "integration-mode") && FLAGS.iter().any(|f| f.name == flag && f.subject == S::Selection)
+            flag == "lock-wait"
+                || !matches!(flag, "integration-mode")
+                    && FLAGS.iter().any(|f| f.name == flag && f.subject == S::Selection)
         }
         "selection" => flag == "runner-label",
+        "doctor" => flag == "lock-wait",
         _ => false,
     }
 }
@@ -282,7 +295,7 @@ pub(crate) fn command() -> Command {
                 .arg(
                     Arg::new("action")
                         .required(true)
-                        .value_parser(["inspect", "acquire"])
+                        .value_parser(["inspect", "acquire", "release"])
                         .value_name("ACTION")
                         .help("What to do with it"),
                 )

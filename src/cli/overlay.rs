@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 use super::args::{self, variable};
 use crate::adapter::world::World;
 use crate::domain::config::{
-    Config, DispatcherKind, EmptyPolicy, Isolation, Leaks, Multiple, PriorityPolicy, Trust, WhenRefused,
+    Config, DispatcherKind, EmptyPolicy, Engine, Isolation, Leaks, Multiple, PriorityPolicy, Trust, WhenRefused,
 };
 use crate::domain::ids::{IssueRef, LockGroup};
 use crate::domain::quantity::{Size, Span};
@@ -139,6 +139,11 @@ fn settle<T>(typed: Option<Sourced<T>>, file: Option<T>, key: &str, default: T) 
         Some(value) => Sourced::new(value, Source::File(key.to_owned())),
         None => Sourced::default(default),
     })
+}
+
+/// On Windows the containers of a pack are Windows', unless it says otherwise.
+fn engine_of_this_host() -> Engine {
+    if cfg!(windows) { Engine::Windows } else { Engine::Any }
 }
 
 /// A runner's labels hold no comma: GitHub separates them by it.
@@ -286,6 +291,8 @@ pub(crate) fn settings(overlay: &Overlay<'_>, config: &Config, file: &str) -> Re
             "routing.when-refused",
             WhenRefused::Fail,
         ),
+        min_free_files: settle(None, config.preflight.disk.min_free_files, "preflight.disk.min-free-files", 10_000),
+        docker_engine: settle(None, config.preflight.docker.engine, "preflight.docker.engine", engine_of_this_host()),
         labels: settle(None, config.preflight.labels.clone(), "preflight.labels", none()),
         runner_labels: settle(
             overlay.list("runner-label")?.map(|list| list.map(|list| Some(split_labels(&list)))),
@@ -333,9 +340,7 @@ pub(crate) fn settings(overlay: &Overlay<'_>, config: &Config, file: &str) -> Re
 
 /// Keys that are set and that this version does not act on: whoever set them must hear it.
 pub(crate) fn without_effect(config: &Config) -> Vec<&'static str> {
-    let lock = &config.lock;
     let keys = [
-        ("lock", lock.group.is_some() || lock.wait.is_some() || lock.directory.is_some()),
         ("report.html", config.report.html == Some(true)),
         ("report.annotations", config.report.annotations == Some(true)),
     ];
@@ -378,7 +383,8 @@ pub(crate) fn show(settings: &Settings) -> Value {
         "standing-priority.fork-labels" = priority_fork_labels,
         "standing-priority.excluded-label" = priority_excluded_label, "standing-priority.epics" = priority_epics,
         "standing-priority.multiple" = priority_multiple, "standing-priority.issue" = priority_issue,
-        "standing-priority.max-wait" = priority_max_wait, "preflight.disk.min-free" = min_free,
+        "standing-priority.max-wait" = priority_max_wait, "preflight.disk.min-free" = min_free, "preflight.disk.min-free-files" = min_free_files,
+        "preflight.docker.engine" = docker_engine,
         "preflight.labels" = labels, "runner-label" = runner_labels, "preflight.freshness" = freshness, "preflight.probe-timeout" = probe_timeout, "leaks" = leaks,
         "policy.zero-tests" = zero_tests, "policy.all-skipped" = all_skipped, "report.summary" = summary,
     }

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::ArgMatches;
 use clap::error::ErrorKind;
@@ -149,6 +150,9 @@ struct Session<'a> {
     root: PathBuf,
 }
 
+/// How long a holder may take to end that was asked to.
+const RELEASE: Duration = Duration::from_secs(30);
+
 impl<'a> Session<'a> {
     fn new(world: &'a World, verb: &'a str, matches: &'a ArgMatches, json: bool) -> Result<Self, Failure> {
         let overlay = Overlay::new(matches, world);
@@ -224,8 +228,7 @@ impl<'a> Session<'a> {
         let (config, file) = config_file::load(&self.root, self.overlay.path("config")?)?;
         let file = file.map_or_else(String::new, |path| path.display().to_string());
         let settings = overlay::settings(&self.overlay, &config, &file)?;
-        // Execute does not take the lock; the command that is named after it does.
-        for key in overlay::without_effect(&config).into_iter().filter(|key| self.verb != "lock" || *key != "lock") {
+        for key in overlay::without_effect(&config) {
             tracing::warn!("{file}: `{key}` is set and this version does not act on it");
         }
         let state = self.world.state_dir(self.overlay.path("state-dir")?.as_deref());
@@ -251,14 +254,8 @@ impl<'a> Session<'a> {
 
     fn lock(&self, ground: &Ground) -> Result<Ending, Failure> {
         let settings = &ground.settings;
-        // A folder that the configuration names is the repository's to name, one that was typed the caller's.
-        let folder = settings.lock_directory.value.as_ref();
-        let folder = folder.map(|folder| match settings.lock_directory.is_set_by_hand() {
-            true => self.world.absolute(folder),
-            false => ground.root.join(folder),
-        });
         let unusable = |error: io::Error| Invalid::new("lock", format!("it cannot be used: {error}"));
-        let lock = Lock::new(self.world, folder, settings.lock_group.value.clone()).map_err(unusable)?;
+        let lock = ground.lock(self.world).map_err(unusable)?;
         let typed = args::typed(self.matches, "command");
         match (args::typed(self.matches, "action").unwrap_or_default().first().map(String::as_str), typed) {
             (Some("acquire"), Some(argv)) => {
@@ -269,30 +266,40 @@ impl<'a> Session<'a> {
                     command::lock::Ended::NotStarted(error) => {
                         Err(Invalid::new("lock acquire", format!("the command cannot be run: {error}")).into())
                     }
-                    command::lock::Ended::InVain(who) => {
-                        let fault = Fault::LockHeld { group: lock.group().to_string(), holder: who };
-                        let finding = charge(&fault, Layer::Preflight);
-                        if self.json {
-                            let group = format!("lock group {}", lock.group());
-                            print_error(self.world, finding.code().as_str(), finding.detail(), &group);
-                        } else {
-                            self.world.note(&format!("{}: {}", finding.code(), printable(finding.detail())));
-                        }
-                        Ok(Ending::of(Some(&finding)))
-                    }
+                    command::lock::Ended::InVain(who) => Ok(self.lock_held(&lock, who)),
                     command::lock::Ended::Cancelled => Ok(Ending::Bad(Classification::ReadinessBlocked)),
                 }
             }
             (Some("acquire"), None) => {
                 Err(Invalid::new("lock acquire", "name the command that is to run: lock acquire -- CMD").into())
             }
-            (_, Some(_)) => Err(Invalid::new("lock inspect", "it takes no command").into()),
+            (Some(action), Some(_)) => Err(Invalid::new(format!("lock {action}"), "it takes no command").into()),
+            (Some("release"), None) => {
+                let (json, text, stays) = command::lock::release(self.world, &lock, RELEASE).map_err(unusable)?;
+                if let Some(who) = stays {
+                    return Ok(self.lock_held(&lock, who));
+                }
+                self.print(&json, &text)?;
+                Ok(Ending::Good)
+            }
             _ => {
                 let (json, text) = command::lock::inspect(self.world, &lock).map_err(unusable)?;
                 self.print(&json, &text)?;
                 Ok(Ending::Good)
             }
         }
+    }
+
+    fn lock_held(&self, lock: &Lock, holder: String) -> Ending {
+        let fault = Fault::LockHeld { group: lock.group().to_string(), holder };
+        let finding = charge(&fault, Layer::Preflight);
+        if self.json {
+            let group = format!("lock group {}", lock.group());
+            print_error(self.world, finding.code().as_str(), finding.detail(), &group);
+        } else {
+            self.world.note(&format!("{}: {}", finding.code(), printable(finding.detail())));
+        }
+        Ending::of(Some(&finding))
     }
 
     fn route(&self, ground: &Ground) -> Result<Ending, Failure> {

@@ -274,6 +274,7 @@ pub(crate) enum PriorityPolicy {
 #[allow(missing_docs, reason = "the keys are described in docs/configuration.md")]
 pub(crate) struct Preflight {
     pub(crate) disk: Disk,
+    pub(crate) docker: Docker,
     pub(crate) freshness: Option<Span>,
     pub(crate) probe_timeout: Option<Span>,
     pub(crate) labels: Option<Vec<String>>,
@@ -285,6 +286,27 @@ pub(crate) struct Preflight {
 #[allow(missing_docs, reason = "the keys are described in docs/configuration.md")]
 pub(crate) struct Disk {
     pub(crate) min_free: Option<Size>,
+    pub(crate) min_free_files: Option<u64>,
+}
+
+/// `preflight.docker`.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+#[allow(missing_docs, reason = "the keys are described in docs/configuration.md")]
+pub(crate) struct Docker {
+    pub(crate) engine: Option<Engine>,
+}
+
+/// Which containers Docker's engine must run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Engine {
+    /// Windows containers.
+    Windows,
+    /// Linux containers.
+    Linux,
+    /// Either.
+    Any,
 }
 
 /// `lock`.
@@ -621,7 +643,7 @@ dispatcher:
 profiles:
   default: {tag: [], exclude-tag: [], leak-grace: 3s, before: [], after: [], artifacts: []}
 standing-priority: {policy: advisory, labels: [standing-priority], excluded-label: standing-excluded, epics: [3], multiple: warn, issue: 12, max-wait: 60s}
-preflight: {disk: {min-free: 2GiB}, freshness: 15m, probe-timeout: 30s, labels: []}
+preflight: {disk: {min-free: 2GiB, min-free-files: 10000}, docker: {engine: any}, freshness: 15m, probe-timeout: 30s, labels: []}
 lock: {group: default, wait: 10m, directory: null}
 limits: {run: 30m, file: null, test: null, no-output: null, kill-grace: 5s}
 routing: {label: pester-gate, trust: same-owner, when-refused: fail}

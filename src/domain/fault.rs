@@ -208,14 +208,24 @@ pub(crate) enum Fault {
     LvcompareMissing { path: String, beside: &'static str },
     #[error("group {group} is held by {holder}")]
     LockHeld { group: String, holder: String },
+    #[error("group {group} is held by {holder}; execute will queue")]
+    SessionLockHeld { group: String, holder: String },
+    #[error("{0}")]
+    LockUnusable(String),
     #[error("LabVIEW runs: {0}")]
     LabviewRunning(String),
     #[error("the runner has {labels} and lacks {missing}")]
     RunnerLabelMissing { missing: String, labels: String },
     #[error("{0}")]
     EndpointUnreachable(String),
-    #[error("{path} has {free} free of the {wanted} that preflight.disk.min-free asks for")]
-    DiskLow { path: String, free: String, wanted: String },
+    #[error("{path} has {free} free of the {wanted} that preflight.disk.{key} asks for")]
+    DiskLow { path: String, free: String, wanted: String, key: &'static str },
+    #[error("paths over 260 characters are refused: {0}")]
+    LongPathsDisabled(String),
+    #[error("{program} runs no script: {line}")]
+    ExecutionPolicyForbids { program: String, line: String },
+    #[error("this host's clock is at least {behind_seconds} s behind that of the host of context")]
+    ClockSkew { behind_seconds: i64 },
     #[error("{what} {path} lies in {service}")]
     PathHygiene { what: String, path: String, service: &'static str },
     #[error("fixture {name}: {path}: {why}")]
@@ -367,6 +377,11 @@ impl Fault {
             Fault::DotnetSdkMissing(_) => C::DotnetSdkMissing,
             Fault::LvcompareMissing { .. } => C::LvcompareMissing,
             Fault::LockHeld { .. } => C::LockHeld,
+            Fault::SessionLockHeld { .. } => C::SessionLockHeld,
+            Fault::LockUnusable(_) => C::LockUnusable,
+            Fault::LongPathsDisabled(_) => C::LongPathsDisabled,
+            Fault::ExecutionPolicyForbids { .. } => C::ExecutionPolicyForbids,
+            Fault::ClockSkew { .. } => C::ClockSkew,
             Fault::LabviewRunning(_) => C::LabviewRunning,
             Fault::RunnerLabelMissing { .. } => C::RunnerLabelMissing,
             Fault::EndpointUnreachable(_) => C::EndpointUnreachable,

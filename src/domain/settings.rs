@@ -10,8 +10,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::config::{
-    DispatcherKind, EmptyPolicy, Fixture, Isolation, Leaks, Limits, Multiple, Pack, PriorityPolicy, Profile, Trust,
-    WhenRefused,
+    DispatcherKind, EmptyPolicy, Engine, Fixture, Isolation, Leaks, Limits, Multiple, Pack, PriorityPolicy, Profile,
+    Trust, WhenRefused,
 };
 use super::ids::{IssueRef, LockGroup};
 use super::quantity::{Size, Span};
@@ -163,6 +163,8 @@ pub(crate) struct Settings {
     pub(crate) routing_trust: Sourced<Trust>,
     pub(crate) routing_when_refused: Sourced<WhenRefused>,
     pub(crate) min_free: Sourced<Size>,
+    pub(crate) min_free_files: Sourced<u64>,
+    pub(crate) docker_engine: Sourced<Engine>,
     pub(crate) labels: Sourced<Vec<String>>,
     pub(crate) runner_labels: Sourced<Option<Vec<String>>>,
     pub(crate) freshness: Sourced<Span>,

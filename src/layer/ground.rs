@@ -1,7 +1,9 @@
 //! What every layer stands on: root, folders, settings, facts of the run; and how each ends.
 
+use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::adapter::lock::Lock;
 use crate::adapter::receipt_store::{self, Loaded, Verified, Written};
 use crate::adapter::runner::Facts;
 use crate::adapter::terminal::Progress;
@@ -54,6 +56,17 @@ impl Ground {
         let mut ours = vec![self.state.clone(), files::canonical(out), actions];
         ours.extend(self.runs.clone());
         ours
+    }
+
+    /// The host's lock.
+    pub(crate) fn lock(&self, world: &World) -> io::Result<Lock> {
+        let named = &self.settings.lock_directory;
+        // A folder that the configuration names is the repository's to name, one that was typed the caller's.
+        let folder = named.value.as_ref().map(|folder| match named.is_set_by_hand() {
+            true => world.absolute(folder),
+            false => self.root.join(folder),
+        });
+        Lock::new(world, folder, self.settings.lock_group.value.clone(), &self.state)
     }
 
     /// What the runner says and cannot mean: every layer stops on it, because what it does not know

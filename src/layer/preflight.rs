@@ -5,6 +5,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use jiff::Timestamp;
+
 use super::ground::{self, Ground, Identity, Outcome, Paper, Unreported};
 use crate::adapter::probe::{self, Probed, Surroundings};
 use crate::adapter::world::World;
@@ -29,11 +31,17 @@ pub(crate) fn run(world: &World, ground: &Ground, request: Request) -> Result<Ou
     let mut identity = Identity::own(world, ground);
     let mut findings = ground.fact_findings(Layer::Preflight);
     let mut parents: Vec<Parent> = Vec::new();
+    let mut context_at = None;
     let mut go_on = findings.is_empty();
     // By hand at a terminal the host may be measured without a chain; in a workflow never.
     if request.context.path.is_some() || world.under_actions() {
         match ground::consume_context(world, ground, &request.context, &mut identity) {
-            Ok(context) => parents.push(context.parent()),
+            Ok(context) => {
+                // One host has one clock.
+                let elsewhere = context.receipt.host.machine_id != world.host().machine_id;
+                context_at = elsewhere.then_some(context.receipt.generated_at_utc);
+                parents.push(context.parent());
+            }
             Err(fault) => {
                 findings.push(charge(&fault.into(), Layer::Preflight));
                 go_on = false;
@@ -52,7 +60,7 @@ pub(crate) fn run(world: &World, ground: &Ground, request: Request) -> Result<Ou
         }
     };
     let (probes, fixtures) =
-        if go_on { measure(world, ground, &out, &requires, &mut findings) } else { Default::default() };
+        if go_on { measure(world, ground, &out, context_at, &requires, &mut findings) } else { Default::default() };
     if world.cancel().requests() > 0 {
         // What a probe could not answer because it was ended says nothing of the host.
         findings.retain(|finding| !matches!(finding.code(), ReasonCode::ProbeFailed | ReasonCode::ProbeTimedOut));
@@ -84,10 +92,11 @@ fn measure(
     world: &World,
     ground: &Ground,
     out: &Path,
+    context: Option<Timestamp>,
     requires: &[Requirement],
     findings: &mut Vec<Finding>,
 ) -> Measured {
-    let around = surroundings(world, ground, out, needed_fixtures(world, ground));
+    let around = Surroundings { context, ..surroundings(world, ground, out, needed_fixtures(world, ground)) };
     let mut records = BTreeMap::new();
     let mut fixtures = Vec::new();
     for probed in probe::run_all(&around, probe::build(requires, &around)) {
@@ -126,6 +135,10 @@ fn surroundings(world: &World, ground: &Ground, out: &Path, fixtures: Vec<Fixtur
         root: ground.root.clone(),
         folders: vec![("workspace", ground.root.clone()), ("state", ground.state.clone()), ("out", out.to_owned())],
         min_free: ground.settings.min_free.value,
+        min_free_files: ground.settings.min_free_files.value,
+        engine: ground.settings.docker_engine.value,
+        context: None,
+        lock: ground.lock(world).map_err(|error| error.to_string()),
         fixtures,
         labels: ground.settings.labels.value.clone(),
         runner_labels: ground.settings.runner_labels.value.clone(),
@@ -170,7 +183,7 @@ fn settle(probed: Probed, fixtures: &mut Vec<FixtureRecord>) -> (String, ProbeRe
     let outcome = match faults.first() {
         None => ProbeOutcome::Pass,
         Some(fault) if no_answer(fault) => ProbeOutcome::Unknown,
-        Some(_) if probed.required => ProbeOutcome::Fail,
+        Some(_) if findings.iter().any(Finding::stops) => ProbeOutcome::Fail,
         Some(_) => ProbeOutcome::Warn,
     };
     let record = ProbeRecord {

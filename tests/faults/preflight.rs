@@ -2,13 +2,19 @@
 
 use std::fs;
 
-use super::{Row, one, readiness, with};
+use serde_json::json;
+
+use super::{GREEN, Row, SIX, later, one, pester, readiness, with};
 use crate::github::servers;
-use crate::harness::{Sandbox, Seen};
+use crate::harness::{Chain, Sandbox, Seen, file_of};
 
 /// A gate whose pack requires `what`, on a host where this stands for `tool`.
 fn tool(what: &str, tool: &str, script: &str) -> Seen {
-    let sandbox = requiring(what);
+    standing_for(&requiring(what), tool, script)
+}
+
+/// A run of this sandbox on a host where this stands for `tool`.
+fn standing_for(sandbox: &Sandbox, tool: &str, script: &str) -> Seen {
     let folder = sandbox.state.with_file_name("bin");
     fs::create_dir_all(&folder).unwrap();
     let path = folder.join(tool);
@@ -37,8 +43,6 @@ fn dotnet(version: &str) -> Seen {
 fn endpoint(url: &str) -> Seen {
     requiring(&format!("{{http: \"{url}\", name: licence, timeout: 2s}}")).run(&[], &[])
 }
-
-const GREEN: (&str, &str, &str, i32) = ("completed", "none", "tests-passed", 0);
 
 pub(super) const ROWS: &[Row] = &[
     one("preflight", "docker answers", GREEN, || {
@@ -80,6 +84,79 @@ pub(super) const ROWS: &[Row] = &[
         docker("echo 'request returned Internal Server Error for API route and version /v1.47/info' >&2; exit 1")
     }),
     one("preflight", "docker says what nobody can read", readiness("probe-failed"), || docker("echo hello")),
+    one("preflight", "docker warns of its own configuration first", readiness("docker-unreachable"), || {
+        docker(
+            "echo 'WARNING: Error loading config file: open /root/.docker/config.json: permission denied' >&2; echo 'Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?' >&2; exit 1",
+        )
+    }),
+    one("preflight", "Windows containers are asked for and Linux' run", readiness("docker-engine-not-windows"), || {
+        engine("windows", "linux")
+    }),
+    one("preflight", "Linux containers are asked for and Windows' run", readiness("docker-engine-not-linux"), || {
+        engine("linux", "windows")
+    }),
+    one("preflight", "either kind of containers will do", GREEN, || engine("any", "windows")),
+    one("preflight", "dotnet cannot list its SDKs", readiness("probe-failed"), || {
+        tool("dotnet", "dotnet", "[ \"$1\" = --list-sdks ] && { echo 'Segmentation fault' >&2; exit 139; }; exit 145")
+    }),
+    one("preflight", "the disk has room for no more files", readiness("disk-low"), || {
+        let sandbox = with("preflight: {disk: {min-free: 1MiB, min-free-files: 18000000000000000000}}\n");
+        let seen = sandbox.run(&[], &[]);
+        if seen.receipt("preflight")["probes"]["disk"]["facts"]["workspaceFreeFiles"].is_null() {
+            println!("skipped: this volume counts no files, so that it has room for none was not tried");
+            return with("preflight: {disk: {min-free: 8000TiB}}\n").run(&[], &[]);
+        }
+        seen
+    }),
+    one("preflight", "modules lie in a synchronised folder", readiness("path-hygiene"), || {
+        requiring("path-hygiene")
+            .run(&[], &[("PSModulePath", "/opt/modules:/home/me/OneDrive - Contoso/Documents/PowerShell/Modules")])
+    }),
+    one("preflight", "temporary files lie in a synchronised folder", readiness("path-hygiene"), || {
+        requiring("path-hygiene").run(&[], &[("RUNNER_TEMP", "/home/me/Dropbox/_temp")])
+    }),
+    one("preflight", "this host has no limit of paths", GREEN, || requiring("long-paths").run(&[], &[])),
+    one("preflight", "this host's clock is behind", GREEN, || {
+        let sandbox = Sandbox::green();
+        let ahead = |_: &Sandbox, folder: &std::path::Path| later(&folder.join(file_of("context")), 120);
+        let elsewhere = json!("0".repeat(32));
+        let chain = Chain::new(&sandbox).without_digests().edit("context", "/host/machineId", elsewhere);
+        let seen = chain.after("context", ahead).run();
+        assert!(seen.codes().contains(&"clock-skew".to_owned()), "{:?}", seen.codes());
+        assert_eq!(seen.receipt("preflight")["probes"]["clock"]["outcome"], "warn");
+        seen
+    }),
+    one("preflight", "the execution policy forbids scripts", readiness("execution-policy-forbids"), || {
+        let sandbox = pester(SIX, "exit 0", "");
+        sandbox.script("pwsh", "echo \"File $5 cannot be loaded because running scripts is disabled on this system. For more information, see about_Execution_Policies at https:/go.microsoft.com/fwlink/?LinkID=135170.\" >&2; exit 1");
+        sandbox.commit();
+        sandbox.run(&[], &[])
+    }),
+    one("preflight", "only the Pester that Windows ships", readiness("pester-version-unsupported"), || {
+        let seen = pester("[{\"version\":\"3.4.0\",\"path\":\"x\"}]", "exit 0", "").run(&[], &[]);
+        assert!(
+            seen.outcome["reasons"][0]["detail"].as_str().unwrap().contains("which Windows ships"),
+            "{:?}",
+            seen.outcome
+        );
+        seen
+    }),
+    one("preflight", "the Pester is the other PowerShell's", readiness("pester-missing"), || {
+        let sandbox = pester("[]", "exit 0", "");
+        let folder = sandbox.state.with_file_name("bin");
+        fs::create_dir_all(&folder).unwrap();
+        let other = folder.join("powershell");
+        let answer = json!({"schema": "pester-gate-probe@v1", "ps": "5.1.26100.4652", "edition": "Desktop", "executionPolicy": "Bypass", "found": [{"version": "5.7.1", "path": "y"}]});
+        fs::write(&other, format!("#!/bin/sh\necho '{answer}'\n")).unwrap();
+        fs::set_permissions(&other, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        let path = format!("{}:{}", folder.display(), std::env::var("PATH").unwrap());
+        let seen = sandbox.run(&[], &[("PATH", &path)]);
+        let detail = seen.outcome["reasons"][0]["detail"].as_str().unwrap();
+        assert!(detail.contains("powershell has 5.7.1"), "{detail}");
+        let probes = &seen.receipt("preflight")["probes"];
+        assert_eq!(probes["pester"]["facts"]["otherEdition"]["edition"], "Desktop", "{probes}");
+        seen
+    }),
     one("preflight", "dotnet chooses an SDK", GREEN, || dotnet("echo 8.0.100")),
     one("preflight", "dotnet has no SDK that global.json accepts", readiness("dotnet-sdk-missing"), || {
         dotnet(
@@ -143,6 +220,13 @@ pub(super) const ROWS: &[Row] = &[
     }),
     one("preflight", "an endpoint's address is none", readiness("probe-failed"), || endpoint("ftp://licence.example")),
 ];
+
+fn engine(wanted: &str, there: &str) -> Seen {
+    let sandbox = with(&format!(
+        "preflight: {{disk: {{min-free: 1MiB}}, docker: {{engine: {wanted}}}}}\ndefaults: {{pack: p}}\npacks: [{{name: p, requires: [docker]}}]\n"
+    ));
+    standing_for(&sandbox, "docker", &format!("echo '{{\"OSType\":\"{there}\",\"ServerVersion\":\"28.0.1\"}}'"))
+}
 
 fn labels(told: &[&str]) -> Seen {
     with("preflight: {disk: {min-free: 1MiB}, labels: [self-hosted, Capability-Ingress]}\n").run(told, &[])

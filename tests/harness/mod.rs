@@ -148,6 +148,8 @@ impl Sandbox {
             }
         }
         command.env("HOME", self.state.parent().unwrap());
+        // The machine's own locks are not the tests' to wait for.
+        command.env("PESTER_GATE_LOCK_DIRECTORY", self.state.with_file_name("locks"));
         command.envs(environment.iter().copied());
         command
     }

@@ -1,4 +1,4 @@
-//! Free space on every volume that the run writes to.
+//! Free space, and room for files, on every volume that the run writes to.
 
 use super::{Answer, Surroundings};
 use crate::adapter::receipt_store::shown;
@@ -9,21 +9,35 @@ use crate::domain::quantity::Size;
 pub(super) fn probe(around: &Surroundings) -> Answer {
     let mut answer = Answer::default();
     answer.fact("minFreeBytes", around.min_free.as_bytes());
+    answer.fact("minFreeFiles", around.min_free_files);
     for (what, path) in &around.folders {
+        let failed = |error: std::io::Error| Fault::ProbeFailed {
+            name: "disk".to_owned(),
+            why: format!("{}: {error}", shown(path)),
+        };
+        let low =
+            |free: String, wanted: String, key: &'static str| Fault::DiskLow { path: shown(path), free, wanted, key };
         match files::free_space(path) {
             Ok(free) => {
                 answer.fact(&format!("{what}FreeBytes"), free);
                 if free < around.min_free.as_bytes() && answer.faults.is_empty() {
-                    answer.faults.push(Fault::DiskLow {
-                        path: shown(path),
-                        free: Size::from_bytes(free).to_string(),
-                        wanted: around.min_free.to_string(),
-                    });
+                    let (free, wanted) = (Size::from_bytes(free).to_string(), around.min_free.to_string());
+                    answer.faults.push(low(free, wanted, "min-free"));
                 }
             }
-            Err(error) => answer
-                .faults
-                .push(Fault::ProbeFailed { name: "disk".to_owned(), why: format!("{}: {error}", shown(path)) }),
+            Err(error) => answer.faults.push(failed(error)),
+        }
+        match files::free_files(path) {
+            // This kind of volume has no such limit.
+            Ok(None) => {}
+            Ok(Some(free)) => {
+                answer.fact(&format!("{what}FreeFiles"), free);
+                if free < around.min_free_files && answer.faults.is_empty() {
+                    let (free, wanted) = (format!("room for {free} files"), around.min_free_files.to_string());
+                    answer.faults.push(low(free, wanted, "min-free-files"));
+                }
+            }
+            Err(error) => answer.faults.push(failed(error)),
         }
     }
     answer

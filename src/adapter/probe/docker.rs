@@ -2,6 +2,7 @@
 
 use super::{Answer, Surroundings, tool};
 use crate::adapter::process::capture_end;
+use crate::domain::config::Engine;
 use crate::domain::fault::Fault;
 use crate::domain::host::Said;
 use crate::domain::host::docker::{self, Silence};
@@ -29,10 +30,14 @@ pub(super) fn probe(around: &Surroundings) -> Answer {
     answer.fact("exitCode", said.code);
     match docker::read(&Said { code: said.code, stdout: &said.stdout, stderr: &said.stderr }) {
         Ok(engine) => {
-            // A pack for this host's containers: only Windows can have the wrong engine.
-            if cfg!(windows) && engine.os != "windows" {
+            let code = match around.engine {
+                Engine::Windows if engine.os != "windows" => Some(ReasonCode::DockerEngineNotWindows),
+                Engine::Linux if engine.os != "linux" => Some(ReasonCode::DockerEngineNotLinux),
+                _ => None,
+            };
+            if let Some(code) = code {
                 let why = format!("the engine {} runs {} containers", engine.version, engine.os);
-                answer.faults.push(Fault::Docker { code: ReasonCode::DockerEngineNotWindows, why });
+                answer.faults.push(Fault::Docker { code, why });
             }
             answer.fact("engine", engine.os);
             answer.fact("version", engine.version);

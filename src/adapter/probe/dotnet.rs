@@ -24,6 +24,15 @@ pub(super) fn probe(around: &Surroundings) -> Answer {
             return answer;
         }
     };
+    if sdks.code != 0 {
+        let said = Said { code: sdks.code, stdout: &sdks.stdout, stderr: &sdks.stderr };
+        answer.faults.push(failed(format!(
+            "dotnet --list-sdks exited with {} and said {:?}",
+            sdks.code,
+            said.first_line()
+        )));
+        return answer;
+    }
     let installed = dotnet::installed(&sdks.stdout);
     answer.fact("installed", installed.clone());
     let said = Said { code: version.code, stdout: &version.stdout, stderr: &version.stderr };

@@ -4,6 +4,7 @@
 //! Probes run at the same time, each with its own time limit: one that does not answer is reported
 //! and left behind. A new probe is a file here and one line in [`build`].
 
+mod clock;
 mod command;
 mod disk;
 mod docker;
@@ -11,10 +12,13 @@ mod dotnet;
 mod fixtures;
 mod http;
 mod labview;
+mod long_paths;
 mod lvcompare;
 mod path_hygiene;
 mod pester;
+mod powershell;
 mod runner_labels;
+mod session_lock;
 mod tool;
 
 use std::collections::BTreeMap;
@@ -23,13 +27,14 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde_json::Value;
 
+use crate::adapter::lock::Lock;
 use crate::adapter::world::World;
-use crate::domain::config::{Fixture, ProbeName, Requirement};
+use crate::domain::config::{Engine, Fixture, ProbeName, Requirement};
 use crate::domain::fault::Fault;
 use crate::domain::quantity::{Size, Span};
-use crate::domain::reason::ReasonCode;
 use crate::domain::receipt::FixtureRecord;
 
 /// What a probe brought home.
@@ -60,6 +65,14 @@ pub(crate) struct Surroundings {
     pub(crate) folders: Vec<(&'static str, PathBuf)>,
     /// Free space asked for.
     pub(crate) min_free: Size,
+    /// How many files there must be room for.
+    pub(crate) min_free_files: u64,
+    /// The containers that Docker's engine must run, where that matters.
+    pub(crate) engine: Engine,
+    /// When context was settled, where that is known: by another host's clock.
+    pub(crate) context: Option<Timestamp>,
+    /// The host's lock, or why there is none.
+    pub(crate) lock: Result<Lock, String>,
     /// Fixtures that the run needs.
     pub(crate) fixtures: Vec<Fixture>,
     /// Labels that the runner must have.
@@ -122,6 +135,7 @@ pub(crate) fn build(requires: &[Requirement], around: &Surroundings) -> Vec<Prob
         (ProbeName::PathHygiene, true),
         (ProbeName::Fixtures, fixtures),
         (ProbeName::RunnerLabels, !around.labels.is_empty()),
+        (ProbeName::SessionLock, true),
     ] {
         let named = Requirement::Named(name);
         if wanted && !seen.contains(&&named) {
@@ -131,6 +145,12 @@ pub(crate) fn build(requires: &[Requirement], around: &Surroundings) -> Vec<Prob
             probe.implied = true;
             add(&mut probes, probe);
         }
+    }
+    if let Some(context) = around.context {
+        let collect = Box::new(move |around: &Surroundings| clock::probe(around, context));
+        let probe =
+            Probe { name: "clock".to_owned(), required: false, implied: true, timeout: around.timeout, collect };
+        add(&mut probes, probe);
     }
     probes
 }
@@ -179,24 +199,14 @@ fn named(name: ProbeName) -> Box<dyn FnOnce(&Surroundings) -> Answer + Send> {
         ProbeName::Lvcompare => Box::new(lvcompare::probe),
         ProbeName::LabviewIdle => Box::new(labview::probe),
         ProbeName::RunnerLabels => Box::new(runner_labels::probe),
-        ProbeName::Powershell => {
-            Box::new(|around| tool::on_path(around, &around.powershell.clone(), ReasonCode::PowershellMissing))
-        }
+        ProbeName::Powershell => Box::new(powershell::probe),
         ProbeName::Pester => Box::new(pester::probe),
         ProbeName::Disk => Box::new(disk::probe),
         ProbeName::PathHygiene => Box::new(path_hygiene::probe),
         ProbeName::Fixtures => Box::new(fixtures::probe),
-        other => Box::new(move |_| not_here(other.as_str())),
+        ProbeName::SessionLock => Box::new(session_lock::probe),
+        ProbeName::LongPaths => Box::new(long_paths::probe),
     }
-}
-
-/// A requirement that this version cannot look at is no answer, never a pass.
-fn not_here(name: &str) -> Answer {
-    let fault = Fault::ProbeFailed {
-        name: name.to_owned(),
-        why: "this version has no probe for it; take it out of `requires`, or use {command: [..]}".to_owned(),
-    };
-    Answer { faults: vec![fault], ..Answer::default() }
 }
 
 /// Runs every probe at once and gives their answers in the order of the probes.

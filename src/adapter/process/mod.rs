@@ -21,7 +21,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 pub(crate) use environment::child_environment;
-pub(crate) use os::{Guard, named, run_attached, serve};
+pub(crate) use os::{Guard, named, run_attached, serve, started};
 pub(crate) use output::{LineSink, Live, Stored, copy_masked, neutralise};
 pub(crate) use supervisor::{Job, Limits, Stop, Stream, Via, supervise};
 

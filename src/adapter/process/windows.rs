@@ -40,6 +40,7 @@ use super::{Running, Survivor};
 use crate::adapter::lock::Held;
 use crate::adapter::world::World;
 use crate::domain::ids::RelPath;
+use crate::domain::lock::HELD;
 use crate::domain::outcome::ChildEnd;
 
 /// A handle that is closed when dropped.
@@ -92,7 +93,12 @@ pub(crate) fn serve(_: &World) -> io::Result<()> {
 impl Guard {
     /// `environment` is all that the run's children get. Nobody is left to write into the journal when
     /// we are lost.
-    pub(crate) fn start(_: &World, environment: &[(OsString, OsString)], _: &Path) -> io::Result<Self> {
+    pub(crate) fn start(
+        _: &World,
+        environment: &[(OsString, OsString)],
+        _: &Path,
+        _: Option<&Held>,
+    ) -> io::Result<Self> {
         Ok(Self { job: new_job(true)?, environment: environment.to_vec(), files: Mutex::default() })
     }
 
@@ -231,31 +237,46 @@ impl Pump {
     }
 }
 
+/// How long a command may take to end that was asked to: less than the runner gives us.
+const GRACE: Duration = Duration::from_secs(5);
+
 /// Runs a command on our own streams while a lock is held, and gives its exit code.
 ///
 /// It belongs to a job object, so that it ends with us were we killed outright, and the lock with both.
-pub(crate) fn run_attached(world: &World, argv: &[String], _: &Held) -> io::Result<u8> {
+pub(crate) fn run_attached(world: &World, argv: &[String], held: Option<&Held>) -> io::Result<u8> {
     let Some((program, arguments)) = argv.split_first() else { return Err(io::ErrorKind::InvalidInput.into()) };
+    let marks: Vec<_> = held.map(|held| (HELD.to_owned(), held.mark(world).into())).into_iter().collect();
     let job = new_job(true)?;
     let mut command = Command::new(program);
-    command.args(arguments).env_clear().envs(super::child_environment(world, &[])).creation_flags(CREATE_SUSPENDED);
+    command.args(arguments).env_clear().envs(super::child_environment(world, &marks));
+    command.creation_flags(CREATE_SUSPENDED);
     let mut child = command.spawn().map_err(|error| io::Error::new(error.kind(), format!("{program}: {error}")))?;
     let joined = assign(&job, &child).and_then(|()| resume(child.id()));
     if let Err(error) = joined {
         let _ = child.kill();
         return Err(error);
     }
+    let mut asked = None;
     loop {
         if let Some(status) = child.try_wait()? {
             let code = status.code().unwrap_or(255);
             return Ok(u8::try_from(code).unwrap_or(255));
         }
-        // The console has told the command already; a second request ends it.
-        if world.cancel().requests() > 1 {
-            terminate(&job);
+        // The console has told the command already, where it was Ctrl-C; it gets a while, or until a
+        // second request.
+        if world.cancel().requests() > 0 {
+            let since = *asked.get_or_insert_with(|| world.tick());
+            if world.cancel().requests() > 1 || since.elapsed() > GRACE {
+                terminate(&job);
+            }
         }
         world.wait(Duration::from_millis(10));
     }
+}
+
+/// When a process was born, where that can be told.
+pub(crate) fn started(pid: u32) -> Option<Timestamp> {
+    open(pid, PROCESS_QUERY_LIMITED_INFORMATION).and_then(|process| born(&process))
 }
 
 /// Every process whose program has this name, letter case and `.exe` aside. None where nobody can tell.

@@ -249,6 +249,21 @@ pub(crate) fn is_executable(_: &Path) -> bool {
     false
 }
 
+/// How many more files the volume of the nearest folder that is there has room for; none where volumes
+/// of its kind have no such limit.
+#[cfg(unix)]
+pub(crate) fn free_files(path: &Path) -> io::Result<Option<u64>> {
+    let there = path.ancestors().find(|path| path.exists()).unwrap_or(path);
+    let volume = rustix::fs::statvfs(there)?;
+    Ok((volume.f_files > 0).then_some(volume.f_favail))
+}
+
+/// NTFS makes room as it goes.
+#[cfg(not(unix))]
+pub(crate) fn free_files(_: &Path) -> io::Result<Option<u64>> {
+    Ok(None)
+}
+
 /// Free bytes on the volume of the nearest folder that is there.
 pub(crate) fn free_space(path: &Path) -> io::Result<u64> {
     let there = path.ancestors().find(|path| path.exists()).unwrap_or(path);

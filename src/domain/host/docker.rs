@@ -50,7 +50,11 @@ pub(crate) fn read(said: &Said<'_>) -> Result<Engine, (Silence, String)> {
     {
         return Ok(Engine { os: info.os_type, version: info.server_version });
     }
-    let line = errors.into_iter().next().unwrap_or_else(|| said.first_line());
+    // Its own warnings come before what is amiss.
+    let lines = said.stderr.lines().chain(said.stdout.lines()).map(str::trim);
+    let lines = lines.filter(|line| !line.is_empty() && !line.starts_with("WARNING") && !line.starts_with('{'));
+    let line = errors.into_iter().chain(lines.map(str::to_owned)).next();
+    let line = line.unwrap_or_else(|| said.first_line());
     Err((silence(&line), line.chars().take(300).collect()))
 }
 
@@ -143,6 +147,13 @@ mod tests {
                 "",
                 "request returned Internal Server Error for API route and version http://%2F%2F.%2Fpipe%2FdockerDesktopLinuxEngine/v1.47/info, check if the server supports the requested API version\n",
                 Silence::ServerError,
+            ),
+            (
+                "docker/cli's cli/config: a file that it may not read, then what is amiss",
+                1,
+                "",
+                "WARNING: Error loading config file: open /root/.docker/config.json: permission denied\nCannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?\n",
+                Silence::NotRunning,
             ),
             ("a wrapper that is no docker", 0, "hello\n", "", Silence::Unreadable),
             ("nothing at all", 0, "", "", Silence::Unreadable),

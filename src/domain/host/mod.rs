@@ -5,6 +5,8 @@
 
 pub(crate) mod docker;
 pub(crate) mod dotnet;
+pub(crate) mod long_paths;
+pub(crate) mod powershell;
 
 /// What a command said, and how it ended.
 #[derive(Debug, Clone, Copy)]
@@ -19,7 +21,7 @@ pub(crate) struct Said<'a> {
 
 impl Said<'_> {
     /// The first line that says something, for a person.
-    fn first_line(&self) -> String {
+    pub(crate) fn first_line(&self) -> String {
         let lines = self.stderr.lines().chain(self.stdout.lines()).map(str::trim);
         let line = lines.filter(|line| !line.is_empty()).find(|line| !line.starts_with('{'));
         line.unwrap_or("nothing").chars().take(300).collect()

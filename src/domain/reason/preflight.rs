@@ -30,6 +30,12 @@ pub(super) const ROWS: &[Row] = &[
     )
     .retry(),
     row(
+        C::LockUnusable,
+        Blocks,
+        "the host's lock cannot be used, so nothing would keep another run away",
+        "make the folder that the detail names writable for every runner's user, or name another by `lock.directory`",
+    ),
+    row(
         C::HostMismatch,
         Blocks,
         "the readiness receipt was measured on another host",
@@ -73,8 +79,14 @@ pub(super) const ROWS: &[Row] = &[
     row(
         C::DockerEngineNotWindows,
         Blocks,
-        "the Docker engine runs Linux containers",
+        "the Docker engine runs Linux containers, and `preflight.docker.engine` (on Windows the default) asks for Windows",
         "switch the engine to Windows containers",
+    ),
+    row(
+        C::DockerEngineNotLinux,
+        Blocks,
+        "the Docker engine runs Windows containers, and `preflight.docker.engine` asks for Linux",
+        "switch the engine to Linux containers",
     ),
     row(C::LabviewRunning, Blocks, "LabVIEW is running on this host", "end the LabVIEW process that the detail names"),
     row(C::LvcompareMissing, Blocks, "LVCompare is not at its path", "install it, or set LVCOMPARE_PATH"),
@@ -83,6 +95,12 @@ pub(super) const ROWS: &[Row] = &[
         Blocks,
         "the PowerShell that the configuration names is not on this host",
         "install it, or set `dispatcher.powershell`",
+    ),
+    row(
+        C::ExecutionPolicyForbids,
+        Blocks,
+        "PowerShell's execution policy, set for the whole machine or user, forbids unsigned scripts",
+        "set it to RemoteSigned: `Get-ExecutionPolicy -List` names the scope; MachinePolicy and UserPolicy are group policy's",
     ),
     row(C::PesterMissing, Blocks, "PowerShell finds no Pester module", "install Pester for this PowerShell edition"),
     row(
@@ -94,7 +112,7 @@ pub(super) const ROWS: &[Row] = &[
     row(
         C::DiskLow,
         Blocks,
-        "the disk has less free space than `preflight.disk.min-free`",
+        "the disk has less free space than `preflight.disk.min-free`, or room for fewer files than `min-free-files`",
         "free space on the volume that the detail names",
     )
     .retry(),
@@ -109,6 +127,12 @@ pub(super) const ROWS: &[Row] = &[
         Blocks,
         "Windows refuses paths over 260 characters on this host",
         "set LongPathsEnabled to 1 and `git config --system core.longpaths true`",
+    ),
+    row(
+        C::ClockSkew,
+        Warns,
+        "this host's clock is behind that of the host where context was settled: ages and times of receipts mislead",
+        "synchronise this host's clock (Windows: `w32tm /resync`)",
     ),
     row(
         C::FixtureMissing,

@@ -19,7 +19,8 @@ use serde::{Deserialize, Serialize};
 pub(crate) use context::{Call, ContextReceipt, LookUp, SlugSource, StandingPriority, TokenState, Worktree};
 pub(crate) use evidence::{EvidenceReceipt, FileRecord, OperatorOutcome, Provenance};
 pub(crate) use execution::{
-    Accounted, Accounting, ExecutionReceipt, InFlight, InFlightKind, Leak, LimitsRecord, OutcomeRecord, RawFile,
+    Accounted, Accounting, ExecutionReceipt, InFlight, InFlightKind, Leak, LimitsRecord, LockRecord, OutcomeRecord,
+    RawFile,
 };
 pub(crate) use readiness::{FixtureRecord, ProbeOutcome, ProbeRecord, ReadinessReceipt};
 pub(crate) use route::{RouteReceipt, TrustMode};

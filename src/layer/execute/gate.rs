@@ -1,17 +1,22 @@
 //! The door of execute: three receipts that belong together, to this run, this commit, this host.
 
+use std::cell::RefCell;
+
 use super::{Request, Shard};
+use crate::adapter::lock::{Attempt, Held};
 use crate::adapter::receipt_store::{Verified, shown};
 use crate::adapter::world::World;
 use crate::domain::fault::{Fault, ReceiptFault};
 use crate::domain::freshness;
 use crate::domain::ids::RelPath;
+use crate::domain::lock::{Owner, Wait};
 use crate::domain::reason::Layer;
 use crate::domain::receipt::{
-    ContextReceipt, ExecutionReceipt, LayerStatus, Parent, ReadinessReceipt, SelectionReceipt,
+    ContextReceipt, ExecutionReceipt, LayerStatus, LockRecord, Parent, ReadinessReceipt, SelectionReceipt,
 };
 use crate::domain::selection::plan::plan_digest;
 use crate::layer::ground::{self, Ground, Identity, upstream_blocked};
+use crate::report::text::printable;
 
 /// The receipts that were believed.
 #[derive(Debug, Default)]
@@ -89,8 +94,45 @@ fn check_readiness(world: &World, preflight: &Verified<ReadinessReceipt>) -> Res
     if receipt.host.machine_id != own.machine_id {
         return Err(Fault::HostMismatch { found: receipt.host.name.clone(), own: own.name });
     }
+    // What is stale now will not be fresher behind the queue; there it is asked again.
     freshness::stale(receipt.generated_at_utc, receipt.freshness_window_seconds, world.now())?;
     Ok(())
+}
+
+/// Waits for the host's lock. Where an ancestor of this process holds it there is none of our own.
+pub(super) fn hold_the_host(
+    world: &World,
+    ground: &Ground,
+    record: &mut Option<LockRecord>,
+) -> Result<Option<Held>, Fault> {
+    let unusable = |error: std::io::Error| Fault::LockUnusable(error.to_string());
+    let lock = ground.lock(world).map_err(unusable)?;
+    let since = world.tick();
+    let last_seen = RefCell::new(None);
+    let tell = |wait: &Wait| {
+        if let Some(holder) = &wait.holder {
+            *last_seen.borrow_mut() = Some(holder.describe());
+        }
+        ground.progress.pause(|| world.note(&ground.redactor.mask_text(&printable(&wait.describe()))));
+    };
+    let attempt = lock.acquire(world, "execute", ground.settings.lock_wait.value.as_duration(), &tell);
+    let attempt = attempt.map_err(unusable)?;
+    let waited_ms = u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let recorded = |holder: Option<String>| Some(LockRecord { group: lock.group().to_string(), waited_ms, holder });
+    *record = recorded(last_seen.into_inner());
+    match attempt {
+        Attempt::Held(held) => Ok(Some(held)),
+        Attempt::Inherited => {
+            *record = recorded(Some("an ancestor of this process, for it as well".to_owned()));
+            Ok(None)
+        }
+        Attempt::InVain(holder) => {
+            let holder = Owner::describe_or_nobody(holder.as_ref());
+            *record = recorded(Some(holder.clone()));
+            Err(Fault::LockHeld { group: lock.group().to_string(), holder })
+        }
+        Attempt::Cancelled => Err(Fault::RunCancelled),
+    }
 }
 
 /// The files of the plan, or of one shard of it.

@@ -25,12 +25,15 @@ use crate::adapter::world::World;
 use crate::domain::classify::class_of;
 use crate::domain::config::{DispatcherKind, Leaks};
 use crate::domain::fault::{Fault, Finding, charge};
+use crate::domain::freshness;
 use crate::domain::ids::{ArtifactName, RelPath};
+use crate::domain::lock::HELD;
 use crate::domain::outcome::ChildEnd;
 use crate::domain::quantity::Span;
 use crate::domain::reason::{Layer, ReasonCode};
 use crate::domain::receipt::{
-    Accounted, Accounting, Classification, DispatcherProfile, ExecutionReceipt, InFlight, Leak, LimitsRecord, RawFile,
+    Accounted, Accounting, Classification, DispatcherProfile, ExecutionReceipt, InFlight, Leak, LimitsRecord,
+    LockRecord, RawFile,
 };
 use crate::domain::settings::{TypedLimit, TypedLimits};
 
@@ -88,6 +91,7 @@ struct Draft {
     in_flight: Option<InFlight>,
     journal: Option<Arc<Journal>>,
     leaks: Vec<Leak>,
+    lock: Option<LockRecord>,
 }
 
 impl Draft {
@@ -127,6 +131,10 @@ fn work(
     draft: &mut Draft,
 ) -> Result<(), Fault> {
     let (Some(selection), Some(preflight)) = (&admitted.selection, &admitted.preflight) else { return Ok(()) };
+    let held = gate::hold_the_host(world, ground, &mut draft.lock)?;
+    // However long the queue was: what was measured must still hold.
+    let receipt = &preflight.receipt;
+    freshness::stale(receipt.generated_at_utc, receipt.freshness_window_seconds, world.now())?;
     let Some(profile) = &selection.receipt.dispatcher_profile else {
         return Err(Fault::InternalError("a selection that is ready has no dispatcher profile".to_owned()));
     };
@@ -137,8 +145,10 @@ fn work(
 
     let results = results_dir(world, request, out)?;
     draft.results = Some(results.clone());
-    let environment = child_environment(world, &stage_fixtures(ground, &preflight.receipt.fixtures, out)?);
-    let guard = Guard::start(world, &environment, &results.join(journal::FILE)).map_err(|error| {
+    let mut variables = stage_fixtures(ground, &preflight.receipt.fixtures, out)?;
+    variables.extend(held.as_ref().map(|held| (HELD.to_owned(), held.mark(world).into())));
+    let environment = child_environment(world, &variables);
+    let guard = Guard::start(world, &environment, &results.join(journal::FILE), held.as_ref()).map_err(|error| {
         Fault::DispatcherNotStarted { program: "the guard of the run".to_owned(), why: error.to_string() }
     })?;
     let guard = Arc::new(guard);
@@ -484,6 +494,7 @@ fn record_run(receipt: &mut ExecutionReceipt, draft: &Draft) {
     receipt.postprocess_status = "not-run".to_owned();
     receipt.results_xml_status = "not-run".to_owned();
     receipt.in_flight.clone_from(&draft.in_flight);
+    receipt.lock.clone_from(&draft.lock);
     receipt.accounting =
         draft.files.iter().map(|path| Accounting { path: path.clone(), state: Accounted::NotReached }).collect();
     if let Some(journal) = &draft.journal {

@@ -7,9 +7,11 @@ mod collect;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use self::collect::Collected;
 use super::ground::{self, Ending, Ground, Identity, Outcome, Unreported};
+use crate::adapter::lock::Released;
 use crate::adapter::receipt_store::{self, Written, shown};
 use crate::adapter::runner;
 use crate::adapter::workspace::files;
@@ -65,6 +67,7 @@ pub(crate) struct PostOutcome {
 
 /// Runs the layer.
 pub(crate) fn run(world: &World, ground: &Ground, request: &Request) -> Result<PostOutcome, Unreported> {
+    release_what_is_left(world, ground);
     let mut collected = collect::collect(world, ground, request);
     let verdict = classify(&collected.evidence);
     let gate = gate_status(&verdict, request.continue_on_failure, collected.gate_notice);
@@ -107,6 +110,28 @@ pub(crate) fn run(world: &World, ground: &Ground, request: &Request) -> Result<P
     outcome.outputs = outputs(ground, &operator, &identity);
     Ok(PostOutcome { outcome, text })
 }
+
+/// An execute of this run that outlived its job keeps this host's lock: it is asked to end. Outside a
+/// workflow a run is one process, and nothing of it is left here.
+fn release_what_is_left(world: &World, ground: &Ground) {
+    let Some((run, attempt)) = ground.facts.run.as_ref().filter(|_| world.under_actions()) else { return };
+    let run = run.to_string();
+    let released =
+        ground.lock(world).and_then(|lock| lock.release(world, Some((run.as_str(), *attempt)), None, PATIENCE));
+    match released {
+        Ok(Released::NotOurs(_)) => {}
+        Ok(Released::Gone(owner)) => {
+            tracing::warn!("this run still held the host's lock and was asked to end: {}", owner.describe())
+        }
+        Ok(Released::Stays(owner)) => {
+            tracing::warn!("this run holds the host's lock and does not end: {}", owner.describe())
+        }
+        Err(error) => tracing::warn!("whether this run holds the host's lock cannot be known: {error}"),
+    }
+}
+
+/// How long it may take to end.
+const PATIENCE: Duration = Duration::from_secs(15);
 
 fn identity(world: &World, ground: &Ground, collected: &Collected) -> Identity {
     let mut identity = Identity::own(world, ground);

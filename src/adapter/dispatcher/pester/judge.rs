@@ -52,17 +52,22 @@ impl Seen<'_> {
             let accounting = if marks.any { by_journal(&self.plan.journal) } else { unknown() };
             (Own { counts: Counts::default(), accounting, complete: false }, faults)
         };
+        // The script says so before it takes up any file, whatever was announced for it.
+        let refused = |fault: Fault| {
+            let accounting = vec![Accounted::NotReached; self.batch.files.len()];
+            (Own { counts: Counts::default(), accounting, complete: false }, vec![fault])
+        };
         let code = match end {
             ChildEnd::Exited(code) => *code,
             // Why it ended is a reason of its own; what the journal knows is kept.
             _ => return without(Vec::new()),
         };
         match (code, run) {
-            (2, _) => without(vec![Fault::DispatcherNotStarted {
+            (2, _) => refused(Fault::DispatcherNotStarted {
                 program: SCRIPT_NAME.to_owned(),
                 why: "it could not use the plan (exit code 2); see the log".to_owned(),
-            }]),
-            (3, _) => without(vec![self.refused(&marks)]),
+            }),
+            (3, _) => refused(self.refused(&marks)),
             (4, _) if marks.missing == self.batch.files.len() && marks.missing > 0 => {
                 let path = self.batch.files.first().map(ToString::to_string).unwrap_or_default();
                 without(vec![Fault::TestFileNotAccounted { path }])

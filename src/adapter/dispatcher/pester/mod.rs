@@ -36,7 +36,7 @@ use crate::domain::reason::ReasonCode;
 use crate::domain::receipt::{Accounted, Accounting, InFlight};
 
 pub(crate) use self::judge::{RUN_FILE, failures};
-pub(crate) use self::probe::{probe_answer, probe_command};
+pub(crate) use self::probe::probe_command;
 
 /// The script that is shipped.
 const SCRIPT: &str = include_str!("Invoke-PesterTests.ps1");

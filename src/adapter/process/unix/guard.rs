@@ -19,6 +19,7 @@ use super::super::Survivor;
 use super::super::supervisor::Job;
 use super::wire::{self, Alive, Order, Report};
 use super::{Tree, own_program, table};
+use crate::adapter::lock::Held;
 use crate::adapter::world::World;
 use crate::domain::ids::RelPath;
 use crate::domain::outcome::ChildEnd;
@@ -70,8 +71,14 @@ struct JobState {
 type Ended = Box<dyn FnOnce() + Send>;
 
 impl Guard {
-    /// Starts it. `environment` is all that the run's children get; `journal` is told when we are lost.
-    pub(crate) fn start(_: &World, environment: &[(OsString, OsString)], journal: &Path) -> io::Result<Self> {
+    /// Starts it. `environment` is all that the run's children get; `journal` is told when we are lost;
+    /// `lock` is held by it as well, until everything that it started is ended.
+    pub(crate) fn start(
+        _: &World,
+        environment: &[(OsString, OsString)],
+        journal: &Path,
+        lock: Option<&Held>,
+    ) -> io::Result<Self> {
         // Were the guard itself ended, what it started would come to us.
         #[cfg(target_os = "linux")]
         rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
@@ -91,7 +98,8 @@ impl Guard {
         // Where nothing is heard for so long it is asked whether it is there.
         link.orders.set_read_timeout(Some(PATIENCE))?;
         let guard = Self { link: link.clone(), child: Mutex::new(child) };
-        link.order(&Order::Begin { journal: journal.as_os_str().to_owned() }, &[])?;
+        let lock: Vec<_> = lock.map(|held| held.file().as_fd()).into_iter().collect();
+        link.order(&Order::Begin { journal: journal.as_os_str().to_owned() }, &lock)?;
         thread::spawn(move || link.listen());
         Ok(guard)
     }

@@ -39,7 +39,8 @@ pub(crate) fn serve(world: &World) -> io::Result<()> {
     let orders = io::stdin().as_fd().try_clone_to_owned()?;
     rustix::net::sockopt::socket_type(&orders)?;
     let orders = UnixStream::from(orders);
-    let Some((Order::Begin { journal }, _)) = wire::receive::<Order>(&orders)? else { return Ok(()) };
+    // The host's lock comes along where the run holds one: it is ours until we are gone.
+    let Some((Order::Begin { journal }, _lock)) = wire::receive::<Order>(&orders)? else { return Ok(()) };
     #[cfg(target_os = "linux")]
     rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
     // Were we stopped when the supervisor goes, its going wakes us.

@@ -17,6 +17,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 
 use super::supervisor::{Job, Stream, Via};
+use crate::domain::lock::HELD;
 use crate::domain::outcome::ChildEnd;
 
 use rustix::io::FdFlags;
@@ -30,15 +31,21 @@ pub(crate) use guardian::serve;
 /// Runs a command on our own streams while a lock is held, and gives its exit code.
 ///
 /// The command holds the lock as well, and so does what it starts: were we killed outright, the host
-/// would not be free before they are done. A request to stop is passed on.
-pub(crate) fn run_attached(world: &World, argv: &[String], held: &Held) -> std::io::Result<u8> {
+/// would not be free before they are done. A request to stop is passed on. Where an ancestor holds the
+/// lock there is none of ours.
+pub(crate) fn run_attached(world: &World, argv: &[String], held: Option<&Held>) -> std::io::Result<u8> {
     let Some((program, arguments)) = argv.split_first() else { return Err(std::io::ErrorKind::InvalidInput.into()) };
     let mut command = Command::new(program);
-    command.args(arguments).env_clear().envs(super::child_environment(world, &[]));
-    rustix::io::fcntl_setfd(held.file(), FdFlags::empty())?;
+    let marks: Vec<_> = held.map(|held| (HELD.to_owned(), held.mark(world).into())).into_iter().collect();
+    command.args(arguments).env_clear().envs(super::child_environment(world, &marks));
+    if let Some(held) = held {
+        rustix::io::fcntl_setfd(held.file(), FdFlags::empty())?;
+    }
     let mut child =
         command.spawn().map_err(|error| std::io::Error::new(error.kind(), format!("{program}: {error}")))?;
-    rustix::io::fcntl_setfd(held.file(), FdFlags::CLOEXEC)?;
+    if let Some(held) = held {
+        rustix::io::fcntl_setfd(held.file(), FdFlags::CLOEXEC)?;
+    }
     let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
     let mut passed_on = 0;
     loop {
@@ -56,6 +63,11 @@ pub(crate) fn run_attached(world: &World, argv: &[String], held: &Held) -> std::
         }
         world.wait(Duration::from_millis(10));
     }
+}
+
+/// When a process was born, where that can be told.
+pub(crate) fn started(pid: u32) -> Option<jiff::Timestamp> {
+    table::started(&table::of(i32::try_from(pid).ok()?)?)
 }
 
 /// Every process whose program has this name, letter case aside. None where nobody can tell.

@@ -41,6 +41,18 @@ pub(super) fn all() -> Option<Vec<Process>> {
     (!all.is_empty()).then_some(all)
 }
 
+/// One of them.
+#[cfg(target_os = "linux")]
+pub(super) fn of(pid: i32) -> Option<Process> {
+    parse(pid, &std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
+}
+
+/// One of them.
+#[cfg(not(target_os = "linux"))]
+pub(super) fn of(pid: i32) -> Option<Process> {
+    all()?.into_iter().find(|process| process.pid == pid)
+}
+
 /// Children of a process that have ended and are not reaped, each with its group.
 #[cfg(target_os = "linux")]
 pub(super) fn ended_children(of: i32) -> Vec<(i32, i32)> {
@@ -69,8 +81,7 @@ pub(super) fn kill(process: &Process) {
     match pidfd_open(pid, PidfdFlags::empty()) {
         // The descriptor holds on to the process that has the number now: is it still the one?
         Ok(held) => {
-            let stat = std::fs::read_to_string(format!("/proc/{}/stat", process.pid)).unwrap_or_default();
-            if parse(process.pid, &stat).is_some_and(|now| now.born == process.born) {
+            if of(process.pid).is_some_and(|now| now.born == process.born) {
                 let _ = pidfd_send_signal(held, Signal::KILL);
             }
         }

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 /// From the supervisor to the guard.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Order {
-    /// The first: where the journal is.
+    /// The first: where the journal is; the host's lock comes along where the run holds one.
     Begin { journal: OsString },
     /// Start a child; its two pipes come along.
     Spawn { job: u32, argv: Vec<OsString>, cwd: OsString },

@@ -5,50 +5,36 @@
 //! that order; a number is a file that its owner keeps locked, so that whoever died is passed over.
 //! Every change to the queue is made under a third lock that is held for a moment only.
 
+mod held;
+
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+pub(crate) use self::held::Held;
+use crate::adapter::process;
 use crate::adapter::workspace::files;
 use crate::adapter::world::World;
 use crate::domain::ids::LockGroup;
-use crate::domain::lock::Owner;
+use crate::domain::lock::{Claim, HELD, Owner, Wait};
 
 /// Pauses between two looks grow from the first to the last.
 const FIRST_LOOK: Duration = Duration::from_millis(5);
 const LAST_LOOK: Duration = Duration::from_millis(250);
 /// How long the queue itself may be busy. It is held for the time of a few small files.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// Whoever goes at once is not worth a line; whoever stays is named again and again.
+const FIRST_LINE: Duration = Duration::from_millis(500);
+const NEXT_LINE: Duration = Duration::from_secs(30);
 
 /// A group's lock on this host.
 #[derive(Debug, Clone)]
 pub(crate) struct Lock {
     folder: PathBuf,
     group: LockGroup,
-}
-
-/// The lock, held until this is dropped. Only [`Lock::acquire`] makes one.
-#[derive(Debug)]
-pub(crate) struct Held {
-    file: File,
-    owner: File,
-}
-
-impl Held {
-    /// The locked file, for a child that is to hold it as well.
-    #[cfg(unix)]
-    pub(crate) fn file(&self) -> &File {
-        &self.file
-    }
-}
-
-impl Drop for Held {
-    fn drop(&mut self) {
-        // Emptied and not removed: in a shared folder only who made it could.
-        let _ = self.owner.set_len(0);
-        let _ = self.file.unlock();
-    }
+    /// Where this user's claims are.
+    claims: PathBuf,
 }
 
 /// What an attempt came to.
@@ -58,8 +44,21 @@ pub(crate) enum Attempt {
     Held(Held),
     /// It stayed with somebody else for the whole wait; who, where that is known.
     InVain(Option<Owner>),
+    /// An ancestor of this process holds it, for us as well.
+    Inherited,
     /// Somebody cancelled.
     Cancelled,
+}
+
+/// What became of a request to release.
+#[derive(Debug)]
+pub(crate) enum Released {
+    /// Nothing of ours holds it; who does, where somebody does.
+    NotOurs(Option<Owner>),
+    /// Its holder was asked, and is gone.
+    Gone(Owner),
+    /// Its holder was asked, and has not gone.
+    Stays(Owner),
 }
 
 /// A number in the queue, ours as long as its file is locked.
@@ -71,7 +70,8 @@ struct Ticket {
 
 impl Lock {
     /// A group's lock in `folder`, else in the platform's folder for all users, else in this user's own.
-    pub(crate) fn new(world: &World, folder: Option<PathBuf>, group: LockGroup) -> io::Result<Self> {
+    /// `state` is where this user keeps what lets it ask a holder to end.
+    pub(crate) fn new(world: &World, folder: Option<PathBuf>, group: LockGroup, state: &Path) -> io::Result<Self> {
         let folder = match folder {
             Some(folder) => {
                 make_shared(&folder)?;
@@ -79,7 +79,7 @@ impl Lock {
             }
             None => machine_wide(world)?,
         };
-        Ok(Self { folder, group })
+        Ok(Self { folder, group, claims: state.join("locks") })
     }
 
     /// Its group.
@@ -87,20 +87,23 @@ impl Lock {
         &self.group
     }
 
-    /// Waits for its turn, for at most `wait`, and says whom it waits for.
+    /// Waits for its turn, for at most `wait`, and says whom it waits for. `command` is what it is held for.
     pub(crate) fn acquire(
         &self,
         world: &World,
-        owner: &Owner,
+        command: &str,
         wait: Duration,
-        tell: &dyn Fn(Option<&Owner>),
+        tell: &dyn Fn(&Wait),
     ) -> io::Result<Attempt> {
+        if self.is_inherited(world)? {
+            return Ok(Attempt::Inherited);
+        }
         let started = world.tick();
         let waited = || world.tick().duration_since(started);
         let ticket = self.take_ticket(world)?;
-        let (mut pause, mut told) = (FIRST_LOOK, false);
+        let (mut pause, mut next_line) = (FIRST_LOOK, FIRST_LINE);
         let end = loop {
-            if let Some(held) = self.try_acquire(world, &ticket, owner)? {
+            if let Some(held) = self.try_acquire(world, &ticket, command)? {
                 break Attempt::Held(held);
             }
             if world.cancel().requests() > 0 {
@@ -109,10 +112,11 @@ impl Lock {
             if waited() >= wait {
                 break Attempt::InVain(self.owner());
             }
-            // A holder that goes at once is not worth a line.
-            if !told && waited() > Duration::from_millis(500) {
-                told = true;
-                tell(self.owner().as_ref());
+            if waited() >= next_line {
+                next_line = waited() + NEXT_LINE;
+                let before = numbers(&self.path("queue"))?.into_iter().filter(|n| *n < ticket.number).count();
+                let group = self.group.to_string();
+                tell(&Wait { group, holder: self.owner(), before, waited: waited() });
             }
             world.wait(pause.min(wait.saturating_sub(waited())));
             pause = pause.mul_f64(1.5).min(LAST_LOOK);
@@ -120,6 +124,56 @@ impl Lock {
         let _queue = self.queue(world)?;
         let _ = std::fs::remove_file(&ticket.path);
         Ok(end)
+    }
+
+    /// Asks the holder to end where it is of this run (on this runner, where one is named), and waits
+    /// for it. Another's is left alone: without its claim nobody can ask it.
+    pub(crate) fn release(
+        &self,
+        world: &World,
+        run: Option<(&str, u32)>,
+        runner: Option<&str>,
+        patience: Duration,
+    ) -> io::Result<Released> {
+        let holder = match self.inspect(world)? {
+            Some(Some(holder)) if !self.is_marked(world, &holder) => holder,
+            Some(holder) => return Ok(Released::NotOurs(holder)),
+            None => return Ok(Released::NotOurs(None)),
+        };
+        let claim = files::read_bounded(&self.claims.join(format!("{}.json", holder.id))).ok();
+        let claim = claim.and_then(|bytes| serde_json::from_slice::<Claim>(&bytes).ok());
+        let ours = |claim: &Claim| claim.id == holder.id && claim.is_of(run, runner);
+        let Some(claim) = claim.filter(ours) else { return Ok(Released::NotOurs(Some(holder))) };
+        let mut request = open(&self.path("release"))?;
+        request.set_len(0)?;
+        request.write_all(claim.token.as_bytes())?;
+        drop(request);
+        let started = world.tick();
+        loop {
+            match self.inspect(world)? {
+                Some(Some(now)) if now.id == holder.id => {}
+                // Whoever came after it is none of ours.
+                _ => return Ok(Released::Gone(holder)),
+            }
+            if world.tick().duration_since(started) >= patience || world.cancel().requests() > 0 {
+                return Ok(Released::Stays(holder));
+            }
+            world.wait(Duration::from_millis(50));
+        }
+    }
+
+    /// Whether an ancestor of this process holds it.
+    fn is_inherited(&self, world: &World) -> io::Result<bool> {
+        if world.var(HELD).is_none() {
+            return Ok(false);
+        }
+        Ok(self.inspect(world)?.flatten().is_some_and(|owner| self.is_marked(world, &owner)))
+    }
+
+    /// Whether the environment names this holder as an ancestor.
+    pub(crate) fn is_marked(&self, world: &World, owner: &Owner) -> bool {
+        let marks = world.var(HELD).unwrap_or_default();
+        !owner.id.is_empty() && marks.split(',').any(|mark| mark == owner.id)
     }
 
     /// Who holds it now.
@@ -171,7 +225,7 @@ impl Lock {
     }
 
     /// The lock, where nobody alive has a lower number and nobody holds it.
-    fn try_acquire(&self, world: &World, ticket: &Ticket, owner: &Owner) -> io::Result<Option<Held>> {
+    fn try_acquire(&self, world: &World, ticket: &Ticket, command: &str) -> io::Result<Option<Held>> {
         let _queue = self.queue(world)?;
         let folder = self.path("queue");
         for number in numbers(&folder)?.into_iter().filter(|number| *number < ticket.number) {
@@ -190,11 +244,31 @@ impl Lock {
             Err(TryLockError::WouldBlock) => return Ok(None),
             Err(TryLockError::Error(error)) => return Err(error),
         }
-        // Whoever asks is told about us from here on; written in place, because another user may have made it.
-        let mut told = open(&self.path("owner.json"))?;
-        told.set_len(0)?;
-        told.write_all(&serde_json::to_vec(owner).map_err(io::Error::other)?)?;
-        Ok(Some(Held { file, owner: told }))
+        // Whoever asks is told about us from here on.
+        let (told, request) = (open(&self.path("owner.json"))?, self.path("release"));
+        let owner = this_process(world, command);
+        Held::new(world, file, told, &owner, request, Some(&self.claims), &self.group.to_string()).map(Some)
+    }
+}
+
+/// This process as an owner.
+fn this_process(world: &World, command: &str) -> Owner {
+    let now = world.now();
+    Owner {
+        id: world.new_local_run(),
+        run_id: world.var("GITHUB_RUN_ID"),
+        run_attempt: world
+            .var("GITHUB_RUN_ID")
+            .map(|_| world.var("GITHUB_RUN_ATTEMPT").and_then(|attempt| attempt.parse().ok()).unwrap_or(1)),
+        job: world.var("GITHUB_JOB"),
+        actor: world.var("GITHUB_ACTOR"),
+        runner: world.var("RUNNER_NAME"),
+        machine: world.host().name,
+        pid: world.pid(),
+        process_started_at_utc: process::started(world.pid()),
+        command: command.to_owned(),
+        acquired_at_utc: now,
+        heartbeat_at_utc: now,
     }
 }
 
@@ -205,7 +279,7 @@ fn numbers(folder: &Path) -> io::Result<Vec<u64>> {
     Ok(numbers)
 }
 
-/// `%ProgramData%`, `/var/lock`, else a folder of this user's alone.
+/// `%ProgramData%`, `/var/lock`, else a folder of this user's alone, else one in `/tmp`.
 fn machine_wide(world: &World) -> io::Result<PathBuf> {
     let for_all = if cfg!(windows) {
         PathBuf::from(world.var("ProgramData").unwrap_or_else(|| r"C:\ProgramData".to_owned()))
@@ -215,9 +289,11 @@ fn machine_wide(world: &World) -> io::Result<PathBuf> {
         PathBuf::from("/var/lock/pester-gate")
     };
     let Err(error) = make_shared(&for_all) else { return Ok(for_all) };
+    // A service has no runtime folder of its own, and may not write to /var/lock everywhere.
     let own = world.var("XDG_RUNTIME_DIR").map(|folder| PathBuf::from(folder).join("pester-gate"));
-    let own = own.filter(|folder| folder.is_absolute());
-    own.filter(|folder| make_shared(folder).is_ok()).ok_or(error)
+    let own = own.filter(|folder| cfg!(unix) && folder.is_absolute());
+    let last = cfg!(unix).then(|| PathBuf::from("/tmp/pester-gate/locks"));
+    own.into_iter().chain(last).find(|folder| make_shared(folder).is_ok()).ok_or(error)
 }
 
 /// A folder in which every user may wait and nobody removes another's file.
