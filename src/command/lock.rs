@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::adapter::lock::{Attempt, Lock, Released};
+use crate::adapter::lock::{Attempt, Lock, Released, place};
 use crate::adapter::process::run_attached;
 use crate::adapter::world::World;
 use crate::domain::lock::Owner;
@@ -60,7 +60,7 @@ pub(crate) fn release(world: &World, lock: &Lock, patience: Duration) -> io::Res
     let attempt = world.var("GITHUB_RUN_ATTEMPT").and_then(|attempt| attempt.parse().ok()).unwrap_or(1);
     let run = run.as_deref().map(|run| (run, attempt));
     let group = lock.group();
-    let (released, holder, text) = match lock.release(world, run, world.var("RUNNER_NAME").as_deref(), patience)? {
+    let (released, holder, text) = match lock.release(world, run, place(world).as_deref(), patience)? {
         Released::NotOurs(None) => (false, None, format!("{group} is free\n")),
         Released::NotOurs(Some(owner)) => {
             let text = format!("{group} is not ours to release: {}\n", printable(&owner.describe()));

@@ -95,17 +95,17 @@ pub(crate) struct Claim {
     pub(crate) run_id: Option<String>,
     /// Its attempt.
     pub(crate) run_attempt: Option<u32>,
-    /// The runner, where it is one.
-    pub(crate) runner: Option<String>,
+    /// Which of a run's jobs on this host: the runner and its temporary folder.
+    pub(crate) place: Option<String>,
     /// What the holder listens for.
     pub(crate) token: String,
 }
 
 impl Claim {
-    /// Whether a process of this run may use it; on the runner of the same name only, where one is named.
-    pub(crate) fn is_of(&self, run: Option<(&str, u32)>, runner: Option<&str>) -> bool {
+    /// Whether a process of this run may use it; in the same place only, where one is named.
+    pub(crate) fn is_of(&self, run: Option<(&str, u32)>, place: Option<&str>) -> bool {
         let own = self.run_id.as_deref().zip(self.run_attempt);
-        own == run && (runner.is_none() || self.runner.as_deref() == runner)
+        own == run && (place.is_none() || self.place.as_deref() == place)
     }
 }
 
@@ -115,12 +115,12 @@ mod tests {
 
     #[test]
     fn a_claim_is_its_own_runs_alone() {
-        let claim = |run: Option<(&str, u32)>, runner: Option<&str>| Claim {
+        let claim = |run: Option<(&str, u32)>, place: Option<&str>| Claim {
             id: "i".to_owned(),
             group: "default".to_owned(),
             run_id: run.map(|(run, _)| run.to_owned()),
             run_attempt: run.map(|(_, attempt)| attempt),
-            runner: runner.map(str::to_owned),
+            place: place.map(str::to_owned),
             token: "t".to_owned(),
         };
         let mine = claim(Some(("4711", 2)), Some("bench-1"));

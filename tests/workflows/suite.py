@@ -234,7 +234,7 @@ class World:
         variables = {
             "ACTIONS_RUNTIME_URL": self.service.url, "ACTIONS_RESULTS_URL": self.service.url, "ACTIONS_RUNTIME_TOKEN": token,
             "GITHUB_RUN_ID": RUN_ID, "GITHUB_RUN_ATTEMPT": str(self.run_attempt), "GIT_CONFIG_GLOBAL": config,
-            "PESTER_GATE_STATE_DIR": os.path.join(home, "state"), "PESTER_GATE_STANDING_PRIORITY": "off",
+            "PESTER_GATE_STATE_DIR": os.path.join(home, "state"), "PESTER_GATE_LOCK_DIRECTORY": os.path.join(home, "locks"), "PESTER_GATE_STANDING_PRIORITY": "off",
         }
         if self.binary:
             variables["PESTER_GATE_BIN"] = self.binary

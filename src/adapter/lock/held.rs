@@ -49,7 +49,7 @@ impl Held {
                 group: group.to_owned(),
                 run_id: owner.run_id.clone(),
                 run_attempt: owner.run_attempt,
-                runner: owner.runner.clone(),
+                place: super::place(world),
                 token: token.clone(),
             };
             let path = folder.join(format!("{}.json", owner.id));

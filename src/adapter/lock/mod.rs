@@ -126,13 +126,13 @@ impl Lock {
         Ok(end)
     }
 
-    /// Asks the holder to end where it is of this run (on this runner, where one is named), and waits
+    /// Asks the holder to end where it is of this run (in this place, where one is named), and waits
     /// for it. Another's is left alone: without its claim nobody can ask it.
     pub(crate) fn release(
         &self,
         world: &World,
         run: Option<(&str, u32)>,
-        runner: Option<&str>,
+        place: Option<&str>,
         patience: Duration,
     ) -> io::Result<Released> {
         let holder = match self.inspect(world)? {
@@ -142,7 +142,7 @@ impl Lock {
         };
         let claim = files::read_bounded(&self.claims.join(format!("{}.json", holder.id))).ok();
         let claim = claim.and_then(|bytes| serde_json::from_slice::<Claim>(&bytes).ok());
-        let ours = |claim: &Claim| claim.id == holder.id && claim.is_of(run, runner);
+        let ours = |claim: &Claim| claim.id == holder.id && claim.is_of(run, place);
         let Some(claim) = claim.filter(ours) else { return Ok(Released::NotOurs(Some(holder))) };
         let mut request = open(&self.path("release"))?;
         request.set_len(0)?;
@@ -249,6 +249,14 @@ impl Lock {
         let owner = this_process(world, command);
         Held::new(world, file, told, &owner, request, Some(&self.claims), &self.group.to_string()).map(Some)
     }
+}
+
+/// Which of a run's jobs on this host this is: two legs of a matrix may share all but their runner's
+/// temporary folder.
+pub(crate) fn place(world: &World) -> Option<String> {
+    let name = world.var("RUNNER_NAME").unwrap_or_default();
+    let temp = world.var("RUNNER_TEMP").unwrap_or_default();
+    (!name.is_empty() || !temp.is_empty()).then(|| format!("{name} {temp}"))
 }
 
 /// This process as an owner.
