@@ -5,9 +5,8 @@
 //! findings too, by [`good`].
 
 use super::ids::{CommitSha, RepoSlug};
-use super::question::Trouble;
+use super::question::{Searched, Trouble};
 use super::reason::{Home, Layer, ReasonCode, Severity};
-use super::standing_priority::Read;
 
 /// A fact with its reason code, the layer that is charged, and what it does to the gate.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -123,8 +122,8 @@ fn numbers(of: &[u64]) -> String {
     format!("{}{more}", shown.join(", "))
 }
 
-fn nobody(read: &[Read]) -> String {
-    let each = |Read { repository, labels, left_out }: &Read| {
+fn nobody(read: &[Searched]) -> String {
+    let each = |Searched { repository, labels, left_out }: &Searched| {
         let labels: Vec<_> = labels.iter().map(|label| format!("{label:?}")).collect();
         let out = if left_out.is_empty() { String::new() } else { format!(" (left out: {})", numbers(left_out)) };
         format!("no open issue of {repository} carries {}{out}", labels.join(" or "))
@@ -187,7 +186,7 @@ pub(crate) enum Fault {
     #[error("{0}")]
     StandingPriorityUnknown(String),
     #[error("{}", nobody(.0))]
-    StandingPriorityNone(Vec<Read>),
+    StandingPriorityNone(Vec<Searched>),
     #[error("{} open issues of {repository} carry {label:?}: {}; #{} counts", .candidates.len(), numbers(.candidates), .candidates.first().copied().unwrap_or_default())]
     StandingPriorityMultiple { repository: RepoSlug, label: String, candidates: Vec<u64> },
     #[error("{}", .0.detail)]

@@ -3,6 +3,7 @@
 
 use serde::Serialize;
 
+use super::ids::RepoSlug;
 use super::reason::ReasonCode;
 
 /// Why a question was not answered.
@@ -179,6 +180,28 @@ impl Trouble {
     /// A trouble with its line.
     pub(crate) fn new(cause: Cause, detail: impl Into<String>) -> Self {
         Self { cause, detail: detail.into() }
+    }
+}
+
+/// A repository whose every page was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Searched {
+    /// It.
+    pub(crate) repository: RepoSlug,
+    /// The labels that were looked for.
+    pub(crate) labels: Vec<String>,
+    /// Issues that carry one and were left out.
+    pub(crate) left_out: Vec<u64>,
+}
+
+impl Searched {
+    /// A repository that was read in vain.
+    pub(crate) fn new(repository: &RepoSlug, labels: &[&str], left_out: impl IntoIterator<Item = u64>) -> Self {
+        Self {
+            repository: repository.clone(),
+            labels: labels.iter().map(|label| (*label).to_owned()).collect(),
+            left_out: left_out.into_iter().collect(),
+        }
     }
 }
 

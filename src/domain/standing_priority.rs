@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::config::{Multiple, PriorityPolicy};
 use super::fault::{Fault, Finding, charge, good};
 use super::ids::{IssueRef, RepoSlug};
-use super::question::Trouble;
+use super::question::{Searched, Trouble};
 use super::reason::{Layer, ReasonCode};
 
 /// An issue, as far as the look-up needs it.
@@ -119,7 +119,7 @@ pub(crate) enum Answer {
     /// There is none, and that is proven.
     Nobody {
         /// What was read, every page of it.
-        read: Vec<Read>,
+        read: Vec<Searched>,
     },
     /// Somebody says which.
     Overridden {
@@ -145,28 +145,6 @@ pub(crate) enum Answer {
     NotRequired,
     /// Somebody cancelled; the layer says so.
     Cancelled,
-}
-
-/// A repository whose every page was read.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Read {
-    /// It.
-    pub(crate) repository: RepoSlug,
-    /// The labels that were looked for.
-    pub(crate) labels: Vec<String>,
-    /// Issues that carry one and were left out.
-    pub(crate) left_out: Vec<u64>,
-}
-
-impl Read {
-    /// A repository that was read in vain.
-    pub(crate) fn new(repository: &RepoSlug, labels: &[&str], left_out: impl IntoIterator<Item = u64>) -> Self {
-        Self {
-            repository: repository.clone(),
-            labels: labels.iter().map(|label| (*label).to_owned()).collect(),
-            left_out: left_out.into_iter().collect(),
-        }
-    }
 }
 
 /// What the policy makes of an answer.
@@ -248,7 +226,7 @@ mod tests {
     }
 
     fn nobody() -> Answer {
-        Answer::Nobody { read: vec![Read::new(&"a/b".parse().unwrap(), &["x"], [4])] }
+        Answer::Nobody { read: vec![Searched::new(&"a/b".parse().unwrap(), &["x"], [4])] }
     }
 
     #[test]

@@ -16,10 +16,10 @@ use super::transport::Transport;
 use super::{Page, Record, Session, millis};
 use crate::adapter::world::World;
 use crate::domain::ids::RepoSlug;
-use crate::domain::question::{Cause, Probe, Trouble, word};
+use crate::domain::question::{Cause, Probe, Searched, Trouble, word};
 use crate::domain::receipt::LookUp;
 use crate::domain::redact::Redactor;
-use crate::domain::standing_priority::{Answer, Issue, Picked, Read, Rules, can_be_asked_for, pick};
+use crate::domain::standing_priority::{Answer, Issue, Picked, Rules, can_be_asked_for, pick};
 
 /// What is asked.
 pub(crate) struct Question<'a> {
@@ -95,7 +95,9 @@ pub(crate) fn look_up(world: &World, question: &Question<'_>) -> Found {
             let on_the_way =
                 matches!(trouble.cause, Cause::NameUnresolved | Cause::NotConnected | Cause::Tls | Cause::TimedOut);
             if let Some(variable) = proxied(world, &question.api).filter(|_| on_the_way) {
-                trouble.detail.push_str(&format!("; the way goes by the proxy of {variable}, which may be at fault"));
+                trouble.detail.push_str(&format!(
+                    "; {variable} is set on this host: where its proxy is on the way, it may be at fault"
+                ));
             }
             Answer::Trouble { trouble, repository }
         }
@@ -108,21 +110,13 @@ pub(crate) fn look_up(world: &World, question: &Question<'_>) -> Found {
     Found { answer, taken, rate_limit_remaining: remaining, probe: probe.unwrap_or(Probe::Unknown) }
 }
 
-/// The variable that sets a proxy for this address.
+/// The variable that names a proxy for addresses of this kind. Whether the HTTP library spares this one
+/// (`no_proxy`) is its own to decide: a reader is told that the variable is set.
 fn proxied(world: &World, api: &Url) -> Option<&'static str> {
     let names: [&'static str; 4] = match api.scheme() {
         "https" => ["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"],
         _ => ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"],
     };
-    let host = api.host_str().unwrap_or_default();
-    let direct = ["no_proxy", "NO_PROXY"].iter().find_map(|name| world.var(name)).unwrap_or_default();
-    let spared = |entry: &str| {
-        let entry = entry.trim().trim_start_matches('.');
-        entry == "*" || (!entry.is_empty() && (host == entry || host.ends_with(&format!(".{entry}"))))
-    };
-    if direct.split(',').any(spared) {
-        return None;
-    }
     names.into_iter().find(|name| world.var(name).is_some())
 }
 
@@ -244,7 +238,7 @@ impl Session<'_> {
             let labels = question.rules.labels_of(repository.fork);
             match self.in_one(&repository.full_name, &labels, question.rules).await? {
                 Ok(found) => return Ok(found),
-                Err(left_out) => read.push(Read::new(&repository.full_name, &labels, left_out)),
+                Err(left_out) => read.push(Searched::new(&repository.full_name, &labels, left_out)),
             }
         } else if !repository.fork {
             let why = format!("{own} has its issues switched off");
@@ -262,7 +256,7 @@ impl Session<'_> {
             let labels = question.rules.labels_of(false);
             match self.in_one(&above.full_name, &labels, question.rules).await? {
                 Ok(found) => return Ok(found),
-                Err(left_out) => read.push(Read::new(&above.full_name, &labels, left_out)),
+                Err(left_out) => read.push(Searched::new(&above.full_name, &labels, left_out)),
             }
         }
         Ok(Answer::Nobody { read })

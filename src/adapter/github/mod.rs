@@ -79,6 +79,11 @@ impl Session<'_> {
         self.most.saturating_sub(self.world.tick().duration_since(self.started))
     }
 
+    /// Whether nothing is left of what the look-up may take, but for what a clock rounds away.
+    fn is_over(&self) -> bool {
+        self.remaining() < Duration::from_millis(50)
+    }
+
     /// Asks for one page, again where that can help and time allows.
     async fn get<T: Record>(&mut self, url: &Url) -> Result<Page<T>, Trouble> {
         // A full page without a next may have got one since, which its `ETag` need not tell.
@@ -88,7 +93,6 @@ impl Session<'_> {
         let mut attempt = 0;
         loop {
             attempt += 1;
-            let short = self.remaining() < PER_REQUEST;
             let refusal = match self.once(url, known.as_ref().map(|known| known.etag.as_str())).await {
                 Ok(Reply::NotModified { next }) => match known {
                     Some(known) => {
@@ -106,7 +110,7 @@ impl Session<'_> {
                 Err(refusal) => refusal,
             };
             // That the time was over for another attempt is not what stood in the way.
-            if let (Cause::TimedOut, true, Some(earlier)) = (refusal.trouble.cause, short, earlier.take()) {
+            if let (Cause::TimedOut, true, Some(earlier)) = (refusal.trouble.cause, self.is_over(), earlier.take()) {
                 return Err(earlier);
             }
             let wait = match refusal.retry {
@@ -154,7 +158,7 @@ impl Session<'_> {
         };
         let answer = answer.map_err(|trouble| match trouble.cause {
             // It was not the server that had too little time.
-            Cause::TimedOut if limit < PER_REQUEST => {
+            Cause::TimedOut if self.is_over() => {
                 let most = Span::from_millis(millis(self.most));
                 Trouble::new(Cause::TimedOut, format!("the {most} of standing-priority.max-wait were over"))
             }
@@ -174,17 +178,14 @@ impl Session<'_> {
             Some(cause) => cause.probe().or(self.probe),
         };
         self.taken.requests += 1;
-        {
-            let target = url.query().map_or_else(|| url.path().to_owned(), |query| format!("{}?{query}", url.path()));
-            let duration_ms = millis(self.world.tick().duration_since(asked));
-            let cause = cause.as_ref().and_then(word);
-            tracing::info!("GET {target}: {status:?} in {duration_ms} ms");
-            // The first tell how it began and the last how it ended.
-            if self.taken.calls.len() == CALLS_SHOWN {
-                self.taken.calls.remove(CALLS_SHOWN / 2);
-            }
-            self.taken.calls.push(Call { target, status, cause, duration_ms });
+        let target = url.query().map_or_else(|| url.path().to_owned(), |query| format!("{}?{query}", url.path()));
+        let duration_ms = millis(self.world.tick().duration_since(asked));
+        tracing::info!("GET {target}: {status:?} in {duration_ms} ms");
+        // The first tell how it began and the last how it ended.
+        if self.taken.calls.len() == CALLS_SHOWN {
+            self.taken.calls.remove(CALLS_SHOWN / 2);
         }
+        self.taken.calls.push(Call { target, status, cause: cause.as_ref().and_then(word), duration_ms });
         reply
     }
 
