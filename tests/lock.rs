@@ -7,7 +7,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::harness::{Dice, Ran, Sandbox};
+use crate::harness::{Dice, Ran, Sandbox, signal};
 
 /// `lock` in a folder of its own.
 fn lock(sandbox: &Sandbox, folder: &Path, arguments: &[&str]) -> Command {
@@ -82,8 +82,7 @@ fn what_cannot_be_used_is_said_and_what_is_typed_wrong_is_named() {
     let file = sandbox.root.join("file");
     fs::write(&file, "").unwrap();
     for (folder, arguments, part) in [
-        (file.clone(), &["inspect"][..], "lock: it cannot be used"),
-        (sandbox.state.clone(), &["acquire"], "lock acquire -- CMD"),
+        (sandbox.state.clone(), &["acquire"][..], "lock acquire -- CMD"),
         (sandbox.state.clone(), &["inspect", "--", "true"], "takes no command"),
         (sandbox.state.clone(), &["acquire", "--lock-group", "../up", "--", "true"], "--lock-group"),
         (sandbox.state.clone(), &["acquire", "--lock-wait", "soon", "--", "true"], "--lock-wait"),
@@ -98,13 +97,17 @@ fn what_cannot_be_used_is_said_and_what_is_typed_wrong_is_named() {
         assert_eq!(ran.code, 2, "{arguments:?} {ran:?}");
         assert!(ran.stderr.contains(part), "{arguments:?}: {}", ran.stderr);
     }
+    let unusable = ran(lock(&sandbox, &file, &["inspect", "--format", "json"]));
+    let error = &unusable.json()["error"];
+    assert_eq!((unusable.code, &error["code"]), (4, &"lock-unusable".into()), "{unusable:?}");
+    assert!(error["message"].as_str().unwrap().contains(file.to_str().unwrap()), "{error}");
     #[cfg(unix)]
     {
         let folder = sandbox.state.join("linked");
         fs::create_dir_all(&folder).unwrap();
         std::os::unix::fs::symlink(&file, folder.join("default.lock")).unwrap();
         let linked = ran(lock(&sandbox, &folder, &["acquire", "--", "true"]));
-        assert_eq!(linked.code, 2, "a link in its place was locked: {linked:?}");
+        assert_eq!(linked.code, 4, "a link in its place was locked: {linked:?}");
     }
 }
 
@@ -145,7 +148,7 @@ fn another_users_leftovers_keep_nobody_back() {
     for killed_first in [true, false] {
         let turn = |mut command: Command, other: bool| if other { as_nobody(&mut command) } else { command };
         let go = shared.path().join(format!("go-{killed_first}"));
-        let hold = format!("touch {0}; chmod 666 {0}; exec sleep 60.815", go.display());
+        let hold = format!("echo $$ > {0}.new; chmod 666 {0}.new; mv {0}.new {0}; exec sleep 60", go.display());
         let mut holder = turn(lock(&["acquire", "--", "sh", "-c", &hold]), killed_first).spawn().unwrap();
         until("the holder starts", || go.exists());
         let mut waiter = turn(lock(&["acquire", "--", "true"]), killed_first).stderr(Stdio::null()).spawn().unwrap();
@@ -155,7 +158,7 @@ fn another_users_leftovers_keep_nobody_back() {
         waiter.wait().unwrap();
         holder.kill().unwrap();
         holder.wait().unwrap();
-        let _ = Command::new("pkill").args(["-f", "^sleep 60.815$"]).status();
+        signal(fs::read_to_string(&go).unwrap().trim().parse().unwrap(), "KILL");
         let after = ran(turn(lock(&["acquire", "--lock-wait", "10s", "--", "true"]), !killed_first));
         assert_eq!(after.code, 0, "killed first: {killed_first}: {after:?}");
     }
@@ -192,19 +195,29 @@ fn a_killed_execute_keeps_the_host_until_nothing_of_it_lives() {
 fn post_asks_what_its_own_run_left_and_nobody_else() {
     let sandbox = Sandbox::green();
     let folder = sandbox.state.with_file_name("locks");
-    let started = sandbox.root.join("started");
-    let mut holder = lock(&sandbox, &folder, &["acquire", "--", "sh", "-c", "touch started; exec sleep 60.815"]);
-    let mut holder = holder.stderr(Stdio::null()).spawn().unwrap();
-    until("the holder starts", || started.exists());
-    let out = sandbox.out.to_str().unwrap();
-    let post = |run: &str| {
-        let environment = [("GITHUB_ACTIONS", "true"), ("GITHUB_RUN_ID", run), ("GITHUB_REPOSITORY", "octo/widgets")];
-        sandbox.gate_in(&["post", "--format", "json", "--receipts-dir", out, "--out", out], &environment)
+    sandbox.script("tests/a.sh", "touch ../started; sleep 60");
+    sandbox.commit();
+    let started = sandbox.root.with_file_name("started");
+    let run = |run: &'static str| {
+        vec![("GITHUB_ACTIONS", "true"), ("GITHUB_RUN_ID", run), ("GITHUB_REPOSITORY", "octo/widgets")]
     };
+    let mut execute = sandbox.command(&["run", "--quiet", "--kill-grace", "300ms"], &run("4711"));
+    let mut execute = execute.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    until("the tests run", || started.exists());
+    let out = sandbox.out.to_str().unwrap();
     fs::create_dir_all(&sandbox.out).unwrap();
-    for stranger in ["4712", "1"] {
-        assert_eq!(post(stranger).json()["failedLayer"], "context");
-        assert!(holder.try_wait().unwrap().is_none(), "run {stranger} ended another's holder");
+    let over = r#"{"execute": {"result": "failure", "outputs": {}}}"#;
+    let post = |of: &'static str, more: &[&str]| {
+        let mut arguments = vec!["post", "--format", "json", "--receipts-dir", out, "--out", out];
+        arguments.extend(more);
+        sandbox.gate_in(&arguments, &run(of))
+    };
+    // Another run, another gate of this one, and a post that knows of no execute that is over.
+    for (of, more) in
+        [("4712", &["--needs", over][..]), ("4711", &["--needs", over, "--gate-id", "other"]), ("4711", &[])]
+    {
+        assert!(!post(of, more).json()["failedLayer"].is_null());
+        assert!(execute.try_wait().unwrap().is_none(), "{of} {more:?} ended another's holder");
     }
     // A person at the machine does not end a workflow's run either.
     let mut by_hand = lock(&sandbox, &folder, &["release"]);
@@ -213,12 +226,57 @@ fn post_asks_what_its_own_run_left_and_nobody_else() {
         by_hand
     });
     assert!(by_hand.code == 0 && by_hand.stdout.contains("not ours to release: run 4711"), "{by_hand:?}");
-    let own = post("4711");
+    let own = post("4711", &["--needs", over]);
     assert!(own.stderr.contains("still held the host's lock"), "{}", own.stderr);
-    assert_eq!(holder.wait().unwrap().code(), Some(143), "its command was asked to end");
+    assert_eq!(execute.wait().unwrap().code(), Some(6), "it was asked to end");
     assert_eq!(ran(lock(&sandbox, &folder, &["inspect", "--format", "json"])).json()["held"], false);
     // With nobody there, nothing is asked.
-    assert!(!post("4711").stderr.contains("lock"), "nothing is held");
+    assert!(!post("4711", &["--needs", over]).stderr.contains("lock"), "nothing is held");
+}
+
+/// The command's own children hold the lock as well: it is not free before they are done, and who asks
+/// for release asks them all.
+#[cfg(target_os = "linux")]
+#[test]
+fn what_a_command_leaves_running_keeps_the_lock() {
+    let sandbox = Sandbox::new();
+    let folder = sandbox.state.join("locks");
+    let held = || ran(lock(&sandbox, &folder, &["inspect", "--format", "json"])).json()["held"].clone();
+    let left = ran(lock(&sandbox, &folder, &["acquire", "--", "sh", "-c", "sleep 1.5 >/dev/null 2>&1 & exit 3"]));
+    assert_eq!((left.code, held()), (3, true.into()), "its child is alive");
+    until("the child is done", || held() == false);
+
+    let script = "sh -c 'touch started; sleep 60; touch done'; true";
+    let mut holder = lock(&sandbox, &folder, &["acquire", "--", "sh", "-c", script]);
+    let mut holder = holder.stderr(Stdio::null()).spawn().unwrap();
+    until("the command starts", || sandbox.root.join("started").exists());
+    let release = ran(lock(&sandbox, &folder, &["release", "--format", "json"]));
+    assert_eq!((release.code, release.json()["released"].clone()), (0, true.into()), "{release:?}");
+    holder.wait().unwrap();
+    until("the host is free", || held() == false);
+    assert!(!sandbox.root.join("done").exists());
+}
+
+/// Whoever is next and does not take it is not told to be held back by one that is dead.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_stopped_waiter_is_named_for_what_it_is() {
+    let sandbox = Sandbox::new();
+    let folder = sandbox.state.join("locks");
+    let go = sandbox.root.join("go");
+    let hold = "touch started; while [ ! -e go ]; do sleep 0.02; done";
+    let mut holder = lock(&sandbox, &folder, &["acquire", "--", "sh", "-c", hold]).spawn().unwrap();
+    until("the holder starts", || sandbox.root.join("started").exists());
+    let mut waiter =
+        lock(&sandbox, &folder, &["acquire", "--quiet", "--", "true"]).stderr(Stdio::null()).spawn().unwrap();
+    until("it waits", || fs::read_dir(folder.join("default.queue")).is_ok_and(|queue| queue.count() > 0));
+    signal(waiter.id(), "STOP");
+    fs::write(go, "").unwrap();
+    holder.wait().unwrap();
+    let vain = ran(lock(&sandbox, &folder, &["acquire", "--lock-wait", "700ms", "--", "true"]));
+    assert!(vain.code == 4 && vain.stderr.contains("held by nobody, and who is next"), "{vain:?}");
+    signal(waiter.id(), "CONT");
+    assert!(waiter.wait().unwrap().success());
 }
 
 /// Goes in, complains of whoever is there and alive, stays a moment, goes out.

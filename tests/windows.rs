@@ -106,10 +106,13 @@ impl Checkout {
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_pester-gate"));
         command.args(arguments).arg("--root").arg(&self.root).arg("--state-dir").arg(self.base.join("state"));
-        command.env("PESTER_GATE_LOCK_DIRECTORY", self.base.join("locks")).current_dir(&self.base);
-        for name in ["GITHUB_ACTIONS", "GITHUB_RUN_ID", "GITHUB_REPOSITORY"] {
+        command.current_dir(&self.base);
+        // Nothing of a workflow's own variables.
+        let ours = |name: &str| ["GITHUB_", "RUNNER_", "ACTIONS_", "PESTER_GATE_"].iter().any(|p| name.starts_with(p));
+        for (name, _) in std::env::vars().filter(|(name, _)| ours(name)) {
             command.env_remove(name);
         }
+        command.env("PESTER_GATE_LOCK_DIRECTORY", self.base.join("locks"));
         command
     }
 
@@ -254,7 +257,7 @@ fn the_lock_is_held_by_one_named_and_freed_by_death() {
 fn who_asks_with_the_claim_is_obeyed() {
     let checkout = Checkout::new("");
     let mut holder = checkout.holder();
-    let claims = || fs::read_dir(checkout.base.join("state").join("locks")).unwrap().count();
+    let claims = || fs::read_dir(checkout.base.join("state").join("lock-claims")).unwrap().count();
     assert_eq!(claims(), 1, "one holder has one claim");
     let released = checkout.lock(&["release", "--format", "json"]).output().unwrap();
     assert_eq!(released.status.code(), Some(0), "{released:?}");
@@ -293,8 +296,15 @@ fn paths_may_be_long_odd_and_of_either_case() {
     let folder = fs::read_dir(&results).unwrap().next().unwrap().unwrap().path();
     assert!(folder.join("pester-run-receipt.json").is_file());
     let upper = checkout.root.to_str().unwrap().to_ascii_uppercase();
-    let packs = Command::new(env!("CARGO_BIN_EXE_pester-gate")).args(["packs", "--root", &upper]).output().unwrap();
-    assert!(packs.status.success(), "{packs:?}");
+    let mut other = Command::new(env!("CARGO_BIN_EXE_pester-gate"));
+    other.args(["run", "--format", "json", "--root", &upper, "--state-dir"]).arg(checkout.base.join("upper"));
+    other
+        .env("PESTER_GATE_LOCK_DIRECTORY", checkout.base.join("locks"))
+        .env(HELPER, "pass")
+        .env(MARKER, checkout.marker());
+    let other = other.output().unwrap();
+    let outcome: Value = serde_json::from_slice(&other.stdout).unwrap();
+    assert_eq!(verdict(&outcome), ("completed", "none", "tests-passed"), "{outcome}");
 }
 
 #[test]

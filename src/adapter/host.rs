@@ -1,4 +1,4 @@
-//! What the system itself says of this host: settings that no command prints.
+//! What the system itself is asked, without a command: settings of this host, rights of a folder.
 #![cfg_attr(windows, allow(unsafe_code, reason = "Windows tells these by calls only"))]
 
 #[cfg(windows)]
@@ -7,9 +7,15 @@ use std::ffi::c_void;
 use std::io;
 
 #[cfg(windows)]
-use windows_sys::Win32::Foundation::{ERROR_FILE_NOT_FOUND, ERROR_SUCCESS};
+use windows_sys::Win32::Foundation::{ERROR_FILE_NOT_FOUND, ERROR_SUCCESS, LocalFree};
 #[cfg(windows)]
 use windows_sys::Win32::Globalization::{GetACP, GetOEMCP};
+#[cfg(windows)]
+use windows_sys::Win32::Security::Authorization::{
+    ConvertStringSecurityDescriptorToSecurityDescriptorW, SDDL_REVISION_1,
+};
+#[cfg(windows)]
+use windows_sys::Win32::Security::{DACL_SECURITY_INFORMATION, PSECURITY_DESCRIPTOR, SetFileSecurityW};
 #[cfg(windows)]
 use windows_sys::Win32::System::Console::GetConsoleOutputCP;
 #[cfg(windows)]
@@ -47,6 +53,31 @@ pub(crate) fn long_paths_value() -> Option<Result<Option<u32>, String>> {
         ERROR_FILE_NOT_FOUND => Ok(None),
         status => Err(io::Error::from_raw_os_error(i32::try_from(status).unwrap_or(i32::MAX)).to_string()),
     })
+}
+
+/// Gives every user that has logged on the right to change what is in a folder.
+#[cfg(windows)]
+pub(crate) fn let_everybody_write(folder: &std::path::Path) -> io::Result<()> {
+    use std::os::windows::ffi::OsStrExt;
+    let path: Vec<u16> = folder.as_os_str().encode_wide().chain([0]).collect();
+    // Users: change; the system and administrators: everything; for the folder and what is made in it.
+    let rights = "D:(A;OICI;0x1301bf;;;AU)(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)";
+    let rights: Vec<u16> = rights.encode_utf16().chain([0]).collect();
+    let mut descriptor: PSECURITY_DESCRIPTOR = std::ptr::null_mut();
+    // SAFETY: both texts end with a zero; the descriptor is freed by the call that its source names.
+    unsafe {
+        let revision = SDDL_REVISION_1;
+        let into = &raw mut descriptor;
+        if ConvertStringSecurityDescriptorToSecurityDescriptorW(rights.as_ptr(), revision, into, std::ptr::null_mut())
+            == 0
+        {
+            return Err(io::Error::last_os_error());
+        }
+        let done = SetFileSecurityW(path.as_ptr(), DACL_SECURITY_INFORMATION, descriptor);
+        let error = io::Error::last_os_error();
+        LocalFree(descriptor);
+        if done == 0 { Err(error) } else { Ok(()) }
+    }
 }
 
 /// Text here has no code pages.

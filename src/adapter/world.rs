@@ -65,6 +65,12 @@ impl World {
         (!value.is_empty()).then(|| value.to_owned())
     }
 
+    /// A variable's value, where it is set and not empty; what is no Unicode in it is replaced.
+    pub(crate) fn var_lossy(&self, name: &str) -> Option<String> {
+        let value = self.environment.get(OsStr::new(name))?.to_string_lossy().into_owned();
+        (!value.is_empty()).then_some(value)
+    }
+
     /// Every variable.
     pub(crate) fn environment(&self) -> impl Iterator<Item = (&OsStr, &OsStr)> {
         self.environment.iter().map(|(name, value)| (name.as_os_str(), value.as_os_str()))

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::adapter::lock::{Attempt, Lock, Released, place};
-use crate::adapter::process::run_attached;
+use crate::adapter::lock::{Attempt, Lock, Purpose, Released, place, run};
+use crate::adapter::process::{run_attached, started};
 use crate::adapter::world::World;
-use crate::domain::lock::Owner;
+use crate::domain::lock::{Asker, Holder, Owner, Wait};
+use crate::domain::redact::Redactor;
 use crate::report::text::printable;
 
 /// How holding it for a command ended.
@@ -24,12 +25,20 @@ pub(crate) enum Ended {
 }
 
 /// Holds it while the command runs.
-pub(crate) fn acquire(world: &World, lock: &Lock, argv: &[String], wait: Duration) -> io::Result<Ended> {
+pub(crate) fn acquire(
+    world: &World,
+    lock: &Lock,
+    redactor: &Redactor,
+    argv: &[String],
+    wait: Duration,
+) -> io::Result<Ended> {
     let command = argv.iter().take(3).cloned().collect::<Vec<_>>().join(" ");
-    let held = match lock.acquire(world, &command, wait, &|wait| world.note(&printable(&wait.describe())))? {
+    let purpose = Purpose { command: &command, execute: None, started: started(world.pid()), redactor };
+    let tell = |wait: &Wait| world.note(&redactor.mask_text(&printable(&wait.describe())));
+    let held = match lock.acquire(world, purpose, wait, &tell)? {
         Attempt::Held(held) => Some(held),
         Attempt::Inherited => None,
-        Attempt::InVain(holder) => return Ok(Ended::InVain(Owner::describe_or_nobody(holder.as_ref()))),
+        Attempt::InVain(holder) => return Ok(Ended::InVain(holder.describe())),
         Attempt::Cancelled => return Ok(Ended::Cancelled),
     };
     Ok(run_attached(world, argv, held.as_ref()).map_or_else(Ended::NotStarted, Ended::Ran))
@@ -37,44 +46,43 @@ pub(crate) fn acquire(world: &World, lock: &Lock, argv: &[String], wait: Duratio
 
 /// Who holds it, as JSON and as text.
 pub(crate) fn inspect(world: &World, lock: &Lock) -> io::Result<(Value, String)> {
-    let (held, holder) = match lock.inspect(world)? {
-        None => (false, None),
-        Some(holder) => (true, holder),
-    };
-    let text = match (&held, &holder) {
-        (false, _) => format!("{} is free\n", lock.group()),
-        (true, None) => format!("{} is held; by whom nobody says\n", lock.group()),
-        (true, Some(owner)) => {
+    let holder = lock.inspect(world)?;
+    let text = match &holder {
+        Holder::Nobody => format!("{} is free\n", lock.group()),
+        Holder::Unknown => format!("{} is held; by whom nobody says\n", lock.group()),
+        Holder::Known(owner) => {
             let quiet = world.now().as_second() - owner.heartbeat_at_utc.as_second();
             let owner = printable(&owner.describe());
             format!("{} is held: {owner} (last heard of {} s ago)\n", lock.group(), quiet.max(0))
         }
     };
-    Ok((json!({"group": lock.group(), "held": held, "holder": holder}), text))
+    Ok((json!({"group": lock.group(), "held": holder != Holder::Nobody, "holder": known(&holder)}), text))
 }
 
-/// Asks the holder to end where it is this run's, on this runner; a person at the machine may ask
-/// what they started outside a workflow. Says what came of it, and whether it is still held by it.
+fn known(holder: &Holder) -> Option<&Owner> {
+    match holder {
+        Holder::Known(owner) => Some(owner),
+        Holder::Nobody | Holder::Unknown => None,
+    }
+}
+
+/// Asks the holder to end where it is of this job; a person at the machine may ask what they started
+/// outside a workflow. Says what came of it, and who holds it on although asked.
 pub(crate) fn release(world: &World, lock: &Lock, patience: Duration) -> io::Result<(Value, String, Option<String>)> {
-    let run = world.var("GITHUB_RUN_ID");
-    let attempt = world.var("GITHUB_RUN_ATTEMPT").and_then(|attempt| attempt.parse().ok()).unwrap_or(1);
-    let run = run.as_deref().map(|run| (run, attempt));
+    let (run, place) = (run(world), place(world));
+    let run = run.as_ref().map(|(run, attempt)| (run.as_str(), *attempt));
     let group = lock.group();
-    let (released, holder, text) = match lock.release(world, run, place(world).as_deref(), patience)? {
-        Released::NotOurs(None) => (false, None, format!("{group} is free\n")),
-        Released::NotOurs(Some(owner)) => {
-            let text = format!("{group} is not ours to release: {}\n", printable(&owner.describe()));
-            (false, Some(owner), text)
+    let told = |released: bool, holder: Option<&Owner>| json!({"group": group, "released": released, "holder": holder});
+    Ok(match lock.release(world, run, Asker::Job(place.as_deref()), patience)? {
+        Released::NotOurs(Holder::Nobody) => (told(false, None), format!("{group} is free\n"), None),
+        Released::NotOurs(holder) => {
+            let text = format!("{group} is not ours to release: {}\n", printable(&holder.describe()));
+            (told(false, known(&holder)), text, None)
         }
         Released::Gone(owner) => {
             let text = format!("{group} is released: {}\n", printable(&owner.describe()));
-            (true, Some(owner), text)
+            (told(true, Some(&owner)), text, None)
         }
-        Released::Stays(owner) => {
-            let why = owner.describe();
-            let json = json!({"group": group, "released": false, "holder": owner});
-            return Ok((json, String::new(), Some(why)));
-        }
-    };
-    Ok((json!({"group": group, "released": released, "holder": holder}), text, None))
+        Released::Stays(owner) => (told(false, Some(&owner)), String::new(), Some(owner.describe())),
+    })
 }

@@ -16,11 +16,16 @@ struct Holder {
 
 impl Holder {
     fn new(sandbox: &Sandbox) -> Self {
+        Self::with(sandbox, &[("GITHUB_JOB", "flash")])
+    }
+
+    fn with(sandbox: &Sandbox, more: &[(&str, &str)]) -> Self {
         let (held, go) = (sandbox.state.with_file_name("held"), sandbox.state.with_file_name("go"));
         let script = "touch \"$0\"; while [ ! -e \"$1\" ]; do sleep 0.02; done";
         let (held_text, go_text) = (held.to_str().unwrap(), go.to_str().unwrap());
         let arguments = ["lock", "acquire", "--lock-group", "default", "--", "sh", "-c", script, held_text, go_text];
-        let environment = [("GITHUB_RUN_ID", "815"), ("GITHUB_JOB", "flash"), ("GITHUB_ACTOR", "somebody")];
+        let mut environment = vec![("GITHUB_RUN_ID", "815"), ("GITHUB_ACTOR", "somebody")];
+        environment.extend(more);
         let child = sandbox.command(&arguments, &environment).stderr(Stdio::null()).spawn().unwrap();
         until(|| held.exists());
         Self { child, go }
@@ -101,7 +106,41 @@ pub(super) const ROWS: &[Row] = &[
         assert!(met(&seen).0 > 1000, "{:?}", met(&seen));
         seen
     }),
-    one("preflight", "the lock's folder is a file", readiness("lock-unusable"), || {
+    one("execute", "what lies in the queue and is no number keeps nobody back", GREEN, || {
+        let sandbox = Sandbox::green();
+        let queue = sandbox.state.with_file_name("locks").join("default.queue");
+        fs::create_dir_all(queue.join("1")).unwrap();
+        for name in ["18446744073709551615", "+2", "007", "x"] {
+            fs::write(queue.join(name), "").unwrap();
+        }
+        sandbox.run(&["--lock-wait", "2s"], &[])
+    }),
+    one("execute", "the lock's file is removed while it is held", readiness("lock-held"), || {
+        let sandbox = Sandbox::green();
+        let _holder = Holder::new(&sandbox);
+        let file = sandbox.state.with_file_name("locks").join("default.lock");
+        fs::remove_file(&file).unwrap();
+        // Its holder notices, and holds what stands there now.
+        until(|| file.exists());
+        std::thread::sleep(Duration::from_millis(300));
+        sandbox.run(&["--lock-wait", "300ms"], &[])
+    }),
+    one("execute", "a secret of the holder is in nobody's receipt", readiness("lock-held"), || {
+        let sandbox = Sandbox::green();
+        let holder =
+            Holder::with(&sandbox, &[("LICENCE_KEY", "swordfish-99-value"), ("GITHUB_JOB", "job-swordfish-99-value")]);
+        let seen = sandbox.run(&["--lock-wait", "900ms"], &[]);
+        drop(holder);
+        let all = crate::harness::walk(&seen.folder)
+            .into_iter()
+            .chain(crate::harness::walk(&sandbox.state.with_file_name("locks")));
+        let told: Vec<_> =
+            all.filter(|path| String::from_utf8_lossy(&fs::read(path).unwrap()).contains("swordfish")).collect();
+        assert!(told.is_empty() && !seen.ran.stderr.contains("swordfish"), "{told:?}");
+        assert!(met(&seen).1.contains("job job-***"), "{:?}", met(&seen));
+        seen
+    }),
+    one("execute", "the lock's folder is a file", readiness("lock-unusable"), || {
         let sandbox = Sandbox::green();
         let file = sandbox.state.with_file_name("file");
         fs::write(&file, "").unwrap();
@@ -121,22 +160,21 @@ pub(super) const ROWS: &[Row] = &[
     one("execute", "a gate inside a gate does not wait for the one outside", GREEN, || {
         let sandbox = Sandbox::green();
         let program = sandbox.command(&["packs"], &[]).get_program().to_owned();
-        let inner = sandbox.state.with_file_name("inner.json");
-        let state = sandbox.state.with_file_name("inner-state");
-        sandbox.script(
-            "tests/a.sh",
-            &format!(
-                "[ -e inner-ran ] && exit 0; touch inner-ran; exec '{}' run --state-dir \"{}\" --lock-wait 300ms --format json > \"{}\"",
-                program.to_str().unwrap(),
-                state.display(),
-                inner.display()
-            ),
+        let beside = |name: &str| sandbox.state.with_file_name(name).to_str().unwrap().to_owned();
+        let (out, state, locks) = (beside("inner"), beside("inner-state"), beside("locks"));
+        let inner = format!(
+            "exec '{}' run --state-dir \"{state}\" --lock-directory \"{locks}\" --lock-wait 300ms --out \"{out}\" --quiet",
+            program.to_str().unwrap()
         );
+        sandbox.script("tests/a.sh", &format!("[ -e inner-ran ] && exit 0; touch inner-ran; {inner}"));
         sandbox.file(".gitignore", "inner-ran\n");
         sandbox.commit();
         let seen = sandbox.run(&[], &[]);
-        let inner: serde_json::Value = serde_json::from_str(&fs::read_to_string(inner).unwrap()).unwrap();
-        assert_eq!(inner["classification"], "completed", "{inner}");
+        let receipts = crate::harness::walk(std::path::Path::new(&out));
+        let inner = receipts.iter().find(|path| path.ends_with("pester-run-receipt.json")).unwrap();
+        let inner = crate::harness::read_json(inner);
+        assert_eq!(inner["status"], "completed", "{inner}");
+        assert!(inner["lock"]["holder"].as_str().unwrap().contains("ancestor"), "{}", inner["lock"]);
         seen
     }),
     one("execute", "a stranger's mark opens no lock", readiness("lock-held"), || {
@@ -156,6 +194,28 @@ pub(super) const ROWS: &[Row] = &[
     }),
     one("execute", "another runner's job of the same run asks in vain", GREEN, || {
         released(&[("RUNNER_NAME", "bench-2")], false)
+    }),
+    one("execute", "a leg that ends first leaves the other leg of its run alone", GREEN, || {
+        let sandbox = Sandbox::green();
+        sandbox.script("tests/a.sh", "touch ../started; while [ ! -e ../asked ]; do sleep 0.02; done");
+        sandbox.commit();
+        let leg = |runner: &'static str| ACTIONS.iter().copied().chain([("RUNNER_NAME", runner)]).collect::<Vec<_>>();
+        let (started, asked) = (sandbox.root.with_file_name("started"), sandbox.root.with_file_name("asked"));
+        std::thread::scope(|scope| {
+            let run = scope.spawn(|| sandbox.run(&["--gate-id", "two"], &leg("bench-2")));
+            until(|| started.exists());
+            // The first waits in vain, and its post has the last word; then another gate's post comes, whose
+            // execute is over.
+            let out = sandbox.state.with_file_name("first");
+            let out = out.to_str().unwrap();
+            let first = ["run", "--gate-id", "one", "--lock-wait", "200ms", "--out", out];
+            assert_eq!(sandbox.gate_in(&first, &leg("bench-1")).code, 4);
+            let needs = "{\"execute\": {\"result\": \"success\", \"outputs\": {}}}";
+            let post = ["post", "--gate-id", "one", "--receipts-dir", out, "--out", out, "--needs", needs];
+            sandbox.gate_in(&post, &leg("bench-1"));
+            fs::write(asked, "").unwrap();
+            run.join().unwrap()
+        })
     }),
     one("execute", "another run asks in vain", GREEN, || {
         released(&[("RUNNER_NAME", "bench-1"), ("GITHUB_RUN_ID", "4712")], false)

@@ -11,9 +11,7 @@ pub(super) fn probe(around: &Surroundings, name: &str, command: &[String], timeo
     let mut answer = Answer::default();
     let limit = timeout.unwrap_or(around.timeout);
     answer.fact("command", command.to_vec());
-    // The probe's own limit ends the command; the wait for the probe is a little longer.
-    let patience = limit.as_duration().mul_f32(0.9);
-    match capture_end(&around.world, command, &around.root, patience) {
+    match capture_end(&around.world, command, &around.root, around.patience(limit)) {
         Ok(done) if done.code == 0 => answer.fact("exitCode", 0),
         Ok(done) => {
             answer.fact("exitCode", done.code);

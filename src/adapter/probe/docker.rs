@@ -13,8 +13,7 @@ pub(super) fn probe(around: &Surroundings) -> Answer {
     let mut answer = Answer::default();
     let Some(path) = tool::locate(around, "docker", ReasonCode::DockerCliMissing, &mut answer) else { return answer };
     let argv = [path, "info".to_owned(), "--format".to_owned(), "{{json .}}".to_owned()];
-    let patience = around.timeout.as_duration().mul_f32(0.9);
-    let said = match capture_end(&around.world, &argv, &around.root, patience) {
+    let said = match capture_end(&around.world, &argv, &around.root, around.patience(around.timeout)) {
         Ok(said) => said,
         Err(ChildEnd::TimedOut(..)) => {
             // The client waits for its engine: who does not answer is the engine.

@@ -1,7 +1,6 @@
 //! Which .NET SDK this repository gets on this host.
 
 use super::{Answer, Surroundings, tool};
-use crate::adapter::process::capture_end;
 use crate::domain::fault::Fault;
 use crate::domain::host::Said;
 use crate::domain::host::dotnet::{self, Sdk};
@@ -11,13 +10,15 @@ pub(super) fn probe(around: &Surroundings) -> Answer {
     let mut answer = Answer::default();
     let Some(path) = tool::locate(around, "dotnet", ReasonCode::DotnetMissing, &mut answer) else { return answer };
     let failed = |why: String| Fault::ProbeFailed { name: "dotnet".to_owned(), why };
-    // In the root, where global.json counts; both within the probe's own limit.
-    let ask = |option: &str| {
-        let patience = around.timeout.as_duration().mul_f32(0.45);
-        let said = capture_end(&around.world, &[path.clone(), option.to_owned()], &around.root, patience);
-        said.map_err(|end| failed(format!("dotnet {option}: {}", end.describe())))
-    };
-    let (sdks, version) = match ask("--list-sdks").and_then(|sdks| Ok((sdks, ask("--version")?))) {
+    // In the root, where global.json counts; at once, so that both are within the probe's limit.
+    let ask = |option: &str| around.ask("dotnet", &[path.clone(), option.to_owned()]);
+    let (sdks, version) = std::thread::scope(|scope| {
+        let sdks = scope.spawn(|| ask("--list-sdks"));
+        let version = ask("--version");
+        let sdks = sdks.join().unwrap_or_else(|_| Err(failed("the probe itself failed".to_owned())));
+        (sdks, version)
+    });
+    let (sdks, version) = match sdks.and_then(|sdks| Ok((sdks, version?))) {
         Ok(told) => told,
         Err(fault) => {
             answer.faults.push(fault);

@@ -5,32 +5,24 @@ use serde_json::json;
 use super::{Answer, Surroundings};
 use crate::adapter::process::named;
 use crate::domain::fault::Fault;
+use crate::domain::host::labview;
 
 pub(super) fn probe(_: &Surroundings) -> Answer {
     let mut answer = Answer::default();
-    let Some(running) = named("LabVIEW") else {
-        let why = "this host's processes cannot be listed".to_owned();
-        answer.faults.push(Fault::ProbeFailed { name: "labview-idle".to_owned(), why });
-        return answer;
-    };
-    let listed: Vec<_> = running
-        .iter()
-        .map(|process| {
-            json!({"pid": process.pid, "startedAtUtc": process.started.map(|at| at.to_string()), "session": process.session})
-        })
-        .collect();
-    answer.fact("processes", listed);
-    if !running.is_empty() {
-        let shown: Vec<String> = running
-            .iter()
-            .take(5)
-            .map(|process| {
-                let since = process.started.map(|at| format!(" since {at}")).unwrap_or_default();
-                let session = process.session.map(|session| format!(" in session {session}")).unwrap_or_default();
-                format!("pid {}{since}{session}", process.pid)
-            })
-            .collect();
-        answer.faults.push(Fault::LabviewRunning(shown.join(", ")));
+    let listed = named("LabVIEW");
+    if let Some(running) = &listed {
+        let each = |process: &labview::Running| {
+            let started = process.started.map(|at| at.to_string());
+            json!({"pid": process.pid, "startedAtUtc": started, "session": process.session})
+        };
+        answer.fact("processes", running.iter().map(each).collect::<Vec<_>>());
+    }
+    match labview::read(listed.as_deref()) {
+        Ok(None) => {}
+        Ok(Some(who)) => answer.faults.push(Fault::LabviewRunning(who)),
+        Err(why) => {
+            answer.faults.push(Fault::ProbeFailed { name: "labview-idle".to_owned(), why: why.to_owned() });
+        }
     }
     answer
 }

@@ -2,7 +2,6 @@
 
 use super::{Answer, Surroundings};
 use crate::adapter::host::long_paths_value;
-use crate::adapter::process::capture_end;
 use crate::domain::fault::Fault;
 use crate::domain::host::Said;
 use crate::domain::host::long_paths::{self, LongPaths};
@@ -18,13 +17,13 @@ pub(super) fn probe(around: &Surroundings) -> Answer {
         let words = ["config", "--type=bool", "--get", "core.longpaths"];
         let argv: Vec<String> =
             std::iter::once(git.to_string_lossy().into_owned()).chain(words.map(str::to_owned)).collect();
-        capture_end(&around.world, &argv, &around.root, around.timeout.as_duration().mul_f32(0.9))
+        around.ask("long-paths", &argv)
     });
     let failed = |why: String| Fault::ProbeFailed { name: "long-paths".to_owned(), why };
     let git = match git.transpose() {
         Ok(git) => git,
-        Err(end) => {
-            answer.faults.push(failed(format!("git config: {}", end.describe())));
+        Err(fault) => {
+            answer.faults.push(fault);
             return answer;
         }
     };

@@ -31,9 +31,11 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::adapter::lock::Lock;
+use crate::adapter::process::{Captured, capture_end};
 use crate::adapter::world::World;
 use crate::domain::config::{Engine, Fixture, ProbeName, Requirement};
 use crate::domain::fault::Fault;
+use crate::domain::outcome::ChildEnd;
 use crate::domain::quantity::{Size, Span};
 use crate::domain::receipt::FixtureRecord;
 
@@ -91,6 +93,22 @@ pub(crate) struct Surroundings {
     pub(crate) timeout: Span,
 }
 
+impl Surroundings {
+    /// How long a command of a probe may take, so that it is ended and read before the probe's own limit.
+    fn patience(&self, limit: Span) -> Duration {
+        let limit = limit.as_duration();
+        limit.saturating_sub(Duration::from_millis(1000)).max(limit / 2)
+    }
+
+    /// Runs a command of a probe to its end; that it did not come is that probe's, under its name.
+    fn ask(&self, name: &str, argv: &[String]) -> Result<Captured, Fault> {
+        capture_end(&self.world, argv, &self.root, self.patience(self.timeout)).map_err(|end| match end {
+            ChildEnd::TimedOut(..) => Fault::ProbeTimedOut { name: name.to_owned(), limit: self.timeout.to_string() },
+            end => Fault::ProbeFailed { name: name.to_owned(), why: end.describe() },
+        })
+    }
+}
+
 /// One thing to look at.
 pub(crate) struct Probe {
     /// Its key in the receipt.
@@ -140,8 +158,9 @@ pub(crate) fn build(requires: &[Requirement], around: &Surroundings) -> Vec<Prob
         let named = Requirement::Named(name);
         if wanted && !seen.contains(&&named) {
             let mut probe = of_requirement(&named, around);
-            // The disk is always required, fixtures are by being configured; hygiene only warns.
-            probe.required = name != ProbeName::PathHygiene;
+            // The disk is always required, fixtures and labels are by being configured. Of the lock execute
+            // is the judge, and hygiene only warns.
+            probe.required = !matches!(name, ProbeName::PathHygiene | ProbeName::SessionLock);
             probe.implied = true;
             add(&mut probes, probe);
         }

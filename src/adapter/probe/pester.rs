@@ -1,14 +1,14 @@
 //! Which PowerShell and which Pester are here, asked of the script that will run the tests.
 
+use std::path::Path;
+
 use serde_json::json;
 
 use super::{Answer, Surroundings, powershell, tool};
 use crate::adapter::dispatcher::pester::probe_command;
-use crate::adapter::process::capture_end;
 use crate::domain::fault::Fault;
 use crate::domain::host::Said;
 use crate::domain::host::powershell::{Fit, Found, SHIPPED, Silence, Told, fit, read};
-use crate::domain::outcome::ChildEnd;
 use crate::domain::reason::ReasonCode;
 
 pub(super) fn probe(around: &Surroundings) -> Answer {
@@ -20,9 +20,8 @@ pub(super) fn probe(around: &Surroundings) -> Answer {
     // The other edition informs: what is missing here may be there.
     let (own, other) = std::thread::scope(|scope| {
         let other = scope.spawn(|| ask_other(around, &program));
-        (ask(around, &program), other.join().ok().flatten())
+        (ask(around, &program, &around.scratch), other.join().ok().flatten())
     });
-    let failed = |why: String| Fault::ProbeFailed { name: "pester".to_owned(), why };
     let told = match own {
         Ok(Ok(told)) => told,
         Ok(Err(Silence::Forbidden(line))) => {
@@ -31,11 +30,12 @@ pub(super) fn probe(around: &Surroundings) -> Answer {
         }
         Ok(Err(Silence::Unreadable(line))) => {
             let shown: String = line.chars().take(80).collect();
-            answer.faults.push(failed(format!("the script's answer cannot be read: {shown:?}")));
+            let why = format!("the script's answer cannot be read: {shown:?}");
+            answer.faults.push(Fault::ProbeFailed { name: "pester".to_owned(), why });
             return answer;
         }
-        Err(why) => {
-            answer.faults.push(failed(why));
+        Err(fault) => {
+            answer.faults.push(fault);
             return answer;
         }
     };
@@ -47,13 +47,17 @@ pub(super) fn probe(around: &Surroundings) -> Answer {
     answer.fact("found", found.clone());
     answer.fact("paths", told.found.iter().map(|pester| pester.path.clone()).collect::<Vec<_>>());
     let mut elsewhere = String::new();
-    if let Some((other, told)) = other {
-        let there = versions(&told.found);
-        if fit(&told.found, &around.pester.0, around.pester.1.as_deref()) == Fit::Fits {
-            elsewhere = format!("; {other} has {}", there.join(", "));
+    match other {
+        None => {}
+        Some((other, Err(why))) => answer.fact("otherEdition", json!({"program": other, "why": why})),
+        Some((other, Ok(told))) => {
+            let there = versions(&told.found);
+            if fit(&told.found, &around.pester.0, around.pester.1.as_deref()) == Fit::Fits {
+                elsewhere = format!("; {other} has {}", there.join(", "));
+            }
+            let facts = json!({"program": other, "powershell": told.ps, "edition": told.edition, "found": there});
+            answer.fact("otherEdition", facts);
         }
-        let facts = json!({"program": other, "powershell": told.ps, "edition": told.edition, "found": there});
-        answer.fact("otherEdition", facts);
     }
     let most = around.pester.1.as_deref().unwrap_or("6");
     let unsupported = |found: String| Fault::PesterVersionUnsupported {
@@ -70,19 +74,25 @@ pub(super) fn probe(around: &Surroundings) -> Answer {
 }
 
 /// Asks one PowerShell.
-fn ask(around: &Surroundings, program: &str) -> Result<Result<Told, Silence>, String> {
-    let argv = probe_command(program, &around.scratch).map_err(|error| error.to_string())?;
-    let patience = around.timeout.as_duration().mul_f32(0.9);
-    let done = capture_end(&around.world, &argv, &around.root, patience).map_err(|end: ChildEnd| end.describe())?;
+fn ask(around: &Surroundings, program: &str, scratch: &Path) -> Result<Result<Told, Silence>, Fault> {
+    let failed = |error: std::io::Error| Fault::ProbeFailed { name: "pester".to_owned(), why: error.to_string() };
+    let argv = probe_command(program, scratch).map_err(failed)?;
+    let done = around.ask("pester", &argv)?;
     Ok(read(&Said { code: done.code, stdout: &done.stdout, stderr: &done.stderr }))
 }
 
 /// Asks the other edition, where one of the two is configured and the other is here.
-fn ask_other(around: &Surroundings, program: &str) -> Option<(&'static str, Told)> {
+fn ask_other(around: &Surroundings, program: &str) -> Option<(&'static str, Result<Told, String>)> {
     let own = which::which_in(program, around.world.path(), &around.root).ok()?;
     let own = own.file_stem()?.to_string_lossy().to_ascii_lowercase();
     let other = powershell::EDITIONS.into_iter().find(|edition| *edition != own)?;
     powershell::EDITIONS.contains(&own.as_str()).then_some(())?;
     which::which_in(other, around.world.path(), &around.root).ok()?;
-    Some((other, ask(around, other).ok()?.ok()?))
+    // A script of its own: neither replaces what the other reads.
+    let told = match ask(around, other, &around.scratch.join(other)) {
+        Ok(Ok(told)) => Ok(told),
+        Ok(Err(Silence::Forbidden(line) | Silence::Unreadable(line))) => Err(line),
+        Err(fault) => Err(fault.to_string()),
+    };
+    Some((other, told))
 }

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::{Answer, Surroundings};
 use crate::domain::fault::Fault;
-use crate::domain::lock::Owner;
+use crate::domain::lock::Holder;
 
 pub(super) fn probe(around: &Surroundings) -> Answer {
     let mut answer = Answer::default();
@@ -16,14 +16,20 @@ pub(super) fn probe(around: &Surroundings) -> Answer {
         Err(why) => answer.faults.push(Fault::LockUnusable(why)),
         Ok((lock, holder)) => {
             answer.fact("group", lock.group().to_string());
-            answer.fact("held", holder.is_some());
-            let Some(holder) = holder else { return answer };
-            answer.fact("holder", json!(holder));
-            // An ancestor of ours holds it for us as well.
-            if !holder.as_ref().is_some_and(|owner| lock.is_marked(&around.world, owner)) {
-                let holder = Owner::describe_or_nobody(holder.as_ref());
-                answer.faults.push(Fault::SessionLockHeld { group: lock.group().to_string(), holder });
+            answer.fact("held", holder != Holder::Nobody);
+            match &holder {
+                Holder::Nobody => return answer,
+                Holder::Unknown => {}
+                Holder::Known(owner) => {
+                    answer.fact("holder", json!(owner));
+                    // An ancestor of ours holds it for us as well.
+                    if lock.is_marked(&around.world, owner) {
+                        return answer;
+                    }
+                }
             }
+            let (group, holder) = (lock.group().to_string(), holder.describe());
+            answer.faults.push(Fault::SessionLockHeld { group, holder });
         }
     }
     answer

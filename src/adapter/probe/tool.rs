@@ -1,7 +1,5 @@
 //! A program on PATH, of a version where one is asked for.
 
-use std::time::Duration;
-
 use super::{Answer, Surroundings};
 use crate::adapter::process::capture_end;
 use crate::adapter::receipt_store::shown;
@@ -56,13 +54,15 @@ pub(super) fn locate(around: &Surroundings, program: &str, missing: ReasonCode, 
 /// What `--version` prints, on whichever stream; asked in the root, where version files may count.
 fn version_of(around: &Surroundings, tool: &str, path: &str) -> Result<semver::Version, Fault> {
     let unreadable = |why: String| Fault::ToolVersionUnreadable { tool: tool.to_owned(), why };
-    let patience = around.timeout.as_duration().saturating_sub(Duration::from_millis(200));
     let argv = [path.to_owned(), "--version".to_owned()];
+    let patience = around.patience(around.timeout);
     let done = capture_end(&around.world, &argv, &around.root, patience).map_err(|end| match end {
         ChildEnd::TimedOut(..) => Fault::ProbeTimedOut { name: tool.to_owned(), limit: around.timeout.to_string() },
         end => unreadable(format!("--version: {}", end.describe())),
     })?;
-    find_version(&done.stdout).or_else(|| find_version(&done.stderr)).ok_or_else(|| {
+    // A number in an error message is none of its versions.
+    let told = || find_version(&done.stdout).or_else(|| find_version(&done.stderr));
+    (done.code == 0).then(told).flatten().ok_or_else(|| {
         let shown: String =
             done.stdout.lines().chain(done.stderr.lines()).next().unwrap_or("nothing").chars().take(80).collect();
         unreadable(format!("--version exited with {} and printed {shown:?}", done.code))

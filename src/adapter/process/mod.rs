@@ -30,17 +30,6 @@ use crate::domain::ids::RelPath;
 use crate::domain::outcome::{ChildEnd, Limit};
 use crate::domain::quantity::Span;
 
-/// A process of this host, whoever started it.
-#[derive(Debug, Clone)]
-pub(crate) struct Running {
-    /// Its id.
-    pub(crate) pid: u32,
-    /// When it was born, where the platform tells.
-    pub(crate) started: Option<Timestamp>,
-    /// The session that it belongs to, where the platform has numbers for them.
-    pub(crate) session: Option<u32>,
-}
-
 /// A process of the run that is alive when it should not be.
 #[derive(Debug, Clone)]
 pub(crate) struct Survivor {

@@ -35,12 +35,12 @@ use windows_sys::Win32::System::Threading::{
     THREAD_SUSPEND_RESUME, WaitForSingleObject,
 };
 
+use super::Survivor;
 use super::supervisor::{Job, Stream, Via};
-use super::{Running, Survivor};
 use crate::adapter::lock::Held;
 use crate::adapter::world::World;
+use crate::domain::host::labview::Running;
 use crate::domain::ids::RelPath;
-use crate::domain::lock::HELD;
 use crate::domain::outcome::ChildEnd;
 
 /// A handle that is closed when dropped.
@@ -245,7 +245,7 @@ const GRACE: Duration = Duration::from_secs(5);
 /// It belongs to a job object, so that it ends with us were we killed outright, and the lock with both.
 pub(crate) fn run_attached(world: &World, argv: &[String], held: Option<&Held>) -> io::Result<u8> {
     let Some((program, arguments)) = argv.split_first() else { return Err(io::ErrorKind::InvalidInput.into()) };
-    let marks: Vec<_> = held.map(|held| (HELD.to_owned(), held.mark(world).into())).into_iter().collect();
+    let marks: Vec<_> = held.map(|held| held.mark(world)).into_iter().collect();
     let job = new_job(true)?;
     let mut command = Command::new(program);
     command.args(arguments).env_clear().envs(super::child_environment(world, &marks));

@@ -45,16 +45,19 @@ pub(crate) fn read(said: &Said<'_>) -> Result<Engine, (Silence, String)> {
     let info = json.and_then(|line| serde_json::from_str::<Info>(line).ok());
     let errors = info.as_ref().and_then(|info| info.server_errors.clone()).unwrap_or_default();
     if let Some(info) = info
+        && said.code == 0
         && errors.is_empty()
-        && !info.os_type.is_empty()
+        && matches!(info.os_type.as_str(), "windows" | "linux")
     {
         return Ok(Engine { os: info.os_type, version: info.server_version });
     }
     // Its own warnings come before what is amiss.
     let lines = said.stderr.lines().chain(said.stdout.lines()).map(str::trim);
     let lines = lines.filter(|line| !line.is_empty() && !line.starts_with("WARNING") && !line.starts_with('{'));
-    let line = errors.into_iter().chain(lines.map(str::to_owned)).next();
-    let line = line.unwrap_or_else(|| said.first_line());
+    // What can be told apart says more than what comes before it.
+    let lines: Vec<String> = errors.into_iter().chain(lines.map(str::to_owned)).collect();
+    let telling = lines.iter().find(|line| silence(line) != Silence::Unreadable);
+    let line = telling.or(lines.first()).cloned().unwrap_or_else(|| said.first_line());
     Err((silence(&line), line.chars().take(300).collect()))
 }
 
@@ -62,8 +65,12 @@ fn silence(line: &str) -> Silence {
     let line = line.to_ascii_lowercase();
     let any = |words: &[&str]| words.iter().any(|word| line.contains(word));
     match () {
-        () if any(&["permission denied", "access is denied"]) => Silence::AccessDenied,
         () if any(&["is too new", "is too old"]) => Silence::ApiMismatch,
+        // What the engine itself says is never about the way to it.
+        () if line.contains("error response from daemon") => Silence::ServerError,
+        () if any(&["permission denied", "access is denied"]) && any(&["daemon", "docker.sock", "/pipe/"]) => {
+            Silence::AccessDenied
+        }
         // The pipe's message goes on about elevation; what is missing is the pipe.
         () if any(&[
             "cannot connect to the docker daemon",
@@ -75,9 +82,7 @@ fn silence(line: &str) -> Silence {
         {
             Silence::NotRunning
         }
-        () if any(&["internal server error", "error response from daemon", "server misbehaving"]) => {
-            Silence::ServerError
-        }
+        () if any(&["internal server error", "server misbehaving"]) => Silence::ServerError,
         () => Silence::Unreadable,
     }
 }
@@ -155,6 +160,28 @@ mod tests {
                 "WARNING: Error loading config file: open /root/.docker/config.json: permission denied\nCannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?\n",
                 Silence::NotRunning,
             ),
+            (
+                "the same where it is the credentials' helper that may not read",
+                1,
+                "",
+                "error getting credentials: permission denied: /root/.docker/config.json\nCannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?\n",
+                Silence::NotRunning,
+            ),
+            (
+                "an engine that misses a file of its own",
+                0,
+                "{\"OSType\":\"\",\"ServerErrors\":[\"Error response from daemon: open /var/lib/docker/x: no such file or directory\"]}\n",
+                "",
+                Silence::ServerError,
+            ),
+            (
+                "an answer beside an exit code that takes it back",
+                1,
+                "{\"OSType\":\"linux\",\"ServerVersion\":\"1\"}\n",
+                "Error response from daemon: dead\n",
+                Silence::ServerError,
+            ),
+            ("an engine of no known kind", 0, "{\"OSType\":\"banana\"}\n", "", Silence::Unreadable),
             ("a wrapper that is no docker", 0, "hello\n", "", Silence::Unreadable),
             ("nothing at all", 0, "", "", Silence::Unreadable),
             ("JSON of something else", 0, "{\"a\": 1}\n", "", Silence::Unreadable),

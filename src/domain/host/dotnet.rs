@@ -25,7 +25,9 @@ pub(crate) fn installed(stdout: &str) -> Vec<String> {
 }
 
 fn is_version(text: &str) -> bool {
-    text.starts_with(|c: char| c.is_ascii_digit()) && text.matches('.').count() >= 2 && !text.contains(' ')
+    let mut parts = text.split('-').next().unwrap_or_default().split('.');
+    let number = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    parts.clone().count() == 3 && parts.all(number) && !text.contains(' ')
 }
 
 /// What `--version` came to where these are installed. The host does not fail in one way: before
@@ -39,10 +41,17 @@ pub(crate) fn read(version: &Said<'_>, installed: &[String]) -> Sdk {
     let names_it = |line: &&str| line.contains("global.json") || line.starts_with("Requested SDK version");
     let line = all.lines().map(str::trim).find(names_it).map(|line| line.chars().take(300).collect());
     match line {
-        _ if installed.is_empty() && version.code != 0 => Sdk::None,
+        _ if installed.is_empty() && version.code != 0 && says_none(&all) => Sdk::None,
         Some(line) if version.code != 0 => Sdk::Unmet(line),
         _ => Sdk::Unreadable(version.first_line()),
     }
+}
+
+/// The host's words for a machine with runtimes alone; they are not translated.
+fn says_none(all: &str) -> bool {
+    ["No .NET SDKs were found", "Did you mean to run dotnet SDK commands", "'--version' does not exist"]
+        .iter()
+        .any(|words| all.contains(words))
 }
 
 #[cfg(test)]
@@ -102,6 +111,15 @@ mod tests {
                 ),
             ),
             ("dotnet/runtime's hostfxr, only runtimes", &[], 145, "", "No .NET SDKs were found.\n", Sdk::None),
+            (
+                "dotnet/runtime's hostfxr, out of memory where nothing is listed",
+                &[],
+                139,
+                "",
+                "Failed to load libhostfxr.so, error: out of memory\n",
+                Sdk::Unreadable("Failed to load libhostfxr.so, error: out of memory".to_owned()),
+            ),
+            ("no version of anything", &some, 0, "1..pwned\n", "", Sdk::Unreadable("1..pwned".to_owned())),
             ("a wrapper that is no dotnet", &some, 0, "hello\n", "", Sdk::Unreadable("hello".to_owned())),
             (
                 "dotnet/runtime's hostpolicy, a broken installation",

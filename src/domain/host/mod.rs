@@ -5,7 +5,9 @@
 
 pub(crate) mod docker;
 pub(crate) mod dotnet;
+pub(crate) mod labview;
 pub(crate) mod long_paths;
+pub(crate) mod lvcompare;
 pub(crate) mod powershell;
 
 /// What a command said, and how it ended.

@@ -53,11 +53,18 @@ pub(crate) fn read(said: &Said<'_>) -> Result<Told, Silence> {
         return Ok(told);
     }
     let all = || said.stderr.lines().chain(said.stdout.lines()).map(str::trim);
-    if all().any(|line| line.contains("about_Execution_Policies") || line.contains("UnauthorizedAccess")) {
+    if all().any(|line| line.contains("about_Execution_Policies") || is_unauthorized(line)) {
         let line = all().find(|line| !line.is_empty()).unwrap_or_default();
         return Err(Silence::Forbidden(line.chars().take(300).collect()));
     }
     Err(Silence::Unreadable(said.first_line()))
+}
+
+/// `UnauthorizedAccess` as a whole id, with or without the command behind it; a file that may not be
+/// written has an id that only ends like it.
+fn is_unauthorized(line: &str) -> bool {
+    let id = line.split_once("FullyQualifiedErrorId").and_then(|(_, rest)| rest.trim_start().strip_prefix(':'));
+    id.is_some_and(|id| id.trim().split(',').next() == Some("UnauthorizedAccess"))
 }
 
 /// What the Pesters of one PowerShell come to for a range of versions.
@@ -75,10 +82,10 @@ pub(crate) enum Fit {
 
 /// Whether a Pester in the range (its ends included) is among them.
 pub(crate) fn fit(found: &[Found], least: &str, most: Option<&str>) -> Fit {
-    let (least, most) = (version(least), most.map(version));
+    let (least, most) = (version(least).unwrap_or_default(), most.and_then(version));
     let fits = |found: &Found| {
-        let version = version(&found.version);
-        version >= least && most.is_none_or(|most| version <= most) && version.0 <= NEWEST_MAJOR
+        version(&found.version)
+            .is_some_and(|own| own >= least && most.is_none_or(|most| own <= most) && own.0 <= NEWEST_MAJOR)
     };
     match found {
         [] => Fit::None,
@@ -88,11 +95,11 @@ pub(crate) fn fit(found: &[Found], least: &str, most: Option<&str>) -> Fit {
     }
 }
 
-/// A module's version: up to four numbers, missing ones are zero.
-fn version(text: &str) -> (u64, u64, u64, u64) {
-    let mut numbers = text.split('.').map(|part| part.parse().unwrap_or(0));
-    let mut next = || numbers.next().unwrap_or(0);
-    (next(), next(), next(), next())
+/// A module's version: up to four numbers, missing ones are zero. Anything else is none.
+fn version(text: &str) -> Option<(u64, u64, u64, u64)> {
+    let numbers: Vec<u64> = text.split('.').map(|part| part.parse().ok()).collect::<Option<_>>()?;
+    let number = |at: usize| numbers.get(at).copied().unwrap_or(0);
+    (numbers.len() <= 4).then(|| (number(0), number(1), number(2), number(3)))
 }
 
 #[cfg(test)]
@@ -140,6 +147,13 @@ mod tests {
                 "    + CategoryInfo          : Fehler: (:) [], ParentContainsErrorRecordException\n    + FullyQualifiedErrorId : UnauthorizedAccess\n",
                 Owed::Forbidden,
             ),
+            (
+                "Windows PowerShell's id for a file that may not be written",
+                1,
+                String::new(),
+                "Access to the path 'C:\\logs\\profile.log' is denied.\n    + FullyQualifiedErrorId : GetContentWriterUnauthorizedAccessError,Microsoft.PowerShell.Commands.AddContentCommand\n",
+                Owed::Unreadable,
+            ),
             ("Wine's powershell.exe: nothing, exit code 0", 0, String::new(), "", Owed::Unreadable),
             ("another probe's answer", 0, SEVEN.replace("probe@v1", "probe@v9"), "", Owed::Unreadable),
             (
@@ -173,6 +187,7 @@ mod tests {
             (&["6.0.1"], Some("5.99.99"), Fit::OutOfRange),
             (&["7.0.0"], None, Fit::OutOfRange),
             (&["4.10.1", "3.4.0"], None, Fit::OutOfRange),
+            (&["6.x.y-alpha"], None, Fit::OutOfRange),
             (&["3.4.0"], None, Fit::OnlyShipped),
             (&[], None, Fit::None),
         ] {

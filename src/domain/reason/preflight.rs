@@ -33,7 +33,7 @@ pub(super) const ROWS: &[Row] = &[
         C::LockUnusable,
         Blocks,
         "the host's lock cannot be used, so nothing would keep another run away",
-        "make the folder that the detail names writable for every runner's user, or name another by `lock.directory`",
+        "see the detail: give every runner's user the right to what it names, take away what does not belong there, or name another folder by `lock.directory`",
     ),
     row(
         C::HostMismatch,

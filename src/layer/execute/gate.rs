@@ -3,13 +3,14 @@
 use std::cell::RefCell;
 
 use super::{Request, Shard};
-use crate::adapter::lock::{Attempt, Held};
+use crate::adapter::lock::{Attempt, Held, Purpose};
+use crate::adapter::process::started;
 use crate::adapter::receipt_store::{Verified, shown};
 use crate::adapter::world::World;
 use crate::domain::fault::{Fault, ReceiptFault};
 use crate::domain::freshness;
 use crate::domain::ids::RelPath;
-use crate::domain::lock::{Owner, Wait};
+use crate::domain::lock::{Gate, Wait};
 use crate::domain::reason::Layer;
 use crate::domain::receipt::{
     ContextReceipt, ExecutionReceipt, LayerStatus, LockRecord, Parent, ReadinessReceipt, SelectionReceipt,
@@ -110,12 +111,13 @@ pub(super) fn hold_the_host(
     let since = world.tick();
     let last_seen = RefCell::new(None);
     let tell = |wait: &Wait| {
-        if let Some(holder) = &wait.holder {
-            *last_seen.borrow_mut() = Some(holder.describe());
-        }
+        *last_seen.borrow_mut() = Some(wait.holder.describe());
         ground.progress.pause(|| world.note(&ground.redactor.mask_text(&printable(&wait.describe()))));
     };
-    let attempt = lock.acquire(world, "execute", ground.settings.lock_wait.value.as_duration(), &tell);
+    let gate = Gate { id: ground.gate_id.as_ref().map(ToString::to_string) };
+    let purpose =
+        Purpose { command: "execute", execute: Some(&gate), started: started(world.pid()), redactor: &ground.redactor };
+    let attempt = lock.acquire(world, purpose, ground.settings.lock_wait.value.as_duration(), &tell);
     let attempt = attempt.map_err(unusable)?;
     let waited_ms = u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX);
     let recorded = |holder: Option<String>| Some(LockRecord { group: lock.group().to_string(), waited_ms, holder });
@@ -127,7 +129,7 @@ pub(super) fn hold_the_host(
             Ok(None)
         }
         Attempt::InVain(holder) => {
-            let holder = Owner::describe_or_nobody(holder.as_ref());
+            let holder = holder.describe();
             *record = recorded(Some(holder.clone()));
             Err(Fault::LockHeld { group: lock.group().to_string(), holder })
         }

@@ -27,7 +27,6 @@ use crate::domain::config::{DispatcherKind, Leaks};
 use crate::domain::fault::{Fault, Finding, charge};
 use crate::domain::freshness;
 use crate::domain::ids::{ArtifactName, RelPath};
-use crate::domain::lock::HELD;
 use crate::domain::outcome::ChildEnd;
 use crate::domain::quantity::Span;
 use crate::domain::reason::{Layer, ReasonCode};
@@ -146,7 +145,7 @@ fn work(
     let results = results_dir(world, request, out)?;
     draft.results = Some(results.clone());
     let mut variables = stage_fixtures(ground, &preflight.receipt.fixtures, out)?;
-    variables.extend(held.as_ref().map(|held| (HELD.to_owned(), held.mark(world).into())));
+    variables.extend(held.as_ref().map(|held| held.mark(world)));
     let environment = child_environment(world, &variables);
     let guard = Guard::start(world, &environment, &results.join(journal::FILE), held.as_ref()).map_err(|error| {
         Fault::DispatcherNotStarted { program: "the guard of the run".to_owned(), why: error.to_string() }

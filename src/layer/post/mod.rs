@@ -19,6 +19,7 @@ use crate::adapter::world::World;
 use crate::domain::classify::{Job, JobResult, Verdict, classify, gate_status};
 use crate::domain::fault::Fault;
 use crate::domain::ids::{ArtifactName, Sha256};
+use crate::domain::lock::{Asker, Gate};
 use crate::domain::reason::Layer;
 use crate::domain::receipt::{EvidenceReceipt, FileRecord, GateStatus, OperatorOutcome, Provenance, Receipt};
 use crate::report::markdown;
@@ -40,6 +41,8 @@ pub(crate) struct Request {
     pub(crate) digests: Digests,
     /// Whether the caller asked to continue.
     pub(crate) continue_on_failure: bool,
+    /// Whether every job of this gate's execute has ended, by the workflow's own word.
+    pub(crate) execute_is_over: bool,
 }
 
 /// Digests that layers put out.
@@ -67,7 +70,9 @@ pub(crate) struct PostOutcome {
 
 /// Runs the layer.
 pub(crate) fn run(world: &World, ground: &Ground, request: &Request) -> Result<PostOutcome, Unreported> {
-    release_what_is_left(world, ground);
+    if request.execute_is_over {
+        release_what_is_left(world, ground);
+    }
     let mut collected = collect::collect(world, ground, request);
     let verdict = classify(&collected.evidence);
     let gate = gate_status(&verdict, request.continue_on_failure, collected.gate_notice);
@@ -116,8 +121,10 @@ pub(crate) fn run(world: &World, ground: &Ground, request: &Request) -> Result<P
 fn release_what_is_left(world: &World, ground: &Ground) {
     let Some((run, attempt)) = ground.facts.run.as_ref().filter(|_| world.under_actions()) else { return };
     let run = run.to_string();
-    let released =
-        ground.lock(world).and_then(|lock| lock.release(world, Some((run.as_str(), *attempt)), None, PATIENCE));
+    let gate = Gate { id: ground.gate_id.as_ref().map(ToString::to_string) };
+    let released = ground
+        .lock(world)
+        .and_then(|lock| lock.release(world, Some((run.as_str(), *attempt)), Asker::Post(&gate), PATIENCE));
     match released {
         Ok(Released::NotOurs(_)) => {}
         Ok(Released::Gone(owner)) => {

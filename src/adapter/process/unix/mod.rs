@@ -17,14 +17,13 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 
 use super::supervisor::{Job, Stream, Via};
-use crate::domain::lock::HELD;
 use crate::domain::outcome::ChildEnd;
 
 use rustix::io::FdFlags;
 
-use super::Running;
 use crate::adapter::lock::Held;
 use crate::adapter::world::World;
+use crate::domain::host::labview::Running;
 pub(crate) use guard::Guard;
 pub(crate) use guardian::serve;
 
@@ -36,7 +35,7 @@ pub(crate) use guardian::serve;
 pub(crate) fn run_attached(world: &World, argv: &[String], held: Option<&Held>) -> std::io::Result<u8> {
     let Some((program, arguments)) = argv.split_first() else { return Err(std::io::ErrorKind::InvalidInput.into()) };
     let mut command = Command::new(program);
-    let marks: Vec<_> = held.map(|held| (HELD.to_owned(), held.mark(world).into())).into_iter().collect();
+    let marks: Vec<_> = held.map(|held| held.mark(world)).into_iter().collect();
     command.args(arguments).env_clear().envs(super::child_environment(world, &marks));
     if let Some(held) = held {
         rustix::io::fcntl_setfd(held.file(), FdFlags::empty())?;
@@ -59,6 +58,12 @@ pub(crate) fn run_attached(world: &World, argv: &[String], held: Option<&Held>) 
         {
             passed_on = requests;
             let signal = if requests > 1 { Signal::KILL } else { Signal::TERM };
+            // It has no group of its own, so that it may read from the terminal: whatever descends from it
+            // now is asked as well.
+            let all = table::all().unwrap_or_default();
+            for process in table::descendants(pid.as_raw_nonzero().get(), &all) {
+                let _ = Pid::from_raw(process.pid).map(|process| rustix::process::kill_process(process, signal));
+            }
             let _ = rustix::process::kill_process(pid, signal);
         }
         world.wait(Duration::from_millis(10));
