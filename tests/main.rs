@@ -11,6 +11,8 @@ mod architecture;
 mod bootstrap;
 mod contracts;
 mod docs;
+#[cfg(unix)]
+mod evidence;
 mod faults;
 mod github;
 mod harness;

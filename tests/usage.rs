@@ -147,15 +147,6 @@ fn precedence_is_flag_environment_file_default_and_each_value_says_whence() {
 }
 
 #[test]
-fn a_key_without_effect_is_said_to_have_none() {
-    let sandbox = Sandbox::green();
-    sandbox.config("lock: {group: lab}\nreport: {html: true}\n");
-    let ran = sandbox.gate(&["run"]);
-    assert_eq!(ran.code, 0, "{ran:?}");
-    assert!(ran.stderr.contains("`report.html`") && !ran.stderr.contains("`lock`"), "{}", ran.stderr);
-}
-
-#[test]
 fn help_version_explain_packs_and_schema_answer() {
     let sandbox = Sandbox::green();
     sandbox.config(

@@ -324,6 +324,8 @@ pub(crate) fn settings(overlay: &Overlay<'_>, config: &Config, file: &str) -> Re
         all_skipped: settle(None, config.policy.all_skipped, "policy.all-skipped", EmptyPolicy::Fail),
         redact: config.redact.clone(),
         summary: settle(None, config.report.summary, "report.summary", true),
+        html: settle(None, config.report.html, "report.html", true),
+        annotations: settle(None, config.report.annotations, "report.annotations", true),
     };
     if !(1..=SHARDS_MOST).contains(&settings.shards.value) {
         let why = format!("shards is {}; it must be at least 1 and at most {SHARDS_MOST}", settings.shards.value);
@@ -336,15 +338,6 @@ pub(crate) fn settings(overlay: &Overlay<'_>, config: &Config, file: &str) -> Re
         return Err(Invalid::new(file, format!("redact: {why}")));
     }
     Ok(settings)
-}
-
-/// Keys that are set and that this version does not act on: whoever set them must hear it.
-pub(crate) fn without_effect(config: &Config) -> Vec<&'static str> {
-    let keys = [
-        ("report.html", config.report.html == Some(true)),
-        ("report.annotations", config.report.annotations == Some(true)),
-    ];
-    keys.into_iter().filter(|(_, set)| *set).map(|(key, _)| key).collect()
 }
 
 /// The dispatcher that was typed after `--`.
@@ -387,6 +380,7 @@ pub(crate) fn show(settings: &Settings) -> Value {
         "preflight.docker.engine" = docker_engine,
         "preflight.labels" = labels, "runner-label" = runner_labels, "preflight.freshness" = freshness, "preflight.probe-timeout" = probe_timeout, "leaks" = leaks,
         "policy.zero-tests" = zero_tests, "policy.all-skipped" = all_skipped, "report.summary" = summary,
+            "report.html" = html, "report.annotations" = annotations,
     }
     let word = |value: &Option<String>, default: &str| Value::from(value.clone().unwrap_or_else(|| default.to_owned()));
     put("defaults.pack", word(&settings.pack.value, pack::FULL), &settings.pack.source);

@@ -254,9 +254,6 @@ impl<'a> Session<'a> {
         let (config, file) = config_file::load(&self.root, self.overlay.path("config")?)?;
         let file = file.map_or_else(String::new, |path| path.display().to_string());
         let settings = overlay::settings(&self.overlay, &config, &file)?;
-        for key in overlay::without_effect(&config) {
-            tracing::warn!("{file}: `{key}` is set and this version does not act on it");
-        }
         let state = self.world.state_dir(self.overlay.path("state-dir")?.as_deref());
         let state =
             state.ok_or_else(|| Invalid::new("--state-dir", "there is no home folder to keep state in; name one"))?;

@@ -7,10 +7,11 @@ use serde_json::{Value, json};
 
 use crate::adapter::results::{self, Defect, Reading};
 use crate::domain::case::Case;
+use crate::domain::failure::Failure;
 use crate::domain::fault::{Finding, charge};
 use crate::domain::outcome_word::Format;
 use crate::domain::reason::Layer;
-use crate::report::text::{self, FailureLine, printable};
+use crate::report::text::{self, printable};
 
 /// Each file with what it came to.
 pub(crate) fn read(world: &crate::adapter::world::World, files: &[String]) -> Result<Vec<(String, Reading)>> {
@@ -39,7 +40,7 @@ pub(crate) fn text(readings: &[(String, Reading)]) -> String {
         let defect = reading.defect.as_ref().map(|defect| format!(" [{}]", defect.word())).unwrap_or_default();
         out.push_str(&format!("{}: {counted}{format}{defect}\n", printable(file)));
         for failure in &reading.failures {
-            out.push_str(&format!("  failed  {}\n", printable(&text::failure_line(&FailureLine::of(failure)))));
+            out.push_str(&format!("  failed  {}\n", printable(&text::failure_line(&Failure::of(failure)))));
         }
         let failed = reading.counts.failed.saturating_add(reading.counts.errors);
         more(&mut out, "failed", failed.saturating_sub(reading.failures.len() as u64));

@@ -9,6 +9,7 @@ pub(crate) mod classify;
 pub(crate) mod config;
 pub(crate) mod counts;
 pub(crate) mod event;
+pub(crate) mod failure;
 pub(crate) mod fault;
 pub(crate) mod freshness;
 pub(crate) mod host;

@@ -179,4 +179,6 @@ pub(crate) struct Settings {
     pub(crate) all_skipped: Sourced<EmptyPolicy>,
     pub(crate) redact: Vec<String>,
     pub(crate) summary: Sourced<bool>,
+    pub(crate) html: Sourced<bool>,
+    pub(crate) annotations: Sourced<bool>,
 }

@@ -6,6 +6,7 @@ use std::fmt::Write;
 use serde_json::Value;
 
 use super::text::{self, Story, printable, shortened};
+use crate::domain::failure::{self, Group};
 use crate::domain::fault::Finding;
 use crate::domain::reason::{Layer, Severity};
 use crate::domain::receipt::GateStatus;
@@ -85,19 +86,67 @@ fn layers(out: &mut String, story: &Story) {
     out.push('\n');
 }
 
+/// How large a summary may grow; GitHub takes 1 MiB of a step and drops what is larger.
+const BUDGET: usize = 900 << 10;
+/// How many groups of failures are shown whole.
+const GROUPS: usize = 20;
+/// How many lines of a message, and of an output, are shown.
+const MESSAGE_LINES: usize = 6;
+const OUTPUT_LINES: usize = 10;
+
 fn failures(out: &mut String, story: &Story) {
-    const SHOWN: usize = 20;
     if story.failures.is_empty() {
         return;
     }
-    out.push_str("### Failures\n\n");
-    for failure in story.failures.iter().take(SHOWN) {
-        let _ = writeln!(out, "- {}", code(&text::failure_line(failure)));
+    out.push_str("### Failures, those that are alike together\n\n");
+    let groups = failure::groups(&story.failures);
+    let mut shown = 0;
+    for group in groups.iter().take(GROUPS) {
+        let told = told(group, story);
+        if out.len() + told.len() > BUDGET {
+            break;
+        }
+        out.push_str(&told);
+        shown += 1 + group.others.len();
     }
-    if story.failures.len() > SHOWN {
-        let _ = writeln!(out, "- {} more in the raw artifact", story.failures.len() - SHOWN);
+    if story.failures.len() > shown {
+        let _ = writeln!(out, "{} more in `pester-failures.json`\n", story.failures.len() - shown);
     }
-    out.push('\n');
+}
+
+/// One group: where, what, the end of its output, and how it is repeated.
+fn told(group: &Group<'_>, story: &Story) -> String {
+    let failure = group.first;
+    let mut out = String::new();
+    let place = failure.place().map(|(file, line)| format!(" at {}", code(&format!("{file}:{line}"))));
+    let _ = writeln!(out, "**{}** {}{}\n", failure.class().as_str(), code(&failure.name), place.unwrap_or_default());
+    let lines: Vec<&str> = failure.output.lines().collect();
+    let end = &lines[lines.len().saturating_sub(OUTPUT_LINES)..];
+    let message: Vec<&str> = failure.message.lines().take(MESSAGE_LINES).collect();
+    // What a script printed last is its message too.
+    let output = end.iter().filter(|line| !message.contains(*line));
+    out.push_str(&block(message.iter().chain(output)));
+    if let Some(again) = story.repeat.file(failure) {
+        let _ = writeln!(out, "Again: {}\n", code(&again));
+    }
+    if !group.others.is_empty() {
+        let names: Vec<String> = group.others.iter().take(10).map(|other| code(&other.name)).collect();
+        let more = group.others.len().saturating_sub(10);
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        let _ = writeln!(out, "{} more like it: {}{more}\n", group.others.len(), names.join(", "));
+    }
+    out
+}
+
+/// Lines from outside as a code block: nothing in it is markup, and it ends where it ends.
+fn block<'a>(lines: impl Iterator<Item = &'a &'a str>) -> String {
+    let lines: Vec<String> = lines.map(|line| shortened(&printable(line), 300)).collect();
+    if lines.is_empty() {
+        return String::new();
+    }
+    let longest = lines.iter().flat_map(|line| line.split(|c| c != '`')).map(str::len).max().unwrap_or(0);
+    let fence = "`".repeat(longest.max(2) + 1);
+    format!("{fence}text\n{}\n{fence}\n\n", lines.join("\n"))
 }
 
 fn reasons(out: &mut String, story: &Story) {
@@ -138,5 +187,7 @@ mod tests {
         assert_eq!(code("`x`"), "`` `x` ``");
         assert_eq!(code("a\n# b"), r"`a\u{a}# b`");
         assert_eq!(cell("a|b"), r"`a\|b`");
+        assert_eq!(block(["a", "```", "# b\u{1b}"].iter()), "````text\na\n```\n# b\\u{1b}\n````\n\n");
+        assert_eq!(block([].iter()), "");
     }
 }

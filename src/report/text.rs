@@ -2,30 +2,11 @@
 
 use std::fmt::Write;
 
-use crate::domain::case::Case;
+use super::evidence::Replay;
 use crate::domain::counts::Counts;
+use crate::domain::failure::Failure;
 use crate::domain::reason::{Layer, ReasonCode, Severity};
 use crate::domain::receipt::{Classification, GateStatus, InFlight, Leak};
-
-/// A test that failed, as shown.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct FailureLine {
-    /// Its name.
-    pub(crate) name: String,
-    /// The file it stands in.
-    pub(crate) file: Option<String>,
-    /// The line it stands at.
-    pub(crate) line: Option<u64>,
-    /// The beginning of its message.
-    pub(crate) message: String,
-}
-
-impl FailureLine {
-    /// A case, as shown.
-    pub(crate) fn of(case: &Case) -> Self {
-        Self { name: case.id(), file: case.file.clone(), line: case.line, message: case.message.clone() }
-    }
-}
 
 /// One layer's line.
 #[derive(Debug, Clone)]
@@ -59,8 +40,10 @@ pub(crate) struct Story {
     pub(crate) layers: Vec<LayerLine>,
     /// What the tests came to.
     pub(crate) counts: Counts,
+    /// How the run and its parts are repeated.
+    pub(crate) repeat: Replay,
     /// What failed, in file order.
-    pub(crate) failures: Vec<FailureLine>,
+    pub(crate) failures: Vec<Failure>,
     /// What was running at the end.
     pub(crate) in_flight: Option<InFlight>,
     /// What outlived the tests.
@@ -187,7 +170,7 @@ pub(crate) fn report(story: &Story) -> String {
 }
 
 /// A failure's name, place and first line of message.
-pub(crate) fn failure_line(failure: &FailureLine) -> String {
+pub(crate) fn failure_line(failure: &Failure) -> String {
     let mut line = failure.name.clone();
     if let Some(file) = failure.file.as_ref().filter(|file| **file != failure.name) {
         line.push_str(&format!(" ({file}{})", failure.line.map(|n| format!(":{n}")).unwrap_or_default()));

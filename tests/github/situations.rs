@@ -424,7 +424,7 @@ fn refusals() -> Vec<Row> {
         }),
         row("410 for the repository itself", failed("api-refused", "refused"), || first(|| told(410, "Gone", &[]))),
         row("404 for a later page", failed("api-malformed", "bad-pagination"), || {
-            with(&three_pages()).change(|fake| {
+            with(&three_pages()).section("max-wait: 3s").change(|fake| {
                 fake.script(|request, _| {
                     request.url.query().is_some_and(|q| q.contains("page=2")).then(|| told(404, "Not Found", &[]))
                 });

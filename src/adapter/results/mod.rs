@@ -23,7 +23,7 @@ use crate::domain::fault::Fault;
 use crate::domain::outcome_word::Format;
 
 /// How many failures, and how many flaky cases, are kept with their messages.
-const CASES_KEPT: usize = 1000;
+const CASES_KEPT: usize = 5000;
 /// How many notes are kept.
 const NOTES_KEPT: usize = 50;
 

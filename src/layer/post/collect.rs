@@ -15,6 +15,7 @@ use crate::adapter::workspace::files;
 use crate::adapter::world::World;
 use crate::domain::classify::{Evidence, Paper, Verdict, read_back, unknown};
 use crate::domain::counts::Counts;
+use crate::domain::failure::Failure;
 use crate::domain::fault::{Fault, Finding, ReceiptFault, charge};
 use crate::domain::freshness::Expect;
 use crate::domain::ids::{CommitSha, GateId, RelPath, RunId, Sha256};
@@ -24,10 +25,9 @@ use crate::domain::receipt::{
     LayerStatus, Parent, RawFile, ReadinessReceipt, Reason, Receipt, RouteReceipt, SelectionReceipt,
 };
 use crate::layer::ground::Ground;
-use crate::report::text::FailureLine;
 
-/// How many failures are shown.
-const FAILURES_SHOWN: usize = 50;
+/// How many failures are told of, each with its message and the end of its output.
+const FAILURES_TOLD: usize = 5000;
 
 /// What was found.
 #[derive(Default)]
@@ -43,7 +43,7 @@ pub(super) struct Collected {
     pub(super) parents: Vec<Parent>,
     pub(super) inputs: Vec<FileRecord>,
     pub(super) counts: Counts,
-    pub(super) failures: Vec<FailureLine>,
+    pub(super) failures: Vec<Failure>,
     pub(super) gate_notice: bool,
     pub(super) raw: &'static str,
     pub(super) raw_dirs: Vec<PathBuf>,
@@ -523,10 +523,10 @@ fn read_failures(collected: &mut Collected, raw: &Path, recorded: &[RawFile]) {
     }
     for file in recorded.iter().filter(is_report) {
         if let Ok(reading) = results::read(&raw.join(file.path.as_str())) {
-            collected.failures.extend(reading.failures.iter().map(FailureLine::of));
+            collected.failures.extend(reading.failures.iter().map(Failure::of));
         }
     }
-    collected.failures.truncate(FAILURES_SHOWN);
+    collected.failures.truncate(FAILURES_TOLD);
 }
 
 /// Every selected file stands in some accounting.

@@ -22,11 +22,18 @@ use crate::domain::ids::{ArtifactName, Sha256};
 use crate::domain::lock::{Asker, Gate};
 use crate::domain::reason::Layer;
 use crate::domain::receipt::{EvidenceReceipt, FileRecord, GateStatus, OperatorOutcome, Provenance, Receipt};
-use crate::report::markdown;
-use crate::report::text::{self, FailureLine, LayerLine, Story};
+use crate::report::evidence::{self, Replay};
+use crate::report::text::{self, LayerLine, Story};
+use crate::report::{annotations, html, markdown};
 
 /// File name of the Markdown summary.
 pub(crate) const SUMMARY: &str = "summary.md";
+/// File name of the page.
+pub(crate) const PAGE: &str = "report.html";
+/// File names in the predecessor's shapes.
+const FAILURES: &str = "pester-failures.json";
+const TOTALS: &str = "pester-totals.json";
+const TEST_SUMMARY: &str = "pester-summary.json";
 /// File name of the plain report.
 pub(crate) const REPORT: &str = "report.txt";
 
@@ -74,6 +81,9 @@ pub(crate) fn run(world: &World, ground: &Ground, request: &Request) -> Result<P
         release_what_is_left(world, ground);
     }
     let mut collected = collect::collect(world, ground, request);
+    // What a results file held decoded may hold what was masked in it as it was written.
+    let mask = |text: &str| ground.redactor.mask_text(text);
+    collected.failures = collected.failures.iter().map(|failure| failure.masked(&mask)).collect();
     let verdict = classify(&collected.evidence);
     let gate = gate_status(&verdict, request.continue_on_failure, collected.gate_notice);
     let identity = identity(world, ground, &collected);
@@ -93,6 +103,7 @@ pub(crate) fn run(world: &World, ground: &Ground, request: &Request) -> Result<P
 
     let mut written: Vec<(&str, Written)> = Vec::new();
     let redactor = &ground.redactor;
+    written.extend(write_failures(world, ground, &collected, &out).map_err(unreported)?);
     written.push(("classification", receipt_store::write(&out, &evidence, redactor).map_err(unreported)?.0));
     let mut outcome = ground::conclude(ground, &out, &operator, findings, verdict.classification.as_str())?;
     written.push(("operator-outcome", outcome.written.clone()));
@@ -101,6 +112,13 @@ pub(crate) fn run(world: &World, ground: &Ground, request: &Request) -> Result<P
         runner::add_summary(world, &summary).map_err(unreported)?;
     }
     written.push(("report", write_text(&out, REPORT, &text).map_err(unreported)?));
+    if ground.settings.html.value {
+        written.push(("page", write_text(&out, PAGE, &html::page(&story)).map_err(unreported)?));
+    }
+    if ground.settings.annotations.value && world.under_actions() {
+        // On the other stream than the result; the runner reads both.
+        annotations::commands(&story).iter().for_each(|command| ground.progress.pause(|| world.note(command)));
+    }
     let mut provenance = Provenance::headed(head);
     provenance.kind = "evidence".to_owned();
     provenance.source_inputs = collected.inputs;
@@ -206,6 +224,62 @@ fn operator_outcome(
     operator
 }
 
+/// The files in the predecessor's shapes.
+fn write_failures(
+    world: &World,
+    ground: &Ground,
+    collected: &Collected,
+    out: &Path,
+) -> Result<Vec<(&'static str, Written)>, Fault> {
+    let selection = collected.selection.as_ref().map(|loaded| &loaded.receipt);
+    let executions = || collected.execution.iter().map(|loaded| &loaded.receipt);
+    let run = evidence::Run {
+        at: world.now(),
+        counts: collected.counts,
+        failures: &collected.failures,
+        selection,
+        duration_ms: duration_ms(collected),
+        xml_status: executions().next().map_or("not-run", |receipt| receipt.results_xml_status.as_str()),
+        timed_out: executions().any(|receipt| receipt.outcome.as_ref().is_some_and(|outcome| outcome.limit.is_some())),
+        replay: replay_of(ground, collected),
+    };
+    let files = [
+        ("failures", FAILURES, Some(run.failures())),
+        ("totals", TOTALS, Some(run.totals())),
+        ("test-summary", TEST_SUMMARY, run.summary()),
+    ];
+    let mut written = Vec::new();
+    for (role, name, document) in files {
+        let Some(document) = document else { continue };
+        written.push((role, write_text(out, name, &format!("{document:#}\n"))?));
+    }
+    Ok(written)
+}
+
+/// What repeats this run.
+fn replay_of(ground: &Ground, collected: &Collected) -> Replay {
+    let selection = collected.selection.as_ref().map(|loaded| &loaded.receipt);
+    let profile = selection.and_then(|selection| selection.dispatcher_profile.as_ref());
+    Replay {
+        root: shown(&ground.root),
+        pack: pack_of(ground, collected),
+        kind: profile.map(|profile| profile.kind.value),
+        powershell: profile.map_or_else(|| "pwsh".to_owned(), |profile| profile.powershell.value.clone()),
+    }
+}
+
+/// The pack that was selected, else the one that was asked for.
+fn pack_of(ground: &Ground, collected: &Collected) -> String {
+    let pack = collected.selection.as_ref().map(|s| s.receipt.selection.execution_pack.clone());
+    pack.filter(|name| !name.is_empty())
+        .or_else(|| ground.settings.pack.value.clone())
+        .unwrap_or_else(|| "full".to_owned())
+}
+
+fn duration_ms(collected: &Collected) -> Option<u64> {
+    collected.execution.iter().filter_map(|e| Some(e.receipt.outcome.as_ref()?.duration_ms)).max()
+}
+
 /// Everything that the reports say, in one value.
 fn tell(ground: &Ground, request: &Request, collected: &Collected, verdict: &Verdict, gate: GateStatus) -> Story {
     let deciding = verdict.deciding();
@@ -230,25 +304,16 @@ fn tell(ground: &Ground, request: &Request, collected: &Collected, verdict: &Ver
             .map(|layer| LayerLine { layer, status: layer_status(request, collected, layer) })
             .collect(),
         counts: collected.counts,
-        failures: collected.failures.iter().map(|failure| masked(failure, &mask)).collect(),
+        repeat: replay_of(ground, collected),
+        failures: collected.failures.clone(),
         in_flight: collected
             .execution
             .iter()
             .find_map(|e| e.receipt.in_flight.clone())
             .or_else(|| collected.last_known.clone()),
         leaks: collected.execution.iter().flat_map(|e| e.receipt.leaks.clone()).collect(),
-        duration_ms: collected.execution.iter().filter_map(|e| Some(e.receipt.outcome.as_ref()?.duration_ms)).max(),
+        duration_ms: duration_ms(collected),
         raw: collected.raw_dirs.first().map(|path| shown(path)),
-    }
-}
-
-/// What a results file held decoded may hold what was masked in it as it was written.
-fn masked(failure: &FailureLine, mask: &dyn Fn(&str) -> String) -> FailureLine {
-    FailureLine {
-        name: mask(&failure.name),
-        file: failure.file.as_deref().map(mask),
-        line: failure.line,
-        message: mask(&failure.message),
     }
 }
 
@@ -263,11 +328,7 @@ fn headline(verdict: &Verdict) -> String {
 
 /// The registry's template with this run's values, each quoted for a shell.
 fn replay(ground: &Ground, request: &Request, collected: &Collected, template: &str) -> String {
-    let pack = collected.selection.as_ref().map(|s| s.receipt.selection.execution_pack.clone());
-    let pack = pack
-        .filter(|name| !name.is_empty())
-        .or_else(|| ground.settings.pack.value.clone())
-        .unwrap_or_else(|| "full".to_owned());
+    let pack = pack_of(ground, collected);
     let file = collected.failures.iter().find_map(|failure| failure.file.clone());
     let file = file.or_else(|| collected.failures.first().map(|failure| failure.name.clone()));
     let command = template
@@ -304,6 +365,8 @@ fn output_record(out: &Path, role: &str, written: &Written) -> FileRecord {
     let schema = match role {
         "classification" => Some(EvidenceReceipt::SCHEMA.to_owned()),
         "operator-outcome" => Some(OperatorOutcome::SCHEMA.to_owned()),
+        "failures" => Some("pester-failures@v2".to_owned()),
+        "totals" => Some("pester-totals/v1".to_owned()),
         _ => None,
     };
     FileRecord {

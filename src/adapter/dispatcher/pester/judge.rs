@@ -8,12 +8,12 @@ use crate::adapter::dispatcher::Plan;
 use crate::adapter::journal::Journal;
 use crate::adapter::workspace::files;
 use crate::domain::counts::Counts;
+use crate::domain::failure::Failure;
 use crate::domain::fault::Fault;
 use crate::domain::ids::RelPath;
 use crate::domain::outcome::ChildEnd;
-use crate::domain::pester::{PesterRun, PesterVerdict, RUN_SCHEMA, judge};
+use crate::domain::pester::{PesterError, PesterRun, PesterVerdict, RUN_SCHEMA, judge};
 use crate::domain::receipt::Accounted;
-use crate::report::text::FailureLine;
 
 /// The run object.
 pub(crate) const RUN_FILE: &str = "pester-run.json";
@@ -145,14 +145,35 @@ fn read_run(path: &Path) -> Result<PesterRun, String> {
     Ok(run)
 }
 
-/// The failures that a run object names, for reports.
-pub(crate) fn failures(path: &Path) -> Vec<FailureLine> {
+/// The failures that a run object names: tests, blocks around them, and files that did not load.
+pub(crate) fn failures(path: &Path) -> Vec<Failure> {
     let Ok(run) = read_run(path) else { return Vec::new() };
-    let failed = run.tests.iter().filter(|test| test.failed()).map(|test| FailureLine {
-        name: test.path.clone(),
-        file: Some(test.file.clone()),
-        line: test.line,
-        message: test.errors.first().map(|error| error.message.clone()).unwrap_or_default(),
+    let first = |errors: &[PesterError]| {
+        let error = errors.first();
+        (error.and_then(|error| error.line), error.map(|error| error.message.clone()).unwrap_or_default())
+    };
+    let tests = run.tests.iter().filter(|test| test.failed()).map(|test| {
+        let (line, message) = first(&test.errors);
+        let (name, file) = (test.path.clone(), Some(test.file.clone()));
+        Failure { name, file, line: line.or(test.line), message, ..Failure::default() }
     });
-    failed.collect()
+    let files = run.files.iter().flat_map(|file| {
+        let blocks = file.failed_blocks.iter().map(|block| {
+            let (line, message) = first(&block.errors);
+            let name = format!("{} (setup or teardown)", block.path);
+            Failure { name, file: Some(file.file.clone()), line, errored: true, message, ..Failure::default() }
+        });
+        let (line, message) = first(&file.errors);
+        let own = (!file.errors.is_empty()).then(|| Failure {
+            name: file.file.clone(),
+            file: Some(file.file.clone()),
+            line,
+            errored: true,
+            not_loaded: !file.executed,
+            message,
+            ..Failure::default()
+        });
+        own.into_iter().chain(blocks).collect::<Vec<_>>()
+    });
+    tests.chain(files).collect()
 }

@@ -1,0 +1,438 @@
+//! One failure, digested: what kind it is, by what it is known again, where it stands and how it is
+//! repeated. The evidence is the failure's own message and nothing else of the log: any other line that
+//! mentions a time-out proves nothing about this test.
+
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use regex::Regex;
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+use super::case::Case;
+use super::counts::CaseOutcome;
+
+/// How much of a message makes its signature.
+const LINES: usize = 3;
+
+/// What kind of failure it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Class {
+    /// A claim of the test does not hold.
+    Assertion,
+    /// It took too long.
+    Timeout,
+    /// A file that is not there.
+    MissingFile,
+    /// A right that is not given.
+    Permission,
+    /// A host or service that does not answer.
+    Network,
+    /// The process or a thread of it broke down.
+    Crash,
+    /// The file could not be loaded, or its tests not be found.
+    Discovery,
+    /// A program, a module or room that the host lacks.
+    Environment,
+    /// None of these can be told.
+    Unknown,
+}
+
+impl Class {
+    /// As it is written.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Class::Assertion => "assertion",
+            Class::Timeout => "timeout",
+            Class::MissingFile => "missing-file",
+            Class::Permission => "permission",
+            Class::Network => "network",
+            Class::Crash => "crash",
+            Class::Discovery => "discovery",
+            Class::Environment => "environment",
+            Class::Unknown => "unknown",
+        }
+    }
+
+    /// What a person does next.
+    pub(crate) const fn remedy(self) -> &'static str {
+        match self {
+            Class::Assertion => "compare what was expected with what came; run the one file again",
+            Class::Timeout => "see what it waited for; raise its limit only where it is rightly slow",
+            Class::MissingFile => {
+                "restore the file, or let the test make what it needs; mind paths that differ by host"
+            }
+            Class::Permission => "give the runner's user the right, or let the test use a folder of its own",
+            Class::Network => "check the service and this host's network; a test that needs neither is steadier",
+            Class::Crash => "run the one file under a debugger or with more output",
+            Class::Discovery => "load the file by hand: what it needs at load time is missing, or it does not parse",
+            Class::Environment => {
+                "install what the message names, and let the pack require it, so that preflight says so"
+            }
+            Class::Unknown => "read the message and the end of the output; run the one file again",
+        }
+    }
+}
+
+/// Words by which a class is known, in the order in which they are tried: what a test claims comes before
+/// the words it may quote.
+const WORDS: &[(Class, &[&str])] = &[
+    (
+        Class::Network,
+        &[
+            "connection refused",
+            "econnrefused",
+            "connection reset",
+            "connection timed out",
+            "etimedout",
+            "could not resolve host",
+            "name or service not known",
+            "no such host",
+            "getaddrinfo",
+            "network is unreachable",
+            "remote name could not be resolved",
+            "actively refused it",
+            "unable to connect to the remote server",
+        ],
+    ),
+    (
+        Class::Crash,
+        &[
+            "panicked at",
+            "segmentation fault",
+            "sigsegv",
+            "sigabrt",
+            "core dumped",
+            "access violation",
+            "0xc0000005",
+            "stack overflow",
+            "stackoverflow",
+            "fatal error",
+            "ended by signal",
+        ],
+    ),
+    (
+        Class::Environment,
+        &[
+            "is not recognized as a name of a cmdlet",
+            "is not recognized as the name of a cmdlet",
+            "is not recognized as an internal or external command",
+            "command not found",
+            "commandnotfoundexception",
+            "no valid module file was found",
+            "modulenotfounderror",
+            "no module named",
+            "cannot find module",
+            "no space left on device",
+            "not enough space on the disk",
+            "out of memory",
+            "outofmemory",
+        ],
+    ),
+    (
+        Class::Permission,
+        &[
+            "permission denied",
+            "access is denied",
+            "eacces",
+            "eperm",
+            "operation not permitted",
+            "unauthorizedaccess",
+            "permissionerror",
+        ],
+    ),
+    (
+        Class::MissingFile,
+        &[
+            "no such file or directory",
+            "enoent",
+            "could not find file",
+            "could not find a part of the path",
+            "cannot find path",
+            "cannot find the file",
+            "cannot find the path",
+            "filenotfound",
+            "file not found",
+        ],
+    ),
+    (Class::Timeout, &["timed out", "timeout", "time limit", "deadline exceeded", "was ended after"]),
+];
+
+/// How a claim that does not hold begins, in the runners that we read.
+const CLAIMS: &[&str] = &[
+    "expected ",
+    "expected:",
+    "assertion failed",
+    "assertion `",
+    "assertionerror",
+    "assert.",
+    "assert ",
+    "assertion error",
+    "error: expect(",
+    "expect(",
+    "shouldthrow",
+    "but was:",
+];
+
+/// One failure.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Failure {
+    /// Its name.
+    pub(crate) name: String,
+    /// The file it stands in.
+    pub(crate) file: Option<String>,
+    /// The line it stands at.
+    pub(crate) line: Option<u64>,
+    /// Whether it is an error beside the tests' claims.
+    pub(crate) errored: bool,
+    /// Whether its file could not be loaded.
+    pub(crate) not_loaded: bool,
+    /// How long it took, in milliseconds.
+    pub(crate) duration_ms: Option<u64>,
+    /// The beginning of its message.
+    pub(crate) message: String,
+    /// The end of what it printed.
+    pub(crate) output: String,
+}
+
+impl Failure {
+    /// A case that failed.
+    pub(crate) fn of(case: &Case) -> Self {
+        Self {
+            name: case.id(),
+            file: case.file.clone(),
+            line: case.line,
+            errored: case.outcome == CaseOutcome::Errored,
+            not_loaded: false,
+            duration_ms: case.duration.and_then(|time| u64::try_from(time.as_millis()).ok()),
+            message: case.message.clone(),
+            output: case.output.clone(),
+        }
+    }
+
+    /// The same with every text masked.
+    pub(crate) fn masked(&self, mask: &dyn Fn(&str) -> String) -> Self {
+        Self {
+            name: mask(&self.name),
+            file: self.file.as_deref().map(mask),
+            message: mask(&self.message),
+            output: mask(&self.output),
+            ..self.clone()
+        }
+    }
+
+    /// What kind it is, by the first lines of its message.
+    pub(crate) fn class(&self) -> Class {
+        if self.not_loaded {
+            return Class::Discovery;
+        }
+        let told = first_lines(&self.message).to_lowercase();
+        // Behind a place, and behind pytest's mark.
+        let begins = |line: &str| {
+            let line = line.trim_start();
+            let line = line.strip_prefix("e ").unwrap_or(line).trim_start();
+            let line = PLACE.find(line).filter(|place| place.start() == 0).map_or(line, |place| &line[place.end()..]);
+            CLAIMS.iter().any(|claim| line.trim_start_matches([':', ' ']).starts_with(claim))
+        };
+        // Rust's panics carry the claim in their second line.
+        if told.lines().any(begins) {
+            return Class::Assertion;
+        }
+        let of_words = WORDS.iter().find(|(_, words)| words.iter().any(|word| told.contains(word)));
+        of_words.map_or(Class::Unknown, |(class, _)| *class)
+    }
+
+    /// By what it is known again: its class and message without what differs between two runs of the
+    /// same failure (line numbers, paths, addresses, times).
+    pub(crate) fn signature(&self) -> String {
+        let text = format!("{}\n{}", self.class().as_str(), normalised(&first_lines(&self.message)));
+        Sha256::digest(text.as_bytes()).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// Where the claim stands: as the report says, else as the message does.
+    pub(crate) fn place(&self) -> Option<(String, u64)> {
+        if let (Some(file), Some(line)) = (&self.file, self.line) {
+            return Some((file.clone(), line));
+        }
+        let found = PLACE.captures(&self.message)?;
+        let line = found.get(2).or_else(|| found.get(3))?.as_str().parse().ok()?;
+        Some((found.get(1)?.as_str().replace('\\', "/"), line))
+    }
+}
+
+/// Failures that are alike: the first of them, and how many there are.
+pub(crate) struct Group<'a> {
+    /// The first, in file order.
+    pub(crate) first: &'a Failure,
+    /// The others.
+    pub(crate) others: Vec<&'a Failure>,
+}
+
+/// Failures by signature, the largest group first; equal ones in file order.
+pub(crate) fn groups(failures: &[Failure]) -> Vec<Group<'_>> {
+    let mut at: HashMap<String, usize> = HashMap::new();
+    let mut groups: Vec<Group<'_>> = Vec::new();
+    for failure in failures {
+        match at.get(&failure.signature()) {
+            Some(group) => groups[*group].others.push(failure),
+            None => {
+                at.insert(failure.signature(), groups.len());
+                groups.push(Group { first: failure, others: Vec::new() });
+            }
+        }
+    }
+    groups.sort_by_key(|group| std::cmp::Reverse(group.others.len()));
+    groups
+}
+
+/// The first lines that say something; frames of a stack trace do not.
+fn first_lines(message: &str) -> String {
+    let telling = |line: &&str| !line.is_empty() && !line.starts_with("at ") && !line.starts_with("note: ");
+    message.lines().map(str::trim).filter(telling).take(LINES).collect::<Vec<_>>().join("\n")
+}
+
+#[allow(clippy::expect_used, reason = "constants that a test compiles")]
+fn pattern(text: &str) -> Regex {
+    Regex::new(text).expect("a constant pattern")
+}
+
+/// `file.ext:12`, `file.ext: line 12`, `File "x.py", line 12`.
+static PLACE: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(
+        r#"([\w./\\~-]+\.(?:ps1|psm1|rs|py|[cm]?[jt]sx?|cs|java|kt|go|rb|php|c|cc|cpp|h|sh))"?(?::(\d+)|,? ?:? line (\d+))"#,
+    )
+});
+
+/// What differs between two runs, and what stands in its place. In this order: a path may hold a time.
+static NOISE: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
+    [
+        ("\u{1b}\\[[0-9;]*[A-Za-z]", ""),
+        (r"(?i)\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b", "<id>"),
+        (r"\b\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?", "<time>"),
+        (r#"(?:\b[A-Za-z]:|~|\.{1,2})?(?:[\\/][\w.@%+-]+){2,}[\\/]?|\b[A-Za-z]:[\\/][\w.@%+-]+|(?:^|[\s'"(])/[\w.-]+"#, " <path>"),
+        (r"(?i)\b0x[0-9a-f]+\b", "<address>"),
+        (r"\b\d{1,2}:\d\d(?::\d\d(?:[.,]\d+)?)\b", "<time>"),
+        (r"(?i)\b\d+(?:[.,]\d+)?\s?(?:ms|milliseconds?|s|secs?|seconds?|min|minutes?)\b", "<time>"),
+        (r"(?:<path>|\.\w{1,4})(?::\d+){1,2}\b", "<place>"),
+        (r"(?i)\b(?:line|column|char|pid|port|thread)\b[ :=]*\(?\d+\)?", "<number>"),
+        (r"\s+", " "),
+    ]
+    .into_iter()
+    .map(|(text, instead)| (pattern(text), instead))
+    .collect()
+});
+
+fn normalised(text: &str) -> String {
+    let text =
+        NOISE.iter().fold(text.to_owned(), |text, (noise, instead)| noise.replace_all(&text, *instead).into_owned());
+    text.trim().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failure(message: &str) -> Failure {
+        Failure { message: message.to_owned(), ..Failure::default() }
+    }
+
+    #[test]
+    fn the_class_is_the_messages_own() {
+        for (source, message, owed) in [
+            ("Pester 5", "Expected 2, but got 1.", Class::Assertion),
+            (
+                "Pester 5, which quotes",
+                "Expected strings to be the same, but they were different.\nExpected: 'timeout'",
+                Class::Assertion,
+            ),
+            (
+                "Rust",
+                "thread 'main' panicked at src/lib.rs:5:9:\nassertion `left == right` failed\n  left: 1",
+                Class::Assertion,
+            ),
+            (
+                "Rust, a panic of another kind",
+                "thread 'main' panicked at src/lib.rs:5:9:\nindex out of bounds",
+                Class::Crash,
+            ),
+            ("a script's diff", "exit code 1\ngot:      hello wrold\nexpected: hello world", Class::Assertion),
+            ("pytest", "assert 1 == 2\n + where 1 = f()", Class::Assertion),
+            ("pytest, marked", "E       assert 1 == 2", Class::Assertion),
+            ("a script that names the place", "exit code 1\ntests/sums.py:7: Expected 4, but got 5.", Class::Assertion),
+            ("JUnit", "AssertionError: expected:<1> but was:<2>", Class::Assertion),
+            (".NET", "Assert.AreEqual failed. Expected:<1>. Actual:<2>.", Class::Assertion),
+            ("PowerShell", "Cannot find path 'C:\\x' because it does not exist.", Class::MissingFile),
+            (".NET", "Could not find a part of the path '/tmp/x/y'.", Class::MissingFile),
+            ("Python", "FileNotFoundError: [Errno 2] No such file or directory: 'x'", Class::MissingFile),
+            ("PowerShell", "Access to the path 'C:\\x' is denied.\nUnauthorizedAccessException", Class::Permission),
+            ("POSIX", "mkdir: /x: Permission denied", Class::Permission),
+            ("curl", "curl: (6) Could not resolve host: licence.example", Class::Network),
+            ("Node", "connect ECONNREFUSED 127.0.0.1:80", Class::Network),
+            ("a limit of ours", "it was ended after 2s", Class::Timeout),
+            ("Jest", "Exceeded timeout of 5000 ms for a test.", Class::Timeout),
+            ("PowerShell", "The term 'lmutil' is not recognized as a name of a cmdlet, function", Class::Environment),
+            ("POSIX", "a.sh: line 3: lmutil: command not found", Class::Environment),
+            ("POSIX", "Segmentation fault (core dumped)", Class::Crash),
+            ("a script that says nothing", "exit code 1", Class::Unknown),
+            ("no message", "", Class::Unknown),
+            ("a frame that mentions one", "exit code 1\n   at Timeout.Wait()", Class::Unknown),
+        ] {
+            assert_eq!(failure(message).class(), owed, "{source}: {message}");
+        }
+        assert_eq!(Failure { not_loaded: true, ..failure("Expected 2") }.class(), Class::Discovery);
+    }
+
+    #[test]
+    fn a_signature_is_the_same_for_two_runs_and_another_for_another_failure() {
+        for (one, other) in [
+            (
+                "Expected 2, but got 1.\nat <sb>, C:\\a\\x.Tests.ps1:12",
+                "Expected 2, but got 1.\nat <sb>, D:\\work\\x.Tests.ps1:99",
+            ),
+            ("panicked at src/lib.rs:5:9:\nboom", "panicked at src/lib.rs:77:1:\nboom"),
+            ("Could not find file '/tmp/run-1/a.txt'.", "Could not find file '/home/u/run-2/a.txt'."),
+            ("took 12ms at 0x7fff01", "took 9 ms at 0xdead"),
+            ("2026-01-02T03:04:05.678Z refused (pid 12)", "2025-12-31T23:59:59Z refused (pid 4711)"),
+            ("a.sh: line 3: boom", "a.sh: line 4: boom"),
+            ("id 123e4567-e89b-12d3-a456-426614174000 is gone", "id 00000000-e89b-12d3-a456-426614174000 is gone"),
+            ("\u{1b}[31mboom\u{1b}[0m", "boom"),
+        ] {
+            assert_eq!(failure(one).signature(), failure(other).signature(), "{one} / {other}");
+        }
+        for (one, other) in [("Expected 2, but got 1.", "Expected 2, but got 3."), ("boom", "bang"), ("", "boom")] {
+            assert_ne!(failure(one).signature(), failure(other).signature(), "{one} / {other}");
+        }
+    }
+
+    #[test]
+    fn alike_failures_are_one_group_and_the_largest_comes_first() {
+        let named = |name: &str, message: &str| Failure { name: name.to_owned(), ..failure(message) };
+        let all = [
+            named("a", "boom"),
+            named("b", "Expected 1, but got 2."),
+            named("c", "Expected 1, but got 2.\nat x.ps1:9"),
+        ];
+        let groups = groups(&all);
+        assert_eq!((groups.len(), groups[0].first.name.as_str(), groups[0].others.len()), (2, "b", 1));
+        assert_eq!(groups[1].first.name, "a");
+    }
+
+    #[test]
+    fn a_place_is_found_where_the_message_names_one() {
+        for (message, owed) in [
+            ("at <ScriptBlock>, C:\\a\\x.Tests.ps1:12", Some(("/a/x.Tests.ps1", 12))),
+            ("panicked at src/lib.rs:5:9:", Some(("src/lib.rs", 5))),
+            ("File \"tests/a.py\", line 7, in f", Some(("tests/a.py", 7))),
+            ("tests/a.sh: line 3: boom", Some(("tests/a.sh", 3))),
+            ("at Object.<anonymous> (/w/a.test.js:10:5)", Some(("/w/a.test.js", 10))),
+            ("exit code 1", None),
+        ] {
+            let place = failure(message).place();
+            let place = place.as_ref().map(|(file, line)| (file.as_str(), *line));
+            assert_eq!(place, owed, "{message}");
+        }
+        let told = Failure { file: Some("a.ps1".to_owned()), line: Some(3), ..failure("b.ps1:9") };
+        assert_eq!(told.place(), Some(("a.ps1".to_owned(), 3)));
+    }
+}

@@ -1,0 +1,81 @@
+//! Workflow commands that GitHub shows beside the code: the only place where we command the runner.
+//!
+//! Source: GitHub's "Workflow commands" and the runner's own escaping (`ActionCommand`): in a message `%`,
+//! CR and LF are escaped, in a property `:` and `,` as well.
+
+use super::text::{Story, printable, shortened};
+use crate::domain::failure;
+use crate::domain::receipt::GateStatus;
+
+/// GitHub shows this many of one kind for a step.
+const MOST: usize = 10;
+/// How long a message may be.
+const LONGEST: usize = 1000;
+
+/// A command for each group of failures that names a place, the largest first, and one for a layer at
+/// fault. Where the gate lets the run through they are warnings.
+pub(crate) fn commands(story: &Story) -> Vec<String> {
+    let kind = match story.gate {
+        GateStatus::Pass => return Vec::new(),
+        GateStatus::Notice => "warning",
+        GateStatus::Fail => "error",
+    };
+    let mut commands = Vec::new();
+    if let Some(layer) = story.failed_layer {
+        let title = format!("pester-gate: {layer}");
+        let message = format!("{}\nnext: {}", story.headline, story.next_action);
+        commands.push(command(kind, None, &title, &message));
+    }
+    for group in failure::groups(&story.failures) {
+        let place = group.first.place().map(|(file, line)| (story.repeat.below_root(&file), line));
+        let more = match group.others.len() {
+            0 => String::new(),
+            others => format!("\n{others} more like it"),
+        };
+        let message = format!("{}{more}", group.first.message);
+        commands.push(command(kind, place, &group.first.name, &message));
+    }
+    commands.truncate(MOST);
+    commands
+}
+
+fn command(kind: &str, place: Option<(String, u64)>, title: &str, message: &str) -> String {
+    let place = match place {
+        Some((file, line)) => format!("file={},line={line},", property(&file)),
+        None => String::new(),
+    };
+    format!("::{kind} {place}title={}::{}", property(&shortened(title, 200)), data(&shortened(message, LONGEST)))
+}
+
+/// Line by line, so that only ends of lines are left to escape.
+fn data(text: &str) -> String {
+    let lines: Vec<String> = text.lines().map(|line| printable(line).replace('%', "%25")).collect();
+    lines.join("%0A")
+}
+
+fn property(text: &str) -> String {
+    printable(text).replace('%', "%25").replace(':', "%3A").replace(',', "%2C")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_from_outside_is_a_command_or_a_property_of_its_own() {
+        let place = Some(("a,line=9:b.sh".to_owned(), 3));
+        let hostile = command(
+            "error",
+            place,
+            "t::set-env name=X::y,\r\n::add-mask::z",
+            "100%\n::stop-commands::x\r##[group]\u{1b}[31m",
+        );
+        assert_eq!(hostile.lines().count(), 1, "{hostile:?}");
+        assert!(
+            hostile.starts_with("::error file=a%2Cline=9%3Ab.sh,line=3,title=t%3A%3Aset-env name=X%3A%3Ay%2C"),
+            "{hostile}"
+        );
+        assert!(hostile.contains("::100%25%0A::stop-commands::x"), "{hostile}");
+        assert!(!hostile.contains('\u{1b}') && !hostile.contains("##["), "{hostile}");
+    }
+}

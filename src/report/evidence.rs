@@ -1,0 +1,292 @@
+//! The evidence files in the predecessor's shapes: failures, summary, totals. Readers of those find what
+//! they know; what is ours stands beside it.
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::text::quoted;
+use crate::domain::config::DispatcherKind;
+use crate::domain::counts::Counts;
+use crate::domain::failure::Failure;
+use crate::domain::receipt::SelectionReceipt;
+
+/// How much of a failure's output is shown, in lines.
+const OUTPUT_LINES: usize = 20;
+
+/// What the files tell of.
+#[derive(Debug, Clone)]
+pub(crate) struct Run<'a> {
+    /// When post ran.
+    pub(crate) at: Timestamp,
+    /// What the tests came to.
+    pub(crate) counts: Counts,
+    /// Every failure of which something is known.
+    pub(crate) failures: &'a [Failure],
+    /// Selection's receipt.
+    pub(crate) selection: Option<&'a SelectionReceipt>,
+    /// How long the dispatcher ran.
+    pub(crate) duration_ms: Option<u64>,
+    /// What the results files were.
+    pub(crate) xml_status: &'a str,
+    /// Whether a limit ended the run.
+    pub(crate) timed_out: bool,
+    /// How what failed is repeated.
+    pub(crate) replay: Replay,
+}
+
+/// How a run is repeated, in whole and in part.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Replay {
+    /// The checkout's root.
+    pub(crate) root: String,
+    /// The pack.
+    pub(crate) pack: String,
+    /// The dispatcher, where it is known.
+    pub(crate) kind: Option<DispatcherKind>,
+    /// Its PowerShell.
+    pub(crate) powershell: String,
+}
+
+impl Replay {
+    /// The whole pack.
+    pub(crate) fn run(&self) -> String {
+        format!("pester-gate run --root {} --pack {}", quoted(&self.root), quoted(&self.pack))
+    }
+
+    /// The failure's file alone, where it has one below the root.
+    pub(crate) fn file(&self, failure: &Failure) -> Option<String> {
+        let file = self.file_of(failure)?;
+        // With a pack its other files would run as well.
+        Some(format!("pester-gate run --root {} --file {}", quoted(&self.root), quoted(&file)))
+    }
+
+    /// The one test, where its runner can be asked for one: Pester. Of scripts a file is one.
+    pub(crate) fn test(&self, failure: &Failure) -> Option<String> {
+        match self.kind? {
+            DispatcherKind::Scripts => self.file(failure),
+            DispatcherKind::Pester if !failure.not_loaded => {
+                let text = |text: &str| format!("'{}'", text.replace('\'', "''"));
+                // The filter takes wildcards: a name that holds one means itself.
+                let name: String = failure
+                    .name
+                    .chars()
+                    .flat_map(|c| "[]*?`".contains(c).then_some('`').into_iter().chain([c]))
+                    .collect();
+                let (file, name) = (text(&self.file_of(failure)?), text(&name));
+                let script = format!(
+                    "Invoke-Pester -Configuration @{{ Run = @{{ Path = {file} }}; Filter = @{{ FullName = {name} }} }}"
+                );
+                Some(format!("{} -NoProfile -Command {}", quoted(&self.powershell), quoted(&script)))
+            }
+            _ => None,
+        }
+    }
+
+    /// Its file as the command line takes it: below the root.
+    fn file_of(&self, failure: &Failure) -> Option<String> {
+        let file = failure
+            .file
+            .clone()
+            .or_else(|| (self.kind == Some(DispatcherKind::Scripts)).then(|| failure.name.clone()))?;
+        Some(self.below_root(&file))
+    }
+
+    /// A path as the command line and GitHub take it: below the root, where it is.
+    pub(crate) fn below_root(&self, file: &str) -> String {
+        let file = file.replace('\\', "/");
+        let below = file.strip_prefix(&self.root).and_then(|rest| rest.strip_prefix('/')).map(str::to_owned);
+        below.unwrap_or(file)
+    }
+}
+
+impl Run<'_> {
+    /// Whether any test was counted.
+    fn counted(&self) -> bool {
+        self.counts != Counts::default()
+    }
+
+    /// Failures that were counted and of which nothing more is known.
+    fn untold(&self) -> bool {
+        self.failures.is_empty() && self.counts.failed + self.counts.errors > 0
+    }
+
+    /// Why nothing is known of them, in the predecessor's words.
+    fn unavailable(&self) -> Option<&'static str> {
+        match self.xml_status {
+            _ if !self.untold() => None,
+            "truncated" => Some("results-xml-truncated"),
+            "invalid" => Some("invalid-results-xml"),
+            "missing" => Some("missing-results-xml"),
+            _ => Some("failure-details-unavailable"),
+        }
+    }
+
+    fn detail_status(&self) -> &'static str {
+        match () {
+            () if self.untold() => "unavailable",
+            () if self.failures.is_empty() => "not-applicable",
+            () => "available",
+        }
+    }
+
+    /// `pester-failures.json`: every failure with its digest.
+    pub(crate) fn failures(&self) -> Value {
+        let mut document = json!({
+            "schema": "pester-failures@v2",
+            "schemaVersion": "1.1.0",
+            "generatedAtUtc": self.at,
+            "detailStatus": self.detail_status(),
+            "detailCount": self.failures.len(),
+            "summary": {
+                "total": self.counts.total, "failed": self.counts.failed,
+                "errors": self.counts.errors, "skipped": self.counts.skipped,
+            },
+            "results": self.failures.iter().map(|failure| self.failure(failure)).collect::<Vec<_>>(),
+        });
+        if let Some(why) = self.unavailable() {
+            document["unavailableReason"] = why.into();
+        }
+        document
+    }
+
+    fn failure(&self, failure: &Failure) -> Value {
+        let place = failure.place();
+        let lines: Vec<&str> = failure.output.lines().collect();
+        let output = &lines[lines.len().saturating_sub(OUTPUT_LINES)..];
+        json!({
+            "name": if failure.name.is_empty() { "Failure" } else { &failure.name },
+            "result": if failure.errored { "Error" } else { "Failed" },
+            "duration": failure.duration_ms.map(|ms| ms as f64 / 1000.0),
+            "duration_ms": failure.duration_ms,
+            "path": failure.name,
+            "file": failure.file,
+            "line": failure.line,
+            "message": failure.message,
+            "class": failure.class(),
+            "signature": failure.signature(),
+            "at": place.map(|(file, line)| json!({"file": file, "line": line})),
+            "output": output,
+            "remedy": failure.class().remedy(),
+            "replay": {"run": self.replay.run(), "file": self.replay.file(failure), "test": self.replay.test(failure)},
+        })
+    }
+
+    /// `pester-totals.json`.
+    pub(crate) fn totals(&self) -> Value {
+        let status = match () {
+            () if !self.counted() => "missing-summary",
+            () if self.counts.failures() > 0 => "fail",
+            () => "ok",
+        };
+        json!({
+            "schema": "pester-totals/v1",
+            "includeIntegration": self.include_integration(),
+            "status": status,
+            "total": self.counts.total,
+            "passed": self.counts.passed,
+            "failed": self.counts.failed,
+            "errors": self.counts.errors,
+            "duration_s": self.seconds(),
+        })
+    }
+
+    /// `pester-summary.json`, where anything was counted.
+    pub(crate) fn summary(&self) -> Option<Value> {
+        if !self.counted() {
+            return None;
+        }
+        let selection = self.selection.map(|selection| &selection.selection);
+        let list =
+            |of: fn(&crate::domain::receipt::Selection) -> &Vec<String>| selection.map(of).cloned().unwrap_or_default();
+        Some(json!({
+            "schemaVersion": "1.7.1",
+            "total": self.counts.total,
+            "passed": self.counts.passed,
+            "failed": self.counts.failed,
+            "errors": self.counts.errors,
+            "skipped": self.counts.skipped,
+            "duration_s": self.seconds(),
+            "timestamp": self.at,
+            "pesterVersion": null,
+            "includeIntegration": self.include_integration(),
+            "discoveryFailures": self.counts.failed_files,
+            "timedOut": self.timed_out,
+            "executionPack": selection.map(|selection| &selection.execution_pack),
+            "executionPackSource": selection.map(|selection| &selection.execution_pack_source),
+            "refineIncludePatterns": list(|selection| &selection.refine_include_patterns),
+            "effectiveIncludePatterns": list(|selection| &selection.effective_include_patterns),
+            "integrationMode": selection.map(|selection| &selection.integration_mode),
+            "resultsXmlStatus": self.xml_status,
+            "failureDetailsStatus": self.detail_status(),
+            "failureDetailsCount": self.failures.len(),
+            "failureDetailsReason": self.unavailable(),
+            "failureDetailsSchemaVersion": "1.1.0",
+        }))
+    }
+
+    fn include_integration(&self) -> Option<bool> {
+        Some(self.selection?.selection.integration_mode == "include")
+    }
+
+    fn seconds(&self) -> f64 {
+        self.duration_ms.unwrap_or(0) as f64 / 1000.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(failures: &[Failure], counts: Counts) -> Run<'_> {
+        Run {
+            at: Timestamp::UNIX_EPOCH,
+            counts,
+            failures,
+            selection: None,
+            duration_ms: Some(1500),
+            xml_status: "complete",
+            timed_out: false,
+            replay: Replay {
+                root: "/w/it's".to_owned(),
+                pack: "full".to_owned(),
+                kind: Some(DispatcherKind::Pester),
+                powershell: "pwsh".to_owned(),
+            },
+        }
+    }
+
+    #[test]
+    fn failures_that_nothing_tells_of_are_said_to_be_untold() {
+        let two = Counts { total: 2, failed: 2, ..Counts::default() };
+        let told = run(&[], two).failures();
+        assert_eq!(
+            (&told["detailStatus"], &told["unavailableReason"]),
+            (&"unavailable".into(), &"failure-details-unavailable".into())
+        );
+        let cut = Run { xml_status: "truncated", ..run(&[], two) };
+        assert_eq!(cut.failures()["unavailableReason"], "results-xml-truncated");
+        let none = run(&[], Counts { total: 1, passed: 1, ..Counts::default() });
+        assert_eq!(none.failures()["detailStatus"], "not-applicable");
+        assert_eq!((none.totals()["status"].clone(), none.totals()["duration_s"].clone()), ("ok".into(), 1.5.into()));
+        assert_eq!(run(&[], Counts::default()).totals()["status"], "missing-summary");
+        assert!(run(&[], Counts::default()).summary().is_none());
+    }
+
+    #[cfg(not(windows))]
+    #[test]
+    fn every_command_is_quoted_for_a_shell_and_its_powershell() {
+        let failure = Failure {
+            name: "a [b] 'c' $(x)".to_owned(),
+            file: Some("/w/it's/tests/x y.Tests.ps1".to_owned()),
+            message: "Expected 1, but got 2.".to_owned(),
+            ..Failure::default()
+        };
+        let one = run(std::slice::from_ref(&failure), Counts { total: 1, failed: 1, ..Counts::default() }).failures();
+        let replay = &one["results"][0]["replay"];
+        assert_eq!(replay["run"], r"pester-gate run --root '/w/it'\''s' --pack full");
+        assert_eq!(replay["file"], r"pester-gate run --root '/w/it'\''s' --file 'tests/x y.Tests.ps1'");
+        let script = "Invoke-Pester -Configuration @{ Run = @{ Path = 'tests/x y.Tests.ps1' }; Filter = @{ FullName = 'a `[b`] ''c'' $(x)' } }";
+        assert_eq!(replay["test"], format!("pwsh -NoProfile -Command {}", quoted(script)));
+        assert_eq!(one["results"][0]["class"], "assertion");
+    }
+}
