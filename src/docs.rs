@@ -19,6 +19,8 @@ pub fn parts() -> Vec<Part> {
     let mut parts = vec![
         part("docs/reason-codes.md", "codes", report::tables::reason_codes()),
         part("docs/reason-codes.md", "order", report::tables::tiers()),
+        part("docs/runbook.md", "runbook", report::tables::runbook()),
+        part("docs/runbook.md", "classes", report::tables::classes()),
         part("docs/receipts.md", "receipts", report::tables::receipts()),
         part("docs/standing-priority.md", "causes", report::tables::causes()),
         part("docs/results.md", "words", report::tables::outcome_words()),
@@ -31,6 +33,14 @@ pub fn parts() -> Vec<Part> {
         text: format!("{:#}\n", schema.to_value()),
     }));
     parts
+}
+
+/// Every command by which something is seen again, with its places for values.
+pub fn replay_commands() -> Vec<&'static str> {
+    let mut commands: Vec<_> = crate::domain::reason::TABLE.iter().map(|row| row.replay).collect();
+    commands.sort_unstable();
+    commands.dedup();
+    commands
 }
 
 /// Every reason code.

@@ -104,6 +104,37 @@ fn action_table(path: &str) -> String {
     out
 }
 
+/// Every command of the runbook, on a run that it could be about: it is one, and it answers.
+#[cfg(unix)]
+#[test]
+fn every_command_of_the_runbook_runs() {
+    let sandbox = crate::harness::Sandbox::green();
+    let seen = sandbox.run(&[], &[]);
+    assert_eq!(seen.ran.code, 0, "{:?}", seen.ran);
+    let event = sandbox.state.with_file_name("event.json");
+    fs::write(&event, "{\"repository\": {\"full_name\": \"octo/widgets\"}}").unwrap();
+    let values = [
+        ("{root}", sandbox.root.to_str().unwrap()),
+        ("{dir}", seen.folder.to_str().unwrap()),
+        ("{pack}", "full"),
+        ("{file}", "tests/a.sh"),
+        ("{event}", event.to_str().unwrap()),
+    ];
+    let commands = pester_gate::docs::replay_commands();
+    assert!(commands.len() >= 8, "{commands:?}");
+    for command in commands {
+        let mut words = command.split(' ');
+        assert_eq!(words.next(), Some("pester-gate"), "{command}");
+        let words: Vec<&str> =
+            words.map(|word| values.iter().find(|(name, _)| *name == word).map_or(word, |(_, value)| value)).collect();
+        assert!(!words.iter().any(|word| word.contains('{')), "{command} asks for what nobody fills in");
+        let ran = sandbox.gate_in(&words, &[("GITHUB_EVENT_NAME", "push"), ("GITHUB_RUN_ID", "1")]);
+        // What it finds is another matter; that it is a command is not.
+        assert!(![2, 70].contains(&ran.code), "{command}: {ran:?}");
+        assert!(!ran.stdout.is_empty() || !ran.stderr.is_empty(), "{command} says nothing");
+    }
+}
+
 #[test]
 fn no_schema_is_left_behind() {
     let known: Vec<String> = pester_gate::docs::parts().into_iter().map(|part| part.file).collect();

@@ -40,6 +40,19 @@ pub(crate) enum Class {
 }
 
 impl Class {
+    /// All of them.
+    pub(crate) const ALL: [Class; 9] = [
+        Class::Assertion,
+        Class::Timeout,
+        Class::MissingFile,
+        Class::Permission,
+        Class::Network,
+        Class::Crash,
+        Class::Discovery,
+        Class::Environment,
+        Class::Unknown,
+    ];
+
     /// As it is written.
     pub(crate) const fn as_str(self) -> &'static str {
         match self {

@@ -4,9 +4,10 @@ use std::fmt::Write;
 
 use crate::domain::classify::TIERS;
 use crate::domain::counts::CaseOutcome;
+use crate::domain::failure::Class;
 use crate::domain::outcome_word::WORDS;
 use crate::domain::question::{Cause, word};
-use crate::domain::reason::{Row, TABLE};
+use crate::domain::reason::{Home, Layer, Row, Severity, TABLE};
 use crate::domain::receipt::CATALOGUE;
 
 /// The table of reason codes.
@@ -86,6 +87,76 @@ pub(crate) fn causes() -> String {
     for cause in Cause::ALL {
         let name = word(&cause).unwrap_or_default();
         out.push_str(&format!("| `{}` | `{name}` | {} |\n", cause.code(), cause.meaning()));
+    }
+    out
+}
+
+/// What to do where a gate is red: for each code that stops or warns, what to open, how to see it again,
+/// what to do.
+pub(crate) fn runbook() -> String {
+    let mut out = String::new();
+    let layers = [Layer::Route, Layer::Context, Layer::Preflight, Layer::Selection, Layer::Execute, Layer::Post];
+    let homes = layers.map(|layer| (Home::Layer(layer), format!("charged to {layer}")));
+    let others = [
+        (Home::Subject, "charged to the layer whose receipt it speaks of"),
+        (Home::Job, "charged to the job it happens in"),
+    ];
+    for (home, title) in homes.into_iter().chain(others.map(|(home, title)| (home, title.to_owned()))) {
+        let rows: Vec<&Row> = TABLE.iter().filter(|row| row.home == home && row.severity >= Severity::Warns).collect();
+        if rows.is_empty() {
+            continue;
+        }
+        let _ = writeln!(out, "### {}{}\n", title[..1].to_uppercase(), &title[1..]);
+        let _ = writeln!(out, "Open: {}\n", to_open(home));
+        out.push_str("| code | what is the case | see it again | what to do |\n|---|---|---|---|\n");
+        for row in rows {
+            let again = capitals(row.replay);
+            let retry = if row.retry_helps { "; a retry can help" } else { "" };
+            let _ = writeln!(out, "| `{}` | {} | `{again}` | {}{retry} |", row.code, row.meaning, row.remedy);
+        }
+        out.push('\n');
+    }
+    out
+}
+
+/// A command whose places for values are words in capitals.
+fn capitals(command: &str) -> String {
+    let parts = command.split('{').enumerate().map(|(at, part)| match part.split_once('}') {
+        Some((name, rest)) if at > 0 => format!("{}{rest}", name.to_uppercase()),
+        _ => part.to_owned(),
+    });
+    parts.collect()
+}
+
+/// The artifact and its files.
+fn to_open(home: Home) -> String {
+    let files = |layer: Layer| {
+        let files = CATALOGUE.iter().filter(|(_, _, own)| *own == layer).map(|(_, file, _)| format!("`{file}`"));
+        files.collect::<Vec<_>>().join(", ")
+    };
+    match home {
+        Home::Layer(Layer::Execute) => {
+            format!(
+                "{} in `pester-execution-contract`, the logs in `pester-run-raw`, `pester-failures.json` in `pester-evidence`",
+                files(Layer::Execute)
+            )
+        }
+        Home::Layer(Layer::Post) => format!("{} in `pester-evidence`", files(Layer::Post)),
+        Home::Layer(layer) => format!("{} in the artifact of {layer}", files(layer)),
+        Home::Subject => {
+            "`pester-operator-outcome.json` in `pester-evidence`: its `actionContext` names the receipt".to_owned()
+        }
+        Home::Job => {
+            "the job's log: where no receipt could be written, its outputs `status` and `reason` say so".to_owned()
+        }
+    }
+}
+
+/// The classes of failed tests.
+pub(crate) fn classes() -> String {
+    let mut out = String::from("| class | what to do |\n|---|---|\n");
+    for class in Class::ALL {
+        let _ = writeln!(out, "| `{}` | {} |", class.as_str(), class.remedy());
     }
     out
 }
