@@ -111,3 +111,50 @@ fn failures_stand_beside_the_code_under_actions_and_nowhere_else() {
     assert!(commands(&red("report: {annotations: false}\n", &actions).1).is_empty());
     assert!(commands(&red("", &[]).1).is_empty());
 }
+
+#[test]
+fn what_a_run_copied_as_an_artifact_is_none_of_its_failures() {
+    let sandbox = Sandbox::green();
+    sandbox.file(
+        "logs/old.junit.xml",
+        "<testsuites><testcase name='old'><failure message='forged'/></testcase></testsuites>",
+    );
+    sandbox.config("profiles: {default: {artifacts: [\"logs/**\"]}}\n");
+    sandbox.commit();
+    let seen = sandbox.run(&[], &[]);
+    assert_eq!((seen.ran.code, seen.text("reason")), (0, "tests-passed"));
+    let told = read_json(&seen.folder.join("pester-failures.json"));
+    assert_eq!((&told["detailStatus"], &told["detailCount"]), (&json!("not-applicable"), &json!(0)), "{told}");
+    assert!(!fs::read_to_string(seen.folder.join("summary.md")).unwrap().contains("forged"));
+}
+
+#[test]
+fn scripts_that_end_differently_are_two_groups_and_a_limit_is_a_timeout() {
+    let sandbox = Sandbox::green();
+    let begin = "echo '== setup =='; echo ready; echo running;";
+    sandbox.script("tests/c.sh", &format!("{begin} echo 'curl: (7) Connection refused'; exit 1"));
+    sandbox.script("tests/d.sh", &format!("{begin} echo 'Expected 4, but got 5.'; exit 1"));
+    sandbox.script("tests/e.sh", "sleep 60");
+    sandbox.commit();
+    let seen = sandbox.run(&["--file-timeout", "700ms", "--kill-grace", "100ms"], &[]);
+    let told = read_json(&seen.folder.join("pester-failures.json"));
+    let classes: Vec<&str> =
+        told["results"].as_array().unwrap().iter().map(|failure| failure["class"].as_str().unwrap()).collect();
+    assert_eq!(classes, ["network", "assertion", "timeout"], "{told}");
+    assert_eq!(read_json(&seen.folder.join("pester-summary.json"))["timedOut"], true);
+    let summary = fs::read_to_string(seen.folder.join("summary.md")).unwrap();
+    assert!(summary.contains("Connection refused") && summary.contains("Expected 4, but got 5."), "{summary}");
+}
+
+#[test]
+fn a_report_that_is_cut_off_is_no_good_total() {
+    let sandbox = Sandbox::green();
+    sandbox.script("run.sh", "mkdir -p out; printf '<testsuites><testcase name=\"t\"/>' > out/r.xml");
+    sandbox.config_with("dispatcher: {kind: command, command: [./run.sh], results: [\"out/*.xml\"]}\n", "");
+    sandbox.commit();
+    let seen = sandbox.run(&[], &[]);
+    assert_eq!(seen.text("reason"), "results-truncated");
+    assert_eq!(read_json(&seen.folder.join("pester-totals.json"))["status"], "fail");
+    // Without a file of its own a failure names none to run again.
+    assert!(!seen.text("replay").contains("--file"), "{}", seen.text("replay"));
+}

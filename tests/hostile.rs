@@ -124,7 +124,7 @@ fn is_harmless(line: &str) -> bool {
     let names: Vec<&str> = named.collect();
     ["error", "warning"].contains(&kind)
         && !message.is_empty()
-        && (names == ["title"] || names == ["file", "line", "title"])
+        && (names == ["title"] || names == ["file", "title"] || names == ["file", "line", "title"])
         && properties.split(',').count() == names.len()
 }
 

@@ -231,7 +231,7 @@ fn post_asks_what_its_own_run_left_and_nobody_else() {
     assert_eq!(execute.wait().unwrap().code(), Some(6), "it was asked to end");
     assert_eq!(ran(lock(&sandbox, &folder, &["inspect", "--format", "json"])).json()["held"], false);
     // With nobody there, nothing is asked.
-    assert!(!post("4711", &["--needs", over]).stderr.contains("lock"), "nothing is held");
+    assert!(!post("4711", &["--needs", over]).stderr.contains("host's lock"), "nothing is held");
 }
 
 /// The command's own children hold the lock as well: it is not free before they are done, and who asks

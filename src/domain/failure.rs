@@ -13,7 +13,11 @@ use super::case::Case;
 use super::counts::CaseOutcome;
 
 /// How much of a message makes its signature.
-const LINES: usize = 3;
+const LINES: usize = 5;
+/// How many of a script's last lines do, where all we know besides is how it ended.
+const LAST_LINES: usize = 4;
+/// No file has more lines: a number beyond is none of a line.
+const MOST_LINES: u64 = 10_000_000;
 
 /// What kind of failure it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -121,7 +125,6 @@ const WORDS: &[(Class, &[&str])] = &[
             "0xc0000005",
             "stack overflow",
             "stackoverflow",
-            "fatal error",
             "ended by signal",
         ],
     ),
@@ -132,6 +135,7 @@ const WORDS: &[(Class, &[&str])] = &[
             "is not recognized as the name of a cmdlet",
             "is not recognized as an internal or external command",
             "command not found",
+            ": not found",
             "commandnotfoundexception",
             "no valid module file was found",
             "modulenotfounderror",
@@ -169,7 +173,7 @@ const WORDS: &[(Class, &[&str])] = &[
             "file not found",
         ],
     ),
-    (Class::Timeout, &["timed out", "timeout", "time limit", "deadline exceeded", "was ended after"]),
+    (Class::Timeout, &["timed out", "timeout", "time limit", "deadline exceeded"]),
 ];
 
 /// How a claim that does not hold begins, in the runners that we read.
@@ -188,6 +192,9 @@ const CLAIMS: &[&str] = &[
     "but was:",
 ];
 
+/// Types whose name alone says so, wherever in the line.
+const CLAIM_TYPES: &[&str] = &["assertionerror", "assertionfailederror", "assertionexception", "comparisonfailure"];
+
 /// One failure.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Failure {
@@ -197,6 +204,8 @@ pub(crate) struct Failure {
     pub(crate) file: Option<String>,
     /// The line it stands at.
     pub(crate) line: Option<u64>,
+    /// The line where its test begins, where its runner tells.
+    pub(crate) begins: Option<u64>,
     /// Whether it is an error beside the tests' claims.
     pub(crate) errored: bool,
     /// Whether its file could not be loaded.
@@ -216,6 +225,7 @@ impl Failure {
             name: case.id(),
             file: case.file.clone(),
             line: case.line,
+            begins: None,
             errored: case.outcome == CaseOutcome::Errored,
             not_loaded: false,
             duration_ms: case.duration.and_then(|time| u64::try_from(time.as_millis()).ok()),
@@ -235,43 +245,66 @@ impl Failure {
         }
     }
 
-    /// What kind it is, by the first lines of its message.
+    /// What kind it is, by the lines of its message that say it.
     pub(crate) fn class(&self) -> Class {
         if self.not_loaded {
             return Class::Discovery;
         }
-        let told = first_lines(&self.message).to_lowercase();
-        // Behind a place, and behind pytest's mark.
-        let begins = |line: &str| {
+        let told = telling(&self.message);
+        // Our own words for how a process ended.
+        let first = told.lines().next().unwrap_or_default();
+        if first.starts_with("the ") && first.contains(" limit of ") && first.contains(" ended it") {
+            return Class::Timeout;
+        }
+        if first.starts_with("signal ") && first.contains(" ended it") {
+            return Class::Crash;
+        }
+        let told = told.to_lowercase();
+        let claims = |line: &str| {
+            // Behind a place, and behind pytest's mark.
             let line = line.trim_start();
             let line = line.strip_prefix("e ").unwrap_or(line).trim_start();
             let line = PLACE.find(line).filter(|place| place.start() == 0).map_or(line, |place| &line[place.end()..]);
-            CLAIMS.iter().any(|claim| line.trim_start_matches([':', ' ']).starts_with(claim))
+            let line = line.trim_start_matches([':', ' ']);
+            CLAIMS.iter().any(|claim| line.starts_with(claim)) || CLAIM_TYPES.iter().any(|name| has_word(line, name))
         };
-        // Rust's panics carry the claim in their second line.
-        if told.lines().any(begins) {
+        if told.lines().any(claims) {
             return Class::Assertion;
         }
-        let of_words = WORDS.iter().find(|(_, words)| words.iter().any(|word| told.contains(word)));
+        let of_words = WORDS.iter().find(|(_, words)| words.iter().any(|word| has_word(&told, word)));
         of_words.map_or(Class::Unknown, |(class, _)| *class)
     }
 
     /// By what it is known again: its class and message without what differs between two runs of the
     /// same failure (line numbers, paths, addresses, times).
     pub(crate) fn signature(&self) -> String {
-        let text = format!("{}\n{}", self.class().as_str(), normalised(&first_lines(&self.message)));
+        let class = self.class();
+        // In a claim a time may be what was expected.
+        let text = format!("{}\n{}", class.as_str(), normalised(&telling(&self.message), class != Class::Assertion));
         Sha256::digest(text.as_bytes()).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
     }
 
-    /// Where the claim stands: as the report says, else as the message does.
-    pub(crate) fn place(&self) -> Option<(String, u64)> {
-        if let (Some(file), Some(line)) = (&self.file, self.line) {
-            return Some((file.clone(), line));
-        }
-        let found = PLACE.captures(&self.message)?;
-        let line = found.get(2).or_else(|| found.get(3))?.as_str().parse().ok()?;
-        Some((found.get(1)?.as_str().replace('\\', "/"), line))
+    /// Where it may stand: as the report says, then as the message does, in its order.
+    pub(crate) fn places(&self) -> Vec<(String, u64)> {
+        let own = self.file.clone().zip(self.line);
+        let plain = plain(&self.message);
+        let told = PLACE.captures_iter(&plain).filter_map(|found| {
+            let line = found.get(2).or_else(|| found.get(3))?.as_str().parse().ok()?;
+            Some((found.get(1)?.as_str().replace('\\', "/"), line))
+        });
+        own.into_iter().chain(told).filter(|(_, line)| (1..=MOST_LINES).contains(line)).collect()
     }
+}
+
+/// Whether a word stands there, and not inside another.
+fn has_word(text: &str, word: &str) -> bool {
+    let whole = word.starts_with(|c: char| c.is_ascii_alphanumeric());
+    text.match_indices(word).any(|(at, _)| !(whole && text[..at].ends_with(|c: char| c.is_ascii_alphanumeric())))
+}
+
+/// The text without what colours it.
+fn plain(text: &str) -> String {
+    COLOUR.replace_all(text, "").into_owned()
 }
 
 /// Failures that are alike: the first of them, and how many there are.
@@ -299,10 +332,23 @@ pub(crate) fn groups(failures: &[Failure]) -> Vec<Group<'_>> {
     groups
 }
 
-/// The first lines that say something; frames of a stack trace do not.
-fn first_lines(message: &str) -> String {
-    let telling = |line: &&str| !line.is_empty() && !line.starts_with("at ") && !line.starts_with("note: ");
-    message.lines().map(str::trim).filter(telling).take(LINES).collect::<Vec<_>>().join("\n")
+/// The lines that say what happened: the first, but frames of a stack trace; of a script, which says
+/// most at its end, how it ended and the last.
+fn telling(message: &str) -> String {
+    let plain = plain(message);
+    let says = |line: &&str| !line.is_empty() && !line.starts_with("at ") && !line.starts_with("note: ");
+    let lines: Vec<&str> = plain.lines().map(str::trim).filter(says).collect();
+    let ended = |line: &str| {
+        let exit = line.strip_prefix("exit code ").is_some_and(|code| code.parse::<i64>().is_ok());
+        exit || line.ends_with(" ended it")
+    };
+    match lines.split_first() {
+        Some((first, rest)) if ended(first) => {
+            let last = &rest[rest.len().saturating_sub(LAST_LINES)..];
+            std::iter::once(first).chain(last).copied().collect::<Vec<_>>().join("\n")
+        }
+        _ => lines.into_iter().take(LINES).collect::<Vec<_>>().join("\n"),
+    }
 }
 
 #[allow(clippy::expect_used, reason = "constants that a test compiles")]
@@ -310,25 +356,26 @@ fn pattern(text: &str) -> Regex {
     Regex::new(text).expect("a constant pattern")
 }
 
-/// `file.ext:12`, `file.ext: line 12`, `File "x.py", line 12`.
+/// `file.ext:12`, `file.ext: line 12`, `File "x.py", line 12`; not inside a URL or another word.
 static PLACE: LazyLock<Regex> = LazyLock::new(|| {
     pattern(
-        r#"([\w./\\~-]+\.(?:ps1|psm1|rs|py|[cm]?[jt]sx?|cs|java|kt|go|rb|php|c|cc|cpp|h|sh))"?(?::(\d+)|,? ?:? line (\d+))"#,
+        r#"(?:^|[\s"'(<=,])((?:[A-Za-z]:[\\/])?[\w.@~-]*[\w./\\@~-]*\.(?:ps1|psm1|rs|py|[cm]?[jt]sx?|cs|java|kt|go|rb|php|c|cc|cpp|h|sh))"?(?::(\d+)|,? ?:? line (\d+))"#,
     )
 });
+
+static COLOUR: LazyLock<Regex> = LazyLock::new(|| pattern("\u{1b}\\[[0-9;]*[A-Za-z]"));
 
 /// What differs between two runs, and what stands in its place. In this order: a path may hold a time.
 static NOISE: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
     [
-        ("\u{1b}\\[[0-9;]*[A-Za-z]", ""),
         (r"(?i)\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b", "<id>"),
         (r"\b\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?", "<time>"),
-        (r#"(?:\b[A-Za-z]:|~|\.{1,2})?(?:[\\/][\w.@%+-]+){2,}[\\/]?|\b[A-Za-z]:[\\/][\w.@%+-]+|(?:^|[\s'"(])/[\w.-]+"#, " <path>"),
+        (r"(?:\b[A-Za-z]:|~|\.{1,2})?(?:[\\/][\w.@%+-]+){2,}[\\/]?|\b[A-Za-z]:[\\/][\w.@%+-]+", "<path>"),
         (r"(?i)\b0x[0-9a-f]+\b", "<address>"),
         (r"\b\d{1,2}:\d\d(?::\d\d(?:[.,]\d+)?)\b", "<time>"),
-        (r"(?i)\b\d+(?:[.,]\d+)?\s?(?:ms|milliseconds?|s|secs?|seconds?|min|minutes?)\b", "<time>"),
-        (r"(?:<path>|\.\w{1,4})(?::\d+){1,2}\b", "<place>"),
+        (r"(?:<path>|\.\w{1,4})(?::\d+){1,2}\b|(\.\w{1,4}): \d+:", "<place>"),
         (r"(?i)\b(?:line|column|char|pid|port|thread)\b[ :=]*\(?\d+\)?", "<number>"),
+        (r"\(\d+\)", "<number>"),
         (r"\s+", " "),
     ]
     .into_iter()
@@ -336,9 +383,12 @@ static NOISE: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
     .collect()
 });
 
-fn normalised(text: &str) -> String {
-    let text =
-        NOISE.iter().fold(text.to_owned(), |text, (noise, instead)| noise.replace_all(&text, *instead).into_owned());
+static TIMES: LazyLock<Regex> =
+    LazyLock::new(|| pattern(r"(?i)\b\d+(?:[.,]\d+)?\s?(?:ms|milliseconds?|s|secs?|seconds?|min|minutes?)\b"));
+
+fn normalised(text: &str, without_times: bool) -> String {
+    let text = if without_times { TIMES.replace_all(text, "<time>").into_owned() } else { text.to_owned() };
+    let text = NOISE.iter().fold(text, |text, (noise, instead)| noise.replace_all(&text, *instead).into_owned());
     text.trim().to_owned()
 }
 
@@ -382,12 +432,30 @@ mod tests {
             ("POSIX", "mkdir: /x: Permission denied", Class::Permission),
             ("curl", "curl: (6) Could not resolve host: licence.example", Class::Network),
             ("Node", "connect ECONNREFUSED 127.0.0.1:80", Class::Network),
-            ("a limit of ours", "it was ended after 2s", Class::Timeout),
+            ("a limit of ours", "the file limit of 2s ended it\nexpected rows: 4 ok", Class::Timeout),
             ("Jest", "Exceeded timeout of 5000 ms for a test.", Class::Timeout),
             ("PowerShell", "The term 'lmutil' is not recognized as a name of a cmdlet, function", Class::Environment),
             ("POSIX", "a.sh: line 3: lmutil: command not found", Class::Environment),
             ("POSIX", "Segmentation fault (core dumped)", Class::Crash),
             ("a script that says nothing", "exit code 1", Class::Unknown),
+            ("a signal", "signal 11 ended it", Class::Crash),
+            (
+                "a script's end",
+                "exit code 1\nlog 1: connection timeout=5\na\nb\nc\nExpected 4, but got 5.",
+                Class::Assertion,
+            ),
+            (
+                "a script's end",
+                "exit code 1\nexpected 0 warnings: ok\na\nb\nc\nmkdir: /x: Permission denied",
+                Class::Permission,
+            ),
+            ("JavaScript", "TypeError: setTimeout is not a function", Class::Unknown),
+            ("a word in another", "Cannot call method 'FileAccess' on a null value", Class::Unknown),
+            ("gcc", "fatal error: foo.h: No such file or directory", Class::MissingFile),
+            ("Java", "java.lang.AssertionError: expected:<timeout> but was:<done>", Class::Assertion),
+            ("JUnit 5", "org.opentest4j.AssertionFailedError: expected: <1> but was: <2>", Class::Assertion),
+            ("dash", "x.sh: 3: lmutil: not found", Class::Environment),
+            ("coloured", "\u{1b}[31mExpected 2, but got 1.\u{1b}[0m", Class::Assertion),
             ("no message", "", Class::Unknown),
             ("a frame that mentions one", "exit code 1\n   at Timeout.Wait()", Class::Unknown),
         ] {
@@ -410,6 +478,12 @@ mod tests {
             ("a.sh: line 3: boom", "a.sh: line 4: boom"),
             ("id 123e4567-e89b-12d3-a456-426614174000 is gone", "id 00000000-e89b-12d3-a456-426614174000 is gone"),
             ("\u{1b}[31mboom\u{1b}[0m", "boom"),
+            (
+                "thread 'main' (12345) panicked at a/b.rs:1:2:\nboom",
+                "thread 'main' (777) panicked at a/b.rs:9:9:\nboom",
+            ),
+            ("x.sh: 3: lmutil: not found", "x.sh: 4: lmutil: not found"),
+            ("\u{1b}[31mExpected 2, but got 1.\u{1b}[0m", "Expected 2, but got 1."),
         ] {
             assert_eq!(failure(one).signature(), failure(other).signature(), "{one} / {other}");
         }
@@ -432,20 +506,24 @@ mod tests {
     }
 
     #[test]
-    fn a_place_is_found_where_the_message_names_one() {
+    fn places_are_those_that_the_message_names() {
         for (message, owed) in [
-            ("at <ScriptBlock>, C:\\a\\x.Tests.ps1:12", Some(("/a/x.Tests.ps1", 12))),
-            ("panicked at src/lib.rs:5:9:", Some(("src/lib.rs", 5))),
-            ("File \"tests/a.py\", line 7, in f", Some(("tests/a.py", 7))),
-            ("tests/a.sh: line 3: boom", Some(("tests/a.sh", 3))),
-            ("at Object.<anonymous> (/w/a.test.js:10:5)", Some(("/w/a.test.js", 10))),
-            ("exit code 1", None),
+            ("at <ScriptBlock>, C:\\a\\x.Tests.ps1:12", &[("C:/a/x.Tests.ps1", 12)][..]),
+            ("panicked at src/lib.rs:5:9:", &[("src/lib.rs", 5)]),
+            ("File \"tests/a.py\", line 7, in f", &[("tests/a.py", 7)]),
+            ("File \"/usr/lib/x.py\", line 7\nFile \"tests/a.py\", line 9", &[("/usr/lib/x.py", 7), ("tests/a.py", 9)]),
+            ("tests/a.sh: line 3: boom", &[("tests/a.sh", 3)]),
+            ("at Object.<anonymous> (/w/a.test.js:10:5)", &[("/w/a.test.js", 10)]),
+            ("at /w/node_modules/@scope/pkg/index.js:3", &[("/w/node_modules/@scope/pkg/index.js", 3)]),
+            ("Error: 503 from https://docs.rs:443/x", &[]),
+            ("a.rs:0 and b.rs:18446744073709551615", &[]),
+            ("exit code 1", &[]),
         ] {
-            let place = failure(message).place();
-            let place = place.as_ref().map(|(file, line)| (file.as_str(), *line));
-            assert_eq!(place, owed, "{message}");
+            let places = failure(message).places();
+            let places: Vec<_> = places.iter().map(|(file, line)| (file.as_str(), *line)).collect();
+            assert_eq!(places, owed, "{message}");
         }
         let told = Failure { file: Some("a.ps1".to_owned()), line: Some(3), ..failure("b.ps1:9") };
-        assert_eq!(told.place(), Some(("a.ps1".to_owned(), 3)));
+        assert_eq!(told.places(), [("a.ps1".to_owned(), 3), ("b.ps1".to_owned(), 9)]);
     }
 }

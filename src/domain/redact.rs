@@ -118,11 +118,13 @@ fn without(bytes: &[u8], literal: &[u8]) -> Vec<u8> {
 fn forms(literal: &str) -> Vec<Vec<u8>> {
     let mut forms = vec![literal.to_owned()];
     // What must be escaped in XML is; writers differ on the rest.
-    let base = literal.replace('&', "&amp;").replace('<', "&lt;");
-    for greater in [">", "&gt;"] {
-        for quote in ["\"", "&quot;"] {
-            for apostrophe in ["'", "&apos;", "&#39;"] {
-                forms.push(base.replace('>', greater).replace('"', quote).replace('\'', apostrophe));
+    for (and, less) in [("&amp;", "&lt;"), ("&#38;", "&#60;"), ("&#x26;", "&#x3c;"), ("&#x26;", "&#x3C;")] {
+        let base = literal.replace('&', and).replace('<', less);
+        for greater in [">", "&gt;", "&#62;", "&#x3e;", "&#x3E;"] {
+            for quote in ["\"", "&quot;", "&#34;", "&#x22;"] {
+                for apostrophe in ["'", "&apos;", "&#39;", "&#x27;"] {
+                    forms.push(base.replace('>', greater).replace('"', quote).replace('\'', apostrophe));
+                }
             }
         }
     }

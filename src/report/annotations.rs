@@ -27,7 +27,7 @@ pub(crate) fn commands(story: &Story) -> Vec<String> {
         commands.push(command(kind, None, &title, &message));
     }
     for group in failure::groups(&story.failures) {
-        let place = group.first.place().map(|(file, line)| (story.repeat.below_root(&file), line));
+        let place = story.repeat.place_in_workspace(group.first);
         let more = match group.others.len() {
             0 => String::new(),
             others => format!("\n{others} more like it"),
@@ -39,9 +39,10 @@ pub(crate) fn commands(story: &Story) -> Vec<String> {
     commands
 }
 
-fn command(kind: &str, place: Option<(String, u64)>, title: &str, message: &str) -> String {
+fn command(kind: &str, place: Option<(String, Option<u64>)>, title: &str, message: &str) -> String {
     let place = match place {
-        Some((file, line)) => format!("file={},line={line},", property(&file)),
+        Some((file, Some(line))) => format!("file={},line={line},", property(&file)),
+        Some((file, None)) => format!("file={},", property(&file)),
         None => String::new(),
     };
     format!("::{kind} {place}title={}::{}", property(&shortened(title, 200)), data(&shortened(message, LONGEST)))
@@ -63,7 +64,7 @@ mod tests {
 
     #[test]
     fn nothing_from_outside_is_a_command_or_a_property_of_its_own() {
-        let place = Some(("a,line=9:b.sh".to_owned(), 3));
+        let place = Some(("a,line=9:b.sh".to_owned(), Some(3)));
         let hostile = command(
             "error",
             place,

@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::text::quoted;
+use super::text::{doubled, quoted};
 use crate::domain::config::DispatcherKind;
 use crate::domain::counts::Counts;
 use crate::domain::failure::Failure;
@@ -28,7 +28,9 @@ pub(crate) struct Run<'a> {
     pub(crate) duration_ms: Option<u64>,
     /// What the results files were.
     pub(crate) xml_status: &'a str,
-    /// Whether a limit ended the run.
+    /// Whether the gate's own verdict is green.
+    pub(crate) completed: bool,
+    /// Whether a limit ended the run, or a part of it.
     pub(crate) timed_out: bool,
     /// How what failed is repeated.
     pub(crate) replay: Replay,
@@ -45,6 +47,8 @@ pub(crate) struct Replay {
     pub(crate) kind: Option<DispatcherKind>,
     /// Its PowerShell.
     pub(crate) powershell: String,
+    /// GitHub's workspace, where it is one.
+    pub(crate) workspace: Option<String>,
 }
 
 impl Replay {
@@ -53,28 +57,25 @@ impl Replay {
         format!("pester-gate run --root {} --pack {}", quoted(&self.root), quoted(&self.pack))
     }
 
-    /// The failure's file alone, where it has one below the root.
+    /// The failure's file alone, where it has one.
     pub(crate) fn file(&self, failure: &Failure) -> Option<String> {
         let file = self.file_of(failure)?;
         // With a pack its other files would run as well.
         Some(format!("pester-gate run --root {} --file {}", quoted(&self.root), quoted(&file)))
     }
 
-    /// The one test, where its runner can be asked for one: Pester. Of scripts a file is one.
+    /// The one test, where its runner can be asked for one: Pester, by the line where the test begins (a name
+    /// does not find a test that is made from data). Of scripts a file is one.
     pub(crate) fn test(&self, failure: &Failure) -> Option<String> {
         match self.kind? {
             DispatcherKind::Scripts => self.file(failure),
-            DispatcherKind::Pester if !failure.not_loaded => {
-                let text = |text: &str| format!("'{}'", text.replace('\'', "''"));
-                // The filter takes wildcards: a name that holds one means itself.
-                let name: String = failure
-                    .name
-                    .chars()
-                    .flat_map(|c| "[]*?`".contains(c).then_some('`').into_iter().chain([c]))
-                    .collect();
-                let (file, name) = (text(&self.file_of(failure)?), text(&name));
+            DispatcherKind::Pester => {
+                let text = |text: &str| format!("'{}'", doubled(text));
+                let (file, line) = (text(&self.file_of(failure)?), failure.begins?);
                 let script = format!(
-                    "Invoke-Pester -Configuration @{{ Run = @{{ Path = {file} }}; Filter = @{{ FullName = {name} }} }}"
+                    "Set-Location -LiteralPath {}; $f = (Resolve-Path -LiteralPath {file}).Path; \
+                     Invoke-Pester -Configuration @{{ Run = @{{ Path = $f }}; Filter = @{{ Line = ($f + ':{line}') }} }}",
+                    text(&self.root)
                 );
                 Some(format!("{} -NoProfile -Command {}", quoted(&self.powershell), quoted(&script)))
             }
@@ -82,21 +83,45 @@ impl Replay {
         }
     }
 
-    /// Its file as the command line takes it: below the root.
-    fn file_of(&self, failure: &Failure) -> Option<String> {
-        let file = failure
-            .file
-            .clone()
-            .or_else(|| (self.kind == Some(DispatcherKind::Scripts)).then(|| failure.name.clone()))?;
-        Some(self.below_root(&file))
+    /// Its file as the command line takes it: below the root, and no option of it.
+    pub(crate) fn file_of(&self, failure: &Failure) -> Option<String> {
+        let scripts = self.kind == Some(DispatcherKind::Scripts);
+        let file = match (&failure.file, scripts) {
+            // A script's name is its path, as the plan has it.
+            (_, true) => failure.name.clone(),
+            (Some(file), false) => self.below_root(file),
+            (None, false) => return None,
+        };
+        Some(if file.starts_with('-') { format!("./{file}") } else { file })
     }
 
-    /// A path as the command line and GitHub take it: below the root, where it is.
-    pub(crate) fn below_root(&self, file: &str) -> String {
+    /// Where it stands in the repository: the first place below the root that is told, else its file.
+    pub(crate) fn place(&self, failure: &Failure) -> Option<(String, Option<u64>)> {
+        let told = failure.places().into_iter().map(|(file, line)| (self.below_root(&file), Some(line)));
+        let file = self.file_of(failure).map(|file| (file, None));
+        told.chain(file).find(|(file, _)| is_inside(file))
+    }
+
+    /// The same as GitHub takes it: below the workspace, which the root may lie in.
+    pub(crate) fn place_in_workspace(&self, failure: &Failure) -> Option<(String, Option<u64>)> {
+        let (file, line) = self.place(failure)?;
+        let root = self.workspace.as_ref().and_then(|workspace| self.root.strip_prefix(workspace.as_str()));
+        let root = root.map(|root| root.trim_matches('/')).filter(|root| !root.is_empty());
+        Some((root.map_or_else(|| file.clone(), |root| format!("{root}/{file}")), line))
+    }
+
+    /// A path below the root without it, others as they are; with slashes.
+    fn below_root(&self, file: &str) -> String {
         let file = file.replace('\\', "/");
         let below = file.strip_prefix(&self.root).and_then(|rest| rest.strip_prefix('/')).map(str::to_owned);
         below.unwrap_or(file)
     }
+}
+
+/// Whether a path can only be one below where it starts.
+fn is_inside(path: &str) -> bool {
+    let up = path.split('/').any(|part| part == "..");
+    !up && !path.starts_with(['/', '~']) && path.as_bytes().get(1) != Some(&b':')
 }
 
 impl Run<'_> {
@@ -107,7 +132,7 @@ impl Run<'_> {
 
     /// Failures that were counted and of which nothing more is known.
     fn untold(&self) -> bool {
-        self.failures.is_empty() && self.counts.failed + self.counts.errors > 0
+        self.failures.is_empty() && self.counts.failures() > 0
     }
 
     /// Why nothing is known of them, in the predecessor's words.
@@ -150,7 +175,7 @@ impl Run<'_> {
     }
 
     fn failure(&self, failure: &Failure) -> Value {
-        let place = failure.place();
+        let place = self.replay.place(failure);
         let lines: Vec<&str> = failure.output.lines().collect();
         let output = &lines[lines.len().saturating_sub(OUTPUT_LINES)..];
         json!({
@@ -175,7 +200,7 @@ impl Run<'_> {
     pub(crate) fn totals(&self) -> Value {
         let status = match () {
             () if !self.counted() => "missing-summary",
-            () if self.counts.failures() > 0 => "fail",
+            () if self.counts.failures() > 0 || !self.completed => "fail",
             () => "ok",
         };
         json!({
@@ -245,12 +270,14 @@ mod tests {
             selection: None,
             duration_ms: Some(1500),
             xml_status: "complete",
+            completed: true,
             timed_out: false,
             replay: Replay {
                 root: "/w/it's".to_owned(),
                 pack: "full".to_owned(),
                 kind: Some(DispatcherKind::Pester),
                 powershell: "pwsh".to_owned(),
+                workspace: Some("/w".to_owned()),
             },
         }
     }
@@ -279,14 +306,48 @@ mod tests {
             name: "a [b] 'c' $(x)".to_owned(),
             file: Some("/w/it's/tests/x y.Tests.ps1".to_owned()),
             message: "Expected 1, but got 2.".to_owned(),
+            begins: Some(12),
             ..Failure::default()
         };
         let one = run(std::slice::from_ref(&failure), Counts { total: 1, failed: 1, ..Counts::default() }).failures();
         let replay = &one["results"][0]["replay"];
         assert_eq!(replay["run"], r"pester-gate run --root '/w/it'\''s' --pack full");
         assert_eq!(replay["file"], r"pester-gate run --root '/w/it'\''s' --file 'tests/x y.Tests.ps1'");
-        let script = "Invoke-Pester -Configuration @{ Run = @{ Path = 'tests/x y.Tests.ps1' }; Filter = @{ FullName = 'a `[b`] ''c'' $(x)' } }";
+        let script = "Set-Location -LiteralPath '/w/it''s'; $f = (Resolve-Path -LiteralPath 'tests/x y.Tests.ps1').Path; Invoke-Pester -Configuration @{ Run = @{ Path = $f }; Filter = @{ Line = ($f + ':12') } }";
         assert_eq!(replay["test"], format!("pwsh -NoProfile -Command {}", quoted(script)));
+        // A typographic quote ends a string of PowerShell as well.
+        let hostile = Failure { file: Some("/w/it's/a’; calc; ‘.Tests.ps1".to_owned()), ..failure.clone() };
+        let hostile = run(&[], Counts::default()).replay.test(&hostile).unwrap();
+        assert!(hostile.contains("a’’; calc; ‘‘.Tests.ps1"), "{hostile}");
+        let option = Failure { file: Some("--config=x".to_owned()), ..failure.clone() };
+        assert!(run(&[], Counts::default()).replay.file(&option).unwrap().ends_with(" --file ./--config=x"));
         assert_eq!(one["results"][0]["class"], "assertion");
+    }
+
+    #[test]
+    fn a_place_is_in_the_repository_or_none() {
+        let replay =
+            |root: &str| Replay { root: root.to_owned(), workspace: Some("/w".to_owned()), ..Replay::default() };
+        let failure = |message: &str, file: Option<&str>| Failure {
+            message: message.to_owned(),
+            file: file.map(str::to_owned),
+            ..Failure::default()
+        };
+        for (root, failure, owed) in [
+            (
+                "/w",
+                failure("File \"/usr/lib/x.py\", line 7\nFile \"/w/tests/a.py\", line 9", None),
+                Some(("tests/a.py", Some(9))),
+            ),
+            ("/w/pkg", failure("tests/a.py:9: boom", None), Some(("pkg/tests/a.py", Some(9)))),
+            ("/w", failure("boom", Some("tests/a.sh")), Some(("tests/a.sh", None))),
+            ("/w", failure("boom", Some("/etc/../etc/passwd")), None),
+            ("C:/w", failure("at C:\\w\\tests\\x.Tests.ps1:12", None), Some(("tests/x.Tests.ps1", Some(12)))),
+            ("C:/w", failure("at D:\\other\\x.Tests.ps1:12", None), None),
+            ("/w", failure("boom", None), None),
+        ] {
+            let place = replay(root).place_in_workspace(&failure);
+            assert_eq!(place.as_ref().map(|(file, line)| (file.as_str(), *line)), owed, "{failure:?}");
+        }
     }
 }

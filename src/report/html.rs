@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::text::{self, Story, printable, shortened};
+use super::text::{self, Story, at, printable, shortened};
 use crate::domain::failure::Failure;
 use crate::domain::reason::Severity;
 use crate::domain::receipt::GateStatus;
@@ -78,6 +78,10 @@ fn failures(out: &mut String, story: &Story) {
          <input id=\"filter\" type=\"search\" autocomplete=\"off\"> <output id=\"shown\" for=\"filter\">{0} of {0}</output></p>",
         story.failures.len()
     );
+    let untold = text::untold(story);
+    if untold > 0 {
+        let _ = writeln!(out, "<p>{untold} more are in the raw results alone.</p>");
+    }
     for failure in &story.failures {
         one(out, story, failure);
     }
@@ -85,7 +89,7 @@ fn failures(out: &mut String, story: &Story) {
 }
 
 fn one(out: &mut String, story: &Story, failure: &Failure) {
-    let place = failure.place().map(|(file, line)| format!("{file}:{line}")).or_else(|| failure.file.clone());
+    let place = story.repeat.place(failure).map(|(file, line)| at(&file, line));
     let _ = writeln!(
         out,
         "<details class=\"failure\"><summary><span class=\"class\">{}</span> {} <small>{}</small></summary>",

@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use serde_json::Value;
 
-use super::text::{self, Story, printable, shortened};
+use super::text::{self, Story, at, printable, shortened};
 use crate::domain::failure::{self, Group};
 use crate::domain::fault::Finding;
 use crate::domain::reason::{Layer, Severity};
@@ -88,6 +88,8 @@ fn layers(out: &mut String, story: &Story) {
 
 /// How large a summary may grow; GitHub takes 1 MiB of a step and drops what is larger.
 const BUDGET: usize = 900 << 10;
+/// How many reasons are shown.
+const REASONS: usize = 50;
 /// How many groups of failures are shown whole.
 const GROUPS: usize = 20;
 /// How many lines of a message, and of an output, are shown.
@@ -112,13 +114,19 @@ fn failures(out: &mut String, story: &Story) {
     if story.failures.len() > shown {
         let _ = writeln!(out, "{} more in `pester-failures.json`\n", story.failures.len() - shown);
     }
+    let untold = text::untold(story);
+    if untold > 0 {
+        let _ = writeln!(out, "{untold} more in the raw results alone\n");
+    }
 }
 
 /// One group: where, what, the end of its output, and how it is repeated.
 fn told(group: &Group<'_>, story: &Story) -> String {
     let failure = group.first;
     let mut out = String::new();
-    let place = failure.place().map(|(file, line)| format!(" at {}", code(&format!("{file}:{line}"))));
+    // A file without a line is named by the command below.
+    let place = story.repeat.place(failure).filter(|(_, line)| line.is_some());
+    let place = place.map(|(file, line)| format!(" at {}", code(&at(&file, line))));
     let _ = writeln!(out, "**{}** {}{}\n", failure.class().as_str(), code(&failure.name), place.unwrap_or_default());
     let lines: Vec<&str> = failure.output.lines().collect();
     let end = &lines[lines.len().saturating_sub(OUTPUT_LINES)..];
@@ -155,8 +163,11 @@ fn reasons(out: &mut String, story: &Story) {
         return;
     }
     out.push_str("### Reasons, the deciding one first\n\n| reason | charged to | detail |\n|---|---|---|\n");
-    for (code, layer, _, detail) in telling {
+    for (code, layer, _, detail) in telling.iter().take(REASONS) {
         let _ = writeln!(out, "| {code} | {layer} | {} |", cell(detail));
+    }
+    if telling.len() > REASONS {
+        let _ = writeln!(out, "\n{} more in `pester-operator-outcome.json`", telling.len() - REASONS);
     }
     out.push('\n');
 }

@@ -90,8 +90,26 @@ pub(crate) fn quoted(argument: &str) -> String {
     if !argument.is_empty() && argument.chars().all(plain) {
         return argument.to_owned();
     }
-    let inner = if cfg!(windows) { argument.replace('\'', "''") } else { argument.replace('\'', r"'\''") };
+    let inner = if cfg!(windows) { doubled(argument) } else { argument.replace('\'', r"'\''") };
     printable(&format!("'{inner}'"))
+}
+
+/// The inside of a single-quoted string of PowerShell, which four more characters end than the apostrophe
+/// (its `CodeGeneration.EscapeSingleQuotedStringContent`).
+pub(crate) fn doubled(text: &str) -> String {
+    let quotes = |c: char| matches!(c, '\'' | '\u{2018}'..='\u{201b}');
+    text.chars().flat_map(|c| [Some(c), quotes(c).then_some(c)].into_iter().flatten()).collect()
+}
+
+/// Failures that were counted and are told of nowhere but in the raw results.
+pub(crate) fn untold(story: &Story) -> u64 {
+    let counted = story.counts.failed.saturating_add(story.counts.errors);
+    counted.saturating_sub(story.failures.len() as u64)
+}
+
+/// `file:line`, or the file alone.
+pub(crate) fn at(file: &str, line: Option<u64>) -> String {
+    line.map_or_else(|| file.to_owned(), |line| format!("{file}:{line}"))
 }
 
 /// `12 passed, 1 failed, 2 skipped`, without the zeros; nothing where nothing was counted.

@@ -514,11 +514,14 @@ fn check_file(raw: &Path, file: &RawFile) -> Result<(), Fault> {
 }
 
 fn read_failures(collected: &mut Collected, raw: &Path, recorded: &[RawFile]) {
+    // A run's own reports; what it copied as an artifact may be anybody's.
     let is_report = |file: &&RawFile| {
         let path = file.path.as_str();
-        path.starts_with("reports/") || path.ends_with(".junit.xml")
+        path.starts_with("reports/") || (path.ends_with(".junit.xml") && !path.contains('/'))
     };
-    for file in recorded.iter().filter(|file| file.path.file_name() == pester::RUN_FILE) {
+    let is_run =
+        |file: &&RawFile| file.path.file_name() == pester::RUN_FILE && file.path.as_str().starts_with("pester/");
+    for file in recorded.iter().filter(is_run) {
         collected.failures.extend(pester::failures(&raw.join(file.path.as_str())));
     }
     for file in recorded.iter().filter(is_report) {

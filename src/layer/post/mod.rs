@@ -20,8 +20,10 @@ use crate::domain::classify::{Job, JobResult, Verdict, classify, gate_status};
 use crate::domain::fault::Fault;
 use crate::domain::ids::{ArtifactName, Sha256};
 use crate::domain::lock::{Asker, Gate};
-use crate::domain::reason::Layer;
-use crate::domain::receipt::{EvidenceReceipt, FileRecord, GateStatus, OperatorOutcome, Provenance, Receipt};
+use crate::domain::reason::{Layer, ReasonCode};
+use crate::domain::receipt::{
+    Classification, EvidenceReceipt, FileRecord, GateStatus, OperatorOutcome, Provenance, Receipt,
+};
 use crate::report::evidence::{self, Replay};
 use crate::report::text::{self, LayerLine, Story};
 use crate::report::{annotations, html, markdown};
@@ -88,7 +90,7 @@ pub(crate) fn run(world: &World, ground: &Ground, request: &Request) -> Result<P
     let gate = gate_status(&verdict, request.continue_on_failure, collected.gate_notice);
     let identity = identity(world, ground, &collected);
     let out = ground.out_dir(&identity.run.0, identity.run.1);
-    let story = tell(ground, request, &collected, &verdict, gate);
+    let story = tell(world, ground, request, &collected, &verdict, gate);
 
     let parents = std::mem::take(&mut collected.parents);
     let mut findings = verdict.findings.clone();
@@ -103,7 +105,7 @@ pub(crate) fn run(world: &World, ground: &Ground, request: &Request) -> Result<P
 
     let mut written: Vec<(&str, Written)> = Vec::new();
     let redactor = &ground.redactor;
-    written.extend(write_failures(world, ground, &collected, &out).map_err(unreported)?);
+    written.extend(write_failures(world, ground, &collected, &verdict, &out).map_err(unreported)?);
     written.push(("classification", receipt_store::write(&out, &evidence, redactor).map_err(unreported)?.0));
     let mut outcome = ground::conclude(ground, &out, &operator, findings, verdict.classification.as_str())?;
     written.push(("operator-outcome", outcome.written.clone()));
@@ -229,6 +231,7 @@ fn write_failures(
     world: &World,
     ground: &Ground,
     collected: &Collected,
+    verdict: &Verdict,
     out: &Path,
 ) -> Result<Vec<(&'static str, Written)>, Fault> {
     let selection = collected.selection.as_ref().map(|loaded| &loaded.receipt);
@@ -240,8 +243,12 @@ fn write_failures(
         selection,
         duration_ms: duration_ms(collected),
         xml_status: executions().next().map_or("not-run", |receipt| receipt.results_xml_status.as_str()),
-        timed_out: executions().any(|receipt| receipt.outcome.as_ref().is_some_and(|outcome| outcome.limit.is_some())),
-        replay: replay_of(ground, collected),
+        completed: verdict.classification == Classification::Completed,
+        timed_out: verdict
+            .findings
+            .iter()
+            .any(|finding| matches!(finding.code(), ReasonCode::DispatcherTimedOut | ReasonCode::TestTimedOut)),
+        replay: replay_of(world, ground, collected),
     };
     let files = [
         ("failures", FAILURES, Some(run.failures())),
@@ -257,7 +264,7 @@ fn write_failures(
 }
 
 /// What repeats this run.
-fn replay_of(ground: &Ground, collected: &Collected) -> Replay {
+fn replay_of(world: &World, ground: &Ground, collected: &Collected) -> Replay {
     let selection = collected.selection.as_ref().map(|loaded| &loaded.receipt);
     let profile = selection.and_then(|selection| selection.dispatcher_profile.as_ref());
     Replay {
@@ -265,6 +272,7 @@ fn replay_of(ground: &Ground, collected: &Collected) -> Replay {
         pack: pack_of(ground, collected),
         kind: profile.map(|profile| profile.kind.value),
         powershell: profile.map_or_else(|| "pwsh".to_owned(), |profile| profile.powershell.value.clone()),
+        workspace: world.var("GITHUB_WORKSPACE").map(|path| shown(&files::canonical(Path::new(&path)))),
     }
 }
 
@@ -281,7 +289,14 @@ fn duration_ms(collected: &Collected) -> Option<u64> {
 }
 
 /// Everything that the reports say, in one value.
-fn tell(ground: &Ground, request: &Request, collected: &Collected, verdict: &Verdict, gate: GateStatus) -> Story {
+fn tell(
+    world: &World,
+    ground: &Ground,
+    request: &Request,
+    collected: &Collected,
+    verdict: &Verdict,
+    gate: GateStatus,
+) -> Story {
     let deciding = verdict.deciding();
     let row = deciding.map(|finding| finding.code().row());
     let layers = [Layer::Route, Layer::Context, Layer::Preflight, Layer::Selection, Layer::Execute];
@@ -296,7 +311,7 @@ fn tell(ground: &Ground, request: &Request, collected: &Collected, verdict: &Ver
         replay: deciding
             .filter(|finding| finding.stops())
             .and(row)
-            .map(|row| mask(&replay(ground, request, collected, row.replay))),
+            .map(|row| mask(&replay(world, ground, request, collected, row.replay))),
         reasons: verdict.findings.iter().map(|f| (f.code(), f.layer(), f.severity(), mask(f.detail()))).collect(),
         layers: layers
             .into_iter()
@@ -304,7 +319,7 @@ fn tell(ground: &Ground, request: &Request, collected: &Collected, verdict: &Ver
             .map(|layer| LayerLine { layer, status: layer_status(request, collected, layer) })
             .collect(),
         counts: collected.counts,
-        repeat: replay_of(ground, collected),
+        repeat: replay_of(world, ground, collected),
         failures: collected.failures.clone(),
         in_flight: collected
             .execution
@@ -327,10 +342,10 @@ fn headline(verdict: &Verdict) -> String {
 }
 
 /// The registry's template with this run's values, each quoted for a shell.
-fn replay(ground: &Ground, request: &Request, collected: &Collected, template: &str) -> String {
+fn replay(world: &World, ground: &Ground, request: &Request, collected: &Collected, template: &str) -> String {
     let pack = pack_of(ground, collected);
-    let file = collected.failures.iter().find_map(|failure| failure.file.clone());
-    let file = file.or_else(|| collected.failures.first().map(|failure| failure.name.clone()));
+    let repeat = replay_of(world, ground, collected);
+    let file = collected.failures.first().and_then(|failure| repeat.file_of(failure));
     let command = template
         .replace("{root}", &text::quoted(&shown(&ground.root)))
         .replace("{dir}", &text::quoted(&shown(&request.receipts_dir)))

@@ -155,7 +155,7 @@ pub(crate) fn failures(path: &Path) -> Vec<Failure> {
     let tests = run.tests.iter().filter(|test| test.failed()).map(|test| {
         let (line, message) = first(&test.errors);
         let (name, file) = (test.path.clone(), Some(test.file.clone()));
-        Failure { name, file, line: line.or(test.line), message, ..Failure::default() }
+        Failure { name, file, line: line.or(test.line), begins: test.line, message, ..Failure::default() }
     });
     let files = run.files.iter().flat_map(|file| {
         let blocks = file.failed_blocks.iter().map(|block| {
