@@ -24,6 +24,8 @@ mod lock;
 mod pester;
 mod process;
 mod release;
+#[cfg(unix)]
+mod replay;
 mod results;
 mod usage;
 mod workflows;

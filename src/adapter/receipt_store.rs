@@ -128,16 +128,19 @@ pub(crate) fn write<R: Receipt>(
     Ok((Written { path, sha256, size }, document))
 }
 
-/// Masks every text but those that the next layer acts on: paths, digests, ids and the settings of
-/// the run. A secret in one of these is the repository's own doing, and a mask would change what runs.
+/// Masks every text but those that the next layer acts on (paths, digests, ids and the settings of
+/// the run) and those that are our own words or were masked where they were put together. A secret in one of these is the repository's own doing, and a mask would change what runs.
 fn mask(value: &mut serde_json::Value, redactor: &Redactor) {
-    const KEPT: [&str; 18] = [
+    const KEPT: [&str; 21] = [
         "code",
         "reason",
         "layer",
         "classification",
         "failedLayer",
         "gateStatus",
+        "headline",
+        "nextAction",
+        "nextActionId",
         "path",
         "files",
         "sha256",

@@ -218,6 +218,11 @@ pub(crate) const VERBS: &[Verb] = &[
         subjects: &[S::Commit, S::Post, S::ContextReceipt, S::OtherReceipts, S::PostDigests, S::Continue, S::Lock],
     },
     Verb {
+        name: "replay",
+        about: "The evidence of a run that is over, made again from what was kept of it; nothing is run",
+        subjects: &[],
+    },
+    Verb {
         name: "verify",
         about: "Check a folder of receipts: schemas, digests, parents, one run, one commit",
         subjects: &[],
@@ -300,7 +305,7 @@ pub(crate) fn command() -> Command {
                         .help("What to do with it"),
                 )
                 .arg(Arg::new("command").last(true).num_args(1..).value_name("CMD").help("Run this while holding it")),
-            "verify" => command.arg(Arg::new("dir").required(true).value_name("DIR").help("The folder")),
+            "verify" | "replay" => command.arg(Arg::new("dir").required(true).value_name("DIR").help("The folder")),
             "results" => {
                 command.arg(Arg::new("files").required(true).num_args(1..).value_name("FILE").help("The files"))
             }

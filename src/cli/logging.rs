@@ -11,7 +11,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 use crate::adapter::terminal::Verbosity;
 use crate::adapter::world::World;
 use crate::domain::redact::Redactor;
-use crate::report::text::printable;
+use crate::report::quote::printable;
 
 /// `--log-level`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -25,7 +25,8 @@ use crate::domain::starter::Form;
 use crate::layer::ground::{Ending, Ground, Outcome, Paper, Unreported};
 use crate::layer::{context, execute, post, preflight, route, selection};
 use crate::report::markdown;
-use crate::report::text::{layer_line, printable};
+use crate::report::quote::printable;
+use crate::report::text::layer_line;
 
 /// Why a verb could not even try.
 #[derive(Debug, thiserror::Error)]
@@ -246,6 +247,7 @@ impl<'a> Session<'a> {
             }
             "execute" => self.layer(&ground, execute::run(self.world, &ground, self.execute_request()?)),
             "post" => self.post(&ground),
+            "replay" => self.replay(ground),
             _ => self.run_all(ground),
         }
     }
@@ -271,6 +273,7 @@ impl<'a> Session<'a> {
             redactor: self.world.redactor(&settings.redact),
             settings,
             facts: runner::facts(self.world, &overrides),
+            host: self.world.host(),
             progress: Progress::new(self.world, self.verbosity),
         })
     }
@@ -434,6 +437,8 @@ impl<'a> Session<'a> {
                 execute: self.execute_digests()?,
             },
             continue_on_failure: self.overlay.switch("continue-on-failure")?,
+            found: ground.fact_findings(Layer::Post),
+            ..post::Request::default()
         };
         let done = post::run(self.world, ground, &request).map_err(Failure::Unreported)?;
         ground.progress.done();
@@ -487,6 +492,20 @@ impl<'a> Session<'a> {
             .map_err(Failure::Unreported)?;
         self.set_outputs(&done.post)?;
         let text = format!("{}receipts   {}\n", done.text, printable(&shown(&done.folder)));
+        self.print(&done.post.receipt, &text)?;
+        Ok(done.post.ending)
+    }
+
+    fn replay(&self, ground: Ground) -> Result<Ending, Failure> {
+        let dir = args::typed(self.matches, "dir").and_then(|dirs| dirs.into_iter().next()).unwrap_or_default();
+        let done = command::replay::replay(self.world, ground, &self.world.absolute(dir)).map_err(Failure::Usage)?;
+        let done = done.map_err(Failure::Unreported)?;
+        let same = match done.same_verdict {
+            Some(true) => "retained   the same verdict\n",
+            Some(false) => "retained   another verdict: see pester-evidence-provenance.json there\n",
+            None => "retained   no evidence to compare with\n",
+        };
+        let text = format!("{}{same}replay     {}\n", done.text, printable(&shown(&done.folder)));
         self.print(&done.post.receipt, &text)?;
         Ok(done.post.ending)
     }

@@ -11,7 +11,7 @@ use crate::domain::config::Requirement;
 use crate::domain::receipt::ProbeOutcome;
 use crate::layer::ground::Ground;
 use crate::layer::preflight::{self, Looked};
-use crate::report::text::printable;
+use crate::report::quote::printable;
 
 /// What was looked at, and which packs ask for it.
 pub(crate) struct Check {

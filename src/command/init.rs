@@ -9,7 +9,7 @@ use crate::adapter::receipt_store::shown;
 use crate::adapter::workspace::{discovery, files, git};
 use crate::adapter::world::World;
 use crate::domain::starter::{self, Callee, Form, Look, Runner};
-use crate::report::text::printable;
+use crate::report::quote::printable;
 
 /// Where this gate was released; a build of one's own does not know.
 const HOME: &str = match option_env!("PESTER_GATE_HOME") {

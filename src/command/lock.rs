@@ -10,7 +10,7 @@ use crate::adapter::process::{run_attached, started};
 use crate::adapter::world::World;
 use crate::domain::lock::{Asker, Holder, Owner, Wait};
 use crate::domain::redact::Redactor;
-use crate::report::text::printable;
+use crate::report::quote::printable;
 
 /// How holding it for a command ended.
 pub(crate) enum Ended {

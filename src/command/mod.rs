@@ -6,6 +6,7 @@ pub(crate) mod guard;
 pub(crate) mod init;
 pub(crate) mod lock;
 pub(crate) mod packs;
+pub(crate) mod replay;
 pub(crate) mod results;
 pub(crate) mod run;
 pub(crate) mod schema;

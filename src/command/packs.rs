@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::domain::config::Pack;
 use crate::domain::selection::pack;
-use crate::report::text::printable;
+use crate::report::quote::printable;
 
 /// Every pack, `full` included, by name.
 pub(crate) fn all(configured: &[Pack]) -> Vec<Pack> {

@@ -11,7 +11,8 @@ use crate::domain::failure::Failure;
 use crate::domain::fault::{Finding, charge};
 use crate::domain::outcome_word::Format;
 use crate::domain::reason::Layer;
-use crate::report::text::{self, printable};
+use crate::report::quote::printable;
+use crate::report::text;
 
 /// Each file with what it came to.
 pub(crate) fn read(world: &crate::adapter::world::World, files: &[String]) -> Result<Vec<(String, Reading)>> {

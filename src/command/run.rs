@@ -50,8 +50,14 @@ pub(crate) fn run(
     let ran = layers(world, &ground, context, &mut jobs, &mut digests, say);
     ground.progress.done();
     ran?;
-    let request =
-        post::Request { receipts_dir: folder.clone(), jobs, digests, continue_on_failure, execute_is_over: false };
+    let request = post::Request {
+        receipts_dir: folder.clone(),
+        jobs,
+        digests,
+        continue_on_failure,
+        found: ground.fact_findings(Layer::Post),
+        ..post::Request::default()
+    };
     let post = post::run(world, &ground, &request)?;
     Ok(RunOutcome { post: post.outcome, text: post.text, folder })
 }

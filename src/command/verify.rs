@@ -145,14 +145,14 @@ fn parents(entry: &Entry, entries: &[Entry]) -> Vec<Fault> {
 pub(crate) fn text(verified: &Verified) -> String {
     let mut out = String::new();
     for (layer, path, sha256) in &verified.receipts {
-        out.push_str(&format!("{:<10} {sha256}  {}\n", layer.as_str(), crate::report::text::printable(path)));
+        out.push_str(&format!("{:<10} {sha256}  {}\n", layer.as_str(), crate::report::quote::printable(path)));
     }
     for finding in &verified.findings {
         out.push_str(&format!(
             "{} at {}: {}\n",
             finding.code(),
             finding.layer(),
-            crate::report::text::printable(finding.detail())
+            crate::report::quote::printable(finding.detail())
         ));
     }
     if verified.findings.is_empty() {

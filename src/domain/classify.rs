@@ -5,6 +5,9 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
 use super::fault::{Fault, Finding, ReceiptFault, charge};
 use super::reason::{Layer, ReasonCode, ReasonCode as C, Severity};
 use super::receipt::{Classification, GateStatus, LayerStatus, Reason};
@@ -48,7 +51,8 @@ pub(crate) const TIERS: &[&[ReasonCode]] = &[
 ];
 
 /// How a job ended, as `toJSON(needs)` has it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
 pub(crate) enum JobResult {
     /// Every step succeeded.
     Success,

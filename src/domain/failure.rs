@@ -245,6 +245,22 @@ impl Failure {
         }
     }
 
+    /// The same with every path below one of these roots told from there: places are the repository's then, whichever
+    /// host ran it and whatever its folders are called.
+    pub(crate) fn below(&self, roots: &[String]) -> Self {
+        let relative = |text: &str| {
+            let mut text = text.to_owned();
+            for root in roots.iter().filter(|root| root.len() > 1) {
+                text = text.replace(&format!("{root}/"), "");
+                if root.as_bytes().get(1) == Some(&b':') {
+                    text = text.replace(&format!("{}\\", root.replace('/', "\\")), "");
+                }
+            }
+            text
+        };
+        Self { message: relative(&self.message), output: relative(&self.output), ..self.clone() }
+    }
+
     /// What kind it is, by the lines of its message that say it.
     pub(crate) fn class(&self) -> Class {
         if self.not_loaded {

@@ -18,6 +18,7 @@ pub(crate) mod lock;
 pub(crate) mod outcome;
 pub(crate) mod outcome_word;
 pub(crate) mod pester;
+pub(crate) mod predecessor;
 pub(crate) mod quantity;
 pub(crate) mod question;
 pub(crate) mod readiness;

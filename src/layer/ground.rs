@@ -14,7 +14,9 @@ use crate::domain::fault::{Fault, Finding, ReceiptFault, charge};
 use crate::domain::freshness::Expect;
 use crate::domain::ids::{CommitSha, GateId, RepoSlug, RunId, Sha256};
 use crate::domain::reason::{Layer, ReasonCode};
-use crate::domain::receipt::{Classification, ContextReceipt, Head, LayerStatus, Parent, Reason, Receipt, Run, Tool};
+use crate::domain::receipt::{
+    Classification, ContextReceipt, Head, Host, LayerStatus, Parent, Reason, Receipt, Run, Tool,
+};
 use crate::domain::redact::Redactor;
 use crate::domain::settings::Settings;
 
@@ -32,6 +34,8 @@ pub(crate) struct Ground {
     pub(crate) settings: Settings,
     /// What the runner says of the run.
     pub(crate) facts: Facts,
+    /// The host that receipts name.
+    pub(crate) host: Host,
     /// Tells this gate from others of the run.
     pub(crate) gate_id: Option<GateId>,
     /// Masks secrets.
@@ -217,7 +221,7 @@ pub(crate) fn head<S>(
             .collect(),
         repository: identity.repository.clone(),
         run: identity.record(ground),
-        host: world.host(),
+        host: ground.host.clone(),
         tool: tool(),
         parents,
     }

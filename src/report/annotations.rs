@@ -3,7 +3,8 @@
 //! Source: GitHub's "Workflow commands" and the runner's own escaping (`ActionCommand`): in a message `%`,
 //! CR and LF are escaped, in a property `:` and `,` as well.
 
-use super::text::{Story, printable, shortened};
+use super::quote::{printable, shortened};
+use super::text::Story;
 use crate::domain::failure;
 use crate::domain::receipt::GateStatus;
 

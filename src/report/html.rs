@@ -2,7 +2,8 @@
 
 use std::fmt::Write;
 
-use super::text::{self, Story, at, printable, shortened};
+use super::quote::{printable, shortened};
+use super::text::{self, Story, at};
 use crate::domain::failure::Failure;
 use crate::domain::reason::Severity;
 use crate::domain::receipt::GateStatus;

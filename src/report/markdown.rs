@@ -5,7 +5,8 @@ use std::fmt::Write;
 
 use serde_json::Value;
 
-use super::text::{self, Story, at, printable, shortened};
+use super::quote::{printable, shortened};
+use super::text::{self, Story, at};
 use crate::domain::failure::{self, Group};
 use crate::domain::fault::Finding;
 use crate::domain::reason::{Layer, Severity};

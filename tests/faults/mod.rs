@@ -949,6 +949,36 @@ fn cancelled(script: &str) -> Seen {
 }
 
 /// What is wrong with a row, if anything.
+/// The files on disk alone give the live run's verdict again.
+fn check_replay(seen: &Seen) -> Vec<String> {
+    let Some(replayed) = &seen.replayed else {
+        let told = seen.outcome.get("classification").is_some();
+        return told.then(|| "post left no provenance".to_owned()).into_iter().collect();
+    };
+    let Ok(again) = serde_json::from_str::<serde_json::Value>(&replayed.stdout) else {
+        return vec![format!("the replay says nothing: {replayed:?}")];
+    };
+    let mut wrong = Vec::new();
+    for key in
+        ["classification", "failedLayer", "reason", "gateStatus", "nextActionId", "counts", "inFlight", "headline"]
+    {
+        if again[key] != seen.outcome[key] {
+            wrong.push(format!("replay: {key} is {}, it was {}", again[key], seen.outcome[key]));
+        }
+    }
+    let codes = |outcome: &serde_json::Value| -> Vec<(serde_json::Value, serde_json::Value)> {
+        let reasons = outcome["reasons"].as_array().cloned().unwrap_or_default();
+        reasons.into_iter().map(|reason| (reason["code"].clone(), reason["layer"].clone())).collect()
+    };
+    if codes(&again) != codes(&seen.outcome) {
+        wrong.push(format!("replay: reasons are {:?}, they were {:?}", codes(&again), codes(&seen.outcome)));
+    }
+    if replayed.code != seen.ran.code {
+        wrong.push(format!("replay: exit code {}, it was {}", replayed.code, seen.ran.code));
+    }
+    wrong
+}
+
 fn check(row: &Row, seen: &Seen) -> Vec<String> {
     let mut wrong = Vec::new();
     if seen.verdict() != row.owed {
@@ -968,6 +998,7 @@ fn check(row: &Row, seen: &Seen) -> Vec<String> {
             wrong.push(format!("{layer}: reason is not the first of reasons"));
         }
     }
+    wrong.extend(check_replay(seen));
     // What is amiss with the host is said by preflight alone, and nothing ran.
     if failed_layer == "preflight" && !row.combined {
         for (layer, receipt) in seen.receipts.iter().filter(|(layer, _)| ["context", "selection"].contains(layer)) {

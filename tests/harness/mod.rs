@@ -198,6 +198,32 @@ pub(crate) struct Seen {
     pub(crate) folder: PathBuf,
     /// The layers' receipts, read at once: a sandbox may be gone when they are looked at.
     pub(crate) receipts: Vec<(&'static str, Value)>,
+    /// What `replay` made of the folder, at once as well; none where post left no evidence there.
+    pub(crate) replayed: Option<Ran>,
+    /// The job's summary.
+    pub(crate) summary: String,
+}
+
+/// A folder of real files that are not in the repository; says so where it is not here.
+pub(crate) fn corpus(name: &str) -> Option<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus").join(name);
+    if folder.is_dir() {
+        return Some(folder);
+    }
+    println!("skipped: the real files of {name} are not here; what they come to is not proven");
+    None
+}
+
+/// `replay` of a folder: by nothing but what lies there, from elsewhere, in an environment that holds nothing.
+pub(crate) fn replay(folder: &Path, arguments: &[&str]) -> Ran {
+    let state = tempfile::tempdir().unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_pester-gate"));
+    command.arg("replay").arg(folder).arg("--format").arg("json").arg("--state-dir").arg(state.path());
+    command.args(arguments).env_clear().current_dir(state.path());
+    if let Some(value) = std::env::var_os("PATH") {
+        command.env("PATH", value);
+    }
+    Ran::of(&command.output().unwrap())
 }
 
 impl Seen {
@@ -208,7 +234,10 @@ impl Seen {
             Some((*layer, serde_json::from_str(&text).ok()?))
         };
         let receipts = FILES.iter().filter_map(read).collect();
-        Self { ran, outcome, folder, receipts }
+        let told = outcome.get("classification").is_some();
+        let replayed = (told && folder.join("pester-evidence-provenance.json").exists()).then(|| replay(&folder, &[]));
+        let summary = fs::read_to_string(folder.join("summary.md")).unwrap_or_default();
+        Self { ran, outcome, folder, receipts, replayed, summary }
     }
 
     pub(crate) fn text(&self, key: &str) -> &str {

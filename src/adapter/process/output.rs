@@ -13,7 +13,7 @@ use super::os::oem_text;
 use super::supervisor::Stream;
 use crate::adapter::workspace::files;
 use crate::domain::redact::Redactor;
-use crate::report::text::reorders;
+use crate::report::quote::reorders;
 
 /// How much of a child's output is stored.
 const STORE_LIMIT: u64 = 64 << 20;

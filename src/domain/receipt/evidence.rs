@@ -2,9 +2,11 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Classification, GateStatus, InFlight, Leak, receipt};
+use super::{Classification, CodeText, GateStatus, Host, InFlight, Leak, Reason, Tool, receipt};
+use crate::domain::classify::JobResult;
 use crate::domain::counts::Counts;
-use crate::domain::ids::Sha256;
+use crate::domain::ids::{CommitSha, RunId, Sha256};
+use crate::domain::reason::Layer;
 
 receipt! {
     /// What the run came to, and from which facts. The predecessor's fields, and the layer at fault.
@@ -82,6 +84,62 @@ pub(crate) struct FileRecord {
     pub(crate) schema: Option<String>,
 }
 
+/// A job, as post was told of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct ToldJob {
+    /// The layer.
+    pub(crate) layer: Layer,
+    /// How it ended.
+    pub(crate) result: JobResult,
+    /// Its `reason` output, where that is a code.
+    pub(crate) reason: Option<CodeText>,
+}
+
+/// A digest, as post was told of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct ToldDigest {
+    /// Whose receipt's.
+    pub(crate) layer: Layer,
+    /// Of which shard, where execute ran in several.
+    pub(crate) shard: Option<u32>,
+    /// The digest.
+    pub(crate) sha256: Sha256,
+}
+
+/// What the verdict was made from beside the files: with it, the files alone give the verdict again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Told {
+    /// How the jobs ended.
+    pub(crate) jobs: Vec<ToldJob>,
+    /// Digests that came by the jobs' outputs.
+    pub(crate) digests: Vec<ToldDigest>,
+    /// Whether the caller asked to continue.
+    pub(crate) continue_on_failure: bool,
+    /// The run, where the environment named it.
+    pub(crate) run_id: Option<RunId>,
+    /// Its attempt.
+    pub(crate) run_attempt: Option<u32>,
+    /// The commit under test, where flag, event or environment named it.
+    pub(crate) head_sha: Option<CommitSha>,
+    /// The pack that was asked for.
+    pub(crate) pack: Option<String>,
+    /// What was wrong with the environment itself.
+    pub(crate) found: Vec<Reason>,
+}
+
+/// Who made evidence again, and where.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ReplayedBy {
+    /// The host.
+    pub(crate) host: Host,
+    /// The tool.
+    pub(crate) tool: Tool,
+    /// Whether the verdict is that of the retained evidence; null where there was none to compare with.
+    pub(crate) same_verdict: Option<bool>,
+}
+
 receipt! {
     /// Every file that the verdict was made from, and every file that was made.
     Provenance: Classification, Post, "pester-derived-provenance@v1", "pester-evidence-provenance.json" {
@@ -91,5 +149,9 @@ receipt! {
         source_inputs: Vec<FileRecord>,
         /// What was written.
         derived_outputs: Vec<FileRecord>,
+        /// What the verdict was made from beside the files.
+        told: Option<Told>,
+        /// Who made this evidence again; null for a run's own.
+        replayed_by: Option<ReplayedBy>,
     }
 }

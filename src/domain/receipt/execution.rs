@@ -206,6 +206,8 @@ receipt! {
         files: Vec<RawFile>,
         /// Which shard ran, as `K/N`.
         shard: Option<String>,
+        /// The checkout's root on the host that ran it: by it a place in a report is one of the repository.
+        root: Option<String>,
         /// The most processes that ran at once; null for a dispatcher that is one process.
         peak_in_flight: Option<u32>,
     }

@@ -17,7 +17,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use context::{Call, ContextReceipt, LookUp, SlugSource, StandingPriority, TokenState, Worktree};
-pub(crate) use evidence::{EvidenceReceipt, FileRecord, OperatorOutcome, Provenance};
+pub(crate) use evidence::{
+    EvidenceReceipt, FileRecord, OperatorOutcome, Provenance, ReplayedBy, Told, ToldDigest, ToldJob,
+};
 pub(crate) use execution::{
     Accounted, Accounting, ExecutionReceipt, InFlight, InFlightKind, Leak, LimitsRecord, LockRecord, OutcomeRecord,
     RawFile,

@@ -17,7 +17,7 @@ use crate::domain::receipt::{
 };
 use crate::domain::selection::plan::plan_digest;
 use crate::layer::ground::{self, Ground, Identity, upstream_blocked};
-use crate::report::text::printable;
+use crate::report::quote::printable;
 
 /// The receipts that were believed.
 #[derive(Debug, Default)]

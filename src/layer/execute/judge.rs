@@ -9,7 +9,7 @@ use crate::domain::fault::{Fault, Finding, charge, good};
 use crate::domain::outcome::ChildEnd;
 use crate::domain::reason::{Layer, ReasonCode, Severity};
 use crate::domain::receipt::{DispatcherProfile, Leak};
-use crate::report::text::printable;
+use crate::report::quote::printable;
 
 /// What the run came to.
 #[derive(Debug, Default)]

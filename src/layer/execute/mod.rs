@@ -433,6 +433,7 @@ fn conclude(
     receipt.raw_artifact_expected = !raw.0.is_empty();
     receipt.files = raw.0;
     receipt.source = "execute".to_owned();
+    receipt.root = Some(shown(&ground.root));
     receipt.shard = request.shard.map(|shard| format!("{}/{}", shard.index, shard.of));
     receipt.limits = limits(draft.profile.as_ref());
     record_run(&mut receipt, &draft);

@@ -79,12 +79,20 @@ struct Anchor {
 pub(super) fn collect(world: &World, ground: &Ground, request: &Request) -> Collected {
     let mut collected = Collected { raw: "not-requested", ..Collected::default() };
     collected.evidence.jobs = request.jobs.clone();
-    collected.evidence.found = ground.fact_findings(Layer::Post);
+    collected.evidence.found.clone_from(&request.found);
     let (dir, gate) = (&request.receipts_dir, ground.gate_id.as_ref());
     let executions = Executions::choose(ground, request, all::<ExecutionReceipt>(dir, gate));
     // What the execution receipts that count name as parents vouches for those, and says which count.
-    let named: Vec<Parent> = executions.chosen.iter().flat_map(|e| e.receipt.parents.clone()).collect();
-    let anchor = anchor(world, ground, &all::<ContextReceipt>(dir, gate), &executions, &named);
+    // One that is not what execute put out, or another run's, vouches for nothing.
+    let own_run = |e: &&Loaded<ExecutionReceipt>| {
+        ground.facts.run.as_ref().is_none_or(|(run, _)| *run == e.receipt.run.run_id) && executions.unmatched.is_none()
+    };
+    let named: Vec<Parent> = executions.chosen.iter().filter(own_run).flat_map(|e| e.receipt.parents.clone()).collect();
+    let now = match request.kind {
+        super::Kind::LocalReplay { as_of: Some(then), .. } => then,
+        _ => world.now(),
+    };
+    let anchor = anchor(ground, now, &all::<ContextReceipt>(dir, gate), &executions, &named);
 
     let digests = &request.digests;
     take::<RouteReceipt>(&mut collected, dir, &anchor, digests.route.as_ref(), &named, |r| r.status);
@@ -179,8 +187,8 @@ fn all<R: Receipt>(dir: &Path, gate: Option<&GateId>) -> Vec<Result<Loaded<R>, R
 }
 
 fn anchor(
-    world: &World,
     ground: &Ground,
+    now: Timestamp,
     contexts: &[Result<Loaded<ContextReceipt>, ReceiptFault>],
     executions: &Executions,
     named: &[Parent],
@@ -192,7 +200,7 @@ fn anchor(
         Some((run.run_id.clone(), run.run_attempt))
     });
     let head_sha = ground.facts.head_sha.clone().or_else(|| context?.receipt.run.head_sha.clone());
-    Anchor { run, head_sha, now: world.now(), gate: ground.gate_id.clone() }
+    Anchor { run, head_sha, now, gate: ground.gate_id.clone() }
 }
 
 /// The one that an execution receipt names; without that the newest attempt, then the newest.
@@ -291,7 +299,7 @@ fn record_inputs<R: Receipt>(collected: &mut Collected, dir: &Path) {
     }
 }
 
-fn record_input(collected: &mut Collected, dir: &Path, path: &Path, role: &str, schema: Option<&str>) {
+pub(super) fn record_input(collected: &mut Collected, dir: &Path, path: &Path, role: &str, schema: Option<&str>) {
     if let Ok((size_bytes, sha256)) = files::digest_file(path) {
         collected.inputs.push(FileRecord {
             role: role.to_owned(),

@@ -1,0 +1,225 @@
+//! `replay DIR`: the evidence of a run that is over, made again from what was kept of it. Nothing is dispatched and
+//! nothing in the folder is changed.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+
+use crate::adapter::receipt_store::{self, Loaded, shown};
+use crate::adapter::workspace::files;
+use crate::adapter::world::World;
+use crate::domain::fault::{Fault, Finding, ReceiptFault, charge};
+use crate::domain::ids::{GateId, Sha256};
+use crate::domain::reason::Layer;
+use crate::domain::receipt::{
+    CATALOGUE, ContextReceipt, ExecutionReceipt, Provenance, ReadinessReceipt, Receipt, RouteReceipt, SelectionReceipt,
+};
+use crate::layer::ground::{Ground, Outcome, Unreported};
+use crate::layer::post;
+
+/// What a replay came to.
+pub(crate) struct Replayed {
+    /// Post's outcome: the verdict.
+    pub(crate) post: Outcome,
+    /// The plain report.
+    pub(crate) text: String,
+    /// Where the evidence is.
+    pub(crate) folder: PathBuf,
+    /// Whether the verdict is that of the retained evidence; none where there was none.
+    pub(crate) same_verdict: Option<bool>,
+}
+
+/// Makes the evidence again.
+pub(crate) fn replay(world: &World, mut ground: Ground, dir: &Path) -> Result<Result<Replayed, Unreported>> {
+    if !files::is_dir(dir) {
+        bail!("{} is not a folder", shown(dir));
+    }
+    let dir = files::canonical(dir);
+    let mut request = match post::predecessor(&dir) {
+        Some(request) => request,
+        None => retained(&dir, &mut ground)?,
+    };
+    let folder = new_folder(&ground, &dir, &mut request)?;
+    ground.out = Some(folder.clone());
+    let post = match post::run(world, &ground, &request) {
+        Ok(post) => post,
+        Err(unreported) => return Ok(Err(unreported)),
+    };
+    Ok(Ok(Replayed { post: post.outcome, text: post.text, folder, same_verdict: post.same_verdict }))
+}
+
+/// A folder of its own, neither in what was kept nor around it.
+fn new_folder(ground: &Ground, dir: &Path, request: &mut post::Request) -> Result<PathBuf> {
+    let base = ground.out.clone().unwrap_or_else(|| ground.state.join("replays"));
+    files::make_dir(&base).with_context(|| shown(&base))?;
+    let base = files::canonical(&base);
+    let within = |base: &Path| base.starts_with(dir) || dir.starts_with(base) && ground.out.is_some();
+    if within(&base) {
+        bail!("--out {} and the folder that is replayed lie in one another; name another", shown(&base));
+    }
+    request.receipts_dir = dir.to_owned();
+    if ground.out.is_some() {
+        return Ok(base);
+    }
+    for n in 1..10_000u32 {
+        let folder = base.join(n.to_string());
+        match files::make_new_dir(&folder) {
+            Ok(()) => return Ok(folder),
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error).with_context(|| shown(&folder)),
+        }
+    }
+    bail!("{} is full", shown(&base))
+}
+
+/// The request that the retained evidence was made from, with what is wrong with what was kept.
+fn retained(dir: &Path, ground: &mut Ground) -> Result<post::Request> {
+    let found: Vec<Result<Loaded<Provenance>, ReceiptFault>> =
+        receipt_store::find::<Provenance>(dir).iter().map(|path| receipt_store::load(path, None)).collect();
+    let provenance = match choose(&found, ground.gate_id.as_ref())? {
+        Some(provenance) => provenance,
+        None => {
+            let any_receipt = CATALOGUE
+                .iter()
+                .any(|(_, file, _)| files::list(dir).iter().flatten().any(|(path, _)| path.file_name() == *file));
+            if !any_receipt {
+                bail!("{} holds no receipt and no evidence of a run", shown(dir));
+            }
+            let path = shown(&dir.join(Provenance::FILE));
+            let missing = ReceiptFault::Missing { layer: Layer::Post, path };
+            let fault = found.into_iter().find_map(Result::err).unwrap_or(missing);
+            let kind = post::Kind::LocalReplay { as_of: None, retained: None };
+            ground.facts = Default::default();
+            return Ok(post::Request { found: vec![charged(fault)], kind, ..post::Request::default() });
+        }
+    };
+    let receipt = &provenance.receipt;
+    if let Some(fault) = foreign(dir, receipt) {
+        let kind = post::Kind::LocalReplay { as_of: None, retained: None };
+        ground.facts = Default::default();
+        return Ok(post::Request { found: vec![charged(fault)], kind, ..post::Request::default() });
+    }
+    let Some(told) = &receipt.told else {
+        let (path, why) = (shown(&provenance.path), "it does not say what post was told".to_owned());
+        let found = vec![charged(ReceiptFault::Corrupt { layer: Layer::Post, path, why })];
+        let kind = post::Kind::LocalReplay { as_of: None, retained: None };
+        return Ok(post::Request { found, kind, ..post::Request::default() });
+    };
+    let run = &receipt.run;
+    ground.facts = crate::adapter::runner::Facts {
+        run: told.run_id.clone().zip(told.run_attempt),
+        workflow: run.workflow.clone(),
+        job: run.job.clone(),
+        event_name: run.event_name.clone(),
+        head_sha: told.head_sha.clone(),
+        head_ref: run.head_ref.clone(),
+        base_ref: run.base_ref.clone(),
+        ..Default::default()
+    };
+    ground.host = receipt.host.clone();
+    ground.gate_id = run.gate_id.clone();
+    let mut request = post::Request::again(told, dir.to_owned());
+    request.found.extend(altered(dir, receipt).into_iter().map(charged));
+    let codes = receipt.reasons.iter().map(|reason| reason.code.0.clone()).collect();
+    request.kind =
+        post::Kind::LocalReplay { as_of: Some(receipt.generated_at_utc), retained: Some((receipt.status, codes)) };
+    Ok(request)
+}
+
+/// The evidence that counts: of the gate that was asked for, of the newest attempt, the newest.
+fn choose<'a>(
+    found: &'a [Result<Loaded<Provenance>, ReceiptFault>],
+    gate: Option<&GateId>,
+) -> Result<Option<&'a Loaded<Provenance>>> {
+    let own = |loaded: &&Loaded<Provenance>| gate.is_none() || loaded.receipt.run.gate_id.as_ref() == gate;
+    let mut readable: Vec<&Loaded<Provenance>> = found.iter().flatten().filter(own).collect();
+    readable.sort_by_key(|loaded| (loaded.receipt.run.run_attempt, loaded.receipt.generated_at_utc));
+    if let [first, rest @ ..] = readable.as_slice()
+        && rest.iter().any(|other| other.receipt.run.gate_id != first.receipt.run.gate_id)
+    {
+        bail!("the folder holds evidence of several gates; name one with --gate-id");
+    }
+    Ok(readable.pop())
+}
+
+/// Receipts that are not those that the evidence was made from, and files of the evidence that were changed since.
+/// Raw files are held against the execution receipt by post itself.
+fn altered(dir: &Path, provenance: &Provenance) -> Vec<ReceiptFault> {
+    let mut faults = Vec::new();
+    let gate = provenance.run.gate_id.as_ref();
+    faults.extend(receipts_altered::<RouteReceipt>(dir, provenance, gate));
+    faults.extend(receipts_altered::<ContextReceipt>(dir, provenance, gate));
+    faults.extend(receipts_altered::<ReadinessReceipt>(dir, provenance, gate));
+    faults.extend(receipts_altered::<SelectionReceipt>(dir, provenance, gate));
+    faults.extend(receipts_altered::<ExecutionReceipt>(dir, provenance, gate));
+    let listed: Vec<_> = files::list(dir).into_iter().flatten().collect();
+    for output in &provenance.derived_outputs {
+        let name = output.path.rsplit('/').next().unwrap_or_default();
+        let digests: Vec<(String, Sha256)> = listed
+            .iter()
+            .filter(|(path, _)| path.file_name() == name)
+            .filter_map(|(path, absolute)| Some((path.to_string(), files::digest_file(absolute).ok()?.1)))
+            .collect();
+        // What was not kept is made again; what was kept must be what was made.
+        if let Some((path, found)) = digests.first().filter(|_| digests.iter().all(|(_, d)| *d != output.sha256)) {
+            faults.push(mismatch(Layer::Post, path, found, &output.sha256));
+        }
+    }
+    faults
+}
+
+/// Evidence of another run than every receipt beside it: then it is the evidence that does not belong here.
+fn foreign(dir: &Path, provenance: &Provenance) -> Option<ReceiptFault> {
+    fn of<R: Receipt>(dir: &Path) -> Vec<String> {
+        let loaded =
+            receipt_store::find::<R>(dir).into_iter().filter_map(|path| receipt_store::load::<R>(&path, None).ok());
+        loaded.map(|loaded| loaded.receipt.run().run_id.to_string()).collect()
+    }
+    let own = provenance.run.run_id.to_string();
+    let (before, after) = ([of::<ContextReceipt>(dir), of::<ReadinessReceipt>(dir)], of::<ExecutionReceipt>(dir));
+    let runs = [before.concat(), of::<SelectionReceipt>(dir), after].concat();
+    let found = runs.first().filter(|first| runs.len() > 1 && runs.iter().all(|run| run == *first && *run != own))?;
+    Some(ReceiptFault::ForeignRun { layer: Layer::Post, found: own, own: found.clone() })
+}
+
+fn receipts_altered<R: Receipt>(dir: &Path, provenance: &Provenance, gate: Option<&GateId>) -> Vec<ReceiptFault> {
+    let role = format!("{}-receipt", R::LAYER);
+    let recorded: Vec<_> = provenance.source_inputs.iter().filter(|input| input.role == role).collect();
+    let of_gate = |path: &PathBuf| {
+        let other = receipt_store::load::<R>(path, None).is_ok_and(|l| l.receipt.run().gate_id.as_ref() != gate);
+        R::LAYER == Layer::Route || !other
+    };
+    let here: Vec<(String, Sha256)> = receipt_store::find::<R>(dir)
+        .into_iter()
+        .filter(of_gate)
+        .filter_map(|path| Some((shown(&path), files::digest_file(&path).ok()?.1)))
+        .collect();
+    let mut faults = Vec::new();
+    for input in &recorded {
+        if here.iter().any(|(_, digest)| *digest == input.sha256) {
+            continue;
+        }
+        let stranger = here.iter().find(|(_, digest)| recorded.iter().all(|other| other.sha256 != *digest));
+        faults.push(match stranger {
+            Some((path, found)) => mismatch(R::LAYER, path, found, &input.sha256),
+            None => ReceiptFault::Missing { layer: R::LAYER, path: shown(&dir.join(&input.path)) },
+        });
+    }
+    let known = |digest: &Sha256| recorded.iter().any(|input| input.sha256 == *digest);
+    if faults.is_empty()
+        && let Some((path, _)) = here.iter().find(|(_, digest)| !known(digest))
+    {
+        let (path, why) = (path.clone(), "it is none of those that the evidence was made from".to_owned());
+        faults.push(ReceiptFault::Corrupt { layer: R::LAYER, path, why });
+    }
+    faults
+}
+
+fn mismatch(layer: Layer, path: &str, found: &Sha256, expected: &Sha256) -> ReceiptFault {
+    let (path, found, expected) = (path.to_owned(), found.to_string(), expected.to_string());
+    ReceiptFault::DigestMismatch { layer, path, found, expected }
+}
+
+fn charged(fault: ReceiptFault) -> Finding {
+    charge(&Fault::from(fault), Layer::Post)
+}

@@ -1,0 +1,121 @@
+//! What the reports say, put together once.
+
+use std::path::Path;
+
+use super::Request;
+use super::collect::Collected;
+use crate::adapter::receipt_store::shown;
+use crate::adapter::workspace::files;
+use crate::adapter::world::World;
+use crate::domain::classify::Verdict;
+use crate::domain::reason::Layer;
+use crate::domain::receipt::GateStatus;
+use crate::layer::ground::Ground;
+use crate::report::again::Replay;
+use crate::report::quote::quoted;
+use crate::report::text::{LayerLine, Story};
+
+/// What repeats this run.
+pub(super) fn replay_of(world: &World, ground: &Ground, request: &Request, collected: &Collected) -> Replay {
+    let selection = collected.selection.as_ref().map(|loaded| &loaded.receipt);
+    let profile = selection.and_then(|selection| selection.dispatcher_profile.as_ref());
+    Replay {
+        root: shown(&ground.root),
+        roots: collected.execution.iter().filter_map(|e| e.receipt.root.clone()).collect(),
+        pack: pack_of(ground, request, collected),
+        kind: profile.map(|profile| profile.kind.value),
+        powershell: profile.map_or_else(|| "pwsh".to_owned(), |profile| profile.powershell.value.clone()),
+        workspace: world.var("GITHUB_WORKSPACE").map(|path| shown(&files::canonical(Path::new(&path)))),
+    }
+}
+
+/// The pack that was selected, else the one that was asked for.
+pub(super) fn pack_of(ground: &Ground, request: &Request, collected: &Collected) -> String {
+    let pack = collected.selection.as_ref().map(|s| s.receipt.selection.execution_pack.clone());
+    pack.filter(|name| !name.is_empty())
+        .or_else(|| request.pack.clone())
+        .or_else(|| ground.settings.pack.value.clone())
+        .unwrap_or_else(|| "full".to_owned())
+}
+
+pub(super) fn duration_ms(collected: &Collected) -> Option<u64> {
+    collected.execution.iter().filter_map(|e| Some(e.receipt.outcome.as_ref()?.duration_ms)).max()
+}
+
+/// Everything that the reports say, in one value.
+pub(super) fn tell(
+    world: &World,
+    ground: &Ground,
+    request: &Request,
+    collected: &Collected,
+    verdict: &Verdict,
+    gate: GateStatus,
+) -> Story {
+    let deciding = verdict.deciding();
+    let row = deciding.map(|finding| finding.code().row());
+    let layers = [Layer::Route, Layer::Context, Layer::Preflight, Layer::Selection, Layer::Execute];
+    let mask = |text: &str| ground.redactor.mask_text(text);
+    Story {
+        classification: verdict.classification,
+        gate,
+        failed_layer: verdict.failed_layer,
+        headline: headline(verdict, &mask),
+        next_action_id: row.map_or("no-action", |row| row.next_action),
+        next_action: row.map_or_else(String::new, |row| row.remedy.to_owned()),
+        replay: deciding
+            .filter(|finding| finding.stops())
+            .and(row)
+            .map(|row| mask(&replay(world, ground, request, collected, row.replay))),
+        reasons: verdict.findings.iter().map(|f| (f.code(), f.layer(), f.severity(), mask(f.detail()))).collect(),
+        layers: layers
+            .into_iter()
+            .filter(|layer| *layer != Layer::Route || collected.evidence.papers.contains_key(layer))
+            .map(|layer| LayerLine { layer, status: layer_status(request, collected, layer) })
+            .collect(),
+        counts: collected.counts,
+        repeat: replay_of(world, ground, request, collected),
+        failures: collected.failures.clone(),
+        in_flight: collected
+            .execution
+            .iter()
+            .find_map(|e| e.receipt.in_flight.clone())
+            .or_else(|| collected.last_known.clone()),
+        leaks: collected.execution.iter().flat_map(|e| e.receipt.leaks.clone()).collect(),
+        duration_ms: duration_ms(collected),
+        raw: collected.raw_dirs.first().map(|path| shown(path)),
+    }
+}
+
+/// Our own words as they are, and what came from outside masked.
+fn headline(verdict: &Verdict, mask: &dyn Fn(&str) -> String) -> String {
+    let detail = verdict.deciding().map(|finding| format!("{}: {}", finding.code(), mask(finding.detail())));
+    let detail = detail.unwrap_or_default();
+    match verdict.failed_layer {
+        Some(layer) => format!("{} at {layer}: {detail}", verdict.classification.as_str()),
+        None => format!("{}: {detail}", verdict.classification.as_str()),
+    }
+}
+
+/// The registry's template with this run's values, each quoted for a shell.
+fn replay(world: &World, ground: &Ground, request: &Request, collected: &Collected, template: &str) -> String {
+    let pack = pack_of(ground, request, collected);
+    let repeat = replay_of(world, ground, request, collected);
+    let file = collected.failures.first().and_then(|failure| repeat.file_of(failure));
+    let command = template
+        .replace("{root}", &quoted(&shown(&ground.root)))
+        .replace("{dir}", &quoted(&shown(&request.receipts_dir)))
+        .replace("{pack}", &quoted(&pack));
+    match file {
+        Some(file) => command.replace("{file}", &quoted(&file)),
+        None => command.replace(" --file {file}", ""),
+    }
+}
+
+/// A layer's status, or its job's result, or `unknown`.
+pub(super) fn layer_status(request: &Request, collected: &Collected, layer: Layer) -> String {
+    collected
+        .statuses
+        .get(&layer)
+        .cloned()
+        .unwrap_or_else(|| request.jobs.get(&layer).map_or("unknown", |job| job.result.as_str()).to_owned())
+}

@@ -1,0 +1,92 @@
+//! What post was told beside the files, so that the files alone give the verdict again.
+
+use std::collections::BTreeMap;
+
+use super::{Digests, Request};
+use crate::domain::classify::Job;
+use crate::domain::fault::Finding;
+use crate::domain::reason::Layer;
+use crate::domain::receipt::{Reason, Told, ToldDigest, ToldJob};
+use crate::layer::ground::Ground;
+
+/// As it stands in the provenance.
+pub(super) fn told(ground: &Ground, request: &Request) -> Told {
+    let job = |(layer, job): (&Layer, &Job)| ToldJob {
+        layer: *layer,
+        result: job.result,
+        reason: job.reason.map(Into::into),
+    };
+    let masked = |finding: &Finding| {
+        let mut reason = Reason::from(finding);
+        reason.detail = ground.redactor.mask_text(&reason.detail);
+        reason
+    };
+    Told {
+        jobs: request.jobs.iter().map(job).collect(),
+        digests: request.digests.told(),
+        continue_on_failure: request.continue_on_failure,
+        run_id: ground.facts.run.as_ref().map(|(run, _)| run.clone()),
+        run_attempt: ground.facts.run.as_ref().map(|(_, attempt)| *attempt),
+        head_sha: ground.facts.head_sha.clone(),
+        pack: request.pack.clone().or_else(|| ground.settings.pack.value.clone()),
+        found: request.found.iter().map(masked).collect(),
+    }
+}
+
+impl Digests {
+    fn told(&self) -> Vec<ToldDigest> {
+        let of = [
+            (Layer::Route, &self.route),
+            (Layer::Context, &self.context),
+            (Layer::Preflight, &self.preflight),
+            (Layer::Selection, &self.selection),
+        ];
+        let before = of
+            .into_iter()
+            .filter_map(|(layer, digest)| Some(ToldDigest { layer, shard: None, sha256: digest.clone()? }));
+        let execute = self.execute.iter().map(|(shard, sha256)| ToldDigest {
+            layer: Layer::Execute,
+            shard: *shard,
+            sha256: sha256.clone(),
+        });
+        before.chain(execute).collect()
+    }
+}
+
+impl Request {
+    /// The same request again, from what stands in a provenance.
+    pub(crate) fn again(told: &Told, receipts_dir: std::path::PathBuf) -> Self {
+        let one = |layer: Layer| {
+            let digest = told.digests.iter().find(|digest| digest.layer == layer);
+            digest.map(|digest| digest.sha256.clone())
+        };
+        let jobs: BTreeMap<Layer, Job> = told
+            .jobs
+            .iter()
+            .map(|job| {
+                let reason = job.reason.as_ref().and_then(|code| code.known());
+                (job.layer, Job { result: job.result, reason })
+            })
+            .collect();
+        let found = told.found.iter().filter_map(|reason| {
+            let code = reason.code.known()?;
+            Some(Finding::read_back(code, reason.layer, code.row().severity, &reason.detail))
+        });
+        let of_execute = told.digests.iter().filter(|digest| digest.layer == Layer::Execute);
+        Self {
+            receipts_dir,
+            jobs,
+            digests: Digests {
+                route: one(Layer::Route),
+                context: one(Layer::Context),
+                preflight: one(Layer::Preflight),
+                selection: one(Layer::Selection),
+                execute: of_execute.map(|digest| (digest.shard, digest.sha256.clone())).collect(),
+            },
+            continue_on_failure: told.continue_on_failure,
+            found: found.collect(),
+            pack: told.pack.clone(),
+            ..Self::default()
+        }
+    }
+}

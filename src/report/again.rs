@@ -1,0 +1,143 @@
+//! How a run and its parts are repeated: command lines that a person may paste.
+
+use super::quote::{doubled, quoted};
+use crate::domain::config::DispatcherKind;
+use crate::domain::failure::Failure;
+
+/// How a run is repeated, in whole and in part.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Replay {
+    /// The checkout's root.
+    pub(crate) root: String,
+    /// Its roots on the hosts that ran the tests: reports name files below these.
+    pub(crate) roots: Vec<String>,
+    /// The pack.
+    pub(crate) pack: String,
+    /// The dispatcher, where it is known.
+    pub(crate) kind: Option<DispatcherKind>,
+    /// Its PowerShell.
+    pub(crate) powershell: String,
+    /// GitHub's workspace, where it is one.
+    pub(crate) workspace: Option<String>,
+}
+
+impl Replay {
+    /// The root here and on the hosts that ran the tests, the longest first: one may lie in another.
+    pub(crate) fn all_roots(&self) -> Vec<String> {
+        let mut roots: Vec<String> = std::iter::once(&self.root).chain(&self.roots).cloned().collect();
+        roots.sort_by_key(|root| std::cmp::Reverse(root.len()));
+        roots.dedup();
+        roots
+    }
+
+    /// The whole pack.
+    pub(crate) fn run(&self) -> String {
+        format!("pester-gate run --root {} --pack {}", quoted(&self.root), quoted(&self.pack))
+    }
+
+    /// The failure's file alone, where it has one.
+    pub(crate) fn file(&self, failure: &Failure) -> Option<String> {
+        let file = self.file_of(failure)?;
+        // With a pack its other files would run as well.
+        Some(format!("pester-gate run --root {} --file {}", quoted(&self.root), quoted(&file)))
+    }
+
+    /// The one test, where its runner can be asked for one: Pester, by the line where the test begins (a name
+    /// does not find a test that is made from data). Of scripts a file is one.
+    pub(crate) fn test(&self, failure: &Failure) -> Option<String> {
+        match self.kind? {
+            DispatcherKind::Scripts => self.file(failure),
+            DispatcherKind::Pester => {
+                let text = |text: &str| format!("'{}'", doubled(text));
+                let (file, line) = (text(&self.file_of(failure)?), failure.begins?);
+                let script = format!(
+                    "Set-Location -LiteralPath {}; $f = (Resolve-Path -LiteralPath {file}).Path; \
+                     Invoke-Pester -Configuration @{{ Run = @{{ Path = $f }}; Filter = @{{ Line = ($f + ':{line}') }} }}",
+                    text(&self.root)
+                );
+                Some(format!("{} -NoProfile -Command {}", quoted(&self.powershell), quoted(&script)))
+            }
+            _ => None,
+        }
+    }
+
+    /// Its file as the command line takes it: below the root, and no option of it.
+    pub(crate) fn file_of(&self, failure: &Failure) -> Option<String> {
+        let scripts = self.kind == Some(DispatcherKind::Scripts);
+        let file = match (&failure.file, scripts) {
+            // A script's name is its path, as the plan has it.
+            (_, true) => failure.name.clone(),
+            (Some(file), false) => self.below_root(file),
+            (None, false) => return None,
+        };
+        Some(if file.starts_with('-') { format!("./{file}") } else { file })
+    }
+
+    /// Where it stands in the repository: the first place below the root that is told, else its file.
+    pub(crate) fn place(&self, failure: &Failure) -> Option<(String, Option<u64>)> {
+        let told = failure.places().into_iter().map(|(file, line)| (self.below_root(&file), Some(line)));
+        let file = self.file_of(failure).map(|file| (file, None));
+        told.chain(file).find(|(file, _)| is_inside(file))
+    }
+
+    /// The same as GitHub takes it: below the workspace, which the root may lie in.
+    pub(crate) fn place_in_workspace(&self, failure: &Failure) -> Option<(String, Option<u64>)> {
+        let (file, line) = self.place(failure)?;
+        let root = self.workspace.as_ref().and_then(|workspace| self.root.strip_prefix(workspace.as_str()));
+        let root = root.map(|root| root.trim_matches('/')).filter(|root| !root.is_empty());
+        Some((root.map_or_else(|| file.clone(), |root| format!("{root}/{file}")), line))
+    }
+
+    /// A path below the root without it, others as they are; with slashes.
+    fn below_root(&self, file: &str) -> String {
+        let file = file.replace('\\', "/");
+        let below = |root: &String| {
+            let rest = file.strip_prefix(root.as_str()).or_else(|| {
+                // Windows takes either case for one path.
+                let head = file.get(..root.len())?;
+                let windows = root.as_bytes().get(1) == Some(&b':');
+                (windows && head.eq_ignore_ascii_case(root)).then(|| &file[root.len()..])
+            })?;
+            rest.strip_prefix('/').map(str::to_owned)
+        };
+        std::iter::once(&self.root).chain(&self.roots).filter(|root| !root.is_empty()).find_map(below).unwrap_or(file)
+    }
+}
+
+/// Whether a path can only be one below where it starts.
+fn is_inside(path: &str) -> bool {
+    let up = path.split('/').any(|part| part == "..");
+    !up && !path.starts_with(['/', '~']) && path.as_bytes().get(1) != Some(&b':')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_is_in_the_repository_or_none() {
+        let replay =
+            |root: &str| Replay { root: root.to_owned(), workspace: Some("/w".to_owned()), ..Replay::default() };
+        let failure = |message: &str, file: Option<&str>| Failure {
+            message: message.to_owned(),
+            file: file.map(str::to_owned),
+            ..Failure::default()
+        };
+        for (root, failure, owed) in [
+            (
+                "/w",
+                failure("File \"/usr/lib/x.py\", line 7\nFile \"/w/tests/a.py\", line 9", None),
+                Some(("tests/a.py", Some(9))),
+            ),
+            ("/w/pkg", failure("tests/a.py:9: boom", None), Some(("pkg/tests/a.py", Some(9)))),
+            ("/w", failure("boom", Some("tests/a.sh")), Some(("tests/a.sh", None))),
+            ("/w", failure("boom", Some("/etc/../etc/passwd")), None),
+            ("C:/w", failure("at C:\\w\\tests\\x.Tests.ps1:12", None), Some(("tests/x.Tests.ps1", Some(12)))),
+            ("C:/w", failure("at D:\\other\\x.Tests.ps1:12", None), None),
+            ("/w", failure("boom", None), None),
+        ] {
+            let place = replay(root).place_in_workspace(&failure);
+            assert_eq!(place.as_ref().map(|(file, line)| (file.as_str(), *line)), owed, "{failure:?}");
+        }
+    }
+}
