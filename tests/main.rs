@@ -26,6 +26,12 @@ mod process;
 mod release;
 #[cfg(unix)]
 mod replay;
+#[cfg(unix)]
+mod rerun;
 mod results;
+#[cfg(unix)]
+mod secrets;
+#[cfg(unix)]
+mod triage;
 mod usage;
 mod workflows;

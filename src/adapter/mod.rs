@@ -5,6 +5,7 @@
 
 pub(crate) mod dispatcher;
 pub(crate) mod github;
+pub(crate) mod green;
 pub(crate) mod host;
 pub(crate) mod http;
 pub(crate) mod journal;
@@ -14,6 +15,7 @@ pub(crate) mod process;
 pub(crate) mod receipt_store;
 pub(crate) mod results;
 pub(crate) mod runner;
+pub(crate) mod sweep;
 pub(crate) mod terminal;
 pub(crate) mod when_over;
 pub(crate) mod workspace;

@@ -121,6 +121,10 @@ pub(crate) fn write<R: Receipt>(
     let unwritable = |why: String| Fault::OutputUnwritable(format!("{}: {why}", shown(&path)));
     let mut document = serde_json::to_value(receipt).map_err(|error| unwritable(error.to_string()))?;
     mask(&mut document, redactor);
+    if let Some((place, what)) = left(&document, redactor, R::FILE) {
+        let (path, what) = (place, what.to_owned());
+        return Err(Fault::SecretInOutput { layer: R::LAYER, path, what, more: String::new() });
+    }
     let mut bytes = serde_json::to_vec_pretty(&document).map_err(|error| unwritable(error.to_string()))?;
     bytes.push(b'\n');
     files::write_atomic(&path, &bytes).map_err(|error| unwritable(error.to_string()))?;
@@ -164,6 +168,37 @@ fn mask(value: &mut serde_json::Value, redactor: &Redactor) {
                 .for_each(|(_, item)| mask(item, redactor));
         }
         _ => {}
+    }
+}
+
+/// Where a text that came from outside still holds a secret: what the next layer acts on was not masked.
+fn left(value: &serde_json::Value, redactor: &Redactor, place: &str) -> Option<(String, &'static str)> {
+    const OURS: [&str; 16] = [
+        "code",
+        "reason",
+        "layer",
+        "classification",
+        "failedLayer",
+        "gateStatus",
+        "headline",
+        "nextAction",
+        "nextActionId",
+        "sha256",
+        "textSha256",
+        "runId",
+        "schema",
+        "machineId",
+        "headSha",
+        "status",
+    ];
+    match value {
+        serde_json::Value::String(text) => redactor.left_in(text.as_bytes()).map(|what| (place.to_owned(), what)),
+        serde_json::Value::Array(items) => items.iter().find_map(|item| left(item, redactor, place)),
+        serde_json::Value::Object(fields) => fields
+            .iter()
+            .filter(|(key, _)| !OURS.contains(&key.as_str()))
+            .find_map(|(key, item)| left(item, redactor, &format!("{place}: {key}"))),
+        _ => None,
     }
 }
 

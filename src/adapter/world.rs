@@ -150,7 +150,10 @@ impl World {
 
     /// Masks this environment's secrets, tokens by shape, and further literals.
     pub(crate) fn redactor(&self, literals: &[String]) -> Redactor {
-        let pairs = self.environment.iter().filter_map(|(name, value)| Some((name.to_str()?, value.to_str()?)));
+        // A variable that is called a key and names a file holds none; the file's path is in every receipt.
+        let is_path = |value: &OsString| Path::new(value).is_absolute() && Path::new(value).exists();
+        let pairs = self.environment.iter().filter(|(_, value)| !is_path(value));
+        let pairs = pairs.filter_map(|(name, value)| Some((name.to_str()?, value.to_str()?)));
         Redactor::new(pairs, literals.iter().map(String::as_str))
     }
 

@@ -34,6 +34,10 @@ pub(crate) enum Subject {
     Post,
     /// The digests that post is given.
     PostDigests,
+    /// The run to compare with.
+    Baseline,
+    /// The run to repeat.
+    Rerun,
     /// Going on after a failure.
     Continue,
     /// The results of a command given after `--`.
@@ -149,6 +153,21 @@ pub(crate) const FLAGS: &[Flag] = &[
     flag("needs", "FILE|JSON", "How the jobs ended: GitHub's toJSON(needs)", Value, S::Post),
     flag("route-sha256", "HEX", "The digest that route put out", Value, S::PostDigests),
     flag("execute-sha256", "[K=]HEX", "The digest that execute (or its shard K) put out", List, S::PostDigests),
+    flag(
+        "baseline",
+        "DIR|FILE",
+        "An earlier run's evidence, or its pester-tests.json: says what is new",
+        Value,
+        S::Baseline,
+    ),
+    flag("rerun-from", "BUNDLE", "Run exactly what failed by this pester-replay-bundle.json", Value, S::Rerun),
+    flag(
+        "durations",
+        "DIR|FILE",
+        "An earlier run's evidence: shards are cut by how long its files took",
+        Value,
+        S::Selection,
+    ),
     flag("continue-on-failure", "", "A red gate exits with 0 and says notice", Switch, S::Continue),
     flag("results", "GLOB", "Results files that the command after -- writes", List, S::Results),
     flag("jobs", "one|five", "All layers in one step, or five jobs (default: one)", Value, S::Init),
@@ -185,6 +204,8 @@ pub(crate) const VERBS: &[Verb] = &[
             S::Lock,
             S::Continue,
             S::Results,
+            S::Baseline,
+            S::Rerun,
         ],
     },
     Verb {
@@ -215,7 +236,16 @@ pub(crate) const VERBS: &[Verb] = &[
     Verb {
         name: "post",
         about: "From receipts to a verdict",
-        subjects: &[S::Commit, S::Post, S::ContextReceipt, S::OtherReceipts, S::PostDigests, S::Continue, S::Lock],
+        subjects: &[
+            S::Commit,
+            S::Post,
+            S::ContextReceipt,
+            S::OtherReceipts,
+            S::PostDigests,
+            S::Continue,
+            S::Lock,
+            S::Baseline,
+        ],
     },
     Verb {
         name: "replay",

@@ -12,8 +12,10 @@ use serde_json::{Map, Value, json};
 use super::args::{self, variable};
 use crate::adapter::world::World;
 use crate::domain::config::{
-    Config, DispatcherKind, EmptyPolicy, Engine, Isolation, Leaks, Multiple, PriorityPolicy, Trust, WhenRefused,
+    BelowFloor, Config, DispatcherKind, EmptyPolicy, Engine, Isolation, Leaks, Multiple, Percent, PriorityPolicy,
+    Trust, WhenRefused,
 };
+use crate::domain::failure::ClassRules;
 use crate::domain::ids::{IssueRef, LockGroup};
 use crate::domain::quantity::{Size, Span};
 use crate::domain::redact::invalid_pattern;
@@ -326,6 +328,10 @@ pub(crate) fn settings(overlay: &Overlay<'_>, config: &Config, file: &str) -> Re
         summary: settle(None, config.report.summary, "report.summary", true),
         html: settle(None, config.report.html, "report.html", true),
         annotations: settle(None, config.report.annotations, "report.annotations", true),
+        classes: config.report.classes.clone(),
+        test_floor: settle(None, config.policy.test_floor, "policy.test-floor", Percent::ALL),
+        below_floor: settle(None, config.policy.below_floor, "policy.below-floor", BelowFloor::Warn),
+        rerun: None,
     };
     if !(1..=SHARDS_MOST).contains(&settings.shards.value) {
         let why = format!("shards is {}; it must be at least 1 and at most {SHARDS_MOST}", settings.shards.value);
@@ -333,6 +339,9 @@ pub(crate) fn settings(overlay: &Overlay<'_>, config: &Config, file: &str) -> Re
     }
     if let Some((key, why)) = invalid_labels(&settings) {
         return Err(Invalid::new(file, format!("{key}: {why}")));
+    }
+    if let Err(why) = ClassRules::new(&settings.classes) {
+        return Err(Invalid::new(file, format!("report.classes: {why}")));
     }
     if let Some(why) = invalid_pattern(&settings.redact) {
         return Err(Invalid::new(file, format!("redact: {why}")));
@@ -379,7 +388,8 @@ pub(crate) fn show(settings: &Settings) -> Value {
         "standing-priority.max-wait" = priority_max_wait, "preflight.disk.min-free" = min_free, "preflight.disk.min-free-files" = min_free_files,
         "preflight.docker.engine" = docker_engine,
         "preflight.labels" = labels, "runner-label" = runner_labels, "preflight.freshness" = freshness, "preflight.probe-timeout" = probe_timeout, "leaks" = leaks,
-        "policy.zero-tests" = zero_tests, "policy.all-skipped" = all_skipped, "report.summary" = summary,
+        "policy.zero-tests" = zero_tests, "policy.all-skipped" = all_skipped, "policy.test-floor" = test_floor,
+        "policy.below-floor" = below_floor, "report.summary" = summary,
             "report.html" = html, "report.annotations" = annotations,
     }
     let word = |value: &Option<String>, default: &str| Value::from(value.clone().unwrap_or_else(|| default.to_owned()));

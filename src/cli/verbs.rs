@@ -1,8 +1,10 @@
 //! From a parsed command line to an exit code: settle what holds, call the verb, print the result.
 
-use std::io;
+mod ask;
+mod judge;
+mod lock;
+
 use std::path::PathBuf;
-use std::time::Duration;
 
 use clap::ArgMatches;
 use clap::error::ErrorKind;
@@ -151,35 +153,6 @@ struct Session<'a> {
     root: PathBuf,
 }
 
-/// How long a holder may take to end that was asked to.
-const RELEASE: Duration = Duration::from_secs(30);
-
-/// Why a lock was not used.
-enum LockFailure {
-    /// It cannot be.
-    Io(io::Error),
-    /// Something else was wrong.
-    Other(Failure),
-}
-
-impl From<io::Error> for LockFailure {
-    fn from(error: io::Error) -> Self {
-        Self::Io(error)
-    }
-}
-
-impl From<Failure> for LockFailure {
-    fn from(failure: Failure) -> Self {
-        Self::Other(failure)
-    }
-}
-
-impl From<Invalid> for LockFailure {
-    fn from(invalid: Invalid) -> Self {
-        Self::Other(invalid.into())
-    }
-}
-
 impl<'a> Session<'a> {
     fn new(world: &'a World, verb: &'a str, matches: &'a ArgMatches, json: bool) -> Result<Self, Failure> {
         let overlay = Overlay::new(matches, world);
@@ -219,6 +192,9 @@ impl<'a> Session<'a> {
         if let Some(argv) = args::typed(self.matches, "command") {
             overlay::use_command(&mut ground.settings, argv);
         }
+        if self.verb == "run" {
+            self.rerun(&mut ground.settings)?;
+        }
         if self.overlay.switch("show-config")? {
             let shown = overlay::show(&ground.settings);
             self.print(&shown, &overlay::show_text(&shown))?;
@@ -242,7 +218,7 @@ impl<'a> Session<'a> {
                 self.layer(&ground, preflight::run(self.world, &ground, request))
             }
             "selection" => {
-                let request = selection::Request { context: self.paper("context")? };
+                let request = selection::Request { context: self.paper("context")?, durations: self.durations()? };
                 self.layer(&ground, selection::run(self.world, &ground, request))
             }
             "execute" => self.layer(&ground, execute::run(self.world, &ground, self.execute_request()?)),
@@ -264,91 +240,20 @@ impl<'a> Session<'a> {
             event_name: self.overlay.text("event-name")?.map(|text| text.value),
             head_sha: self.overlay.parsed("head-sha")?.map(|sha| sha.value),
         };
+        let mut public = vec![shown(&self.root), self.root.display().to_string(), shown(self.world.cwd())];
+        public.extend(self.world.var("GITHUB_REPOSITORY"));
         Ok(Ground {
             root: self.root.clone(),
             out: self.overlay.path("out")?,
             state: files::canonical(&state),
             runs: None,
             gate_id: self.overlay.parsed("gate-id")?.map(|id| id.value),
-            redactor: self.world.redactor(&settings.redact),
+            redactor: self.world.redactor(&settings.redact).knowing(public),
             settings,
             facts: runner::facts(self.world, &overrides),
             host: self.world.host(),
             progress: Progress::new(self.world, self.verbosity),
         })
-    }
-
-    fn lock(&self, ground: &Ground) -> Result<Ending, Failure> {
-        let settings = &ground.settings;
-        let lock = match ground.lock(self.world) {
-            Ok(lock) => lock,
-            Err(error) => {
-                return Ok(self.lock_fault(&settings.lock_group.value, &Fault::LockUnusable(error.to_string())));
-            }
-        };
-        self.use_lock(ground, &lock).or_else(|failure| match failure {
-            LockFailure::Io(error) => Ok(self.lock_fault(lock.group(), &Fault::LockUnusable(error.to_string()))),
-            LockFailure::Other(failure) => Err(failure),
-        })
-    }
-
-    fn use_lock(&self, ground: &Ground, lock: &Lock) -> Result<Ending, LockFailure> {
-        let settings = &ground.settings;
-        let typed = args::typed(self.matches, "command");
-        match (args::typed(self.matches, "action").unwrap_or_default().first().map(String::as_str), typed) {
-            (Some("acquire"), Some(argv)) => {
-                let wait = settings.lock_wait.value.as_duration();
-                let ended = command::lock::acquire(self.world, lock, &ground.redactor, &argv, wait);
-                match ended? {
-                    command::lock::Ended::Ran(code) => Ok(Ending::Own(code)),
-                    command::lock::Ended::NotStarted(error) => {
-                        Err(Invalid::new("lock acquire", format!("the command cannot be run: {error}")).into())
-                    }
-                    command::lock::Ended::InVain(who) => Ok(self.lock_held(lock, who)),
-                    command::lock::Ended::Cancelled => {
-                        let (code, why) = (ReasonCode::RunCancelled.as_str(), "cancelled while it waited for the lock");
-                        match self.json {
-                            true => print_error(self.world, code, why, &format!("lock group {}", lock.group())),
-                            false => self.world.note(&format!("{code}: {why}")),
-                        }
-                        // As a shell has it for a command that Ctrl-C ended.
-                        Ok(Ending::Own(130))
-                    }
-                }
-            }
-            (Some("acquire"), None) => {
-                Err(Invalid::new("lock acquire", "name the command that is to run: lock acquire -- CMD").into())
-            }
-            (Some(action), Some(_)) => Err(Invalid::new(format!("lock {action}"), "it takes no command").into()),
-            (Some("release"), None) => {
-                let (json, text, stays) = command::lock::release(self.world, lock, RELEASE)?;
-                if let Some(who) = stays {
-                    return Ok(self.lock_held(lock, who));
-                }
-                self.print(&json, &text)?;
-                Ok(Ending::Good)
-            }
-            _ => {
-                let (json, text) = command::lock::inspect(self.world, lock)?;
-                self.print(&json, &text)?;
-                Ok(Ending::Good)
-            }
-        }
-    }
-
-    fn lock_held(&self, lock: &Lock, holder: String) -> Ending {
-        self.lock_fault(lock.group(), &Fault::LockHeld { group: lock.group().to_string(), holder })
-    }
-
-    fn lock_fault(&self, group: &LockGroup, fault: &Fault) -> Ending {
-        let finding = charge(fault, Layer::Preflight);
-        if self.json {
-            print_error(self.world, finding.code().as_str(), finding.detail(), &format!("lock group {group}"));
-        } else {
-            self.world.note(&format!("{}: {}", finding.code(), printable(finding.detail())));
-            self.world.note(&format!("next: {}", finding.code().row().remedy));
-        }
-        Ending::of(Some(&finding))
     }
 
     fn route(&self, ground: &Ground) -> Result<Ending, Failure> {
@@ -418,174 +323,6 @@ impl<'a> Session<'a> {
         Ok(outcome.ending)
     }
 
-    fn post(&self, ground: &Ground) -> Result<Ending, Failure> {
-        let receipts_dir = match (self.overlay.path("receipts-dir")?, &ground.out) {
-            (Some(dir), _) => dir,
-            (None, Some(out)) => out.clone(),
-            (None, None) => return Err(Invalid::new("--receipts-dir", "name the folder of the receipts").into()),
-        };
-        let jobs = self.needs()?;
-        let request = post::Request {
-            receipts_dir: files::canonical(&receipts_dir),
-            execute_is_over: jobs.contains_key(&Layer::Execute),
-            jobs,
-            digests: post::Digests {
-                route: self.digest("route")?,
-                context: self.digest("context")?,
-                preflight: self.digest("preflight")?,
-                selection: self.digest("selection")?,
-                execute: self.execute_digests()?,
-            },
-            continue_on_failure: self.overlay.switch("continue-on-failure")?,
-            found: ground.fact_findings(Layer::Post),
-            ..post::Request::default()
-        };
-        let done = post::run(self.world, ground, &request).map_err(Failure::Unreported)?;
-        ground.progress.done();
-        self.set_outputs(&done.outcome)?;
-        self.print(&done.outcome.receipt, &done.text)?;
-        Ok(done.outcome.ending)
-    }
-
-    fn needs(&self) -> Result<std::collections::BTreeMap<Layer, crate::domain::classify::Job>, Failure> {
-        let Some(needs) = self.overlay.text_whole("needs")? else { return Ok(Default::default()) };
-        let text = if needs.trim_start().starts_with('{') {
-            needs
-        } else {
-            let path = self.world.absolute(needs.trim());
-            let bytes = files::read_bounded(&path)
-                .map_err(|error| Invalid::new("--needs", format!("{}: {error}", path.display())))?;
-            String::from_utf8_lossy(&bytes).into_owned()
-        };
-        Ok(post::parse_needs(&text).map_err(|why| Invalid::new("--needs", why))?)
-    }
-
-    fn execute_digests(&self) -> Result<Vec<(Option<u32>, Sha256)>, Failure> {
-        let Some(values) = self.overlay.list("execute-sha256")? else { return Ok(Vec::new()) };
-        let parse = |value: &String| -> Result<(Option<u32>, Sha256), Invalid> {
-            let invalid = |why: String| Invalid::new("--execute-sha256", why);
-            let (shard, hex) = match value.split_once('=') {
-                Some((shard, hex)) => {
-                    let shard = shard.parse().map_err(|_| invalid(format!("{shard:?} is not a shard's number")))?;
-                    (Some(shard), hex)
-                }
-                None => (None, value.as_str()),
-            };
-            Ok((shard, hex.parse().map_err(|error: crate::domain::ids::IdError| invalid(error.to_string()))?))
-        };
-        // A workflow lists every shard that there can be: the digest of one that did not run is empty.
-        let given = values.value.iter().filter(|value| !value.trim_end().ends_with('=') && !value.trim().is_empty());
-        Ok(given.map(parse).collect::<Result<_, _>>()?)
-    }
-
-    fn run_all(&self, ground: Ground) -> Result<Ending, Failure> {
-        let continue_on_failure = self.overlay.switch("continue-on-failure")?;
-        let progress = ground.progress.clone();
-        let say = |line: &str| {
-            if !self.json {
-                progress.pause(|| {
-                    let _ = self.world.print(&format!("{line}\n"));
-                });
-            }
-        };
-        let done = command::run::run(self.world, ground, self.context_request()?, continue_on_failure, &say)
-            .map_err(Failure::Unreported)?;
-        self.set_outputs(&done.post)?;
-        let text = format!("{}receipts   {}\n", done.text, printable(&shown(&done.folder)));
-        self.print(&done.post.receipt, &text)?;
-        Ok(done.post.ending)
-    }
-
-    fn replay(&self, ground: Ground) -> Result<Ending, Failure> {
-        let dir = args::typed(self.matches, "dir").and_then(|dirs| dirs.into_iter().next()).unwrap_or_default();
-        let done = command::replay::replay(self.world, ground, &self.world.absolute(dir)).map_err(Failure::Usage)?;
-        let done = done.map_err(Failure::Unreported)?;
-        let same = match done.same_verdict {
-            Some(true) => "retained   the same verdict\n",
-            Some(false) => "retained   another verdict: see pester-evidence-provenance.json there\n",
-            None => "retained   no evidence to compare with\n",
-        };
-        let text = format!("{}{same}replay     {}\n", done.text, printable(&shown(&done.folder)));
-        self.print(&done.post.receipt, &text)?;
-        Ok(done.post.ending)
-    }
-
-    fn explain(&self) -> Result<Ending, Failure> {
-        let code = args::typed(self.matches, "code").and_then(|codes| codes.into_iter().next());
-        let rows = command::explain::rows(code.as_deref()).map_err(Failure::Usage)?;
-        self.print(&command::explain::json(&rows), &command::explain::text(&rows))?;
-        Ok(Ending::Good)
-    }
-
-    fn schema(&self) -> Result<Ending, Failure> {
-        let id = args::typed(self.matches, "id").and_then(|ids| ids.into_iter().next());
-        match id {
-            Some(id) => {
-                let schema = command::schema::one(&id).map_err(Failure::Usage)?.to_value();
-                let text = format!("{schema:#}\n");
-                self.print(&schema, &text)?;
-            }
-            None => {
-                let ids: Vec<&str> = command::schema::all().into_iter().map(|(id, _)| id).collect();
-                self.print(&json!(ids), &format!("{}\n", ids.join("\n")))?;
-            }
-        }
-        Ok(Ending::Good)
-    }
-
-    fn verify(&self) -> Result<Ending, Failure> {
-        let dir = args::typed(self.matches, "dir").and_then(|dirs| dirs.into_iter().next()).unwrap_or_default();
-        let verified = command::verify::verify(self.world, &self.world.absolute(dir)).map_err(Failure::Usage)?;
-        self.print(&command::verify::json(&verified), &command::verify::text(&verified))?;
-        Ok(Ending::of(verified.findings.first()))
-    }
-
-    /// The exit code says whether the files could be read and hold no failure.
-    fn results(&self) -> Result<Ending, Failure> {
-        let files = args::typed(self.matches, "files").unwrap_or_default();
-        let readings = command::results::read(self.world, &files).map_err(Failure::Usage)?;
-        self.print(&command::results::json(&readings), &command::results::text(&readings))?;
-        let findings = command::results::findings(&readings);
-        let failed = readings.iter().any(|(_, reading)| reading.counts.failures() > 0);
-        Ok(match findings.first() {
-            Some(finding) => Ending::of(Some(finding)),
-            None if failed => Ending::Bad(Classification::TestFailures),
-            None => Ending::Good,
-        })
-    }
-
-    fn init(&self) -> Result<Ending, Failure> {
-        if self.overlay.text("config")?.is_some() {
-            let why = format!("init writes {} at the root, and no other", config_file::NAME);
-            return Err(Invalid::new("--config", why).into());
-        }
-        let jobs = self.overlay.text("jobs")?.map(|text| text.value);
-        let form = match (jobs.as_deref(), self.overlay.switch("trusted-pr")?) {
-            (None, false) => None,
-            (Some("one"), false) => Some(Form::OneStep),
-            (Some("five"), false) => Some(Form::FiveJobs),
-            (None | Some("five"), true) => Some(Form::TrustedPr),
-            (Some("one"), true) => {
-                return Err(Invalid::new("--jobs", "the router of --trusted-pr drives five jobs, not one").into());
-            }
-            (Some(other), _) => return Err(Invalid::new("--jobs", format!("{other:?} is neither one nor five")).into()),
-        };
-        let gate_ref = self.overlay.text("gate-ref")?.map(|text| text.value);
-        if let Some(odd) = gate_ref.as_ref().filter(|name| !is_ref(name)) {
-            return Err(Invalid::new("--gate-ref", format!("{odd:?} is no tag and no commit")).into());
-        }
-        let request = command::init::Request {
-            form,
-            gate_repository: self.overlay.parsed::<RepoSlug>("gate-repository")?.map(|slug| slug.value.to_string()),
-            gate_ref,
-            runner: self.overlay.list("runner")?.map(|labels| labels.value),
-            force: self.overlay.switch("force")?,
-        };
-        let done = command::init::run(self.world, &self.root, config_file::NAME, &request).map_err(Failure::Usage)?;
-        self.print(&command::init::json(&done), &command::init::text(&done))?;
-        Ok(Ending::Good)
-    }
-
     fn set_outputs(&self, outcome: &Outcome) -> Result<(), Failure> {
         let mut outputs = vec![
             ("status", outcome.status.to_owned()),
@@ -608,11 +345,6 @@ fn summary_line(outcome: &Outcome) -> String {
     let detail = |finding: &Finding| format!("{}: {}", finding.code(), finding.detail());
     let detail = outcome.findings.first().map(detail).unwrap_or_default();
     layer_line(outcome.layer, outcome.status, detail.trim_end_matches([':', ' ']))
-}
-
-/// What may stand after the `@` of `uses:`.
-fn is_ref(text: &str) -> bool {
-    text.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-/".contains(&b)) && !text.starts_with('-')
 }
 
 fn parse_shard(text: &str) -> Result<execute::Shard, Invalid> {

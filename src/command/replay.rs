@@ -14,6 +14,7 @@ use crate::domain::reason::Layer;
 use crate::domain::receipt::{
     CATALOGUE, ContextReceipt, ExecutionReceipt, Provenance, ReadinessReceipt, Receipt, RouteReceipt, SelectionReceipt,
 };
+use crate::domain::triage::{self, Triage};
 use crate::layer::ground::{Ground, Outcome, Unreported};
 use crate::layer::post;
 
@@ -120,10 +121,28 @@ fn retained(dir: &Path, ground: &mut Ground) -> Result<post::Request> {
     ground.gate_id = run.gate_id.clone();
     let mut request = post::Request::again(told, dir.to_owned());
     request.found.extend(altered(dir, receipt).into_iter().map(charged));
+    if let Some(output) = receipt.derived_outputs.iter().find(|output| output.role == "triage") {
+        match retained_triage(dir, &output.sha256) {
+            Some(triage) => request.against = post::Against::Retained(Box::new(triage)),
+            // What the comparison said of the number of tests may have decided.
+            None => {
+                let path = shown(&dir.join(triage::FILE));
+                request.found.push(charged(ReceiptFault::Missing { layer: Layer::Post, path }));
+            }
+        }
+    }
     let codes = receipt.reasons.iter().map(|reason| reason.code.0.clone()).collect();
     request.kind =
         post::Kind::LocalReplay { as_of: Some(receipt.generated_at_utc), retained: Some((receipt.status, codes)) };
     Ok(request)
+}
+
+/// The comparison as it was kept.
+fn retained_triage(dir: &Path, sha256: &Sha256) -> Option<Triage> {
+    let listed = files::list(dir).into_iter().flatten();
+    let mut named = listed.filter(|(path, _)| path.file_name() == triage::FILE).map(|(_, path)| path);
+    let path = named.find(|path| files::digest_file(path).is_ok_and(|(_, digest)| digest == *sha256))?;
+    serde_json::from_slice(&files::read_bounded(&path).ok()?).ok()
 }
 
 /// The evidence that counts: of the gate that was asked for, of the newest attempt, the newest.

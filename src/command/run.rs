@@ -23,12 +23,23 @@ pub(crate) struct RunOutcome {
     pub(crate) folder: PathBuf,
 }
 
+/// What `run` is asked.
+pub(crate) struct Request {
+    /// Of context.
+    pub(crate) context: context::Request,
+    /// Whether the caller asked to continue.
+    pub(crate) continue_on_failure: bool,
+    /// What the run is compared with.
+    pub(crate) against: post::Against,
+    /// How long files took in an earlier run, in milliseconds.
+    pub(crate) durations: BTreeMap<String, f64>,
+}
+
 /// Runs all layers. `say` is given a line for each as it ends.
 pub(crate) fn run(
     world: &World,
     mut ground: Ground,
-    context: context::Request,
-    continue_on_failure: bool,
+    request: Request,
     say: &dyn Fn(&str),
 ) -> Result<RunOutcome, Unreported> {
     let (run, attempt) = ground.facts.run.clone().unwrap_or_else(|| (ground::local_run(world), 1));
@@ -47,7 +58,8 @@ pub(crate) fn run(
 
     let mut jobs = BTreeMap::new();
     let mut digests = post::Digests::default();
-    let ran = layers(world, &ground, context, &mut jobs, &mut digests, say);
+    let Request { context, continue_on_failure, against, durations } = request;
+    let ran = layers(world, &ground, (context, durations), &mut jobs, &mut digests, say);
     ground.progress.done();
     ran?;
     let request = post::Request {
@@ -56,6 +68,8 @@ pub(crate) fn run(
         digests,
         continue_on_failure,
         found: ground.fact_findings(Layer::Post),
+        against,
+        classes: ground.settings.classes.clone(),
         ..post::Request::default()
     };
     let post = post::run(world, &ground, &request)?;
@@ -66,7 +80,7 @@ pub(crate) fn run(
 fn layers(
     world: &World,
     ground: &Ground,
-    request: context::Request,
+    (request, durations): (context::Request, BTreeMap<String, f64>),
     jobs: &mut BTreeMap<Layer, Job>,
     digests: &mut post::Digests,
     say: &dyn Fn(&str),
@@ -103,7 +117,7 @@ fn layers(
     let preflight = preflight::run(world, ground, preflight::Request { context: paper(&context) })?;
     let ready = done(&preflight);
     ground.progress.now("selection");
-    let selection = selection::run(world, ground, selection::Request { context: paper(&context) })?;
+    let selection = selection::run(world, ground, selection::Request { context: paper(&context), durations })?;
     if !done(&selection) || !ready {
         return Ok(());
     }

@@ -32,7 +32,7 @@ pub(crate) const TIERS: &[&[ReasonCode]] = &[
         C::BootstrapHashRefused,
         C::ShardMissing,
     ],
-    &[C::RawArtifactAltered, C::RawArtifactMissing],
+    &[C::SecretInOutput, C::RawArtifactAltered, C::RawArtifactMissing],
     &[
         C::ResultsDirUnusable,
         C::SetupCommandFailed,
@@ -46,7 +46,7 @@ pub(crate) const TIERS: &[&[ReasonCode]] = &[
     &[C::TestFileNotAccounted],
     &[C::TestsFailed, C::TestTimedOut, C::TestFileFailedToLoad, C::SetupOrTeardownFailed],
     &[C::ExitCodeMismatch],
-    &[C::ZeroTestsExecuted, C::AllTestsSkipped],
+    &[C::ZeroTestsExecuted, C::AllTestsSkipped, C::TestCountBelowFloor],
     &[C::LeaksDetected],
 ];
 

@@ -11,6 +11,7 @@ use schemars::JsonSchema;
 use serde::de::{self, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
+use super::failure::ClassRule;
 use super::ids::{IssueRef, LockGroup};
 use super::quantity::{Size, Span};
 
@@ -392,6 +393,40 @@ pub(crate) enum Leaks {
 pub(crate) struct Policy {
     pub(crate) zero_tests: Option<EmptyPolicy>,
     pub(crate) all_skipped: Option<EmptyPolicy>,
+    pub(crate) test_floor: Option<Percent>,
+    pub(crate) below_floor: Option<BelowFloor>,
+}
+
+/// A share, from 1 to 100.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(try_from = "u8")]
+pub(crate) struct Percent(#[schemars(range(min = 1, max = 100))] u8);
+
+impl Percent {
+    /// All of it.
+    pub(crate) const ALL: Percent = Percent(100);
+
+    /// The number.
+    pub(crate) const fn get(self) -> u8 {
+        self.0
+    }
+}
+
+impl TryFrom<u8> for Percent {
+    type Error = String;
+    fn try_from(number: u8) -> Result<Self, String> {
+        if (1..=100).contains(&number) { Ok(Self(number)) } else { Err(format!("{number} is not from 1 to 100")) }
+    }
+}
+
+/// What it means that fewer tests ran than a baseline demands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum BelowFloor {
+    /// The gate says so.
+    Warn,
+    /// The gate is red.
+    Fail,
 }
 
 /// What a run that proved nothing means.
@@ -414,6 +449,7 @@ pub(crate) struct Report {
     pub(crate) html: Option<bool>,
     pub(crate) annotations: Option<bool>,
     pub(crate) summary: Option<bool>,
+    pub(crate) classes: Vec<ClassRule>,
 }
 
 /// A list that may be written as one value.

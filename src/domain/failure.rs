@@ -6,7 +6,8 @@ use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use regex::Regex;
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::case::Case;
@@ -20,7 +21,7 @@ const LAST_LINES: usize = 4;
 const MOST_LINES: u64 = 10_000_000;
 
 /// What kind of failure it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Class {
     /// A claim of the test does not hold.
@@ -216,6 +217,8 @@ pub(crate) struct Failure {
     pub(crate) message: String,
     /// The end of what it printed.
     pub(crate) output: String,
+    /// Class and remedy by a rule of the repository's own.
+    pub(crate) ruled: Option<(Class, Option<String>)>,
 }
 
 impl Failure {
@@ -230,6 +233,7 @@ impl Failure {
             not_loaded: false,
             duration_ms: case.duration.and_then(|time| u64::try_from(time.as_millis()).ok()),
             message: case.message.clone(),
+            ruled: None,
             output: case.output.clone(),
         }
     }
@@ -263,6 +267,24 @@ impl Failure {
 
     /// What kind it is, by the lines of its message that say it.
     pub(crate) fn class(&self) -> Class {
+        self.ruled.as_ref().map_or_else(|| self.class_by_message(), |(class, _)| *class)
+    }
+
+    /// What a person does next.
+    pub(crate) fn remedy(&self) -> &str {
+        let own = self.ruled.as_ref().and_then(|(_, remedy)| remedy.as_deref());
+        own.unwrap_or_else(|| self.class().remedy())
+    }
+
+    /// The same under rules of the repository's own; the first that fits counts.
+    pub(crate) fn ruled(mut self, rules: &ClassRules) -> Self {
+        let plain = plain(&self.message);
+        let fits = rules.0.iter().find(|(pattern, _)| pattern.is_match(&plain));
+        self.ruled = fits.map(|(_, rule)| (rule.class, rule.remedy.clone()));
+        self
+    }
+
+    fn class_by_message(&self) -> Class {
         if self.not_loaded {
             return Class::Discovery;
         }
@@ -309,6 +331,33 @@ impl Failure {
             Some((found.get(1)?.as_str().replace('\\', "/"), line))
         });
         own.into_iter().chain(told).filter(|(_, line)| (1..=MOST_LINES).contains(line)).collect()
+    }
+}
+
+/// One entry of `report.classes`: failures whose message matches are of this class, whatever else they say.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[allow(missing_docs, reason = "the keys are described in docs/configuration.md")]
+pub(crate) struct ClassRule {
+    pub(crate) class: Class,
+    pub(crate) message: String,
+    #[serde(default)]
+    pub(crate) remedy: Option<String>,
+}
+
+/// Rules of `report.classes`, ready to be tried.
+#[derive(Debug, Default)]
+pub(crate) struct ClassRules(Vec<(Regex, ClassRule)>);
+
+impl ClassRules {
+    /// From what is written; or why one of them cannot be used.
+    pub(crate) fn new(rules: &[ClassRule]) -> Result<Self, String> {
+        let each = |rule: &ClassRule| match regex::RegexBuilder::new(&rule.message).size_limit(1 << 20).build() {
+            Ok(pattern) if !pattern.is_match("") => Ok((pattern, rule.clone())),
+            Ok(_) => Err(format!("{:?} matches every message", rule.message)),
+            Err(error) => Err(format!("{:?}: {error}", rule.message)),
+        };
+        Ok(Self(rules.iter().map(each).collect::<Result<_, _>>()?))
     }
 }
 

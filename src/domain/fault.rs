@@ -145,6 +145,8 @@ pub(crate) enum Fault {
     OutputUnwritable(String),
     #[error("{0}")]
     InternalError(String),
+    #[error("{path} holds {what}{more}")]
+    SecretInOutput { layer: Layer, path: String, what: String, more: String },
 
     // route
     #[error("the pull request does not carry the label {label:?}")]
@@ -242,6 +244,8 @@ pub(crate) enum Fault {
     PackMismatch { found: String, own: String },
 
     // selection
+    #[error("{0}")]
+    RerunDiffers(String),
     #[error("no pack {name:?}; known are {known}")]
     PackUnknown { name: String, known: String },
     #[error("{origin}: pattern {pattern:?}: {why}")]
@@ -292,6 +296,8 @@ pub(crate) enum Fault {
     ExitCodeMismatch(String),
     #[error("{0}")]
     ZeroTestsExecuted(String),
+    #[error("{ran} tests ran, at least {least} must: the baseline ran {baseline}")]
+    TestCountBelowFloor { ran: u64, least: u64, baseline: u64 },
     #[error("all {0} tests were skipped")]
     AllTestsSkipped(u64),
     #[error("{path}: {why}")]
@@ -349,6 +355,9 @@ impl Fault {
             Fault::ConfigurationInvalid(_) => C::ConfigurationInvalid,
             Fault::OutputUnwritable(_) => C::OutputUnwritable,
             Fault::InternalError(_) => C::InternalError,
+            Fault::SecretInOutput { .. } => C::SecretInOutput,
+            Fault::RerunDiffers(_) => C::RerunDiffers,
+            Fault::TestCountBelowFloor { .. } => C::TestCountBelowFloor,
             Fault::PilotLabelMissing { .. } => C::PilotLabelMissing,
             Fault::UntrustedCrossOwnerFork { .. } => C::UntrustedCrossOwnerFork,
             Fault::ForkNotTrusted { .. } => C::ForkNotTrusted,
@@ -441,6 +450,7 @@ impl Fault {
             Fault::Receipt(fault) => Some(fault.layer()),
             Fault::LayerNotReported { layer, .. }
             | Fault::LayerCancelled { layer }
+            | Fault::SecretInOutput { layer, .. }
             | Fault::ReportedByJob { layer, .. } => Some(*layer),
             _ => None,
         }

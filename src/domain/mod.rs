@@ -4,6 +4,7 @@
 //! arguments (`now` included) and decisions go out as values. The lints below hold that.
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
+pub(crate) mod bundle;
 pub(crate) mod case;
 pub(crate) mod classify;
 pub(crate) mod config;
@@ -29,5 +30,8 @@ pub(crate) mod repository;
 pub(crate) mod route;
 pub(crate) mod selection;
 pub(crate) mod settings;
+pub(crate) mod since_green;
 pub(crate) mod standing_priority;
 pub(crate) mod starter;
+pub(crate) mod test_list;
+pub(crate) mod triage;

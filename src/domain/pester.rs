@@ -64,12 +64,15 @@ pub(crate) struct PesterBlock {
 
 /// One of its tests.
 #[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub(crate) struct PesterTest {
     pub(crate) path: String,
     pub(crate) file: String,
     #[serde(default)]
     pub(crate) line: Option<u64>,
     pub(crate) result: String,
+    #[serde(default)]
+    pub(crate) duration_ms: Option<f64>,
     #[serde(default)]
     pub(crate) errors: Vec<PesterError>,
 }
@@ -96,7 +99,7 @@ pub(crate) struct PesterVerdict {
 
 impl PesterTest {
     /// Its outcome; a word that is none of Pester's is an error and never passes.
-    fn outcome(&self) -> CaseOutcome {
+    pub(crate) fn outcome(&self) -> CaseOutcome {
         match self.result.as_str() {
             "Passed" => CaseOutcome::Passed,
             "Failed" => CaseOutcome::Failed,

@@ -1,8 +1,11 @@
 //! Masking secrets in everything that leaves the process.
 
 use std::borrow::Cow;
+use std::sync::{Arc, OnceLock};
 
 use aho_corasick::{AhoCorasick, MatchKind};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
 use memchr::memmem;
 use regex::bytes::{Regex, RegexBuilder};
 
@@ -28,6 +31,44 @@ pub(crate) struct Redactor {
     /// Token shapes, and the patterns of the configuration.
     shapes: Regex,
     longest: usize,
+    sweeper: Arc<LazySweeper>,
+}
+
+/// What the last look seeks; made when it is asked for.
+struct LazySweeper {
+    secrets: Vec<String>,
+    /// Texts that are no secret, whatever a variable calls a part of them.
+    public: Vec<String>,
+    made: OnceLock<Sought>,
+}
+
+struct Sought {
+    /// The masks' forms first, then those of another coding.
+    forms: Option<AhoCorasick>,
+    plain: usize,
+    shapes: Regex,
+}
+
+impl LazySweeper {
+    fn sought(&self) -> &Sought {
+        self.made.get_or_init(|| {
+            let known = |secret: &str| self.public.iter().any(|text| text.contains(secret));
+            let secrets = || self.secrets.iter().filter(|secret| secret.len() >= SHORTEST && !known(secret));
+            let mut sought: Vec<Vec<u8>> = secrets().flat_map(|secret| forms(secret)).collect();
+            let plain = sought.len();
+            sought.extend(secrets().flat_map(|secret| coded(secret)));
+            let forms = AhoCorasick::builder().match_kind(MatchKind::LeftmostFirst).build(&sought);
+            #[allow(clippy::expect_used, reason = "TOKEN_SHAPES is a constant that a test compiles")]
+            let shapes = Regex::new(TOKEN_SHAPES).expect("a constant pattern");
+            Sought { forms: forms.ok().filter(|forms| forms.patterns_len() > 0), plain, shapes }
+        })
+    }
+}
+
+impl std::fmt::Debug for LazySweeper {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} secrets", self.secrets.len())
+    }
 }
 
 impl Redactor {
@@ -47,7 +88,8 @@ impl Redactor {
         let named = named.flat_map(|line| [line, line.trim()]);
         let written =
             literals.into_iter().flat_map(|text| text.split(['\n', '\r'])).filter(|line| !line.trim().is_empty());
-        let mut forms: Vec<Vec<u8>> = named.chain(written).flat_map(forms).collect();
+        let secrets: Vec<String> = named.chain(written).map(str::to_owned).collect();
+        let mut forms: Vec<Vec<u8>> = secrets.iter().flat_map(|secret| forms(secret)).collect();
         forms.sort();
         forms.dedup();
         let longest = forms.iter().map(Vec::len).max().unwrap_or(0).max(256);
@@ -67,7 +109,18 @@ impl Redactor {
         // Patterns are checked where they are read; only a size limit is left to be met here.
         let shapes = shapes.or_else(|_| Regex::new(TOKEN_SHAPES));
         #[allow(clippy::expect_used, reason = "TOKEN_SHAPES is a constant that a test compiles")]
-        Self { literals, large, shapes: shapes.expect("a constant pattern"), longest }
+        let shapes = shapes.expect("a constant pattern");
+        let sweeper = Arc::new(LazySweeper { secrets, public: Vec::new(), made: OnceLock::new() });
+        Self { literals, large, shapes, longest, sweeper }
+    }
+
+    /// The same for a checkout and a repository of these names: what is a part of them (a `PROJECT_KEY` may be) stands in
+    /// every receipt and is not looked for in the last look.
+    #[must_use]
+    pub(crate) fn knowing(mut self, public: Vec<String>) -> Self {
+        let secrets = self.sweeper.secrets.clone();
+        self.sweeper = Arc::new(LazySweeper { secrets, public, made: OnceLock::new() });
+        self
     }
 
     /// How many bytes a secret may take: what a reader of chunks has to hold back.
@@ -94,6 +147,30 @@ impl Redactor {
             true
         });
         Cow::Owned(self.shapes.replace_all(&masked, MASK.as_bytes()).into_owned())
+    }
+
+    /// What of a secret is left in bytes that are about to leave this host: one as it stands, or in a form that no mask
+    /// looks for because it is none of text (base64, also of UTF-16 as PowerShell's encoded commands have it; hexadecimal;
+    /// percent signs; JSON within JSON). Literals of fewer than 8 bytes and the configuration's patterns are masked in what
+    /// comes from outside and not looked for here: our own words may hold them.
+    pub(crate) fn left_in(&self, bytes: &[u8]) -> Option<&'static str> {
+        let sought = self.sweeper.sought();
+        if let Some(found) = sought.forms.as_ref().and_then(|forms| forms.find(bytes)) {
+            let plain = found.pattern().as_usize() < sought.plain;
+            return Some(if plain { "a secret as it is" } else { "a secret in another coding" });
+        }
+        sought.shapes.is_match(bytes).then_some("a token, by its shape")
+    }
+
+    /// The text with every secret masked; nothing of it where one stands there that no mask catches.
+    pub(crate) fn told(&self, text: &str) -> String {
+        let masked = self.mask_text(text);
+        if self.is_in(&masked) { "(left out: it holds a secret in another coding)".to_owned() } else { masked }
+    }
+
+    /// The same of a name or another text.
+    pub(crate) fn is_in(&self, text: &str) -> bool {
+        self.left_in(text.as_bytes()).is_some()
     }
 
     /// The text with every secret masked.
@@ -151,6 +228,49 @@ fn forms(literal: &str) -> Vec<Vec<u8>> {
     forms.push(literal.encode_utf16().flat_map(u16::to_le_bytes).collect());
     forms.push(literal.encode_utf16().flat_map(u16::to_be_bytes).collect());
     forms
+}
+
+/// A secret as it may stand in what is no text.
+fn coded(secret: &str) -> Vec<Vec<u8>> {
+    let wide: Vec<u8> = secret.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let mut forms: Vec<String> = [secret.as_bytes(), &wide].into_iter().flat_map(base64_anywhere).collect();
+    let hex = |upper: bool| {
+        let byte = |byte: &u8| if upper { format!("{byte:02X}") } else { format!("{byte:02x}") };
+        secret.as_bytes().iter().map(byte).collect::<String>()
+    };
+    forms.extend([hex(false), hex(true)]);
+    for plain in [false, true] {
+        // What a query leaves as it is differs among writers.
+        let kept = |b: u8| b.is_ascii_alphanumeric() || b"-_.~".contains(&b) || (plain && b"!*'()/:@".contains(&b));
+        let percent = |upper: bool| {
+            let byte = |b: u8| match (kept(b), upper) {
+                (true, _) => char::from(b).to_string(),
+                (false, true) => format!("%{b:02X}"),
+                (false, false) => format!("%{b:02x}"),
+            };
+            secret.bytes().map(byte).collect::<String>()
+        };
+        forms.extend([percent(true), percent(false)]);
+    }
+    let json = |text: &str| serde_json::to_string(text).unwrap_or_default().trim_matches('"').to_owned();
+    forms.push(json(&json(secret)));
+    forms.into_iter().filter(|form| form != secret && form.len() >= SHORTEST).map(String::into_bytes).collect()
+}
+
+/// The part of a base64 text that is the same wherever in it the bytes begin, for each of the three places; in both
+/// alphabets.
+fn base64_anywhere(bytes: &[u8]) -> Vec<String> {
+    let at = |offset: usize| {
+        let padded: Vec<u8> = std::iter::repeat_n(0, offset).chain(bytes.iter().copied()).collect();
+        let text = STANDARD_NO_PAD.encode(&padded);
+        // A letter that holds bits of a neighbour is another one there.
+        let from = (offset * 8).div_ceil(6);
+        let to = text.len() - usize::from(padded.len() % 3 != 0);
+        text.get(from..to).unwrap_or_default().to_owned()
+    };
+    let standard: Vec<String> = (0..3).map(at).collect();
+    let url = standard.iter().map(|text| text.replace('+', "-").replace('/', "_")).collect::<Vec<_>>();
+    [standard, url].concat()
 }
 
 /// What stands between the slashes of `/pattern/`.
@@ -225,6 +345,33 @@ mod tests {
         assert_eq!(redactor.mask_text(r#""pa\\ss\"w/ord\u0027é""#), "\"***\"");
         assert_eq!(redactor.mask_text(r#"pa\\ss\"w/ord\u0027\u00e9"#), "***");
         assert_eq!(redactor.mask_text("a first-part b\nsecond-part"), "a *** b\n***");
+    }
+
+    #[test]
+    fn what_no_mask_looks_for_is_found_wherever_it_begins() {
+        let redactor = Redactor::new([("DB_PASSWORD", "p&ss w/rd9\"")], ["in-house-name"]);
+        let base64 = |bytes: &[u8]| base64::engine::general_purpose::STANDARD.encode(bytes);
+        for before in ["", "a", "ab", "abc", "user:"] {
+            for after in ["", "z", "zz"] {
+                let text = base64(format!("{before}p&ss w/rd9\"{after}").as_bytes());
+                assert_eq!(
+                    redactor.left_in(text.as_bytes()),
+                    Some("a secret in another coding"),
+                    "{before:?} {after:?}"
+                );
+            }
+        }
+        let wide: Vec<u8> = "x in-house-name".encode_utf16().flat_map(u16::to_le_bytes).collect();
+        assert!(redactor.is_in(&base64(&wide)), "an encoded command of PowerShell");
+        for form in ["p%26ss%20w%2Frd9%22", "p%26ss%20w/rd9%22", "696e2d686f7573652d6e616d65", r#"p&ss w/rd9\\\""#] {
+            assert!(redactor.is_in(form), "{form}");
+        }
+        let told = redactor.mask_text("p&ss w/rd9\" and in-house-name");
+        for harmless in [told.as_str(), "max_tokens=3", "d670460b4b4aece5915caf5c68d12f560a9fe3e4", ""] {
+            assert_eq!(redactor.left_in(harmless.as_bytes()), None, "{harmless}");
+        }
+        assert_eq!(redactor.left_in(b"in-house-name"), Some("a secret as it is"));
+        assert!(!format!("{redactor:?}").contains("house"), "{redactor:?}");
     }
 
     #[test]

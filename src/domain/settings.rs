@@ -9,11 +9,13 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::bundle::Bundle;
 use super::config::{
-    DispatcherKind, EmptyPolicy, Engine, Fixture, Isolation, Leaks, Limits, Multiple, Pack, PriorityPolicy, Profile,
-    Trust, WhenRefused,
+    BelowFloor, DispatcherKind, EmptyPolicy, Engine, Fixture, Isolation, Leaks, Limits, Multiple, Pack, Percent,
+    PriorityPolicy, Profile, Trust, WhenRefused,
 };
-use super::ids::{IssueRef, LockGroup};
+use super::failure::ClassRule;
+use super::ids::{IssueRef, LockGroup, Sha256};
 use super::quantity::{Size, Span};
 
 /// Where a value came from.
@@ -121,6 +123,15 @@ pub(crate) struct TypedLimits {
     pub(crate) kill_grace: TypedLimit,
 }
 
+/// What is taken up of a run that failed.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Rerun {
+    /// The bundle.
+    pub(crate) bundle: Bundle,
+    /// Digest of its bytes.
+    pub(crate) sha256: Sha256,
+}
+
 /// Everything that was configured, before pack and profile are known.
 #[derive(Debug, Clone, PartialEq)]
 #[allow(missing_docs, reason = "the keys are described in docs/configuration.md")]
@@ -181,4 +192,9 @@ pub(crate) struct Settings {
     pub(crate) summary: Sourced<bool>,
     pub(crate) html: Sourced<bool>,
     pub(crate) annotations: Sourced<bool>,
+    pub(crate) classes: Vec<ClassRule>,
+    pub(crate) test_floor: Sourced<Percent>,
+    pub(crate) below_floor: Sourced<BelowFloor>,
+    /// What a run is to repeat of another.
+    pub(crate) rerun: Option<Rerun>,
 }

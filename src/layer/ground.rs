@@ -3,6 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use jiff::Timestamp;
+
 use crate::adapter::lock::Lock;
 use crate::adapter::receipt_store::{self, Loaded, Verified, Written};
 use crate::adapter::runner::Facts;
@@ -104,6 +106,8 @@ impl Paper {
 /// Run, commit and repository, as far as they are known once context's receipt was read.
 #[derive(Debug, Clone)]
 pub(crate) struct Identity {
+    /// When the layer began.
+    pub(crate) started: Timestamp,
     /// Run and attempt.
     pub(crate) run: (RunId, u32),
     /// The commit under test.
@@ -123,6 +127,7 @@ impl Identity {
     pub(crate) fn own(world: &World, ground: &Ground) -> Self {
         let local = || (local_run(world), 1);
         Self {
+            started: world.now(),
             run: ground.facts.run.clone().unwrap_or_else(local),
             head_sha: ground.facts.head_sha.clone(),
             repository: None,
@@ -209,13 +214,14 @@ pub(crate) fn head<S>(
     order(findings);
     open_with_good(findings);
     Head {
+        started_at_utc: identity.started,
         generated_at_utc: world.now(),
         status: status(findings),
         reasons: findings
             .iter()
             .map(|finding| {
                 let mut reason = Reason::from(finding);
-                reason.detail = ground.redactor.mask_text(&reason.detail);
+                reason.detail = ground.redactor.told(&reason.detail);
                 reason
             })
             .collect(),

@@ -8,6 +8,7 @@ use std::path::Path;
 use jiff::Timestamp;
 
 use super::ground::{self, Ground, Identity, Outcome, Paper, Unreported};
+use crate::adapter::green;
 use crate::adapter::probe::{self, Probed, Surroundings};
 use crate::adapter::world::World;
 use crate::domain::classify::layer_status;
@@ -77,6 +78,9 @@ pub(crate) fn run(world: &World, ground: &Ground, request: Request) -> Result<Ou
     receipt.pack = pack_name;
     receipt.probes = probes;
     receipt.fixtures = fixtures;
+    let key =
+        green::Key { repository: identity.repository.as_ref(), gate: ground.gate_id.as_ref(), pack: &receipt.pack };
+    receipt.last_green = green::read(&ground.state, &key);
     let status = ground::status_word(&findings);
     let mut outcome = ground::conclude(ground, &out, &receipt, findings, status)?;
     outcome.outputs = vec![(

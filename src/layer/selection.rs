@@ -2,6 +2,7 @@
 //!
 //! It never probes the host and never runs a test.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -11,6 +12,7 @@ use crate::adapter::workspace::discovery::{self, Digests, Found};
 use crate::adapter::workspace::globs::Globs;
 use crate::adapter::workspace::{files, git};
 use crate::adapter::world::World;
+use crate::domain::bundle::RerunOf;
 use crate::domain::classify::layer_status;
 use crate::domain::config::{DispatcherKind, Pack};
 use crate::domain::fault::{Fault, ReceiptFault, charge, good};
@@ -20,13 +22,15 @@ use crate::domain::receipt::{DispatcherProfile, Excluded, SelectedFile, Selectio
 use crate::domain::selection::integration::{self, Mode};
 use crate::domain::selection::pattern::{self, Pattern};
 use crate::domain::selection::plan::{self, Candidate, Rules};
-use crate::domain::selection::{pack, profile};
+use crate::domain::selection::{pack, profile, rerun};
 
 /// What selection is asked.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Request {
     /// Context's receipt.
     pub(crate) context: Paper,
+    /// How long files took in an earlier run, in milliseconds.
+    pub(crate) durations: BTreeMap<String, f64>,
 }
 
 /// What was worked out, as far as it got.
@@ -37,6 +41,8 @@ struct Draft {
     tree: Option<Sha256>,
     plan: Option<Sha256>,
     shards: Vec<ShardRecord>,
+    /// In what a rerun differs from the run that it repeats.
+    differs: Option<Fault>,
 }
 
 /// Runs the layer.
@@ -59,7 +65,7 @@ pub(crate) fn run(world: &World, ground: &Ground, request: Request) -> Result<Ou
     let consumed = consumed.map_err(|fault| fault.map(Fault::from));
     let selected = consumed
         .and_then(|()| same_checkout(world, ground, &identity).map_err(Some))
-        .and_then(|()| select(world, ground, &out, &mut draft).map_err(Some));
+        .and_then(|()| select(world, ground, &out, &request.durations, &mut draft).map_err(Some));
     match selected {
         Ok(()) => {
             let count = draft.selection.files.len();
@@ -71,8 +77,15 @@ pub(crate) fn run(world: &World, ground: &Ground, request: Request) -> Result<Ou
         Err(None) => {}
     }
 
+    findings.extend(draft.differs.iter().map(|fault| charge(fault, Layer::Selection)));
+
     let head = ground::head(world, ground, &identity, &mut findings, layer_status, parents);
     let mut receipt = SelectionReceipt::headed(head);
+    receipt.rerun_of = ground.settings.rerun.as_ref().map(|rerun| RerunOf {
+        run_id: rerun.bundle.run_id.clone(),
+        run_attempt: rerun.bundle.run_attempt,
+        sha256: rerun.sha256.clone(),
+    });
     receipt.selection = draft.selection;
     receipt.dispatcher_profile = draft.profile;
     receipt.test_tree_sha256 = draft.tree;
@@ -102,7 +115,13 @@ fn same_checkout(world: &World, ground: &Ground, identity: &Identity) -> Result<
     Err(ReceiptFault::ForeignCommit { layer: Layer::Context, found: Some(found), own }.into())
 }
 
-fn select(world: &World, ground: &Ground, out: &Path, draft: &mut Draft) -> Result<(), Fault> {
+fn select(
+    world: &World,
+    ground: &Ground,
+    out: &Path,
+    durations: &BTreeMap<String, f64>,
+    draft: &mut Draft,
+) -> Result<(), Fault> {
     let settings = &ground.settings;
     draft.selection.execution_pack = settings.pack.value.clone().unwrap_or_default();
     let (pack, pack_source) = pack::resolve(&settings.packs, settings.pack.value.as_deref())?;
@@ -131,11 +150,22 @@ fn select(world: &World, ground: &Ground, out: &Path, draft: &mut Draft) -> Resu
     for (key, globs) in [("dispatcher.results", &profile.results.value), ("artifacts", &profile.artifacts.value)] {
         Globs::compile(globs).map_err(|why| Fault::ProfileInvalid(format!("{key}: {why}")))?;
     }
+    speaks_no_secret(ground, &profile)?;
     draft.profile = Some(profile);
 
-    let choice = plan::choose(&candidates, &rules);
+    let mut choice = plan::choose(&candidates, &rules);
+    if let Some(rerun) = &settings.rerun {
+        rerun::narrow(&rerun.bundle, &mut choice)?;
+    }
+    if let Some(path) = choice.selected.iter().find(|path| ground.redactor.is_in(path.as_str())) {
+        let (path, why) = (ground.redactor.mask_text(path.as_str()), "its name holds a secret".to_owned());
+        return Err(Fault::TestFileUnusable { path, why });
+    }
     draft.selection.excluded = choice.excluded.clone();
     draft.selection.excluded.extend(linked(ground, &links)?);
+    for excluded in &mut draft.selection.excluded {
+        excluded.path = ground.redactor.mask_text(&excluded.path);
+    }
     let digests = discovery::hash_all(&found);
     draft.tree = discovery::tree_sha256(&found, &digests);
     if choice.selected.is_empty() {
@@ -143,8 +173,25 @@ fn select(world: &World, ground: &Ground, out: &Path, draft: &mut Draft) -> Resu
     }
     draft.selection.files = digest_selected(ground, &choice.selected, &found, &digests)?;
     draft.plan = Some(plan::plan_digest(&draft.selection.files));
-    draft.shards = plan::shards(&draft.selection.files, settings.shards.value);
+    draft.shards = plan::shards(&draft.selection.files, settings.shards.value, durations);
+    draft.differs = settings.rerun.as_ref().and_then(|rerun| {
+        let here = git::head(world, &ground.root);
+        rerun::differs(&rerun.bundle, here.as_ref(), &draft.selection.files)
+    });
     Ok(())
+}
+
+/// What execute is to run stands in the receipt as it is, and in the argument list of a process that others see.
+fn speaks_no_secret(ground: &Ground, profile: &DispatcherProfile) -> Result<(), Fault> {
+    let lists = [("before", &profile.before.value), ("after", &profile.after.value)];
+    let commands = lists.into_iter().flat_map(|(key, commands)| commands.iter().map(move |argv| (key, argv)));
+    let mut all = std::iter::once(("dispatcher.command", &profile.command.value)).chain(commands);
+    match all.find(|(_, argv)| argv.iter().any(|argument| ground.redactor.is_in(argument))) {
+        Some((key, _)) => Err(Fault::ProfileInvalid(format!(
+            "{key}: an argument holds a secret; let the command read it from its environment"
+        ))),
+        None => Ok(()),
+    }
 }
 
 fn record_rules(ground: &Ground, pack: &Pack, source: &str, mode: Mode, mode_source: String, into: &mut Selection) {

@@ -89,7 +89,7 @@ impl Replay {
     }
 
     /// A path below the root without it, others as they are; with slashes.
-    fn below_root(&self, file: &str) -> String {
+    pub(crate) fn below_root(&self, file: &str) -> String {
         let file = file.replace('\\', "/");
         let below = |root: &String| {
             let rest = file.strip_prefix(root.as_str()).or_else(|| {

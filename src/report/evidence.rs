@@ -102,7 +102,7 @@ impl Run<'_> {
             "signature": failure.signature(),
             "at": place.map(|(file, line)| json!({"file": file, "line": line})),
             "output": output,
-            "remedy": failure.class().remedy(),
+            "remedy": failure.remedy(),
             "replay": {"run": self.replay.run(), "file": self.replay.file(failure), "test": self.replay.test(failure)},
         })
     }
@@ -187,6 +187,7 @@ mod tests {
             timed_out: false,
             replay: Replay {
                 root: "/w/it's".to_owned(),
+                roots: Vec::new(),
                 pack: "full".to_owned(),
                 kind: Some(DispatcherKind::Pester),
                 powershell: "pwsh".to_owned(),

@@ -7,9 +7,14 @@ use super::text::{self, Story, at};
 use crate::domain::failure::Failure;
 use crate::domain::reason::Severity;
 use crate::domain::receipt::GateStatus;
+use crate::domain::triage::Category;
 
 /// How much of a failure's output is on the page, in lines.
 const OUTPUT_LINES: usize = 60;
+/// How large the failures may grow, in bytes, before they are told in a line each; and that once more.
+const BUDGET: usize = 8 << 20;
+/// How many rows a table shows that may be long.
+const ROWS: usize = 200;
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
 
@@ -51,8 +56,13 @@ pub(crate) fn page(story: &Story) -> String {
     }
     out.push_str("</header>\n<main>\n");
     layers(&mut out, story);
+    filter(&mut out, story);
     failures(&mut out, story);
+    not_run(&mut out, story);
     reasons(&mut out, story);
+    triage(&mut out, story);
+    since_green(&mut out, story);
+    tests(&mut out, story);
     let _ = write!(out, "</main>\n<script>{SCRIPT}</script>\n</body>\n</html>\n");
     out
 }
@@ -65,28 +75,84 @@ fn layers(out: &mut String, story: &Story) {
         let said = if fault { ", at fault" } else { "" };
         let _ = writeln!(out, "<li{mark}><b>{}</b> {}{said}</li>", line.layer, escaped(&line.status));
     }
-    out.push_str("</ol>\n</section>\n");
+    out.push_str("</ol>\n");
+    timeline(out, story);
+    out.push_str("</section>\n");
+}
+
+/// When each layer was at work, as bars on one scale and in words.
+fn timeline(out: &mut String, story: &Story) {
+    let Some(end) = story.timeline.iter().map(|worked| worked.from_ms + worked.took_ms).max() else { return };
+    let share = |ms: u64| ms as f64 * 100.0 / end.max(1) as f64;
+    out.push_str(
+        "<table class=\"timeline\">\n<caption>When each layer was at work</caption>\n<thead><tr><th scope=\"col\">layer</th>\
+         <th scope=\"col\">began after</th><th scope=\"col\">took</th><th scope=\"col\"><span class=\"unseen\">as a bar</span></th></tr></thead>\n<tbody>\n",
+    );
+    for worked in &story.timeline {
+        let fault = if story.failed_layer == Some(worked.layer) { " fault" } else { "" };
+        let _ = writeln!(
+            out,
+            "<tr><th scope=\"row\">{}</th><td>{}</td><td>{}</td>\
+             <td class=\"bar\"><i class=\"span{fault}\" style=\"margin-left:{:.2}%;width:{:.2}%\"></i></td></tr>",
+            worked.layer,
+            text::seconds(worked.from_ms),
+            text::seconds(worked.took_ms),
+            share(worked.from_ms).min(99.0),
+            share(worked.took_ms).clamp(0.5, 100.0)
+        );
+    }
+    out.push_str("</tbody>\n</table>\n");
+}
+
+/// One filter for all that can be many.
+fn filter(out: &mut String, story: &Story) {
+    let shown = story.failures.len() + story.tests.len();
+    if shown == 0 {
+        return;
+    }
+    let _ = writeln!(
+        out,
+        "<search>\n<label for=\"filter\">Filter failures and tests by name, file, class, message or output</label>\n\
+         <input id=\"filter\" type=\"search\" autocomplete=\"off\"> <output id=\"shown\" for=\"filter\">{shown} of {shown}</output>\n</search>"
+    );
 }
 
 fn failures(out: &mut String, story: &Story) {
     if story.failures.is_empty() {
         return;
     }
-    let _ = writeln!(
-        out,
-        "<section aria-labelledby=\"failures\">\n<h2 id=\"failures\">Failures</h2>\n\
-         <p><label for=\"filter\">Filter by name, file, class, message or output</label>\n\
-         <input id=\"filter\" type=\"search\" autocomplete=\"off\"> <output id=\"shown\" for=\"filter\">{0} of {0}</output></p>",
-        story.failures.len()
-    );
+    out.push_str("<section aria-labelledby=\"failures\">\n<h2 id=\"failures\">Failures</h2>\n");
     let untold = text::untold(story);
     if untold > 0 {
         let _ = writeln!(out, "<p>{untold} more are in the raw results alone.</p>");
     }
-    for failure in &story.failures {
-        one(out, story, failure);
+    let begin = out.len();
+    for (at, failure) in story.failures.iter().enumerate() {
+        // Past the budget a failure is told in a line; the rest is in the file beside.
+        if out.len() - begin > BUDGET {
+            in_short(out, story, failure);
+        } else {
+            one(out, story, failure);
+        }
+        if out.len() - begin > 2 * BUDGET {
+            let more = story.failures.len() - at - 1;
+            let _ = writeln!(out, "<p>{more} more are in <code>pester-failures.json</code>.</p>");
+            break;
+        }
     }
     out.push_str("</section>\n");
+}
+
+fn in_short(out: &mut String, story: &Story, failure: &Failure) {
+    let place = story.repeat.place(failure).map(|(file, line)| at(&file, line));
+    let _ = writeln!(
+        out,
+        "<p class=\"failure\"><span class=\"class\">{}</span> {} <small>{}</small> {}</p>",
+        failure.class().as_str(),
+        escaped(&shortened(&failure.name, 300)),
+        escaped(&place.unwrap_or_default()),
+        escaped(&shortened(failure.message.lines().next().unwrap_or_default(), 200))
+    );
 }
 
 fn one(out: &mut String, story: &Story, failure: &Failure) {
@@ -102,7 +168,7 @@ fn one(out: &mut String, story: &Story, failure: &Failure) {
     if !failure.output.trim().is_empty() {
         let _ = writeln!(out, "<p>The end of its output:</p>\n<pre>{}</pre>", lines(&failure.output, OUTPUT_LINES));
     }
-    let _ = writeln!(out, "<p>{}</p>\n<dl>", escaped(failure.class().remedy()));
+    let _ = writeln!(out, "<p>{}</p>\n<dl>", escaped(failure.remedy()));
     let commands =
         [("run", Some(story.repeat.run())), ("file", story.repeat.file(failure)), ("test", story.repeat.test(failure))];
     for (what, command) in commands {
@@ -123,6 +189,102 @@ fn reasons(out: &mut String, story: &Story) {
         let _ = writeln!(out, "<tr{quiet}><td>{code}</td><td>{layer}</td><td>{}</td></tr>", escaped(detail));
     }
     out.push_str("</tbody>\n</table>\n</section>\n");
+}
+
+fn not_run(out: &mut String, story: &Story) {
+    if story.not_run.is_empty() {
+        return;
+    }
+    out.push_str(
+        "<section aria-labelledby=\"not-run\">\n<h2 id=\"not-run\">Files that did not run to their end</h2>\n<ul>\n",
+    );
+    for (file, state) in story.not_run.iter().take(ROWS) {
+        let _ = writeln!(out, "<li><code>{}</code>: {state}</li>", escaped(file));
+    }
+    out.push_str("</ul>\n");
+    more(out, story.not_run.len() as u64, "pester-run-receipt.json");
+    out.push_str("</section>\n");
+}
+
+fn triage(out: &mut String, story: &Story) {
+    let Some(triage) = &story.triage else { return };
+    let _ = writeln!(
+        out,
+        "<section aria-labelledby=\"triage\">\n<h2 id=\"triage\">Against an earlier run</h2>\n<p>{}</p>",
+        escaped(&text::triage_line(triage))
+    );
+    for limit in triage.limits.iter().filter(|_| !triage.counts.is_empty()) {
+        let _ = writeln!(out, "<p>{}</p>", escaped(limit));
+    }
+    let telling: Vec<_> = triage.entries.iter().filter(|entry| entry.score >= Category::Added.score()).collect();
+    if !telling.is_empty() {
+        out.push_str(
+            "<table>\n<thead><tr><th scope=\"col\">what is new</th><th scope=\"col\">test</th><th scope=\"col\">file</th></tr></thead>\n<tbody>\n",
+        );
+        for entry in telling.iter().take(ROWS) {
+            let file = entry.file.as_deref().unwrap_or_default();
+            let row = (entry.category.as_str(), escaped(&entry.name), escaped(file));
+            let _ = writeln!(out, "<tr><td>{}</td><td>{}</td><td>{}</td></tr>", row.0, row.1, row.2);
+        }
+        out.push_str("</tbody>\n</table>\n");
+        more(out, telling.len() as u64, "pester-triage.json");
+    }
+    out.push_str("</section>\n");
+}
+
+fn since_green(out: &mut String, story: &Story) {
+    let Some(since) = &story.since_green else { return };
+    let _ = writeln!(
+        out,
+        "<section aria-labelledby=\"since\">\n<h2 id=\"since\">Changed on this host since it was last green</h2>\n<p>Run <code>{}</code>, {}.</p>",
+        escaped(&since.run_id.to_string()),
+        since.at_utc
+    );
+    if since.changes.is_empty() {
+        out.push_str("<p>Nothing that the gate knows of: neither its tools nor its settings nor the tests.</p>\n");
+    } else {
+        out.push_str(
+            "<table>\n<thead><tr><th scope=\"col\">the worst suspect first</th><th scope=\"col\">then</th><th scope=\"col\">now</th></tr></thead>\n<tbody>\n",
+        );
+        for change in &since.changes {
+            let side = |side: &Option<String>| escaped(side.as_deref().unwrap_or("(none)"));
+            let row = (escaped(&change.what), side(&change.was), side(&change.is));
+            let _ = writeln!(out, "<tr><td>{}</td><td>{}</td><td>{}</td></tr>", row.0, row.1, row.2);
+        }
+        out.push_str("</tbody>\n</table>\n");
+    }
+    out.push_str("</section>\n");
+}
+
+/// Tests with what they took: those that failed, then the slowest.
+fn tests(out: &mut String, story: &Story) {
+    if story.tests.is_empty() {
+        return;
+    }
+    out.push_str(
+        "<section aria-labelledby=\"tests\">\n<h2 id=\"tests\">Tests: what failed, then the slowest</h2>\n\
+         <table>\n<thead><tr><th scope=\"col\">took</th><th scope=\"col\">came to</th><th scope=\"col\">test</th><th scope=\"col\">file</th></tr></thead>\n<tbody>\n",
+    );
+    for test in &story.tests {
+        let took = test.duration_ms.map_or_else(String::new, |ms| text::milliseconds(ms));
+        let outcome = serde_json::to_value(test.outcome).ok();
+        let outcome = outcome.as_ref().and_then(|word| word.as_str()).unwrap_or_default();
+        let mark = if test.failed() { " class=\"test bad\"" } else { " class=\"test\"" };
+        let (name, file) = (escaped(&shortened(&test.name, 300)), escaped(test.file.as_deref().unwrap_or_default()));
+        let _ = writeln!(out, "<tr{mark}><td>{took}</td><td>{outcome}</td><td>{name}</td><td>{file}</td></tr>");
+    }
+    out.push_str("</tbody>\n</table>\n");
+    let hidden = story.tests_told.saturating_sub(story.tests.len() as u64);
+    if hidden > 0 {
+        let _ = writeln!(out, "<p>{hidden} more are in <code>pester-tests.json</code>.</p>");
+    }
+    out.push_str("</section>\n");
+}
+
+fn more(out: &mut String, of: u64, file: &str) {
+    if let Some(more) = of.checked_sub(ROWS as u64).filter(|more| *more > 0) {
+        let _ = writeln!(out, "<p>{more} more are in <code>{file}</code>.</p>");
+    }
 }
 
 /// The last lines of a text, each made visible, as HTML.

@@ -11,6 +11,7 @@ use crate::domain::failure::{self, Group};
 use crate::domain::fault::Finding;
 use crate::domain::reason::{Layer, Severity};
 use crate::domain::receipt::GateStatus;
+use crate::domain::triage::Category;
 
 /// The summary.
 pub(crate) fn summary(story: &Story) -> String {
@@ -37,8 +38,76 @@ pub(crate) fn summary(story: &Story) -> String {
     }
     layers(&mut out, story);
     failures(&mut out, story);
+    not_run(&mut out, story);
     reasons(&mut out, story);
+    triage(&mut out, story);
+    since_green(&mut out, story);
     out
+}
+
+/// How many entries of a comparison are shown.
+const ENTRIES: usize = 15;
+
+fn triage(out: &mut String, story: &Story) {
+    let Some(triage) = &story.triage else { return };
+    let _ = writeln!(
+        out,
+        "### Against run {}\n\n{}\n",
+        code(&triage.baseline.run_id.to_string()),
+        code(&text::triage_line(triage))
+    );
+    for limit in triage.limits.iter().filter(|_| !triage.counts.is_empty()) {
+        let _ = writeln!(out, "- {}", code(limit));
+    }
+    let telling: Vec<_> = triage.entries.iter().filter(|entry| entry.score >= Category::Added.score()).collect();
+    if telling.is_empty() {
+        return;
+    }
+    out.push_str("| what is new | test | file |\n|---|---|---|\n");
+    for entry in telling.iter().take(ENTRIES) {
+        let other = if entry.same_failure == Some(false) { ", in another way" } else { "" };
+        let file = entry.file.as_deref().unwrap_or_default();
+        let _ = writeln!(out, "| {}{other} | {} | {} |", entry.category.as_str(), cell(&entry.name), cell(file));
+    }
+    if telling.len() > ENTRIES {
+        let _ = writeln!(out, "\n{} more in `pester-triage.json`", telling.len() - ENTRIES);
+    }
+    out.push('\n');
+}
+
+fn since_green(out: &mut String, story: &Story) {
+    let Some(since) = &story.since_green else { return };
+    let _ = writeln!(out, "### Changed on this host since it was last green\n");
+    let _ = writeln!(out, "Run {}, {}.\n", code(&since.run_id.to_string()), since.at_utc);
+    if since.changes.is_empty() {
+        out.push_str("Nothing that the gate knows of: neither its tools nor its settings nor the tests.\n\n");
+        return;
+    }
+    out.push_str("| the worst suspect first | then | now |\n|---|---|---|\n");
+    for change in since.changes.iter().take(ENTRIES) {
+        let side = |side: &Option<String>| side.as_deref().map_or_else(|| "(none)".to_owned(), cell);
+        let _ = writeln!(out, "| {} | {} | {} |", cell(&change.what), side(&change.was), side(&change.is));
+    }
+    let more = since.more + since.changes.len().saturating_sub(ENTRIES) as u64;
+    if more > 0 {
+        let _ = writeln!(out, "\n{more} more in `pester-operator-outcome.json`");
+    }
+    out.push('\n');
+}
+
+/// Files of the plan that no test of is told, and why.
+fn not_run(out: &mut String, story: &Story) {
+    if story.not_run.is_empty() {
+        return;
+    }
+    out.push_str("### Files that did not run to their end\n\n");
+    for (file, state) in story.not_run.iter().take(ENTRIES) {
+        let _ = writeln!(out, "- {}: {state}", code(file));
+    }
+    if story.not_run.len() > ENTRIES {
+        let _ = writeln!(out, "- {} more in `pester-run-receipt.json`", story.not_run.len() - ENTRIES);
+    }
+    out.push('\n');
 }
 
 /// A layer's own job: its status and what it found, in a line each.

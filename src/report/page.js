@@ -1,10 +1,9 @@
-
 'use strict';
 (() => {
   const input = document.getElementById('filter');
   if (!input) return;
   const shown = document.getElementById('shown');
-  const all = Array.from(document.querySelectorAll('.failure'), (node) => ({ node, text: node.textContent.toLowerCase() }));
+  const all = Array.from(document.querySelectorAll('.failure, .test'), (node) => ({ node, text: node.textContent.toLowerCase() }));
   let due = 0;
   const apply = () => {
     const words = input.value.toLowerCase().split(' ').filter(Boolean);

@@ -34,12 +34,25 @@ pub(crate) fn shortened(text: &str, most: usize) -> String {
 /// One argument of a command line that a person may paste: plain where it is plain, else in the
 /// single quotes that POSIX shells and PowerShell share.
 pub(crate) fn quoted(argument: &str) -> String {
+    if cfg!(windows) { for_powershell(argument) } else { for_posix(argument) }
+}
+
+/// The same for a POSIX shell, whatever this host is.
+pub(crate) fn for_posix(argument: &str) -> String {
+    quoted_by(argument, |argument| argument.replace('\'', r"'\''"))
+}
+
+/// The same for PowerShell, whatever this host is.
+pub(crate) fn for_powershell(argument: &str) -> String {
+    quoted_by(argument, doubled)
+}
+
+fn quoted_by(argument: &str, inner: impl Fn(&str) -> String) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@%+,".contains(c);
     if !argument.is_empty() && argument.chars().all(plain) {
         return argument.to_owned();
     }
-    let inner = if cfg!(windows) { doubled(argument) } else { argument.replace('\'', r"'\''") };
-    printable(&format!("'{inner}'"))
+    printable(&format!("'{}'", inner(argument)))
 }
 
 /// The inside of a single-quoted string of PowerShell, which four more characters end than the apostrophe

@@ -8,6 +8,9 @@ use crate::domain::counts::Counts;
 use crate::domain::failure::Failure;
 use crate::domain::reason::{Layer, ReasonCode, Severity};
 use crate::domain::receipt::{Classification, GateStatus, InFlight, Leak};
+use crate::domain::since_green::{Change, SinceGreen};
+use crate::domain::test_list::Test;
+use crate::domain::triage::{Category, Triage};
 
 /// One layer's line.
 #[derive(Debug, Clone)]
@@ -16,6 +19,17 @@ pub(crate) struct LayerLine {
     pub(crate) layer: Layer,
     /// Its status, its job's result, or `unknown`.
     pub(crate) status: String,
+}
+
+/// When a layer was at work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Worked {
+    /// Which.
+    pub(crate) layer: Layer,
+    /// When it began, after the first, in milliseconds.
+    pub(crate) from_ms: u64,
+    /// For how long.
+    pub(crate) took_ms: u64,
 }
 
 /// Everything that a report says.
@@ -53,6 +67,20 @@ pub(crate) struct Story {
     pub(crate) duration_ms: Option<u64>,
     /// Where the raw outputs are.
     pub(crate) raw: Option<String>,
+    /// Files of the plan that did not run to their end, and what became of them.
+    pub(crate) not_run: Vec<(String, &'static str)>,
+    /// The slowest tests.
+    pub(crate) slowest: Vec<Test>,
+    /// Tests with what they took: those that failed, then the slowest.
+    pub(crate) tests: Vec<Test>,
+    /// How many tests there are.
+    pub(crate) tests_told: u64,
+    /// What is new against an earlier run.
+    pub(crate) triage: Option<Triage>,
+    /// What changed on the host since it was last green.
+    pub(crate) since_green: Option<SinceGreen>,
+    /// When each layer was at work, in its order.
+    pub(crate) timeline: Vec<Worked>,
 }
 
 /// Failures that were counted and are told of nowhere but in the raw results.
@@ -89,6 +117,11 @@ pub(crate) fn seconds(ms: u64) -> String {
     format!("{}.{} s", ms / 1000, ms % 1000 / 100)
 }
 
+/// What a test took: `3.4 ms`, `1.2 s`.
+pub(crate) fn milliseconds(ms: f64) -> String {
+    if ms < 1000.0 { format!("{ms:.1} ms") } else { seconds(ms as u64) }
+}
+
 /// One line for one layer: `selection  ready      3 of 5 files`.
 pub(crate) fn layer_line(layer: Layer, status: &str, detail: &str) -> String {
     format!("{:<10} {status:<13} {}", layer.as_str(), shortened(&printable(detail), 160)).trim_end().to_owned()
@@ -123,6 +156,21 @@ pub(crate) fn report(story: &Story) -> String {
             let _ = writeln!(out, "{word:<10} {code} at {layer}: {}", shortened(&printable(detail), 160));
         }
     }
+    if let Some(slowest) = story.slowest.first().filter(|test| test.duration_ms.unwrap_or_default() >= 1000.0) {
+        let took = milliseconds(slowest.duration_ms.unwrap_or_default());
+        let _ = writeln!(out, "slowest    {} ({took})", printable(&shortened(&slowest.name, 160)));
+    }
+    if let Some(triage) = &story.triage {
+        let _ = writeln!(out, "baseline   {}", printable(&triage_line(triage)));
+    }
+    if let Some(since) = &story.since_green {
+        for change in since.changes.iter().take(3) {
+            let _ = writeln!(out, "changed    {}", printable(&change_line(change)));
+        }
+        if since.changes.is_empty() {
+            let _ = writeln!(out, "changed    nothing that the gate knows of since {} was green", since.run_id);
+        }
+    }
     for leak in &story.leaks {
         let _ = writeln!(out, "leaked     {} {}", leak.pid, printable(&leak.command));
     }
@@ -139,6 +187,23 @@ pub(crate) fn report(story: &Story) -> String {
         let _ = writeln!(out, "gate       notice: let through although it is not green");
     }
     out
+}
+
+/// What is new against a baseline: `regressed: 1 regression, 2 added (against run 7)`.
+pub(crate) fn triage_line(triage: &Triage) -> String {
+    let of = |category: &Category| {
+        let count = triage.counts.get(category).copied().unwrap_or_default();
+        (count > 0).then(|| format!("{count} {}", category.as_str()))
+    };
+    let counts: Vec<String> = Category::ALL.iter().filter_map(of).collect();
+    let told = if counts.is_empty() { triage.limits.join("; ") } else { counts.join(", ") };
+    format!("{}: {told} (against run {})", triage.status.as_str(), triage.baseline.run_id)
+}
+
+/// `probe.dotnet.version: 8.0.1 -> 9.0.0`.
+pub(crate) fn change_line(change: &Change) -> String {
+    let side = |side: &Option<String>| side.clone().unwrap_or_else(|| "(none)".to_owned());
+    format!("{}: {} -> {}", change.what, side(&change.was), side(&change.is))
 }
 
 /// A failure's name, place and first line of message.

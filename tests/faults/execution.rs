@@ -221,9 +221,54 @@ pub(super) const ROWS: &[Row] = &[
     }),
     one("execute", "a secret is part of the checkout's path", ("completed", "none", "tests-passed", 0), || {
         let sandbox = pester(&["pass"], "", "");
-        let part = sandbox.root.file_name().unwrap().to_str().unwrap().to_owned();
+        let part = sandbox.root.parent().unwrap().file_name().unwrap().to_str().unwrap().to_owned();
+        assert!(part.len() >= 8, "{part}");
         sandbox.run(&[], &[("PROJECT_KEY", &part)])
     }),
+    one("execute", "a test prints a secret in base64", seam("secret-in-output"), || {
+        let body = "printf '%s' \"user:$DB_PASSWORD\" | base64; exit 1";
+        scripts(&[("c", body)], "").run(&[], &[("DB_PASSWORD", "hunter2-hunter2")])
+    }),
+    one("execute", "fewer tests ran than the baseline demands", seam("test-count-below-floor"), || {
+        let sandbox = scripts(&[("c", "exit 0")], "policy: {below-floor: fail}\n");
+        let first = sandbox.run(&[], &[]);
+        let kept = sandbox.state.with_file_name("baseline");
+        std::fs::rename(&first.folder, &kept).unwrap();
+        std::fs::remove_dir_all(&sandbox.out).unwrap();
+        std::fs::remove_file(sandbox.root.join("tests/c.sh")).unwrap();
+        sandbox.commit();
+        sandbox.run(&["--baseline", kept.to_str().unwrap()], &[])
+    }),
+    one("selection", "what failed is repeated on another commit", red("tests-failed"), || {
+        let sandbox = scripts(&[("c", "exit 1")], "");
+        let first = sandbox.run(&[], &[]);
+        let kept = sandbox.state.with_file_name("bundle.json");
+        std::fs::copy(first.folder.join("pester-replay-bundle.json"), &kept).unwrap();
+        std::fs::remove_dir_all(&sandbox.out).unwrap();
+        sandbox.commit();
+        sandbox.run(&["--rerun-from", kept.to_str().unwrap()], &[])
+    }),
+    one(
+        "selection",
+        "what failed is not among the tests any more",
+        ("selection-blocked", "selection", "test-file-missing", 5),
+        || {
+            let sandbox = scripts(&[("c", "exit 1")], "");
+            let first = sandbox.run(&[], &[]);
+            let kept = sandbox.state.with_file_name("bundle.json");
+            std::fs::copy(first.folder.join("pester-replay-bundle.json"), &kept).unwrap();
+            std::fs::remove_dir_all(&sandbox.out).unwrap();
+            std::fs::remove_file(sandbox.root.join("tests/c.sh")).unwrap();
+            sandbox.commit();
+            sandbox.run(&["--rerun-from", kept.to_str().unwrap()], &[])
+        },
+    ),
+    one(
+        "selection",
+        "a test file's name holds a secret",
+        ("selection-blocked", "selection", "test-file-unusable", 5),
+        || scripts(&[("hunter2-hunter2", "exit 0")], "").run(&[], &[("DB_PASSWORD", "hunter2-hunter2")]),
+    ),
     // Limits and output.
     one("execute", "the set-up exceeds the run's limit", seam("setup-command-failed"), || {
         let more = "profiles: {default: {before: [[sleep, \"60\"]]}}\n";

@@ -21,9 +21,12 @@ use crate::domain::case::Case;
 use crate::domain::counts::{CaseOutcome, Counts};
 use crate::domain::fault::Fault;
 use crate::domain::outcome_word::Format;
+use crate::domain::test_list::Test;
 
 /// How many failures, and how many flaky cases, are kept with their messages.
 const CASES_KEPT: usize = 5000;
+/// How many cases are listed.
+const TESTS_LISTED: usize = 300_000;
 /// How many notes are kept.
 const NOTES_KEPT: usize = 50;
 
@@ -74,6 +77,8 @@ pub(crate) struct Reading {
     pub(crate) failures: Vec<Case>,
     /// The first cases that passed, and not at once.
     pub(crate) flaky: Vec<Case>,
+    /// Every case, where that was asked for and as far as there is room.
+    pub(crate) tests: Option<Vec<Test>>,
     /// What is wrong with it.
     pub(crate) defect: Option<Defect>,
     /// What was noticed and changes nothing.
@@ -87,12 +92,21 @@ impl Reading {
     fn case(&mut self, outcome: CaseOutcome, retried: bool, case: impl FnOnce() -> Case) {
         self.counts.add(outcome);
         let kept = match outcome {
-            CaseOutcome::Failed | CaseOutcome::Errored => &mut self.failures,
-            CaseOutcome::Passed if retried => &mut self.flaky,
-            _ => return,
+            CaseOutcome::Failed | CaseOutcome::Errored => Some(&mut self.failures),
+            CaseOutcome::Passed if retried => Some(&mut self.flaky),
+            _ => None,
         };
-        if kept.len() < CASES_KEPT {
-            kept.push(case());
+        let kept = kept.filter(|kept| kept.len() < CASES_KEPT);
+        let tests = self.tests.as_mut().filter(|tests| tests.len() < TESTS_LISTED);
+        if kept.is_none() && tests.is_none() {
+            return;
+        }
+        let case = case();
+        if let Some(tests) = tests {
+            tests.push(Test::of(&case));
+        }
+        if let Some(kept) = kept {
+            kept.push(case);
         }
     }
 
@@ -150,7 +164,12 @@ pub(crate) fn read(path: &Path) -> io::Result<Reading> {
 
 /// Reads results from bytes, whatever they hold.
 pub(crate) fn read_from(source: impl Read + Seek) -> Reading {
-    walk::read(source, dialect_of)
+    walk::read(source, dialect_of, false)
+}
+
+/// Reads one results file and lists every case of it.
+pub(crate) fn list(path: &Path) -> io::Result<Reading> {
+    Ok(walk::read(files::open(path)?, dialect_of, true))
 }
 
 /// The reader for a root element.

@@ -125,19 +125,20 @@ fn check_references(value: &str) -> Result<(), String> {
 
 /// Reads results, whatever the bytes hold. What is UTF-8 is read as it stands; where that turns out to be wrong it is
 /// read once more with what is no UTF-8 replaced.
-pub(super) fn read(mut source: impl Read + Seek, dialect_of: DialectOf) -> Reading {
+pub(super) fn read(mut source: impl Read + Seek, dialect_of: DialectOf, list: bool) -> Reading {
     let mut head = Vec::new();
     if let Err(error) = Read::take(&mut source, 256).read_to_end(&mut head) {
         return Reading { defect: Some(Defect::Invalid(error.to_string())), ..Reading::default() };
     }
     let encoding = encoding_of(&head);
     let begin = |source: &mut _| Seek::seek(source, SeekFrom::Start(0));
-    let walked = begin(&mut source).map(|_| (encoding == UTF_8).then(|| Walk::over(&mut source, None, dialect_of)));
+    let walked =
+        begin(&mut source).map(|_| (encoding == UTF_8).then(|| Walk::over(&mut source, None, dialect_of, list)));
     let result = walked.and_then(|walked| match walked {
         Some(walk) if !walk.not_utf8 => Ok(walk.reading),
         first => {
             begin(&mut source)?;
-            let mut reading = Walk::over(&mut source, Some(encoding), dialect_of).reading;
+            let mut reading = Walk::over(&mut source, Some(encoding), dialect_of, list).reading;
             if first.is_some() {
                 reading.note(|| "it holds bytes that are no UTF-8; they were replaced".to_owned());
             }
@@ -207,8 +208,9 @@ struct Walk {
 
 impl Walk {
     /// Over a source, decoded where an encoding is named.
-    fn over(source: &mut impl Read, encoding: Option<&'static Encoding>, dialect_of: DialectOf) -> Self {
+    fn over(source: &mut impl Read, encoding: Option<&'static Encoding>, dialect_of: DialectOf, list: bool) -> Self {
         let mut walk = Walk { budget: Rc::new(Cell::new(PIECE_LIMIT)), ..Walk::default() };
+        walk.reading.tests = list.then(Vec::new);
         let bounded = Bounded { source, budget: walk.budget.clone() };
         match encoding {
             None => walk.run(BufReader::with_capacity(CHUNK, bounded), dialect_of),

@@ -48,4 +48,11 @@ pub(super) const ROWS: &[Row] = &[
     )
     .next("report-bug")
     .retry(),
+    Row::new(
+        C::SecretInOutput,
+        Blocks,
+        "a file that was to be uploaded holds a secret that no mask caught; nothing of that folder is uploaded",
+        "let the test not print or store it, or name its form in `redact`; change the secret, others may have seen it",
+    )
+    .next("remove-secret"),
 ];

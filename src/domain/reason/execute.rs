@@ -98,6 +98,12 @@ pub(super) const ROWS: &[Row] = &[
         "see the filter and the log; set `policy.zero-tests` where that is meant",
     ),
     row(
+        C::TestCountBelowFloor,
+        Fails,
+        "fewer tests ran than the baseline demands",
+        "see what was removed or left out in pester-triage.json; lower `policy.test-floor` where that is meant",
+    ),
+    row(
         C::AllTestsSkipped,
         Fails,
         "every test was skipped, so nothing was proven",

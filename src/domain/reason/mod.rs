@@ -209,6 +209,7 @@ codes! {
     ConfigurationInvalid = "configuration-invalid",
     OutputUnwritable = "output-unwritable",
     InternalError = "internal-error",
+    SecretInOutput = "secret-in-output",
 
     StandingPriorityAvailable = "standing-priority-available",
     StandingPriorityOverridden = "standing-priority-overridden",
@@ -283,6 +284,7 @@ codes! {
     ProbeFailed = "probe-failed",
 
     SelectionReady = "selection-ready",
+    RerunDiffers = "rerun-differs",
     PackUnknown = "pack-unknown",
     PatternInvalid = "pattern-invalid",
     IntegrationModeInvalid = "integration-mode-invalid",
@@ -308,6 +310,7 @@ codes! {
     ResultsInconsistent = "results-inconsistent",
     ExitCodeMismatch = "exit-code-mismatch",
     ZeroTestsExecuted = "zero-tests-executed",
+    TestCountBelowFloor = "test-count-below-floor",
     AllTestsSkipped = "all-tests-skipped",
     TestFileNotAccounted = "test-file-not-accounted",
     TestFileFailedToLoad = "test-file-failed-to-load",

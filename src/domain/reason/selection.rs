@@ -11,6 +11,12 @@ const fn row(code: C, severity: Severity, meaning: &'static str, remedy: &'stati
 pub(super) const ROWS: &[Row] = &[
     row(C::SelectionReady, Informs, "at least one test file was selected", "nothing to do"),
     row(
+        C::RerunDiffers,
+        Warns,
+        "what a bundle's run failed on is repeated on another commit, or on tests that were changed since",
+        "check out the commit that the detail names to see that very failure again",
+    ),
+    row(
         C::PackUnknown,
         Blocks,
         "no pack has that name or alias",

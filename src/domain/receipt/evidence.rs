@@ -5,8 +5,10 @@ use serde::{Deserialize, Serialize};
 use super::{Classification, CodeText, GateStatus, Host, InFlight, Leak, Reason, Tool, receipt};
 use crate::domain::classify::JobResult;
 use crate::domain::counts::Counts;
+use crate::domain::failure::ClassRule;
 use crate::domain::ids::{CommitSha, RunId, Sha256};
 use crate::domain::reason::Layer;
+use crate::domain::since_green::SinceGreen;
 
 receipt! {
     /// What the run came to, and from which facts. The predecessor's fields, and the layer at fault.
@@ -65,6 +67,8 @@ receipt! {
         leaks: Vec<Leak>,
         /// What the tests came to; zeros where nothing ran.
         counts: Counts,
+        /// What changed on the host since it was last green; null for a green run and where it never was.
+        since_green: Option<SinceGreen>,
     }
 }
 
@@ -126,6 +130,9 @@ pub(crate) struct Told {
     pub(crate) pack: Option<String>,
     /// What was wrong with the environment itself.
     pub(crate) found: Vec<Reason>,
+    /// The repository's own rules for classes of failures.
+    #[serde(default)]
+    pub(crate) classes: Vec<ClassRule>,
 }
 
 /// Who made evidence again, and where.

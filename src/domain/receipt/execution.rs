@@ -208,6 +208,8 @@ receipt! {
         shard: Option<String>,
         /// The checkout's root on the host that ran it: by it a place in a report is one of the repository.
         root: Option<String>,
+        /// Names of the variables that the tests had, without their values.
+        environment: Option<Vec<String>>,
         /// The most processes that ran at once; null for a dispatcher that is one process.
         peak_in_flight: Option<u32>,
     }

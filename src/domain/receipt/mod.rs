@@ -213,6 +213,8 @@ pub(crate) struct Parent {
 /// The fields that every receipt begins with.
 #[derive(Debug, Clone)]
 pub(crate) struct Head<S> {
+    /// When its layer began.
+    pub(crate) started_at_utc: Timestamp,
     /// When it was made.
     pub(crate) generated_at_utc: Timestamp,
     /// Status or classification.
@@ -239,6 +241,8 @@ pub(crate) trait Receipt: Serialize + serde::de::DeserializeOwned {
     const FILE: &'static str;
     /// The layer that writes it.
     const LAYER: Layer;
+    /// When its layer began.
+    fn started_at(&self) -> Option<Timestamp>;
     /// When it was made.
     fn generated_at(&self) -> Timestamp;
     /// The run.
@@ -262,6 +266,8 @@ macro_rules! receipt {
         pub(crate) struct $name {
             /// Schema id with major version.
             pub(crate) schema: String,
+            /// When its layer began.
+            pub(crate) started_at_utc: Option<jiff::Timestamp>,
             /// When it was made.
             pub(crate) generated_at_utc: jiff::Timestamp,
             /// Status or classification.
@@ -289,6 +295,7 @@ macro_rules! receipt {
             pub(crate) fn headed(head: $crate::domain::receipt::Head<$status>) -> Self {
                 Self {
                     schema: $schema.to_owned(),
+                    started_at_utc: Some(head.started_at_utc),
                     generated_at_utc: head.generated_at_utc,
                     status: head.status,
                     reason: head.reasons.first().map_or_else(
@@ -310,6 +317,9 @@ macro_rules! receipt {
             const SCHEMA: &'static str = $schema;
             const FILE: &'static str = $file;
             const LAYER: $crate::domain::reason::Layer = $crate::domain::reason::Layer::$layer;
+            fn started_at(&self) -> Option<jiff::Timestamp> {
+                self.started_at_utc
+            }
             fn generated_at(&self) -> jiff::Timestamp {
                 self.generated_at_utc
             }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{CodeText, LayerStatus, receipt};
 use crate::domain::ids::Sha256;
+use crate::domain::since_green::LastGreen;
 
 /// What a probe came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -65,5 +66,7 @@ receipt! {
         probes: BTreeMap<String, ProbeRecord>,
         /// Every fixture that the run needs.
         fixtures: Vec<FixtureRecord>,
+        /// This host as it was when this pack was last green here; null where it never was.
+        last_green: Option<LastGreen>,
     }
 }

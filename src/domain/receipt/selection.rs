@@ -3,6 +3,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{LayerStatus, receipt};
+use crate::domain::bundle::RerunOf;
 use crate::domain::config::{DispatcherKind, EmptyPolicy, Isolation, Leaks};
 use crate::domain::ids::{RelPath, Sha256};
 use crate::domain::quantity::Span;
@@ -116,5 +117,7 @@ receipt! {
         plan_sha256: Option<Sha256>,
         /// The plan cut into parts.
         shards: Vec<ShardRecord>,
+        /// The bundle that this run repeats; null for a run of its own.
+        rerun_of: Option<RerunOf>,
     }
 }

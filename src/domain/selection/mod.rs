@@ -5,3 +5,4 @@ pub(crate) mod pack;
 pub(crate) mod pattern;
 pub(crate) mod plan;
 pub(crate) mod profile;
+pub(crate) mod rerun;

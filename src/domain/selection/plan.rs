@@ -1,5 +1,7 @@
 //! The plan: which files run, why each other one does not, the digests, and the shards.
 
+use std::collections::BTreeMap;
+
 use sha2::{Digest, Sha256 as Hasher};
 
 use super::super::fault::Fault;
@@ -140,22 +142,52 @@ pub(crate) fn plan_digest(files: &[SelectedFile]) -> Sha256 {
     tree_digest(files.iter().map(|file| (file.path.as_str().as_bytes(), &file.text_sha256)))
 }
 
-/// Cuts the plan into `asked` parts, never more than there are files: file i goes to part i modulo.
-pub(crate) fn shards(files: &[SelectedFile], asked: u32) -> Vec<ShardRecord> {
+/// Cuts the plan into `asked` parts, never more than there are files. Without durations file i goes to part i modulo;
+/// with them each file, the longest first, goes to the part that is shortest so far. A file of which nothing is known
+/// counts as the middle one of those that are.
+pub(crate) fn shards(files: &[SelectedFile], asked: u32, durations: &BTreeMap<String, f64>) -> Vec<ShardRecord> {
     let most = u32::try_from(files.len()).unwrap_or(u32::MAX);
     let of = asked.min(most).max(1);
+    let part = parts(files, of as usize, durations);
     (1..=of)
         .map(|index| ShardRecord {
             index,
             of,
             files: files
                 .iter()
-                .enumerate()
-                .filter(|(at, _)| *at as u64 % u64::from(of) == u64::from(index - 1))
-                .map(|(_, file)| file.path.clone())
+                .zip(&part)
+                .filter(|(_, part)| **part as u64 == u64::from(index - 1))
+                .map(|(file, _)| file.path.clone())
                 .collect(),
         })
         .collect()
+}
+
+/// The part of each file.
+fn parts(files: &[SelectedFile], of: usize, durations: &BTreeMap<String, f64>) -> Vec<usize> {
+    let told =
+        |file: &SelectedFile| durations.get(file.path.as_str()).copied().filter(|ms| ms.is_finite() && *ms >= 0.0);
+    let mut known: Vec<f64> = files.iter().filter_map(told).collect();
+    if known.is_empty() {
+        return (0..files.len()).map(|at| at % of).collect();
+    }
+    known.sort_by(f64::total_cmp);
+    let middle = known[known.len() / 2];
+    let mut order: Vec<(usize, f64)> = files.iter().map(|file| told(file).unwrap_or(middle)).enumerate().collect();
+    order.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+    let mut load = vec![(0.0f64, 0usize); of];
+    let mut part = vec![0; files.len()];
+    for (at, ms) in order {
+        // Of equally long ones the one with fewer files: none stays empty.
+        let shortest = (0..of).min_by(|a, b| {
+            let empty = |n: &usize| load[*n].1 > 0;
+            empty(a).cmp(&empty(b)).then(load[*a].0.total_cmp(&load[*b].0)).then(load[*a].1.cmp(&load[*b].1))
+        });
+        let shortest = shortest.unwrap_or(0);
+        load[shortest] = (load[shortest].0 + ms, load[shortest].1 + 1);
+        part[at] = shortest;
+    }
+    part
 }
 
 #[cfg(test)]
@@ -235,9 +267,24 @@ mod tests {
 
     proptest! {
         #[test]
-        fn shards_are_disjoint_and_complete(count in 1usize..60, asked in 1u32..20) {
+        fn shards_are_disjoint_complete_and_even(
+            count in 1usize..60,
+            asked in 1u32..20,
+            told in proptest::collection::btree_map(0usize..60, 0.0f64..5000.0, 0..60),
+        ) {
             let files = files(count);
-            let shards = shards(&files, asked);
+            let durations = told.iter().map(|(n, ms)| (format!("t/{n:04}"), *ms)).collect();
+            let shards = shards(&files, asked, &durations);
+            // No part is longer than the mean and one file: what the longest-first rule promises.
+            let parts = parts(&files, shards.len(), &durations);
+            if files.iter().all(|file| durations.contains_key(file.path.as_str())) {
+                let ms: Vec<f64> = files.iter().map(|file| durations[file.path.as_str()]).collect();
+                let longest = ms.iter().copied().fold(0.0, f64::max);
+                for part in 0..shards.len() {
+                    let load: f64 = ms.iter().zip(&parts).filter(|(_, p)| **p == part).map(|(ms, _)| ms).sum();
+                    prop_assert!(load <= ms.iter().sum::<f64>() / shards.len() as f64 + longest + 1e-6);
+                }
+            }
             let mut all: Vec<_> = shards.iter().flat_map(|s| s.files.clone()).collect();
             prop_assert!(shards.iter().all(|s| !s.files.is_empty() && s.of as usize == shards.len()));
             all.sort();

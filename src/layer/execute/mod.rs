@@ -16,9 +16,11 @@ use std::time::Duration;
 use self::gate::Admitted;
 use super::ground::{self, Ground, Identity, Outcome, Paper, Unreported};
 use crate::adapter::dispatcher::{self, Dispatched, Plan};
+use crate::adapter::green;
 use crate::adapter::journal::{self, Journal};
 use crate::adapter::process::{Guard, Survivor, Via, capture_via, child_environment, copy_masked};
 use crate::adapter::receipt_store::shown;
+use crate::adapter::sweep;
 use crate::adapter::workspace::globs::Globs;
 use crate::adapter::workspace::{discovery, files};
 use crate::adapter::world::World;
@@ -35,6 +37,7 @@ use crate::domain::receipt::{
     LockRecord, RawFile,
 };
 use crate::domain::settings::{TypedLimit, TypedLimits};
+use crate::domain::since_green::{self, LastGreen};
 
 /// Which part of the plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,6 +94,7 @@ struct Draft {
     journal: Option<Arc<Journal>>,
     leaks: Vec<Leak>,
     lock: Option<LockRecord>,
+    environment: Option<Vec<String>>,
 }
 
 impl Draft {
@@ -147,6 +151,9 @@ fn work(
     let mut variables = stage_fixtures(ground, &preflight.receipt.fixtures, out)?;
     variables.extend(held.as_ref().map(|held| held.mark(world)));
     let environment = child_environment(world, &variables);
+    let mut names: Vec<String> = environment.iter().map(|(name, _)| name.to_string_lossy().into_owned()).collect();
+    names.sort();
+    draft.environment = Some(names);
     let guard = Guard::start(world, &environment, &results.join(journal::FILE), held.as_ref()).map_err(|error| {
         Fault::DispatcherNotStarted { program: "the guard of the run".to_owned(), why: error.to_string() }
     })?;
@@ -424,14 +431,17 @@ fn conclude(
             Layer::Execute,
         ));
     }
+    let leaked = draft.results.as_deref().map(|results| sweep::sweep(&ground.redactor, results)).unwrap_or_default();
+    findings.extend(sweep::fault(Layer::Execute, &leaked).map(|fault| charge(&fault, Layer::Execute)));
     let head = ground::head(world, ground, identity, &mut findings, status, admitted.parents());
     let mut receipt = ExecutionReceipt::headed(head);
     admitted.record(&mut receipt);
     let shard = request.shard.map(|shard| shard.index);
     receipt.raw_artifact_name =
         ArtifactName::for_attempt("pester-run-raw", ground.gate_id.as_ref(), shard, identity.run.1).into();
-    receipt.raw_artifact_expected = !raw.0.is_empty();
-    receipt.files = raw.0;
+    receipt.raw_artifact_expected = !raw.0.is_empty() && leaked.is_empty();
+    // A name that holds a secret is told as masked, and so is found nowhere: that folder is not uploaded.
+    receipt.files = raw.0.into_iter().filter(|file| !ground.redactor.is_in(file.path.as_str())).collect();
     receipt.source = "execute".to_owned();
     receipt.root = Some(shown(&ground.root));
     receipt.shard = request.shard.map(|shard| format!("{}/{}", shard.index, shard.of));
@@ -446,6 +456,9 @@ fn conclude(
     let raw_path = draft.results.as_ref().filter(|_| receipt.raw_artifact_expected).map(|path| shown(path));
     let raw_path = raw_path.unwrap_or_default();
     request.keep(out);
+    if receipt.status == Classification::Completed {
+        remember_green(world, ground, identity, admitted);
+    }
     let mut outcome = ground::conclude(ground, out, &receipt, findings, status)?;
     if gate_notice && let ground::Ending::Bad(classification) = outcome.ending {
         outcome.ending = ground::Ending::Notice(classification);
@@ -466,6 +479,28 @@ fn conclude(
         outcome.outputs.push((name, outcome.written.sha256.to_string()));
     }
     Ok(outcome)
+}
+
+/// This host as it is now, for the day on which it is not green.
+fn remember_green(world: &World, ground: &Ground, identity: &Identity, admitted: &Admitted) {
+    let (Some(readiness), Some(selection)) = (&admitted.preflight, &admitted.selection) else { return };
+    let (readiness, selection) = (&readiness.receipt, &selection.receipt);
+    // A part of a plan, or what failed of one, is no run of the pack.
+    if selection.rerun_of.is_some() || selection.selection.files.is_empty() {
+        return;
+    }
+    let key =
+        green::Key { repository: identity.repository.as_ref(), gate: ground.gate_id.as_ref(), pack: &readiness.pack };
+    let head_sha = readiness.run.head_sha.as_ref();
+    let gate = &readiness.tool.version;
+    let last = LastGreen {
+        run_id: identity.run.0.clone(),
+        run_attempt: identity.run.1,
+        at_utc: world.now(),
+        head_sha: identity.head_sha.clone(),
+        facts: since_green::facts(&readiness.host, head_sha, gate, Some(readiness), Some(selection)),
+    };
+    green::write(&ground.state, &key, &last, &ground.redactor);
 }
 
 /// Outputs of the legs; the gate's workflow has at most this many.
@@ -495,6 +530,7 @@ fn record_run(receipt: &mut ExecutionReceipt, draft: &Draft) {
     receipt.results_xml_status = "not-run".to_owned();
     receipt.in_flight.clone_from(&draft.in_flight);
     receipt.lock.clone_from(&draft.lock);
+    receipt.environment.clone_from(&draft.environment);
     receipt.accounting =
         draft.files.iter().map(|path| Accounting { path: path.clone(), state: Accounted::NotReached }).collect();
     if let Some(journal) = &draft.journal {

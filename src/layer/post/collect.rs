@@ -24,6 +24,7 @@ use crate::domain::receipt::{
     Accounted, Accounting, Classification, ContextReceipt, ExecutionReceipt, FileRecord, InFlight, InFlightKind,
     LayerStatus, Parent, RawFile, ReadinessReceipt, Reason, Receipt, RouteReceipt, SelectionReceipt,
 };
+use crate::domain::test_list::Test;
 use crate::layer::ground::Ground;
 
 /// How many failures are told of, each with its message and the end of its output.
@@ -44,6 +45,12 @@ pub(super) struct Collected {
     pub(super) inputs: Vec<FileRecord>,
     pub(super) counts: Counts,
     pub(super) failures: Vec<Failure>,
+    /// Every test that the reports name.
+    pub(super) tests: Vec<Test>,
+    /// When each layer began and ended, in milliseconds since 1970.
+    pub(super) spans: Vec<(Layer, i64, i64)>,
+    /// Readiness as execute had it.
+    pub(super) readiness: Option<Loaded<ReadinessReceipt>>,
     pub(super) gate_notice: bool,
     pub(super) raw: &'static str,
     pub(super) raw_dirs: Vec<PathBuf>,
@@ -54,6 +61,13 @@ pub(super) struct Collected {
 }
 
 impl Collected {
+    /// Whether some receipt gives this reason.
+    pub(super) fn says(&self, code: ReasonCode) -> bool {
+        let read =
+            |paper: &Paper| matches!(paper, Paper::Read { findings, .. } if findings.iter().any(|f| f.code() == code));
+        self.evidence.papers.values().any(read)
+    }
+
     /// What the operator opens first: the deciding layer's receipt, else the raw results.
     pub(super) fn open_first(&self, verdict: &Verdict) -> Vec<String> {
         let role = verdict.failed_layer.map(|layer| format!("{layer}-receipt"));
@@ -98,7 +112,8 @@ pub(super) fn collect(world: &World, ground: &Ground, request: &Request) -> Coll
     take::<RouteReceipt>(&mut collected, dir, &anchor, digests.route.as_ref(), &named, |r| r.status);
     collected.context =
         take(&mut collected, dir, &anchor, digests.context.as_ref(), &named, |r: &ContextReceipt| r.status);
-    take(&mut collected, dir, &anchor, digests.preflight.as_ref(), &named, |r: &ReadinessReceipt| r.status);
+    collected.readiness =
+        take(&mut collected, dir, &anchor, digests.preflight.as_ref(), &named, |r: &ReadinessReceipt| r.status);
     collected.selection =
         take(&mut collected, dir, &anchor, digests.selection.as_ref(), &named, |r: &SelectionReceipt| r.status);
     take_executions(&mut collected, request, executions, &anchor);
@@ -237,6 +252,7 @@ fn take<R: Receipt + Clone>(
             let status = status(&loaded.receipt);
             let stopped = status == LayerStatus::Blocked;
             collected.parents.push(loaded.parent());
+            collected.spans.extend(span(&loaded.receipt));
             collected.unknown.extend(unknown(loaded.receipt.reasons()).cloned());
             (
                 Paper::Read { findings: read_back(loaded.receipt.reasons(), stopped), stopped },
@@ -293,6 +309,11 @@ fn believe<R: Receipt + Clone>(
     Ok(chosen.clone())
 }
 
+fn span<R: Receipt>(receipt: &R) -> Option<(Layer, i64, i64)> {
+    let from = receipt.started_at()?.as_millisecond();
+    Some((R::LAYER, from, receipt.generated_at().as_millisecond().max(from)))
+}
+
 fn record_inputs<R: Receipt>(collected: &mut Collected, dir: &Path) {
     for path in receipt_store::find::<R>(dir) {
         record_input(collected, dir, &path, &format!("{}-receipt", R::LAYER), Some(R::SCHEMA));
@@ -343,6 +364,7 @@ fn take_executions(collected: &mut Collected, request: &Request, executions: Exe
         collected.counts.merge(&loaded.receipt.counts);
         collected.gate_notice |= loaded.receipt.gate_notice;
         collected.parents.push(loaded.parent());
+        collected.spans.extend(span(&loaded.receipt));
         collected.statuses.insert(Layer::Execute, loaded.receipt.status.as_str().to_owned());
         collected.execution.push(loaded);
     }
@@ -530,11 +552,14 @@ fn read_failures(collected: &mut Collected, raw: &Path, recorded: &[RawFile]) {
     let is_run =
         |file: &&RawFile| file.path.file_name() == pester::RUN_FILE && file.path.as_str().starts_with("pester/");
     for file in recorded.iter().filter(is_run) {
-        collected.failures.extend(pester::failures(&raw.join(file.path.as_str())));
+        let (failures, tests) = pester::told(&raw.join(file.path.as_str()));
+        collected.failures.extend(failures);
+        collected.tests.extend(tests);
     }
     for file in recorded.iter().filter(is_report) {
-        if let Ok(reading) = results::read(&raw.join(file.path.as_str())) {
+        if let Ok(reading) = results::list(&raw.join(file.path.as_str())) {
             collected.failures.extend(reading.failures.iter().map(Failure::of));
+            collected.tests.extend(reading.tests.unwrap_or_default());
         }
     }
     collected.failures.truncate(FAILURES_TOLD);

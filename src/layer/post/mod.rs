@@ -3,7 +3,9 @@
 //! It reads whatever receipts are there, classifies, and writes the three evidence files, the
 //! summary and the plain report. It never runs a test.
 
+mod bundle;
 mod collect;
+mod digest;
 mod predecessor;
 mod story;
 mod told;
@@ -20,14 +22,19 @@ use self::written::Writing;
 use super::ground::{self, Ending, Ground, Identity, Outcome, Unreported};
 use crate::adapter::lock::Released;
 use crate::adapter::runner;
+use crate::adapter::sweep::{self, Found};
+use crate::adapter::workspace::files;
 use crate::adapter::world::World;
 use crate::domain::classify::{Job, JobResult, classify, gate_status};
-use crate::domain::fault::Finding;
+use crate::domain::failure::ClassRule;
+use crate::domain::fault::{Fault, Finding, charge};
 use crate::domain::ids::{ArtifactName, Sha256};
 use crate::domain::lock::{Asker, Gate};
 use crate::domain::predecessor::PredecessorReceipt;
-use crate::domain::reason::Layer;
+use crate::domain::reason::{Layer, ReasonCode};
 use crate::domain::receipt::{Classification, GateStatus};
+use crate::domain::test_list::TestList;
+use crate::domain::triage::Triage;
 use crate::report::text::{self, Story};
 use crate::report::{annotations, markdown};
 
@@ -56,6 +63,18 @@ impl Kind {
     }
 }
 
+/// What a run is compared with.
+#[derive(Debug, Clone, Default)]
+pub(crate) enum Against {
+    /// With nothing.
+    #[default]
+    Nothing,
+    /// With an earlier run.
+    Baseline(Box<TestList>),
+    /// With whatever it was compared with: this came of it.
+    Retained(Box<Triage>),
+}
+
 /// What post is asked.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Request {
@@ -75,9 +94,15 @@ pub(crate) struct Request {
     pub(crate) pack: Option<String>,
     /// Of which run it speaks.
     pub(crate) kind: Kind,
+    /// What the run is compared with.
+    pub(crate) against: Against,
+    /// The repository's own rules for classes of failures.
+    pub(crate) classes: Vec<ClassRule>,
     /// The predecessor's receipt, where it is a run of the predecessor.
     pub(crate) predecessor: Option<(PathBuf, PredecessorReceipt)>,
 }
+
+pub(crate) use self::digest::read_list;
 
 /// The request that tells of a retained run of the predecessor; none where the folder holds no such run.
 pub(crate) fn predecessor(dir: &Path) -> Option<Request> {
@@ -112,6 +137,11 @@ pub(crate) struct PostOutcome {
     pub(crate) same_verdict: Option<bool>,
 }
 
+/// How many of the slowest tests are told of.
+const SLOWEST: usize = 10;
+/// How many tests the page lists with what they took: those that failed, then the slowest.
+const TESTS_SHOWN: usize = 1000;
+
 /// Runs the layer.
 pub(crate) fn run(world: &World, ground: &Ground, request: &Request) -> Result<PostOutcome, Unreported> {
     if request.execute_is_over {
@@ -121,38 +151,114 @@ pub(crate) fn run(world: &World, ground: &Ground, request: &Request) -> Result<P
         Some((path, receipt)) => predecessor::collect(request, path, receipt),
         None => collect::collect(world, ground, request),
     };
-    // What a results file held decoded may hold what was masked in it as it was written.
-    let mask = |text: &str| ground.redactor.mask_text(text);
-    let repeat = story::replay_of(world, ground, request, &collected);
-    let roots = repeat.all_roots();
-    collected.failures = collected.failures.iter().map(|failure| failure.masked(&mask).below(&roots)).collect();
-    let verdict = classify(&collected.evidence);
-    let gate = gate_status(&verdict, request.continue_on_failure, collected.gate_notice);
-    let identity = identity(world, ground, &collected);
-    let out = ground.out_dir(&identity.run.0, identity.run.1);
-    let story = story::tell(world, ground, request, &collected, &verdict, gate);
-    let summary = markdown::summary(&story);
-
-    let parents = std::mem::take(&mut collected.parents);
-    let mut findings = verdict.findings.clone();
-    let mut head = ground::head(world, ground, &identity, &mut findings, |_| verdict.classification, parents);
-    // The verdict's own order holds: a green one opens with what makes it green.
-    head.reasons = verdict.findings.iter().map(Into::into).collect();
-    head.reasons.append(&mut collected.unknown);
-
-    let (collected, verdict) = (&collected, &verdict);
-    let mut writing = Writing { world, ground, request, collected, verdict, out, written: Vec::new() };
-    let mut outcome = writing.all(&head, findings, &story, &summary, gate)?;
+    let mut told = tell(world, ground, request, &mut collected)?;
+    let leaked = leaked(ground, &told);
+    if leaked.any() {
+        // What holds it is not told at all; where it is, and what to do, is.
+        if !leaked.own.is_empty() {
+            told.written.iter().for_each(|path| drop(files::remove(path)));
+            collected.failures.clear();
+            collected.tests.clear();
+        }
+        let known = collected.says(ReasonCode::SecretInOutput);
+        let new = leaked.raw.iter().filter(|_| !known).chain(&leaked.own);
+        collected.evidence.found.extend(new.map(|fault| charge(fault, Layer::Post)));
+        told = tell(world, ground, request, &mut collected)?;
+    }
+    let Told { mut outcome, story, summary, same_verdict, identity, .. } = told;
     if matches!(request.kind, Kind::Evidence) {
         tell_the_runner(world, ground, &story, &summary)?;
     }
+    outcome.outputs = outputs(ground, &story, &identity);
+    outcome.outputs.push(("upload", (!leaked.any()).to_string()));
+    Ok(PostOutcome { outcome, text: text::report(&story), same_verdict })
+}
+
+/// Everything that came of telling.
+struct Told {
+    outcome: Outcome,
+    story: Story,
+    summary: String,
+    same_verdict: Option<bool>,
+    identity: Identity,
+    out: PathBuf,
+    written: Vec<PathBuf>,
+}
+
+/// What of a secret is in what is to be uploaded.
+#[derive(Default)]
+struct Leaked {
+    /// In files of post's own, or in the job's summary.
+    own: Vec<Fault>,
+    /// In raw results beside them.
+    raw: Vec<Fault>,
+}
+
+impl Leaked {
+    fn any(&self) -> bool {
+        !self.own.is_empty() || !self.raw.is_empty()
+    }
+}
+
+/// Makes the verdict and writes the evidence.
+fn tell(world: &World, ground: &Ground, request: &Request, collected: &mut Collected) -> Result<Told, Unreported> {
+    let repeat = story::replay_of(world, ground, request, collected);
+    digest::digest(ground, request, &repeat, collected);
+    let identity = identity(world, ground, collected);
+    let mut tests = digest::list(world, ground, request, &identity, collected);
+    let triage = digest::compare(ground, request, &tests);
+    let below_floor = triage.as_ref().and_then(|(_, finding)| finding.clone());
+    let triage = triage.map(|(triage, _)| triage);
+    let mut evidence = collected.evidence.clone();
+    evidence.found.extend(below_floor);
+    let verdict = classify(&evidence);
+    tests.classification = verdict.classification;
+    tests.reason = verdict.findings.first().map_or(tests.reason, |finding| finding.code().into());
+    let gate = gate_status(&verdict, request.continue_on_failure, collected.gate_notice);
+    let out = ground.out_dir(&identity.run.0, identity.run.1);
+    let mut story = story::tell(world, ground, request, collected, &verdict, gate);
+    story.triage.clone_from(&triage);
+    story.since_green = digest::since(collected, &verdict, &tests);
+    story.slowest = tests.slowest().take(SLOWEST).cloned().collect();
+    let passed = tests.slowest().filter(|test| !test.failed());
+    let failed = tests.tests.iter().filter(|test| test.failed());
+    story.tests = failed.chain(passed).take(TESTS_SHOWN).cloned().collect();
+    story.tests_told = tests.tests.len() as u64;
+    let bundle = bundle::bundle(world, ground, request, &identity, collected, &verdict, &repeat);
+    let summary = markdown::summary(&story);
+
+    let mut findings = verdict.findings.clone();
+    let parents = collected.parents.clone();
+    let mut head = ground::head(world, ground, &identity, &mut findings, |_| verdict.classification, parents);
+    // The verdict's own order holds: a green one opens with what makes it green.
+    head.reasons = verdict.findings.iter().map(Into::into).collect();
+    head.reasons.extend(collected.unknown.iter().cloned());
+
+    let documents = written::Documents { tests: &tests, triage: triage.as_ref(), bundle: &bundle };
+    let (collected, verdict, written) = (&*collected, &verdict, Vec::new());
+    let mut writing = Writing { world, ground, request, collected, verdict, documents, out, written };
+    let mut outcome = writing.all(&head, findings, &story, &summary, gate)?;
     outcome.ending = match gate {
         GateStatus::Pass => Ending::Good,
         GateStatus::Notice => Ending::Notice(verdict.classification),
         GateStatus::Fail => Ending::Bad(verdict.classification),
     };
-    outcome.outputs = outputs(ground, &story, gate, &identity);
-    Ok(PostOutcome { outcome, text: text::report(&story), same_verdict: writing.same_verdict(&head) })
+    let same_verdict = writing.same_verdict(&head);
+    let (out, written) = (writing.out, writing.written.into_iter().map(|(_, file)| file.path).collect());
+    Ok(Told { outcome, story, summary, same_verdict, identity, out, written })
+}
+
+/// The last look: through the folder that is uploaded, and through the job's summary.
+fn leaked(ground: &Ground, told: &Told) -> Leaked {
+    let found = sweep::sweep(&ground.redactor, &told.out);
+    let (raw, mut own): (Vec<Found>, Vec<Found>) = found.into_iter().partition(|found| found.path.starts_with("raw/"));
+    if own.is_empty()
+        && let Some(what) = ground.redactor.left_in(told.summary.as_bytes())
+    {
+        own.push(Found { path: "the job's summary".to_owned(), what });
+    }
+    let fault = |layer, found: &[Found]| sweep::fault(layer, found).into_iter().collect();
+    Leaked { own: fault(Layer::Post, &own), raw: fault(Layer::Execute, &raw) }
 }
 
 /// The job's summary, and what stands beside the code.
@@ -167,9 +273,9 @@ fn tell_the_runner(world: &World, ground: &Ground, story: &Story, summary: &str)
     Ok(())
 }
 
-fn outputs(ground: &Ground, story: &Story, gate: GateStatus, identity: &Identity) -> Vec<(&'static str, String)> {
+fn outputs(ground: &Ground, story: &Story, identity: &Identity) -> Vec<(&'static str, String)> {
     let counts = &story.counts;
-    let gate = match gate {
+    let gate = match story.gate {
         GateStatus::Pass => "pass",
         GateStatus::Fail => "fail",
         GateStatus::Notice => "notice",

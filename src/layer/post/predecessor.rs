@@ -51,7 +51,8 @@ pub(super) fn collect(request: &Request, path: &Path, receipt: &PredecessorRecei
     let mut reports = Vec::new();
     for (path, absolute) in reports_of(&listed) {
         record_input(&mut collected, dir, absolute, "raw", None);
-        let Ok(reading) = results::read(absolute) else { continue };
+        let Ok(reading) = results::list(absolute) else { continue };
+        collected.tests.extend(reading.tests.iter().flatten().cloned());
         collected.failures.extend(reading.failures.iter().map(Failure::of));
         let fault = reading.defect.as_ref().map(|defect| defect.fault(path.as_str()));
         reports.push(PredecessorReport { path: path.to_string(), counts: reading.counts, fault });

@@ -9,11 +9,11 @@ use crate::adapter::workspace::files;
 use crate::adapter::world::World;
 use crate::domain::classify::Verdict;
 use crate::domain::reason::Layer;
-use crate::domain::receipt::GateStatus;
+use crate::domain::receipt::{Accounted, Accounting, GateStatus};
 use crate::layer::ground::Ground;
 use crate::report::again::Replay;
 use crate::report::quote::quoted;
-use crate::report::text::{LayerLine, Story};
+use crate::report::text::{LayerLine, Story, Worked};
 
 /// What repeats this run.
 pub(super) fn replay_of(world: &World, ground: &Ground, request: &Request, collected: &Collected) -> Replay {
@@ -54,7 +54,7 @@ pub(super) fn tell(
     let deciding = verdict.deciding();
     let row = deciding.map(|finding| finding.code().row());
     let layers = [Layer::Route, Layer::Context, Layer::Preflight, Layer::Selection, Layer::Execute];
-    let mask = |text: &str| ground.redactor.mask_text(text);
+    let mask = |text: &str| ground.redactor.told(text);
     Story {
         classification: verdict.classification,
         gate,
@@ -83,7 +83,46 @@ pub(super) fn tell(
         leaks: collected.execution.iter().flat_map(|e| e.receipt.leaks.clone()).collect(),
         duration_ms: duration_ms(collected),
         raw: collected.raw_dirs.first().map(|path| shown(path)),
+        not_run: not_run(collected),
+        slowest: Vec::new(),
+        tests: Vec::new(),
+        tests_told: 0,
+        triage: None,
+        since_green: None,
+        timeline: timeline(collected),
     }
+}
+
+fn not_run(collected: &Collected) -> Vec<(String, &'static str)> {
+    let each = |entry: &Accounting| {
+        let state = match entry.state {
+            Accounted::NotReached => "not reached",
+            Accounted::FailedToLoad => "failed to load",
+            Accounted::Ran | Accounted::Unknown => return None,
+        };
+        Some((entry.path.to_string(), state))
+    };
+    // Where nothing was dispatched the reason says it all.
+    let dispatched = collected.execution.iter().filter(|loaded| loaded.receipt.outcome.is_some());
+    dispatched.flat_map(|loaded| loaded.receipt.accounting.iter().filter_map(each)).collect()
+}
+
+/// When each layer began and ended, by its receipt; of several legs the first begins and the last ends.
+fn timeline(collected: &Collected) -> Vec<Worked> {
+    let of = |layer: Layer| {
+        let spans = collected.spans.iter().filter(|span| span.0 == layer);
+        spans.fold(None, |all: Option<(i64, i64)>, (_, from, to)| {
+            Some(all.map_or((*from, *to), |(first, last)| (first.min(*from), last.max(*to))))
+        })
+    };
+    let layers = [Layer::Route, Layer::Context, Layer::Preflight, Layer::Selection, Layer::Execute];
+    let spans: Vec<(Layer, (i64, i64))> = layers.into_iter().filter_map(|layer| Some((layer, of(layer)?))).collect();
+    let Some(begin) = spans.iter().map(|(_, (from, _))| *from).min() else { return Vec::new() };
+    let ms = |from: i64, to: i64| u64::try_from(to.saturating_sub(from)).unwrap_or(0);
+    spans
+        .into_iter()
+        .map(|(layer, (from, to))| Worked { layer, from_ms: ms(begin, from), took_ms: ms(from, to) })
+        .collect()
 }
 
 /// Our own words as they are, and what came from outside masked.

@@ -18,7 +18,7 @@ pub(super) fn told(ground: &Ground, request: &Request) -> Told {
     };
     let masked = |finding: &Finding| {
         let mut reason = Reason::from(finding);
-        reason.detail = ground.redactor.mask_text(&reason.detail);
+        reason.detail = ground.redactor.told(&reason.detail);
         reason
     };
     Told {
@@ -30,6 +30,7 @@ pub(super) fn told(ground: &Ground, request: &Request) -> Told {
         head_sha: ground.facts.head_sha.clone(),
         pack: request.pack.clone().or_else(|| ground.settings.pack.value.clone()),
         found: request.found.iter().map(masked).collect(),
+        classes: request.classes.clone(),
     }
 }
 
@@ -86,6 +87,7 @@ impl Request {
             continue_on_failure: told.continue_on_failure,
             found: found.collect(),
             pack: told.pack.clone(),
+            classes: told.classes.clone(),
             ..Self::default()
         }
     }

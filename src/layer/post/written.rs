@@ -9,12 +9,15 @@ use super::told::told;
 use crate::adapter::receipt_store::{self, Written, shown};
 use crate::adapter::workspace::files;
 use crate::adapter::world::World;
+use crate::domain::bundle::{self, Bundle};
 use crate::domain::classify::Verdict;
 use crate::domain::fault::{Fault, Finding};
 use crate::domain::reason::{Layer, ReasonCode};
 use crate::domain::receipt::{
     Classification, EvidenceReceipt, FileRecord, GateStatus, Head, OperatorOutcome, Provenance, Receipt, ReplayedBy,
 };
+use crate::domain::test_list::{self, TestList};
+use crate::domain::triage::{self, Triage};
 use crate::layer::ground::{self, Ground, Outcome, Unreported};
 use crate::report::text::{self, Story};
 use crate::report::{evidence, html};
@@ -37,10 +40,18 @@ pub(super) struct Writing<'a> {
     pub(super) request: &'a Request,
     pub(super) collected: &'a Collected,
     pub(super) verdict: &'a Verdict,
+    pub(super) documents: Documents<'a>,
     /// Where to.
     pub(super) out: PathBuf,
     /// What is there so far, by role.
     pub(super) written: Vec<(&'static str, Written)>,
+}
+
+/// Documents that other runs read.
+pub(super) struct Documents<'a> {
+    pub(super) tests: &'a TestList,
+    pub(super) triage: Option<&'a Triage>,
+    pub(super) bundle: &'a Bundle,
 }
 
 impl Writing<'_> {
@@ -125,6 +136,7 @@ impl Writing<'_> {
         operator.in_flight.clone_from(&story.in_flight);
         operator.leaks.clone_from(&story.leaks);
         operator.counts = story.counts;
+        operator.since_green.clone_from(&story.since_green);
         operator
     }
 
@@ -156,7 +168,26 @@ impl Writing<'_> {
                 self.text(role, name, &format!("{document:#}\n"))?;
             }
         }
-        Ok(())
+        let Documents { tests, triage, bundle } = self.documents;
+        // One test to a line: a long list can be searched and compared by any tool.
+        if !tests.tests.is_empty() {
+            self.json("tests", test_list::FILE, tests, &lines_of)?;
+        }
+        if let Some(triage) = triage {
+            self.json("triage", triage::FILE, triage, &serde_json::to_string_pretty)?;
+        }
+        self.json("replay-bundle", bundle::FILE, bundle, &serde_json::to_string_pretty)
+    }
+
+    fn json<T>(
+        &mut self,
+        role: &'static str,
+        name: &str,
+        document: &T,
+        write: &dyn Fn(&T) -> serde_json::Result<String>,
+    ) -> Result<(), Fault> {
+        let text = write(document).map_err(|error| Fault::OutputUnwritable(format!("{name}: {error}")))?;
+        self.text(role, name, &format!("{text}\n"))
     }
 
     fn failed_layer(&self) -> String {
@@ -178,6 +209,9 @@ impl Writing<'_> {
             "operator-outcome" => Some(OperatorOutcome::SCHEMA.to_owned()),
             "failures" => Some("pester-failures@v2".to_owned()),
             "totals" => Some("pester-totals/v1".to_owned()),
+            "tests" => Some(test_list::SCHEMA.to_owned()),
+            "triage" => Some(triage::SCHEMA.to_owned()),
+            "replay-bundle" => Some(bundle::SCHEMA.to_owned()),
             _ => None,
         };
         FileRecord {
@@ -188,4 +222,13 @@ impl Writing<'_> {
             schema,
         }
     }
+}
+
+/// The list with every test on a line of its own.
+fn lines_of(list: &TestList) -> serde_json::Result<String> {
+    let head = serde_json::to_string_pretty(&list.head())?;
+    let tests = list.tests.iter().map(serde_json::to_string).collect::<Result<Vec<_>, _>>()?;
+    // The list is the last field.
+    let head = head.trim_end_matches(['}', '\n', ']', '[']).trim_end();
+    Ok(format!("{head} [\n{}\n  ]\n}}", tests.join(",\n")))
 }

@@ -14,6 +14,7 @@ use crate::domain::ids::RelPath;
 use crate::domain::outcome::ChildEnd;
 use crate::domain::pester::{PesterError, PesterRun, PesterVerdict, RUN_SCHEMA, judge};
 use crate::domain::receipt::Accounted;
+use crate::domain::test_list::Test;
 
 /// The run object.
 pub(crate) const RUN_FILE: &str = "pester-run.json";
@@ -145,9 +146,17 @@ fn read_run(path: &Path) -> Result<PesterRun, String> {
     Ok(run)
 }
 
-/// The failures that a run object names: tests, blocks around them, and files that did not load.
-pub(crate) fn failures(path: &Path) -> Vec<Failure> {
-    let Ok(run) = read_run(path) else { return Vec::new() };
+/// What a run object names: failures (tests, blocks around them, and files that did not load), and every test.
+pub(crate) fn told(path: &Path) -> (Vec<Failure>, Vec<Test>) {
+    let Ok(run) = read_run(path) else { return Default::default() };
+    let listed = run.tests.iter().map(|test| Test {
+        name: test.path.clone(),
+        file: Some(test.file.clone()),
+        outcome: test.outcome(),
+        duration_ms: test.duration_ms,
+        signature: None,
+    });
+    let listed = listed.collect();
     let first = |errors: &[PesterError]| {
         let error = errors.first();
         (error.and_then(|error| error.line), error.map(|error| error.message.clone()).unwrap_or_default())
@@ -155,7 +164,8 @@ pub(crate) fn failures(path: &Path) -> Vec<Failure> {
     let tests = run.tests.iter().filter(|test| test.failed()).map(|test| {
         let (line, message) = first(&test.errors);
         let (name, file) = (test.path.clone(), Some(test.file.clone()));
-        Failure { name, file, line: line.or(test.line), begins: test.line, message, ..Failure::default() }
+        let duration_ms = test.duration_ms.map(|ms| ms.max(0.0) as u64);
+        Failure { name, file, line: line.or(test.line), begins: test.line, duration_ms, message, ..Failure::default() }
     });
     let files = run.files.iter().flat_map(|file| {
         let blocks = file.failed_blocks.iter().map(|block| {
@@ -175,5 +185,5 @@ pub(crate) fn failures(path: &Path) -> Vec<Failure> {
         });
         own.into_iter().chain(blocks).collect::<Vec<_>>()
     });
-    tests.chain(files).collect()
+    (tests.chain(files).collect(), listed)
 }

@@ -35,7 +35,7 @@ use crate::domain::quantity::Span;
 use crate::domain::reason::ReasonCode;
 use crate::domain::receipt::{Accounted, Accounting, InFlight};
 
-pub(crate) use self::judge::{RUN_FILE, failures};
+pub(crate) use self::judge::{RUN_FILE, told};
 pub(crate) use self::probe::probe_command;
 
 /// The script that is shipped.

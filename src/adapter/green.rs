@@ -1,0 +1,61 @@
+//! What a host was like when a pack was last green there, kept in the state folder. It only ever explains a red run:
+//! what cannot be read or written is left out.
+
+use std::path::{Path, PathBuf};
+
+use crate::adapter::receipt_store::shown;
+use crate::adapter::workspace::files;
+use crate::domain::ids::{GateId, RepoSlug};
+use crate::domain::redact::Redactor;
+use crate::domain::since_green::LastGreen;
+
+/// Of how many packs it is kept.
+const MOST: usize = 50;
+
+/// Which of them.
+pub(crate) struct Key<'a> {
+    /// Whose tests.
+    pub(crate) repository: Option<&'a RepoSlug>,
+    /// The gate, where a run has several.
+    pub(crate) gate: Option<&'a GateId>,
+    /// The pack.
+    pub(crate) pack: &'a str,
+}
+
+impl Key<'_> {
+    fn path(&self, state: &Path) -> PathBuf {
+        let part = |text: Option<String>| text.unwrap_or_default();
+        let key = [
+            part(self.repository.map(ToString::to_string)),
+            part(self.gate.map(ToString::to_string)),
+            self.pack.to_owned(),
+        ];
+        let digest = files::digest_bytes(key.join("\0").as_bytes());
+        state.join("green").join(format!("{}.json", &digest.as_str()[..16]))
+    }
+}
+
+/// As it was.
+pub(crate) fn read(state: &Path, key: &Key<'_>) -> Option<LastGreen> {
+    let path = key.path(state);
+    let bytes = files::read_bounded(&path).ok()?;
+    let read = serde_json::from_slice(&bytes);
+    read.map_err(|error| tracing::warn!("{}: {error}", shown(&path))).ok()
+}
+
+/// As it is.
+pub(crate) fn write(state: &Path, key: &Key<'_>, last: &LastGreen, redactor: &Redactor) {
+    let path = key.path(state);
+    let facts = last.facts.iter().map(|(name, value)| (name.clone(), redactor.mask_text(value))).collect();
+    let last = LastGreen { facts, ..last.clone() };
+    let written = serde_json::to_vec_pretty(&last).map_err(std::io::Error::from).and_then(|bytes| {
+        path.parent().map_or(Ok(()), files::make_dir)?;
+        files::write_private(&path, &bytes)
+    });
+    match written {
+        Ok(()) => {
+            path.parent().into_iter().for_each(|folder| files::keep_newest(folder, MOST, |n| n.ends_with(".json")))
+        }
+        Err(error) => tracing::warn!("{}: {error}", shown(&path)),
+    }
+}

@@ -1,0 +1,86 @@
+//! Verbs that only answer: nothing is run and no layer is asked.
+
+use super::*;
+
+impl Session<'_> {
+    pub(super) fn explain(&self) -> Result<Ending, Failure> {
+        let code = args::typed(self.matches, "code").and_then(|codes| codes.into_iter().next());
+        let rows = command::explain::rows(code.as_deref()).map_err(Failure::Usage)?;
+        self.print(&command::explain::json(&rows), &command::explain::text(&rows))?;
+        Ok(Ending::Good)
+    }
+
+    pub(super) fn schema(&self) -> Result<Ending, Failure> {
+        let id = args::typed(self.matches, "id").and_then(|ids| ids.into_iter().next());
+        match id {
+            Some(id) => {
+                let schema = command::schema::one(&id).map_err(Failure::Usage)?.to_value();
+                let text = format!("{schema:#}\n");
+                self.print(&schema, &text)?;
+            }
+            None => {
+                let ids: Vec<&str> = command::schema::all().into_iter().map(|(id, _)| id).collect();
+                self.print(&json!(ids), &format!("{}\n", ids.join("\n")))?;
+            }
+        }
+        Ok(Ending::Good)
+    }
+
+    pub(super) fn verify(&self) -> Result<Ending, Failure> {
+        let dir = args::typed(self.matches, "dir").and_then(|dirs| dirs.into_iter().next()).unwrap_or_default();
+        let verified = command::verify::verify(self.world, &self.world.absolute(dir)).map_err(Failure::Usage)?;
+        self.print(&command::verify::json(&verified), &command::verify::text(&verified))?;
+        Ok(Ending::of(verified.findings.first()))
+    }
+
+    /// The exit code says whether the files could be read and hold no failure.
+    pub(super) fn results(&self) -> Result<Ending, Failure> {
+        let files = args::typed(self.matches, "files").unwrap_or_default();
+        let readings = command::results::read(self.world, &files).map_err(Failure::Usage)?;
+        self.print(&command::results::json(&readings), &command::results::text(&readings))?;
+        let findings = command::results::findings(&readings);
+        let failed = readings.iter().any(|(_, reading)| reading.counts.failures() > 0);
+        Ok(match findings.first() {
+            Some(finding) => Ending::of(Some(finding)),
+            None if failed => Ending::Bad(Classification::TestFailures),
+            None => Ending::Good,
+        })
+    }
+
+    pub(super) fn init(&self) -> Result<Ending, Failure> {
+        if self.overlay.text("config")?.is_some() {
+            let why = format!("init writes {} at the root, and no other", config_file::NAME);
+            return Err(Invalid::new("--config", why).into());
+        }
+        let jobs = self.overlay.text("jobs")?.map(|text| text.value);
+        let form = match (jobs.as_deref(), self.overlay.switch("trusted-pr")?) {
+            (None, false) => None,
+            (Some("one"), false) => Some(Form::OneStep),
+            (Some("five"), false) => Some(Form::FiveJobs),
+            (None | Some("five"), true) => Some(Form::TrustedPr),
+            (Some("one"), true) => {
+                return Err(Invalid::new("--jobs", "the router of --trusted-pr drives five jobs, not one").into());
+            }
+            (Some(other), _) => return Err(Invalid::new("--jobs", format!("{other:?} is neither one nor five")).into()),
+        };
+        let gate_ref = self.overlay.text("gate-ref")?.map(|text| text.value);
+        if let Some(odd) = gate_ref.as_ref().filter(|name| !is_ref(name)) {
+            return Err(Invalid::new("--gate-ref", format!("{odd:?} is no tag and no commit")).into());
+        }
+        let request = command::init::Request {
+            form,
+            gate_repository: self.overlay.parsed::<RepoSlug>("gate-repository")?.map(|slug| slug.value.to_string()),
+            gate_ref,
+            runner: self.overlay.list("runner")?.map(|labels| labels.value),
+            force: self.overlay.switch("force")?,
+        };
+        let done = command::init::run(self.world, &self.root, config_file::NAME, &request).map_err(Failure::Usage)?;
+        self.print(&command::init::json(&done), &command::init::text(&done))?;
+        Ok(Ending::Good)
+    }
+}
+
+/// What may stand after the `@` of `uses:`.
+fn is_ref(text: &str) -> bool {
+    text.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-/".contains(&b)) && !text.starts_with('-')
+}

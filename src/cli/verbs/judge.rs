@@ -1,0 +1,171 @@
+//! Verbs that end with a verdict: `run`, `post`, `replay`.
+
+use std::collections::BTreeMap;
+
+use super::*;
+use crate::domain::bundle::{self, Bundle};
+use crate::domain::config::DispatcherKind;
+use crate::domain::settings::{Rerun, Settings, Source, Sourced};
+use crate::domain::test_list::TestList;
+
+impl Session<'_> {
+    pub(super) fn post(&self, ground: &Ground) -> Result<Ending, Failure> {
+        let receipts_dir = match (self.overlay.path("receipts-dir")?, &ground.out) {
+            (Some(dir), _) => dir,
+            (None, Some(out)) => out.clone(),
+            (None, None) => return Err(Invalid::new("--receipts-dir", "name the folder of the receipts").into()),
+        };
+        let jobs = self.needs()?;
+        let request = post::Request {
+            receipts_dir: files::canonical(&receipts_dir),
+            execute_is_over: jobs.contains_key(&Layer::Execute),
+            jobs,
+            digests: post::Digests {
+                route: self.digest("route")?,
+                context: self.digest("context")?,
+                preflight: self.digest("preflight")?,
+                selection: self.digest("selection")?,
+                execute: self.execute_digests()?,
+            },
+            continue_on_failure: self.overlay.switch("continue-on-failure")?,
+            found: ground.fact_findings(Layer::Post),
+            against: self.against()?,
+            classes: ground.settings.classes.clone(),
+            ..post::Request::default()
+        };
+        let done = post::run(self.world, ground, &request).map_err(Failure::Unreported)?;
+        ground.progress.done();
+        self.set_outputs(&done.outcome)?;
+        self.print(&done.outcome.receipt, &done.text)?;
+        Ok(done.outcome.ending)
+    }
+
+    fn needs(&self) -> Result<std::collections::BTreeMap<Layer, crate::domain::classify::Job>, Failure> {
+        let Some(needs) = self.overlay.text_whole("needs")? else { return Ok(Default::default()) };
+        let text = if needs.trim_start().starts_with('{') {
+            needs
+        } else {
+            let path = self.world.absolute(needs.trim());
+            let bytes = files::read_bounded(&path)
+                .map_err(|error| Invalid::new("--needs", format!("{}: {error}", path.display())))?;
+            String::from_utf8_lossy(&bytes).into_owned()
+        };
+        Ok(post::parse_needs(&text).map_err(|why| Invalid::new("--needs", why))?)
+    }
+
+    fn execute_digests(&self) -> Result<Vec<(Option<u32>, Sha256)>, Failure> {
+        let Some(values) = self.overlay.list("execute-sha256")? else { return Ok(Vec::new()) };
+        let parse = |value: &String| -> Result<(Option<u32>, Sha256), Invalid> {
+            let invalid = |why: String| Invalid::new("--execute-sha256", why);
+            let (shard, hex) = match value.split_once('=') {
+                Some((shard, hex)) => {
+                    let shard = shard.parse().map_err(|_| invalid(format!("{shard:?} is not a shard's number")))?;
+                    (Some(shard), hex)
+                }
+                None => (None, value.as_str()),
+            };
+            Ok((shard, hex.parse().map_err(|error: crate::domain::ids::IdError| invalid(error.to_string()))?))
+        };
+        // A workflow lists every shard that there can be: the digest of one that did not run is empty.
+        let given = values.value.iter().filter(|value| !value.trim_end().ends_with('=') && !value.trim().is_empty());
+        Ok(given.map(parse).collect::<Result<_, _>>()?)
+    }
+
+    pub(super) fn replay(&self, ground: Ground) -> Result<Ending, Failure> {
+        let dir = args::typed(self.matches, "dir").and_then(|dirs| dirs.into_iter().next()).unwrap_or_default();
+        let done = command::replay::replay(self.world, ground, &self.world.absolute(dir)).map_err(Failure::Usage)?;
+        let done = done.map_err(Failure::Unreported)?;
+        let same = match done.same_verdict {
+            Some(true) => "retained   the same verdict\n",
+            Some(false) => "retained   another verdict: see pester-evidence-provenance.json there\n",
+            None => "retained   no evidence to compare with\n",
+        };
+        let text = format!("{}{same}replay     {}\n", done.text, printable(&shown(&done.folder)));
+        self.print(&done.post.receipt, &text)?;
+        Ok(done.post.ending)
+    }
+
+    pub(super) fn run_all(&self, ground: Ground) -> Result<Ending, Failure> {
+        let continue_on_failure = self.overlay.switch("continue-on-failure")?;
+        let progress = ground.progress.clone();
+        let say = |line: &str| {
+            if !self.json {
+                progress.pause(|| {
+                    let _ = self.world.print(&format!("{line}\n"));
+                });
+            }
+        };
+        let request = command::run::Request {
+            context: self.context_request()?,
+            continue_on_failure,
+            against: self.against()?,
+            durations: self.durations()?,
+        };
+        let done = command::run::run(self.world, ground, request, &say).map_err(Failure::Unreported)?;
+        self.set_outputs(&done.post)?;
+        let text = format!("{}receipts   {}\n", done.text, printable(&shown(&done.folder)));
+        self.print(&done.post.receipt, &text)?;
+        Ok(done.post.ending)
+    }
+
+    /// The earlier run that `--baseline` names.
+    fn against(&self) -> Result<post::Against, Failure> {
+        Ok(match self.earlier("baseline")? {
+            Some(list) => post::Against::Baseline(Box::new(list)),
+            None => post::Against::Nothing,
+        })
+    }
+
+    /// How long files took in the run that `--durations` names.
+    pub(super) fn durations(&self) -> Result<BTreeMap<String, f64>, Failure> {
+        let list = self.earlier("durations")?;
+        let of = |list: &TestList| list.durations().into_iter().map(|(file, ms)| (file.to_owned(), ms)).collect();
+        Ok(list.as_ref().map(of).unwrap_or_default())
+    }
+
+    fn earlier(&self, flag: &str) -> Result<Option<TestList>, Failure> {
+        let Some(path) = self.overlay.path(flag)? else { return Ok(None) };
+        let list = post::read_list(&path)
+            .map_err(|why| Invalid::new(format!("--{flag}"), format!("{}: {why}", path.display())))?;
+        Ok(Some(list))
+    }
+
+    /// Takes over what the bundle that `--rerun-from` names says of the run that it repeats.
+    pub(super) fn rerun(&self, settings: &mut Settings) -> Result<(), Failure> {
+        let Some(path) = self.overlay.path("rerun-from")? else { return Ok(()) };
+        let place = "--rerun-from";
+        let invalid = |why: String| Failure::from(Invalid::new(place, format!("{}: {why}", path.display())));
+        let path = if files::is_dir(&path) { path.join(bundle::FILE) } else { path.clone() };
+        let bytes = files::read_bounded(&path).map_err(|error| invalid(error.to_string()))?;
+        let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
+        let schema: Value = serde_json::from_slice(text).map_err(|error| invalid(error.to_string()))?;
+        if schema.get("schema").and_then(Value::as_str) != Some(bundle::SCHEMA) {
+            return Err(invalid(format!("it is no bundle of schema {}", bundle::SCHEMA)));
+        }
+        let read: Bundle = serde_json::from_slice(text).map_err(|error| invalid(error.to_string()))?;
+        for flag in ["pack", "profile", "integration-mode", "file", "include", "exclude", "refine", "shards"] {
+            if self.overlay.list(flag)?.is_some_and(|typed| matches!(typed.source, Source::Flag(_))) {
+                return Err(Invalid::new(format!("--{flag}"), "the bundle of --rerun-from says what runs").into());
+            }
+        }
+        let typed =
+            settings.kind.value == DispatcherKind::Command && matches!(settings.command.source, Source::Flag(_));
+        if read.dispatcher.as_ref().is_some_and(|dispatcher| dispatcher.typed) && !typed {
+            let why = "its tests were a command typed behind `--`; type it again (a bundle makes no program run)";
+            return Err(Invalid::new(place, why).into());
+        }
+        let source = || Source::Flag(place.to_owned());
+        settings.pack = Sourced::new(Some(read.pack.clone()), source());
+        if let Some(profile) = &read.profile {
+            settings.profile = Sourced::new(profile.clone(), source());
+        }
+        if let Some(mode) = &read.integration_mode {
+            settings.integration_mode = Sourced::new(Some(mode.clone()), source());
+        }
+        for list in [&mut settings.files, &mut settings.include, &mut settings.exclude, &mut settings.refine] {
+            *list = Sourced::default(Vec::new());
+        }
+        settings.rerun = Some(Rerun { sha256: files::digest_bytes(&bytes), bundle: read });
+        Ok(())
+    }
+}

@@ -1,0 +1,174 @@
+//! From what was collected to what it means: failures digested, every test listed, the run compared with a baseline
+//! and with the host's last green one.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use super::collect::Collected;
+use super::story::pack_of;
+use super::{Against, Request};
+use crate::adapter::world::World;
+use crate::domain::classify::Verdict;
+use crate::domain::failure::ClassRules;
+use crate::domain::fault::{Fault, Finding, charge};
+use crate::domain::reason::{Layer, Severity};
+use crate::domain::receipt::{Accounted, Classification, ExecutionReceipt};
+use crate::domain::since_green::{self, SinceGreen};
+use crate::domain::test_list::{self, TestList};
+use crate::domain::triage::{self, FloorRule, Triage};
+use crate::layer::ground::{Ground, Identity};
+use crate::report::again::Replay;
+
+/// Failures and tests as they are told: masked, their places told from the root, their classes by the rules.
+pub(super) fn digest(ground: &Ground, request: &Request, repeat: &Replay, collected: &mut Collected) {
+    // What a results file held decoded may hold what was masked in it as it was written.
+    let mask = |text: &str| ground.redactor.told(text);
+    let roots = repeat.all_roots();
+    // Rules that cannot be used were refused where they were read.
+    let rules = ClassRules::new(&request.classes).unwrap_or_default();
+    let failures = collected.failures.iter().map(|failure| failure.masked(&mask).below(&roots).ruled(&rules));
+    collected.failures = failures.collect();
+    let mut signatures: HashMap<(Option<String>, &str), String> = HashMap::new();
+    for failure in &collected.failures {
+        let file = failure.file.as_deref().map(|file| repeat.below_root(file));
+        signatures.entry((file, &failure.name)).or_insert_with(|| failure.signature());
+    }
+    for test in &mut collected.tests {
+        test.name = mask(&test.name);
+        test.file = test.file.as_deref().map(|file| repeat.below_root(&mask(file)));
+        if test.failed() {
+            test.signature = signatures.get(&(test.file.clone(), test.name.as_str())).cloned();
+        }
+    }
+}
+
+/// Every test with what it came to.
+pub(super) fn list(
+    world: &World,
+    ground: &Ground,
+    request: &Request,
+    identity: &Identity,
+    collected: &mut Collected,
+) -> TestList {
+    let (missing, tests) = (missing(collected), std::mem::take(&mut collected.tests));
+    let selection = collected.selection.as_ref().map(|loaded| &loaded.receipt);
+    let profile = selection.and_then(|selection| selection.dispatcher_profile.as_ref());
+    let kind = profile.and_then(|profile| serde_json::to_value(profile.kind.value).ok());
+    let own = |receipts: &mut dyn Iterator<Item = String>| receipts.collect::<Vec<_>>();
+    TestList {
+        schema: test_list::SCHEMA.to_owned(),
+        generated_at_utc: world.now(),
+        repository: identity.repository.clone(),
+        run_id: identity.run.0.clone(),
+        run_attempt: identity.run.1,
+        head_sha: identity.head_sha.clone(),
+        classification: Classification::SeamDefect,
+        reason: crate::domain::reason::ReasonCode::LayerNotReported.into(),
+        pack: Some(pack_of(ground, request, collected)),
+        integration_mode: selection.map(|selection| selection.selection.integration_mode.clone()),
+        dispatcher: kind.and_then(|kind| kind.as_str().map(str::to_owned)),
+        plan_sha256: selection.and_then(|selection| selection.plan_sha256.clone()),
+        files: own(&mut selection.into_iter().flat_map(|s| s.selection.files.iter().map(|f| f.path.to_string()))),
+        left_out: own(&mut selection.into_iter().flat_map(|s| s.selection.excluded.iter().map(|f| f.path.clone()))),
+        counts: collected.counts,
+        missing,
+        tests,
+    }
+}
+
+/// Why tests of the plan may be told of nowhere.
+fn missing(collected: &Collected) -> Vec<String> {
+    let mut why = Vec::new();
+    if collected.execution.is_empty() && collected.tests.is_empty() {
+        return vec!["nothing was executed".to_owned()];
+    }
+    let ended_early = |receipt: &&ExecutionReceipt| receipt.outcome.as_ref().is_none_or(|end| end.kind != "exited");
+    if let Some(receipt) = collected.execution.iter().map(|loaded| &loaded.receipt).find(ended_early) {
+        why.push(format!("the run ended early ({})", receipt.reason.0));
+    }
+    let silent = |state: Accounted| matches!(state, Accounted::NotReached | Accounted::FailedToLoad);
+    let accounting = || collected.execution.iter().flat_map(|loaded| &loaded.receipt.accounting);
+    let files = accounting().filter(|entry| silent(entry.state)).count();
+    if files > 0 {
+        why.push(format!("{files} files were not reached or did not load"));
+    }
+    let listed =
+        collected.tests.iter().filter(|test| test.outcome != crate::domain::counts::CaseOutcome::NotRun).count();
+    if listed as u64 != collected.counts.total {
+        why.push(format!("{} tests were counted, the reports name {listed}", collected.counts.total));
+    }
+    let unsound = |code| {
+        use crate::domain::reason::ReasonCode as C;
+        matches!(code, C::ShardMissing | C::RawArtifactMissing | C::RawArtifactAltered)
+    };
+    if collected.evidence.found.iter().any(|finding| unsound(finding.code())) {
+        why.push("shards or raw files are missing".to_owned());
+    }
+    why
+}
+
+/// The comparison that was asked for, and what it says of the number of tests.
+pub(super) fn compare(ground: &Ground, request: &Request, now: &TestList) -> Option<(Triage, Option<Finding>)> {
+    let triage = match &request.against {
+        Against::Nothing => return None,
+        Against::Retained(triage) => (**triage).clone(),
+        Against::Baseline(baseline) => {
+            let (percent, fails) = (ground.settings.test_floor.value.get(), ground.settings.below_floor.value);
+            let fails = fails == crate::domain::config::BelowFloor::Fail;
+            triage::triage(baseline, now, FloorRule { percent, fails })
+        }
+    };
+    let finding = triage.floor.as_ref().filter(|floor| floor.below).map(|floor| {
+        let fault = Fault::TestCountBelowFloor { ran: floor.ran, least: floor.least, baseline: floor.baseline };
+        let finding = charge(&fault, Layer::Post);
+        if floor.fails { finding } else { finding.at_most(Severity::Warns) }
+    });
+    Some((triage, finding))
+}
+
+/// What changed on the host since it was last green.
+pub(super) fn since(collected: &Collected, verdict: &Verdict, tests: &TestList) -> Option<SinceGreen> {
+    if verdict.classification == Classification::Completed {
+        return None;
+    }
+    let readiness = &collected.readiness.as_ref()?.receipt;
+    let last = readiness.last_green.as_ref()?;
+    let selection = collected.selection.as_ref().map(|loaded| &loaded.receipt);
+    let head_sha = readiness.run.head_sha.as_ref();
+    let now = since_green::facts(&readiness.host, head_sha, &readiness.tool.version, Some(readiness), selection);
+    let failing: Vec<String> =
+        tests.tests.iter().filter(|test| test.failed()).filter_map(|test| test.file.clone()).collect();
+    Some(since_green::since(last, &now, &failing))
+}
+
+/// The list of tests of an earlier run: the file itself, or the newest below a folder.
+pub(crate) fn read_list(path: &Path) -> Result<TestList, String> {
+    use crate::adapter::workspace::files;
+    let candidates: Vec<_> = if files::is_dir(path) {
+        let listed = files::list(path).into_iter().flatten();
+        listed.filter(|(name, _)| name.file_name() == test_list::FILE).map(|(_, path)| path).collect()
+    } else {
+        vec![path.to_owned()]
+    };
+    if candidates.is_empty() {
+        return Err(format!("no {} is below it", test_list::FILE));
+    }
+    let mut lists = Vec::new();
+    for candidate in &candidates {
+        let bytes = files::read_bounded(candidate).map_err(|error| format!("{}: {error}", candidate.display()))?;
+        let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
+        let list: TestList =
+            serde_json::from_slice(text).map_err(|error| format!("{}: {error}", candidate.display()))?;
+        if list.schema != test_list::SCHEMA {
+            let known = test_list::SCHEMA;
+            return Err(format!(
+                "{}: it has schema {:?}; this version reads {known}",
+                candidate.display(),
+                list.schema
+            ));
+        }
+        lists.push(list);
+    }
+    lists.sort_by_key(|list| (list.generated_at_utc, list.run_attempt));
+    lists.pop().ok_or_else(|| "it is empty".to_owned())
+}
