@@ -10,6 +10,7 @@ use crate::adapter::workspace::files;
 use crate::domain::fault::{Fault, ReceiptFault};
 use crate::domain::freshness::{self, Expect};
 use crate::domain::ids::Sha256;
+use crate::domain::reason::Layer;
 use crate::domain::receipt::{Parent, Receipt};
 use crate::domain::redact::Redactor;
 
@@ -202,14 +203,25 @@ fn left(value: &serde_json::Value, redactor: &Redactor, place: &str) -> Option<(
     }
 }
 
-/// Every file of this receipt's name below a folder, in path order.
+/// What stands in the `source` of an execution receipt that post wrote because execute left none.
+pub(crate) const FINALIZED: &str = "post/finalize";
+
+/// Every file of this receipt's name below a folder, in path order. One that post wrote in execute's place is evidence
+/// of post and none of execute.
 pub(crate) fn find<R: Receipt>(folder: &Path) -> Vec<PathBuf> {
     files::list(folder)
         .into_iter()
         .filter_map(Result::ok)
         .filter(|(path, _)| path.file_name() == R::FILE)
         .map(|(_, path)| path)
+        .filter(|path| R::LAYER != Layer::Execute || !is_finalized(path))
         .collect()
+}
+
+fn is_finalized(path: &Path) -> bool {
+    let bytes = files::read_bounded(path).unwrap_or_default();
+    let document = serde_json::from_slice::<serde_json::Value>(&bytes).ok();
+    document.is_some_and(|document| document.get("source").and_then(serde_json::Value::as_str) == Some(FINALIZED))
 }
 
 /// A path for people and receipts: `/` between names.

@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 
 use super::case::Case;
 use super::counts::CaseOutcome;
+use super::reason::{Layer, ReasonCode};
 
 /// How much of a message makes its signature.
 const LINES: usize = 5;
@@ -57,6 +58,56 @@ impl Class {
         Class::Environment,
         Class::Unknown,
     ];
+
+    /// Of a layer's failure, by its reason.
+    pub(crate) const fn of_reason(code: ReasonCode) -> Self {
+        use ReasonCode as C;
+        match code {
+            C::TestsFailed => Class::Assertion,
+            C::TestTimedOut | C::DispatcherTimedOut | C::ProbeTimedOut | C::LockHeld => Class::Timeout,
+            C::RequiredPathMissing
+            | C::TestsPathMissing
+            | C::TestFileMissing
+            | C::FixtureMissing
+            | C::ResultsMissing
+            | C::ReceiptMissing
+            | C::ExecutionReceiptMissing
+            | C::RawArtifactMissing
+            | C::WorktreeMissing => Class::MissingFile,
+            C::TokenMissing
+            | C::TokenUnauthorized
+            | C::TokenForbidden
+            | C::OutputUnwritable
+            | C::ResultsDirUnusable
+            | C::ExecutionPolicyForbids
+            | C::WorktreeNotTrusted
+            | C::LockUnusable => Class::Permission,
+            C::RateLimited
+            | C::ApiUnreachable
+            | C::ApiServerError
+            | C::EndpointUnreachable
+            | C::BootstrapDownloadFailed => Class::Network,
+            C::DispatcherCrashed | C::InternalError => Class::Crash,
+            C::TestFileFailedToLoad => Class::Discovery,
+            C::DotnetMissing
+            | C::DockerCliMissing
+            | C::DockerUnreachable
+            | C::DiskLow
+            | C::PathHygiene
+            | C::LongPathsDisabled
+            | C::LvcompareMissing
+            | C::LabviewRunning
+            | C::PowershellMissing
+            | C::PesterMissing
+            | C::PesterVersionUnsupported
+            | C::ToolMissing
+            | C::ToolVersionUnsupported
+            | C::RunnerLabelMissing
+            | C::DispatcherMissing
+            | C::BootstrapBinaryMissing => Class::Environment,
+            _ => Class::Unknown,
+        }
+    }
 
     /// As it is written.
     pub(crate) const fn as_str(self) -> &'static str {
@@ -370,6 +421,13 @@ fn has_word(text: &str, word: &str) -> bool {
 /// The text without what colours it.
 fn plain(text: &str) -> String {
     COLOUR.replace_all(text, "").into_owned()
+}
+
+/// By what a layer's failure is known again: its layer, its reason and its detail without what differs between two
+/// runs of the same failure.
+pub(crate) fn layer_signature(layer: Layer, code: ReasonCode, detail: &str) -> String {
+    let text = format!("{layer}\n{code}\n{}", normalised(&plain(detail), true));
+    Sha256::digest(text.as_bytes()).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Failures that are alike: the first of them, and how many there are.

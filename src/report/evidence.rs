@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 
 use super::again::Replay;
 use crate::domain::counts::Counts;
-use crate::domain::failure::Failure;
+use crate::domain::failure::{Class, Failure, layer_signature};
+use crate::domain::reason::{Layer, ReasonCode};
 use crate::domain::receipt::SelectionReceipt;
 
 /// How much of a failure's output is shown, in lines.
@@ -33,6 +34,10 @@ pub(crate) struct Run<'a> {
     pub(crate) timed_out: bool,
     /// How what failed is repeated.
     pub(crate) replay: Replay,
+    /// What stops the gate beside tests: reason, layer, detail, and the command that shows it again.
+    pub(crate) layers: Vec<(ReasonCode, Layer, String, String)>,
+    /// Files of the plan that did not run to their end, and what became of them.
+    pub(crate) not_run: Vec<(String, &'static str)>,
 }
 
 impl Run<'_> {
@@ -82,7 +87,34 @@ impl Run<'_> {
         if let Some(why) = self.unavailable() {
             document["unavailableReason"] = why.into();
         }
+        document["layers"] = self.layers.iter().map(|layer| self.layer(layer)).collect();
+        document["files"] = self.not_run.iter().map(|(file, state)| self.file(file, state)).collect();
         document
+    }
+
+    /// A layer that failed, digested as a test is.
+    fn layer(&self, (code, layer, detail, command): &(ReasonCode, Layer, String, String)) -> Value {
+        json!({
+            "layer": layer,
+            "reason": code,
+            "class": Class::of_reason(*code),
+            "signature": layer_signature(*layer, *code, detail),
+            "message": detail,
+            "remedy": code.row().remedy,
+            "nextActionId": code.row().next_action,
+            "replay": {"run": self.replay.run(), "layer": command},
+        })
+    }
+
+    /// A file of which no test is told.
+    fn file(&self, file: &str, state: &str) -> Value {
+        let failure = Failure { name: file.to_owned(), file: Some(file.to_owned()), ..Failure::default() };
+        json!({
+            "file": file,
+            "state": state,
+            "class": if state == "failed to load" { Class::Discovery } else { Class::Unknown },
+            "replay": {"run": self.replay.run(), "file": self.replay.file(&failure)},
+        })
     }
 
     fn failure(&self, failure: &Failure) -> Value {
@@ -193,6 +225,8 @@ mod tests {
                 powershell: "pwsh".to_owned(),
                 workspace: Some("/w".to_owned()),
             },
+            layers: Vec::new(),
+            not_run: Vec::new(),
         }
     }
 

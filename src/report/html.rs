@@ -59,6 +59,13 @@ pub(crate) fn page(story: &Story) -> String {
     filter(&mut out, story);
     failures(&mut out, story);
     not_run(&mut out, story);
+    if !story.log_end.is_empty() {
+        let text = lines(&story.log_end.join("\n"), usize::MAX);
+        let _ = writeln!(
+            out,
+            "<section aria-labelledby=\"log\">\n<h2 id=\"log\">The end of the log</h2>\n<pre>{text}</pre>\n</section>"
+        );
+    }
     reasons(&mut out, story);
     triage(&mut out, story);
     since_green(&mut out, story);

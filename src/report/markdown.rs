@@ -39,6 +39,11 @@ pub(crate) fn summary(story: &Story) -> String {
     layers(&mut out, story);
     failures(&mut out, story);
     not_run(&mut out, story);
+    if !story.log_end.is_empty() {
+        out.push_str("### The end of the log\n\n");
+        let lines: Vec<&str> = story.log_end.iter().map(String::as_str).collect();
+        out.push_str(&block(lines.iter()));
+    }
     reasons(&mut out, story);
     triage(&mut out, story);
     since_green(&mut out, story);
@@ -203,10 +208,11 @@ fn told(group: &Group<'_>, story: &Story) -> String {
     let message: Vec<&str> = failure.message.lines().take(MESSAGE_LINES).collect();
     // What a script printed last is its message too.
     let output = end.iter().filter(|line| !message.contains(*line));
-    out.push_str(&block(message.iter().chain(output)));
-    if let Some(again) = story.repeat.file(failure) {
-        let _ = writeln!(out, "Again: {}\n", code(&again));
-    }
+    let said = block(message.iter().chain(output));
+    out.push_str(if said.is_empty() { "The report gives no message.\n\n" } else { &said });
+    // Where no file is known the run is what can be repeated.
+    let again = story.repeat.file(failure).unwrap_or_else(|| story.repeat.run());
+    let _ = writeln!(out, "Again: {}\n", code(&again));
     if !group.others.is_empty() {
         let names: Vec<String> = group.others.iter().take(10).map(|other| code(&other.name)).collect();
         let more = group.others.len().saturating_sub(10);

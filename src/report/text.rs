@@ -67,6 +67,10 @@ pub(crate) struct Story {
     pub(crate) duration_ms: Option<u64>,
     /// Where the raw outputs are.
     pub(crate) raw: Option<String>,
+    /// The end of the log that tells most, where the seam is at fault.
+    pub(crate) log_end: Vec<String>,
+    /// What stops the gate beside tests: reason, layer, detail, and the command that shows it again.
+    pub(crate) stops: Vec<(ReasonCode, Layer, String, String)>,
     /// Files of the plan that did not run to their end, and what became of them.
     pub(crate) not_run: Vec<(String, &'static str)>,
     /// The slowest tests.
@@ -149,6 +153,11 @@ pub(crate) fn report(story: &Story) -> String {
     }
     if story.failures.len() > 10 {
         let _ = writeln!(out, "           and {} more", story.failures.len() - 10);
+    }
+    if story.failures.is_empty() {
+        for line in story.log_end.iter().rev().take(3).rev() {
+            let _ = writeln!(out, "log        {}", shortened(&printable(line), 160));
+        }
     }
     for (code, layer, severity, detail) in story.reasons.iter().skip(1) {
         if *severity >= Severity::Warns {

@@ -979,6 +979,54 @@ fn check_replay(seen: &Seen) -> Vec<String> {
     wrong
 }
 
+/// Keeps the summary and what is owed, for people who read some of them: where, says `SUMMARIES`.
+fn keep_summary(row: &Row, seen: &Seen) {
+    let Some(folder) = std::env::var_os("SUMMARIES").map(std::path::PathBuf::from) else { return };
+    if seen.summary.is_empty() || seen.outcome["gateStatus"] == "pass" {
+        return;
+    }
+    let name: String = row.name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
+    fs::create_dir_all(&folder).unwrap();
+    fs::write(folder.join(format!("{name}.md")), &seen.summary).unwrap();
+    fs::write(folder.join(format!("{name}.owed")), format!("{:?}\n{}\n", row.owed, seen.text("replay"))).unwrap();
+}
+
+/// The summary of a red run is enough by itself: layer, cause, next step, command; the failing test with what it said;
+/// of a seam at fault the end of the log, where there is one.
+fn check_summary(seen: &Seen) -> Vec<String> {
+    let (summary, outcome) = (&seen.summary, &seen.outcome);
+    if seen.replayed.is_none() || outcome["gateStatus"] == "pass" {
+        return Vec::new();
+    }
+    let text = |key: &str| outcome[key].as_str().unwrap_or_default().to_owned();
+    let mut parts = vec![text("classification"), text("reason"), text("nextAction"), "**Next:**".to_owned()];
+    let command = text("replay");
+    parts.extend(["**See it again:** `".to_owned(), command.clone()]);
+    if text("failedLayer") != "none" {
+        parts.extend([format!(" at {}: ", text("failedLayer")), "← at fault".to_owned()]);
+    }
+    for failure in seen.failures["results"].as_array().into_iter().flatten().take(1) {
+        let message = failure["message"].as_str().unwrap_or_default();
+        parts.extend([failure["name"].as_str().unwrap_or_default().to_owned(), "Again: `".to_owned()]);
+        parts.extend(message.lines().next().map(|line| line.chars().take(60).collect()));
+    }
+    let in_flight = outcome["inFlight"]["name"].as_str().map(str::to_owned);
+    parts.extend(in_flight);
+    let mut wrong: Vec<String> = parts
+        .iter()
+        .filter(|part| !summary.contains(part.as_str()))
+        .map(|part| format!("the summary lacks {part:?}:\n{summary}"))
+        .collect();
+    if !command.starts_with("pester-gate ") {
+        wrong.push(format!("the command is {command:?}"));
+    }
+    let at_execute = outcome["classification"] == "seam-defect" && outcome["failedLayer"] == "execute";
+    if at_execute && !seen.log.is_empty() && !summary.contains(&seen.log) && !summary.contains("### Failures") {
+        wrong.push(format!("the summary lacks the log's last line {:?}:\n{summary}", seen.log));
+    }
+    wrong
+}
+
 fn check(row: &Row, seen: &Seen) -> Vec<String> {
     let mut wrong = Vec::new();
     if seen.verdict() != row.owed {
@@ -999,6 +1047,7 @@ fn check(row: &Row, seen: &Seen) -> Vec<String> {
         }
     }
     wrong.extend(check_replay(seen));
+    wrong.extend(check_summary(seen));
     // What is amiss with the host is said by preflight alone, and nothing ran.
     if failed_layer == "preflight" && !row.combined {
         for (layer, receipt) in seen.receipts.iter().filter(|(layer, _)| ["context", "selection"].contains(layer)) {
@@ -1040,6 +1089,7 @@ fn every_fault_has_its_one_verdict() {
             scope.spawn(|| {
                 while let Some(row) = rows.get(next.fetch_add(1, Ordering::SeqCst)) {
                     let seen = (row.see)();
+                    keep_summary(row, &seen);
                     let mut codes: Vec<String> = seen.codes();
                     for (_, receipt) in &seen.receipts {
                         let reasons = receipt["reasons"].as_array().cloned().unwrap_or_default();

@@ -202,6 +202,10 @@ pub(crate) struct Seen {
     pub(crate) replayed: Option<Ran>,
     /// The job's summary.
     pub(crate) summary: String,
+    /// `pester-failures.json`.
+    pub(crate) failures: Value,
+    /// The last line of the dispatcher's log.
+    pub(crate) log: String,
 }
 
 /// A folder of real files that are not in the repository; says so where it is not here.
@@ -237,7 +241,12 @@ impl Seen {
         let told = outcome.get("classification").is_some();
         let replayed = (told && folder.join("pester-evidence-provenance.json").exists()).then(|| replay(&folder, &[]));
         let summary = fs::read_to_string(folder.join("summary.md")).unwrap_or_default();
-        Self { ran, outcome, folder, receipts, replayed, summary }
+        let failures = fs::read_to_string(folder.join("pester-failures.json")).ok();
+        let failures = failures.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
+        let log = fs::read(folder.join("raw/dispatcher.log")).unwrap_or_default();
+        let log =
+            String::from_utf8_lossy(&log).lines().rfind(|line| !line.trim().is_empty()).unwrap_or_default().to_owned();
+        Self { ran, outcome, folder, receipts, replayed, summary, failures, log }
     }
 
     pub(crate) fn text(&self, key: &str) -> &str {

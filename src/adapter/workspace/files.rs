@@ -48,6 +48,16 @@ pub(crate) fn first_bytes(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// The last bytes of a file, at most this many.
+pub(crate) fn last_bytes(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+    let mut file = open(path)?;
+    let size = file.metadata()?.len();
+    io::Seek::seek(&mut file, io::SeekFrom::Start(size.saturating_sub(most)))?;
+    let mut bytes = Vec::new();
+    Read::take(&mut file, most).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
 /// Writes a file so that readers see the old one or the new one, never a part: temporary file in
 /// the same folder, flushed to disk, then renamed.
 pub(crate) fn write_atomic(path: &Path, bytes: &[u8]) -> io::Result<()> {

@@ -49,6 +49,8 @@ pub(super) struct Collected {
     pub(super) tests: Vec<Test>,
     /// When each layer began and ended, in milliseconds since 1970.
     pub(super) spans: Vec<(Layer, i64, i64)>,
+    /// The end of the log that tells most.
+    pub(super) log_end: Vec<String>,
     /// Readiness as execute had it.
     pub(super) readiness: Option<Loaded<ReadinessReceipt>>,
     pub(super) gate_notice: bool,
@@ -122,7 +124,30 @@ pub(super) fn collect(world: &World, ground: &Ground, request: &Request) -> Coll
         collected.last_known = last_known(dir);
     }
     check_accounting(&mut collected);
+    collected.log_end = log_end(dir, &collected);
     collected
+}
+
+/// How much of a log's end is read, and how many lines of it are told.
+const LOG_BYTES: u64 = 16 << 10;
+const LOG_LINES: usize = 15;
+
+/// The end of the log that tells most: of what was running at the end, else of the dispatcher.
+fn log_end(dir: &Path, collected: &Collected) -> Vec<String> {
+    let in_flight = collected.execution.iter().find_map(|loaded| loaded.receipt.in_flight.as_ref());
+    let running = in_flight.or(collected.last_known.as_ref()).and_then(|running| running.file.as_deref());
+    let running = running.and_then(|file| file.rsplit(['/', '\\']).next());
+    let is_log = |path: &RelPath| path.as_str().ends_with(".log");
+    let logs: Vec<(RelPath, PathBuf)> =
+        files::list(dir).into_iter().flatten().filter(|(path, _)| is_log(path)).collect();
+    let of = |wanted: &dyn Fn(&RelPath) -> bool| logs.iter().find(|(path, _)| wanted(path)).map(|(_, path)| path);
+    let log = running
+        .and_then(|name| of(&|path| path.file_name().contains(name)))
+        .or_else(|| of(&|path| path.file_name() == "dispatcher.log"));
+    let Some(bytes) = log.and_then(|path| files::last_bytes(path, LOG_BYTES).ok()) else { return Vec::new() };
+    let text = String::from_utf8_lossy(&bytes);
+    let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
+    lines[lines.len().saturating_sub(LOG_LINES)..].iter().map(|line| (*line).to_owned()).collect()
 }
 
 /// The execution receipts of a folder.

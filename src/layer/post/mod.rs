@@ -6,6 +6,7 @@
 mod bundle;
 mod collect;
 mod digest;
+mod finalize;
 mod predecessor;
 mod story;
 mod told;

@@ -7,9 +7,9 @@ use super::collect::Collected;
 use crate::adapter::receipt_store::shown;
 use crate::adapter::workspace::files;
 use crate::adapter::world::World;
-use crate::domain::classify::Verdict;
+use crate::domain::classify::{Verdict, class_of};
 use crate::domain::reason::Layer;
-use crate::domain::receipt::{Accounted, Accounting, GateStatus};
+use crate::domain::receipt::{Accounted, Accounting, Classification, GateStatus};
 use crate::layer::ground::Ground;
 use crate::report::again::Replay;
 use crate::report::quote::quoted;
@@ -70,7 +70,7 @@ pub(super) fn tell(
         layers: layers
             .into_iter()
             .filter(|layer| *layer != Layer::Route || collected.evidence.papers.contains_key(layer))
-            .map(|layer| LayerLine { layer, status: layer_status(request, collected, layer) })
+            .map(|layer| LayerLine { layer, status: told_status(request, collected, verdict, layer) })
             .collect(),
         counts: collected.counts,
         repeat: replay_of(world, ground, request, collected),
@@ -83,7 +83,22 @@ pub(super) fn tell(
         leaks: collected.execution.iter().flat_map(|e| e.receipt.leaks.clone()).collect(),
         duration_ms: duration_ms(collected),
         raw: collected.raw_dirs.first().map(|path| shown(path)),
+        stops: verdict
+            .findings
+            .iter()
+            .filter(|f| f.stops() && class_of(f.code(), f.layer()).0 != Classification::TestFailures)
+            .map(|f| {
+                let command = mask(&replay(world, ground, request, collected, f.code().row().replay));
+                (f.code(), f.layer(), mask(f.detail()), command)
+            })
+            .collect(),
         not_run: not_run(collected),
+        log_end: match (verdict.classification, verdict.failed_layer) {
+            (Classification::SeamDefect, Some(Layer::Execute)) => {
+                collected.log_end.iter().map(|line| mask(line)).collect()
+            }
+            _ => Vec::new(),
+        },
         slowest: Vec::new(),
         tests: Vec::new(),
         tests_told: 0,
@@ -146,7 +161,16 @@ fn replay(world: &World, ground: &Ground, request: &Request, collected: &Collect
         .replace("{pack}", &quoted(&pack));
     match file {
         Some(file) => command.replace("{file}", &quoted(&file)),
-        None => command.replace(" --file {file}", ""),
+        None => command.replace(" --file {file}", &format!(" --pack {}", quoted(&pack))),
+    }
+}
+
+/// The same in a report: a layer that another one stopped before it came to its turn was not reached.
+fn told_status(request: &Request, collected: &Collected, verdict: &Verdict, layer: Layer) -> String {
+    let before = verdict.findings.iter().any(|finding| finding.stops() && finding.layer() < layer);
+    match layer_status(request, collected, layer).as_str() {
+        "unknown" | "skipped" if before => "not reached".to_owned(),
+        other => other.to_owned(),
     }
 }
 

@@ -14,7 +14,8 @@ use crate::domain::classify::Verdict;
 use crate::domain::fault::{Fault, Finding};
 use crate::domain::reason::{Layer, ReasonCode};
 use crate::domain::receipt::{
-    Classification, EvidenceReceipt, FileRecord, GateStatus, Head, OperatorOutcome, Provenance, Receipt, ReplayedBy,
+    Classification, EvidenceReceipt, ExecutionReceipt, FileRecord, GateStatus, Head, OperatorOutcome, Provenance,
+    Receipt, ReplayedBy,
 };
 use crate::domain::test_list::{self, TestList};
 use crate::domain::triage::{self, Triage};
@@ -65,10 +66,15 @@ impl Writing<'_> {
         gate: GateStatus,
     ) -> Result<Outcome, Unreported> {
         let unreported = |fault| Unreported { layer: Layer::Post, fault };
-        self.failures().map_err(unreported)?;
+        self.failures(story).map_err(unreported)?;
         let redactor = &self.ground.redactor;
         let classification = receipt_store::write(&self.out, &self.classification(head.clone()), redactor);
         self.written.push(("classification", classification.map_err(unreported)?.0));
+        let finalized = super::finalize::receipt(&self.request.receipts_dir, head, self.collected, self.verdict);
+        if let Some(receipt) = finalized.filter(|_| self.request.predecessor.is_none()) {
+            let written = receipt_store::write(&self.out, &receipt, redactor).map_err(unreported)?.0;
+            self.written.push(("execution-receipt", written));
+        }
         let operator = self.operator(head.clone(), gate, story);
         let status = self.verdict.classification.as_str();
         let outcome = ground::conclude(self.ground, &self.out, &operator, findings, status)?;
@@ -141,7 +147,7 @@ impl Writing<'_> {
     }
 
     /// The files in the predecessor's shapes.
-    fn failures(&mut self) -> Result<(), Fault> {
+    fn failures(&mut self, story: &Story) -> Result<(), Fault> {
         let (collected, verdict) = (self.collected, self.verdict);
         let selection = collected.selection.as_ref().map(|loaded| &loaded.receipt);
         let executions = || collected.execution.iter().map(|loaded| &loaded.receipt);
@@ -157,6 +163,8 @@ impl Writing<'_> {
             completed: verdict.classification == Classification::Completed,
             timed_out: verdict.findings.iter().any(timed_out),
             replay: replay_of(self.world, self.ground, self.request, collected),
+            layers: story.stops.clone(),
+            not_run: story.not_run.clone(),
         };
         let files = [
             ("failures", FAILURES, Some(run.failures())),
@@ -207,6 +215,7 @@ impl Writing<'_> {
         let schema = match role {
             "classification" => Some(EvidenceReceipt::SCHEMA.to_owned()),
             "operator-outcome" => Some(OperatorOutcome::SCHEMA.to_owned()),
+            "execution-receipt" => Some(ExecutionReceipt::SCHEMA.to_owned()),
             "failures" => Some("pester-failures@v2".to_owned()),
             "totals" => Some("pester-totals/v1".to_owned()),
             "tests" => Some(test_list::SCHEMA.to_owned()),
