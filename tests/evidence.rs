@@ -158,3 +158,132 @@ fn a_report_that_is_cut_off_is_no_good_total() {
     // Without a file of its own a failure names none to run again.
     assert!(!seen.text("replay").contains("--file"), "{}", seen.text("replay"));
 }
+
+/// Each of the six classifications, by a run that comes to it.
+fn of_each_classification() -> Vec<(&'static str, Sandbox)> {
+    let with = |config: &str| {
+        let sandbox = Sandbox::green();
+        sandbox.config(config);
+        sandbox.commit();
+        sandbox
+    };
+    let red = Sandbox::green();
+    red.script("tests/c.sh", "exit 1");
+    red.commit();
+    vec![
+        ("completed", with("")),
+        ("test-failures", red),
+        ("context-blocked", with("context: {required-paths: [nowhere]}\n")),
+        (
+            "readiness-blocked",
+            with("packs: [{name: smoke, requires: [{tool: no-such-tool}]}]\ndefaults: {pack: smoke}\n"),
+        ),
+        ("selection-blocked", with("defaults: {pack: nowhere}\n")),
+        ("seam-defect", with("profiles: {default: {before: [[\"false\"]]}}\n")),
+    ]
+}
+
+#[test]
+fn the_exit_code_is_the_gates_status_in_every_classification_and_every_verb() {
+    let codes = [
+        ("completed", 0),
+        ("test-failures", 1),
+        ("context-blocked", 3),
+        ("readiness-blocked", 4),
+        ("selection-blocked", 5),
+        ("seam-defect", 6),
+    ];
+    let mut seen_classes = std::collections::BTreeSet::new();
+    for (class, sandbox) in of_each_classification() {
+        let owed = codes.iter().find(|(name, _)| *name == class).unwrap().1;
+        let check = |what: &str, told: &serde_json::Value, code: i32, continues: bool| {
+            let gate = match (class, continues) {
+                ("completed", _) => "pass",
+                (_, true) => "notice",
+                (_, false) => "fail",
+            };
+            let code_owed = if gate == "fail" { owed } else { 0 };
+            assert_eq!(
+                (told["classification"].as_str(), told["gateStatus"].as_str()),
+                (Some(class), Some(gate)),
+                "{what}"
+            );
+            assert_eq!(code, code_owed, "{what} of {class}: {told}");
+        };
+        for continues in [false, true] {
+            let arguments: &[&str] = if continues { &["--continue-on-failure"] } else { &[] };
+            let _ = fs::remove_dir_all(&sandbox.out);
+            let seen = sandbox.run(arguments, &[]);
+            check("run", &seen.outcome, seen.ran.code, continues);
+            let again = seen.replayed.as_ref().unwrap();
+            check("replay", &again.json(), again.code, continues);
+            // And by hand on the same receipts, with the other word.
+            let folder = seen.folder.to_str().unwrap();
+            let out = sandbox.state.with_file_name("by-hand");
+            let mut all = vec!["post", "--format", "json", "--receipts-dir", folder, "--out", out.to_str().unwrap()];
+            if !continues {
+                all.push("--continue-on-failure");
+            }
+            let ran = sandbox.gate(&all);
+            check("post", &ran.json(), ran.code, !continues);
+        }
+        seen_classes.insert(class);
+    }
+    assert_eq!(seen_classes.len(), 6);
+}
+
+#[test]
+fn where_execute_died_post_writes_its_receipt_and_nothing_takes_it_for_executes_own() {
+    let sandbox = Sandbox::green();
+    sandbox.script("tests/c.sh", "sleep 60");
+    sandbox.commit();
+    let seen = crate::harness::Chain::new(&sandbox)
+        .after("execute", |_, folder| {
+            fs::remove_file(folder.join("pester-run-receipt.json")).unwrap();
+        })
+        .args("execute", &["--run-timeout", "800ms", "--kill-grace", "100ms"])
+        .job("execute", "cancelled", "")
+        .without_digests()
+        .run();
+    assert_eq!(seen.verdict(), ("seam-defect", "execute", "layer-cancelled", 6), "{:?}", seen.codes());
+    let receipt = read_json(&seen.folder.join("pester-run-receipt.json"));
+    assert_eq!((&receipt["source"], &receipt["status"]), (&json!("post/finalize"), &json!("seam-defect")));
+    assert_eq!((&receipt["reason"], &receipt["dispatcherExitCode"]), (&json!("layer-cancelled"), &json!(-1)));
+    assert_eq!(receipt["accounting"].as_array().unwrap().len(), 3, "{receipt}");
+    assert_eq!(receipt["telemetryPresent"], true);
+    // Post again, and replay, in the folder where it lies now: the same verdict, not a run that is there.
+    let folder = seen.folder.to_str().unwrap();
+    let out = sandbox.state.with_file_name("again");
+    let ran = sandbox.gate(&["post", "--format", "json", "--receipts-dir", folder, "--out", out.to_str().unwrap()]);
+    assert_eq!(ran.json()["reason"], "execution-receipt-missing", "{ran:?}");
+    assert_eq!(seen.replayed.as_ref().unwrap().json()["reason"], "layer-cancelled");
+    let told = read_json(&seen.folder.join("pester-failures.json"));
+    assert_eq!(
+        (&told["layers"][0]["reason"], &told["layers"][0]["layer"]),
+        (&json!("layer-cancelled"), &json!("execute")),
+        "{told}"
+    );
+    assert!(told["layers"][0]["replay"]["layer"].as_str().unwrap().starts_with("pester-gate "), "{told}");
+}
+
+#[test]
+fn rules_of_the_repository_say_what_class_a_failure_is_of() {
+    let rule = "report: {classes: [{class: environment, message: \"Expected 4\", remedy: ask the bench for a seat}]}\n";
+    let (_sandbox, seen) = red(rule, &[]);
+    let one = &read_json(&seen.folder.join("pester-failures.json"))["results"][0];
+    assert_eq!((&one["class"], &one["remedy"]), (&json!("environment"), &json!("ask the bench for a seat")));
+    // The replay, which has no configuration, has them from the evidence.
+    let again = tempfile::tempdir().unwrap();
+    crate::harness::replay(&seen.folder, &["--out", again.path().to_str().unwrap()]);
+    assert_eq!(read_json(&again.path().join("pester-failures.json"))["results"][0]["class"], "environment");
+    for (rule, owed) in [
+        ("{class: network, message: \"(\"}", "report.classes"),
+        ("{class: none, message: x}", "class"),
+        ("{class: network, message: \"x*\"}", "every message"),
+    ] {
+        let sandbox = Sandbox::green();
+        sandbox.config(&format!("report: {{classes: [{rule}]}}\n"));
+        let ran = sandbox.gate(&["run"]);
+        assert!(ran.code == 2 && ran.stderr.contains(owed), "{ran:?}");
+    }
+}

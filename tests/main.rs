@@ -21,6 +21,8 @@ mod killed;
 mod layers;
 #[cfg(unix)]
 mod lock;
+#[cfg(unix)]
+mod page;
 mod pester;
 mod process;
 mod release;

@@ -124,6 +124,14 @@ impl Class {
         }
     }
 
+    /// As it heads a failure that people read.
+    pub(crate) const fn heading(self) -> &'static str {
+        match self {
+            Class::Unknown => "failure",
+            other => other.as_str(),
+        }
+    }
+
     /// What a person does next.
     pub(crate) const fn remedy(self) -> &'static str {
         match self {

@@ -157,8 +157,8 @@ pub(crate) enum Fault {
     ForkNotTrusted { head: RepoSlug },
     #[error("the pull request's head repository was deleted")]
     HeadRepositoryDeleted,
-    #[error("this event did not set the label, so it says nothing of the head {head_sha}")]
-    LabelNotBoundToHead { head_sha: CommitSha },
+    #[error("this event did not set the label {label:?}, so the label says nothing of the head {head_sha}")]
+    LabelNotBoundToHead { label: String, head_sha: CommitSha },
     #[error("{0}")]
     EventUnsupported(String),
 

@@ -163,7 +163,7 @@ pub(crate) fn decide(facts: &Facts) -> Result<Admitted, Fault> {
     // maintainer saw when the label was set, and that event names the commit.
     let bound = pull_request.action == "labeled" && pull_request.set_label.as_ref().is_some_and(is_it);
     if !same_repository && !bound {
-        return Err(Fault::LabelNotBoundToHead { head_sha: pull_request.head_sha.clone() });
+        return Err(Fault::LabelNotBoundToHead { label: facts.label.clone(), head_sha: pull_request.head_sha.clone() });
     }
     let (mode, reason) = if same_repository {
         (TrustMode::SameRepository, ReasonCode::TrustedSameRepositoryHead)

@@ -43,7 +43,7 @@ pub(crate) fn page(story: &Story) -> String {
     let counted = text::counts(&story.counts);
     if !counted.is_empty() {
         let took = story.duration_ms.map(|ms| format!(" in {}", text::seconds(ms))).unwrap_or_default();
-        let _ = writeln!(out, "<p>{}</p>", escaped(&format!("{counted}{took}")));
+        let _ = writeln!(out, "<p>{}</p>", escaped(&format!("{counted}{took}{}", text::how_sure(story))));
     }
     if let Some(running) = &story.in_flight {
         let _ = writeln!(out, "<p>In flight at the end: <code>{}</code></p>", escaped(&running.name));
@@ -77,9 +77,8 @@ pub(crate) fn page(story: &Story) -> String {
 fn layers(out: &mut String, story: &Story) {
     out.push_str("<section aria-labelledby=\"layers\">\n<h2 id=\"layers\">Layers</h2>\n<ol class=\"layers\">\n");
     for line in &story.layers {
-        let fault = story.failed_layer == Some(line.layer);
-        let mark = if fault { " class=\"fault\"" } else { "" };
-        let said = if fault { ", at fault" } else { "" };
+        let mark = if story.failed_layer == Some(line.layer) { " class=\"fault\"" } else { "" };
+        let said = text::fault_mark(story, line).replace(" ←", ",");
         let _ = writeln!(out, "<li{mark}><b>{}</b> {}{said}</li>", line.layer, escaped(&line.status));
     }
     out.push_str("</ol>\n");
@@ -155,7 +154,7 @@ fn in_short(out: &mut String, story: &Story, failure: &Failure) {
     let _ = writeln!(
         out,
         "<p class=\"failure\"><span class=\"class\">{}</span> {} <small>{}</small> {}</p>",
-        failure.class().as_str(),
+        failure.class().heading(),
         escaped(&shortened(&failure.name, 300)),
         escaped(&place.unwrap_or_default()),
         escaped(&shortened(failure.message.lines().next().unwrap_or_default(), 200))
@@ -167,7 +166,7 @@ fn one(out: &mut String, story: &Story, failure: &Failure) {
     let _ = writeln!(
         out,
         "<details class=\"failure\"><summary><span class=\"class\">{}</span> {} <small>{}</small></summary>",
-        failure.class().as_str(),
+        failure.class().heading(),
         escaped(&failure.name),
         escaped(&place.unwrap_or_default())
     );
@@ -193,7 +192,12 @@ fn reasons(out: &mut String, story: &Story) {
     );
     for (code, layer, severity, detail) in &story.reasons {
         let quiet = if *severity < Severity::Warns { " class=\"quiet\"" } else { "" };
-        let _ = writeln!(out, "<tr{quiet}><td>{code}</td><td>{layer}</td><td>{}</td></tr>", escaped(detail));
+        let _ = writeln!(
+            out,
+            "<tr{quiet}><td>{code}</td><td>{}</td><td>{}</td></tr>",
+            text::charged_to(*code, *layer),
+            escaped(detail)
+        );
     }
     out.push_str("</tbody>\n</table>\n</section>\n");
 }

@@ -10,7 +10,7 @@ use super::text::{self, Story, at};
 use crate::domain::failure::{self, Group};
 use crate::domain::fault::Finding;
 use crate::domain::reason::{Layer, Severity};
-use crate::domain::receipt::GateStatus;
+use crate::domain::receipt::{Classification, GateStatus};
 use crate::domain::triage::Category;
 
 /// The summary.
@@ -25,7 +25,7 @@ pub(crate) fn summary(story: &Story) -> String {
     let _ = writeln!(out, "{}\n", code(&story.headline));
     let counted = text::counts(&story.counts);
     if !counted.is_empty() {
-        let _ = writeln!(out, "**Tests:** {counted}\n");
+        let _ = writeln!(out, "**Tests:** {counted}{}\n", text::how_sure(story));
     }
     if let Some(running) = &story.in_flight {
         let _ = writeln!(out, "**In flight at the end:** {}\n", code(&running.name));
@@ -153,10 +153,12 @@ pub(crate) fn route(finding: Option<&Finding>, admitted: bool, facts: &BTreeMap<
 }
 
 fn layers(out: &mut String, story: &Story) {
+    if story.classification == Classification::TestFailures {
+        out.push_str("No layer is at fault: the tests themselves failed.\n\n");
+    }
     out.push_str("| layer | status |\n|---|---|\n");
     for line in &story.layers {
-        let fault = if story.failed_layer == Some(line.layer) { " ← at fault" } else { "" };
-        let _ = writeln!(out, "| {} | {}{fault} |", line.layer, cell(&line.status));
+        let _ = writeln!(out, "| {} | {}{} |", line.layer, cell(&line.status), text::fault_mark(story, line));
     }
     out.push('\n');
 }
@@ -202,7 +204,7 @@ fn told(group: &Group<'_>, story: &Story) -> String {
     // A file without a line is named by the command below.
     let place = story.repeat.place(failure).filter(|(_, line)| line.is_some());
     let place = place.map(|(file, line)| format!(" at {}", code(&at(&file, line))));
-    let _ = writeln!(out, "**{}** {}{}\n", failure.class().as_str(), code(&failure.name), place.unwrap_or_default());
+    let _ = writeln!(out, "**{}** {}{}\n", failure.class().heading(), code(&failure.name), place.unwrap_or_default());
     let lines: Vec<&str> = failure.output.lines().collect();
     let end = &lines[lines.len().saturating_sub(OUTPUT_LINES)..];
     let message: Vec<&str> = failure.message.lines().take(MESSAGE_LINES).collect();
@@ -212,7 +214,9 @@ fn told(group: &Group<'_>, story: &Story) -> String {
     out.push_str(if said.is_empty() { "The report gives no message.\n\n" } else { &said });
     // Where no file is known the run is what can be repeated.
     let again = story.repeat.file(failure).unwrap_or_else(|| story.repeat.run());
-    let _ = writeln!(out, "Again: {}\n", code(&again));
+    if story.replay.as_ref() != Some(&again) {
+        let _ = writeln!(out, "Again: {}\n", code(&again));
+    }
     if !group.others.is_empty() {
         let names: Vec<String> = group.others.iter().take(10).map(|other| code(&other.name)).collect();
         let more = group.others.len().saturating_sub(10);
@@ -234,13 +238,17 @@ fn block<'a>(lines: impl Iterator<Item = &'a &'a str>) -> String {
 }
 
 fn reasons(out: &mut String, story: &Story) {
-    let telling: Vec<_> = story.reasons.iter().filter(|(_, _, severity, _)| *severity >= Severity::Warns).collect();
+    // The deciding one stands above, with what to do.
+    let telling: Vec<_> =
+        story.reasons.iter().skip(1).filter(|(_, _, severity, _)| *severity >= Severity::Warns).collect();
     if telling.is_empty() {
         return;
     }
-    out.push_str("### Reasons, the deciding one first\n\n| reason | charged to | detail |\n|---|---|---|\n");
-    for (code, layer, _, detail) in telling.iter().take(REASONS) {
-        let _ = writeln!(out, "| {code} | {layer} | {} |", cell(detail));
+    out.push_str("### What else held\n\n| reason | charged to | detail | next |\n|---|---|---|---|\n");
+    for (code, layer, severity, detail) in telling.iter().take(REASONS) {
+        let (charged, next) = (text::charged_to(*code, *layer), code.row().remedy.replace('|', "\\|"));
+        let mild = if *severity == Severity::Warns { " (warns)" } else { "" };
+        let _ = writeln!(out, "| {code}{mild} | {charged} | {} | {next} |", cell(detail));
     }
     if telling.len() > REASONS {
         let _ = writeln!(out, "\n{} more in `pester-operator-outcome.json`", telling.len() - REASONS);

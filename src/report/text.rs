@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use super::again::Replay;
 use super::quote::{printable, shortened};
+use crate::domain::classify::class_of;
 use crate::domain::counts::Counts;
 use crate::domain::failure::Failure;
 use crate::domain::reason::{Layer, ReasonCode, Severity};
@@ -138,7 +139,7 @@ pub(crate) fn report(story: &Story) -> String {
     let counted = counts(&story.counts);
     if !counted.is_empty() {
         let took = story.duration_ms.map(|ms| format!(" in {}", seconds(ms))).unwrap_or_default();
-        let _ = writeln!(out, "tests      {counted}{took}");
+        let _ = writeln!(out, "tests      {counted}{took}{}", how_sure(story));
     }
     if let Some(running) = &story.in_flight {
         let kind = match running.kind {
@@ -196,6 +197,29 @@ pub(crate) fn report(story: &Story) -> String {
         let _ = writeln!(out, "gate       notice: let through although it is not green");
     }
     out
+}
+
+/// How a layer is marked that is at fault; where its own word is a good one, a later layer found it.
+pub(crate) fn fault_mark(story: &Story, line: &LayerLine) -> &'static str {
+    let good = ["ready", "warning", "completed"].contains(&line.status.as_str());
+    match (story.failed_layer == Some(line.layer), good) {
+        (true, true) => " ← at fault, found after it ended",
+        (true, false) => " ← at fault",
+        (false, _) => "",
+    }
+}
+
+/// Counts of a run whose seam is at fault are what could be told, and no proof.
+pub(crate) fn how_sure(story: &Story) -> &'static str {
+    if story.classification == Classification::SeamDefect { ", so far as can be told" } else { "" }
+}
+
+/// Whose fault a reason is, for a person: failed tests are no layer's.
+pub(crate) fn charged_to(code: ReasonCode, layer: Layer) -> &'static str {
+    match class_of(code, layer).0 {
+        Classification::TestFailures => "the tests",
+        _ => layer.as_str(),
+    }
 }
 
 /// What is new against a baseline: `regressed: 1 regression, 2 added (against run 7)`.

@@ -1005,9 +1005,14 @@ fn check_summary(seen: &Seen) -> Vec<String> {
     if text("failedLayer") != "none" {
         parts.extend([format!(" at {}: ", text("failedLayer")), "← at fault".to_owned()]);
     }
+    if command.contains(['{', '}']) {
+        parts.push(format!("(a command without a blank to fill: {command})"));
+    }
     for failure in seen.failures["results"].as_array().into_iter().flatten().take(1) {
         let message = failure["message"].as_str().unwrap_or_default();
-        parts.extend([failure["name"].as_str().unwrap_or_default().to_owned(), "Again: `".to_owned()]);
+        parts.push(failure["name"].as_str().unwrap_or_default().to_owned());
+        let again = failure["replay"]["file"].as_str().or(failure["replay"]["run"].as_str()).unwrap_or_default();
+        parts.push(again.to_owned());
         parts.extend(message.lines().next().map(|line| line.chars().take(60).collect()));
     }
     let in_flight = outcome["inFlight"]["name"].as_str().map(str::to_owned);

@@ -82,7 +82,7 @@ pub(super) const ROWS: &[Row] = &[
         C::ResultsInconsistent,
         Fails,
         "a results file's totals claim what its cases do not show: more failures or more tests",
-        "see the file: failures outside any test case (setup, teardown, load) are the usual cause",
+        "see the file: failures outside any test case (setup, teardown, load), or a writer that left tests out",
     )
     .next("inspect-invalid-results-xml"),
     row(

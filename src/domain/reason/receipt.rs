@@ -25,7 +25,7 @@ pub(super) const ROWS: &[Row] = &[
     row(
         C::ReceiptDigestMismatch,
         "a receipt is not the one whose sha256 its layer put out",
-        "find out which job replaced the artifact, then run the gate again",
+        "find out which job replaced the file, or handed on another digest; then run the gate again",
     ),
     row(
         C::ReceiptForeignRun,

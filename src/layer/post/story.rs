@@ -42,6 +42,9 @@ pub(super) fn duration_ms(collected: &Collected) -> Option<u64> {
     collected.execution.iter().filter_map(|e| Some(e.receipt.outcome.as_ref()?.duration_ms)).max()
 }
 
+/// The whole run again.
+const RUN: &str = "pester-gate run --root {root} --pack {pack}";
+
 /// Everything that the reports say, in one value.
 pub(super) fn tell(
     world: &World,
@@ -62,10 +65,15 @@ pub(super) fn tell(
         headline: headline(verdict, &mask),
         next_action_id: row.map_or("no-action", |row| row.next_action),
         next_action: row.map_or_else(String::new, |row| row.remedy.to_owned()),
-        replay: deciding
-            .filter(|finding| finding.stops())
-            .and(row)
-            .map(|row| mask(&replay(world, ground, request, collected, row.replay))),
+        replay: deciding.filter(|finding| finding.stops()).and(row).map(|row| {
+            let found_later = verdict.failed_layer.is_some_and(|layer| {
+                let status = collected.statuses.get(&layer).map(String::as_str);
+                layer < Layer::Execute && matches!(status, Some("ready" | "warning"))
+            });
+            // That layer by itself was content: what met it is the run.
+            let template = if found_later { RUN } else { row.replay };
+            mask(&replay(world, ground, request, collected, template))
+        }),
         reasons: verdict.findings.iter().map(|f| (f.code(), f.layer(), f.severity(), mask(f.detail()))).collect(),
         layers: layers
             .into_iter()
@@ -158,6 +166,8 @@ fn replay(world: &World, ground: &Ground, request: &Request, collected: &Collect
     let command = template
         .replace("{root}", &quoted(&shown(&ground.root)))
         .replace("{dir}", &quoted(&shown(&request.receipts_dir)))
+        // The payload of the event, wherever it was kept.
+        .replace("{event}", "event.json")
         .replace("{pack}", &quoted(&pack));
     match file {
         Some(file) => command.replace("{file}", &quoted(&file)),
