@@ -19,6 +19,7 @@ pub fn parts() -> Vec<Part> {
     let mut parts = vec![
         part("docs/reason-codes.md", "codes", report::tables::reason_codes()),
         part("docs/reason-codes.md", "order", report::tables::tiers()),
+        part("docs/reason-codes.md", "precedence", report::tables::precedence()),
         part("docs/runbook.md", "runbook", report::tables::runbook()),
         part("docs/runbook.md", "classes", report::tables::classes()),
         part("docs/receipts.md", "receipts", report::tables::receipts()),

@@ -69,12 +69,12 @@ fn run(sandbox: &Sandbox, more: &[(&str, &str)]) -> Seen {
 
 #[test]
 fn secrets_in_log_report_environment_and_journal_are_in_no_file_and_the_rest_is_untouched() {
-    let sandbox = command(&format!(
+    let sandbox = command(
         "mkdir -p out; echo \"$DB_PASSWORD {TOKEN} max_tokens=4096\"; echo \"$DB_PASSWORD\" >&2; env\n\
          cat > out/r.xml <<END\n<testsuites><testcase name=\"logs in as $DB_PASSWORD\" file=\"tests/$DB_PASSWORD.py\">\
          <failure message=\"{TOKEN} is refused\">max_tokens=4096 at d670460b4b4aece5915caf5c68d12f560a9fe3e4 $DB_PASSWORD</failure>\
-         <system-out>$DB_PASSWORD</system-out></testcase></testsuites>\nEND\nexit 1"
-    ));
+         <system-out>$DB_PASSWORD</system-out></testcase></testsuites>\nEND\nexit 1",
+    );
     let seen = run(&sandbox, &[]);
     assert_eq!(seen.verdict(), ("test-failures", "none", "tests-failed", 1), "{:?}", seen.ran);
     clean(&seen, &sandbox);

@@ -1,7 +1,7 @@
 //! A run against an earlier one, and against what its host was like when it was last green.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
@@ -16,7 +16,7 @@ fn baseline(sandbox: &Sandbox) -> (PathBuf, Seen) {
     (kept, seen)
 }
 
-fn against(sandbox: &Sandbox, baseline: &PathBuf, arguments: &[&str]) -> (Seen, Value) {
+fn against(sandbox: &Sandbox, baseline: &Path, arguments: &[&str]) -> (Seen, Value) {
     let mut all = vec!["--baseline", baseline.to_str().unwrap()];
     all.extend(arguments);
     let seen = sandbox.run(&all, &[]);

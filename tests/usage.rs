@@ -176,7 +176,7 @@ fn help_version_explain_packs_and_schema_answer() {
     let packs = sandbox.gate(&["packs"]).stdout;
     assert!(packs.contains("smoke (quick)") && packs.contains("full"), "{packs}");
     let ids = sandbox.gate(&["schema", "--format", "json"]).json();
-    assert_eq!(ids.as_array().unwrap().len(), 9);
+    assert_eq!(ids.as_array().unwrap().len(), 12);
 }
 
 #[test]

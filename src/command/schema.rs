@@ -3,11 +3,14 @@
 use anyhow::{Result, anyhow};
 use schemars::{Schema, SchemaGenerator, generate::SchemaSettings};
 
+use crate::domain::bundle::{self, Bundle};
 use crate::domain::config::Config;
 use crate::domain::receipt::{
     ContextReceipt, EvidenceReceipt, ExecutionReceipt, OperatorOutcome, Provenance, ReadinessReceipt, Receipt,
     RouteReceipt, SelectionReceipt,
 };
+use crate::domain::test_list::{self, TestList};
+use crate::domain::triage::{self, Triage};
 
 /// Id of the configuration's schema.
 pub(crate) const CONFIGURATION: &str = "pester-gate-configuration@v1";
@@ -23,6 +26,9 @@ pub(crate) fn all() -> Vec<(&'static str, Schema)> {
         (EvidenceReceipt::SCHEMA, receipt::<EvidenceReceipt>()),
         (OperatorOutcome::SCHEMA, receipt::<OperatorOutcome>()),
         (Provenance::SCHEMA, receipt::<Provenance>()),
+        (test_list::SCHEMA, document::<TestList>(test_list::SCHEMA)),
+        (triage::SCHEMA, document::<Triage>(triage::SCHEMA)),
+        (bundle::SCHEMA, document::<Bundle>(bundle::SCHEMA)),
         (CONFIGURATION, generator().into_root_schema_for::<Config>()),
     ]
 }
@@ -42,9 +48,14 @@ fn generator() -> SchemaGenerator {
 
 /// A receipt's schema, its id pinned: a reader fails closed on another.
 fn receipt<R: Receipt + schemars::JsonSchema>() -> Schema {
-    let mut schema = generator().into_root_schema_for::<R>();
-    if let Some(id) = schema.pointer_mut("/properties/schema").and_then(serde_json::Value::as_object_mut) {
-        id.insert("const".to_owned(), R::SCHEMA.into());
+    document::<R>(R::SCHEMA)
+}
+
+/// The same for a document that is no receipt.
+fn document<D: schemars::JsonSchema>(id: &str) -> Schema {
+    let mut schema = generator().into_root_schema_for::<D>();
+    if let Some(field) = schema.pointer_mut("/properties/schema").and_then(serde_json::Value::as_object_mut) {
+        field.insert("const".to_owned(), id.into());
     }
     schema
 }

@@ -265,7 +265,7 @@ fn base64_anywhere(bytes: &[u8]) -> Vec<String> {
         let text = STANDARD_NO_PAD.encode(&padded);
         // A letter that holds bits of a neighbour is another one there.
         let from = (offset * 8).div_ceil(6);
-        let to = text.len() - usize::from(padded.len() % 3 != 0);
+        let to = text.len() - usize::from(!padded.len().is_multiple_of(3));
         text.get(from..to).unwrap_or_default().to_owned()
     };
     let standard: Vec<String> = (0..3).map(at).collect();

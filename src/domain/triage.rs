@@ -442,7 +442,7 @@ mod tests {
         let told = triage(&full, &focused, RULE);
         assert_eq!(told.counts.get(&Category::Removed), None);
         assert_eq!(told.counts[&Category::NotSelected], 2);
-        assert_eq!(told.floor.unwrap().below, false);
+        assert!(!told.floor.unwrap().below);
         // A file that is neither selected nor left out is gone.
         let gone = list(vec![test("a x", Passed), test("c z", Passed)]);
         let told = triage(&full, &gone, RULE);

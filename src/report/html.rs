@@ -101,8 +101,8 @@ fn timeline(out: &mut String, story: &Story) {
             "<tr><th scope=\"row\">{}</th><td>{}</td><td>{}</td>\
              <td class=\"bar\"><i class=\"span{fault}\" style=\"margin-left:{:.2}%;width:{:.2}%\"></i></td></tr>",
             worked.layer,
-            text::seconds(worked.from_ms),
-            text::seconds(worked.took_ms),
+            text::milliseconds(worked.from_ms as f64),
+            text::milliseconds(worked.took_ms as f64),
             share(worked.from_ms).min(99.0),
             share(worked.took_ms).clamp(0.5, 100.0)
         );
@@ -277,7 +277,7 @@ fn tests(out: &mut String, story: &Story) {
          <table>\n<thead><tr><th scope=\"col\">took</th><th scope=\"col\">came to</th><th scope=\"col\">test</th><th scope=\"col\">file</th></tr></thead>\n<tbody>\n",
     );
     for test in &story.tests {
-        let took = test.duration_ms.map_or_else(String::new, |ms| text::milliseconds(ms));
+        let took = test.duration_ms.map_or_else(String::new, text::milliseconds);
         let outcome = serde_json::to_value(test.outcome).ok();
         let outcome = outcome.as_ref().and_then(|word| word.as_str()).unwrap_or_default();
         let mark = if test.failed() { " class=\"test bad\"" } else { " class=\"test\"" };

@@ -2,12 +2,13 @@
 
 use std::fmt::Write;
 
-use crate::domain::classify::TIERS;
+use crate::domain::classify::{Evidence, Job, JobResult, Paper, TIERS, classify};
 use crate::domain::counts::CaseOutcome;
 use crate::domain::failure::Class;
+use crate::domain::fault::{Fault, Finding, ReceiptFault, charge, good};
 use crate::domain::outcome_word::WORDS;
 use crate::domain::question::{Cause, word};
-use crate::domain::reason::{Home, Layer, Row, Severity, TABLE};
+use crate::domain::reason::{Home, Layer, ReasonCode, Row, Severity, TABLE};
 use crate::domain::receipt::CATALOGUE;
 
 /// The table of reason codes.
@@ -37,6 +38,69 @@ pub(crate) fn tiers() -> String {
     for (at, tier) in TIERS.iter().enumerate() {
         let codes: Vec<_> = tier.iter().map(|code| format!("`{code}`")).collect();
         let _ = writeln!(out, "| {} | {} |", at + 1, codes.join(", "));
+    }
+    out
+}
+
+/// What a layer comes to by its receipt and its job: every combination, as the verdict has it. Preflight stands for the
+/// layers before execute.
+pub(crate) fn precedence() -> String {
+    let layers = [Layer::Context, Layer::Preflight, Layer::Selection, Layer::Execute];
+    let good_code = |layer| match layer {
+        Layer::Preflight => ReasonCode::HostReady,
+        Layer::Selection => ReasonCode::SelectionReady,
+        Layer::Execute => ReasonCode::TestsPassed,
+        _ => ReasonCode::StandingPriorityNotRequired,
+    };
+    let blocked = |layer| match layer {
+        Layer::Execute => Fault::RunCancelled,
+        _ => Fault::ProgramMissing { code: ReasonCode::ToolMissing, name: "x".to_owned() },
+    };
+    let read = |layer, finding: Finding| (layer, Paper::Read { stopped: finding.stops(), findings: vec![finding] });
+    let all_good = || layers.into_iter().map(|layer| read(layer, good(good_code(layer), layer, ""))).collect();
+    let papers = |layer| {
+        let corrupt = ReceiptFault::Corrupt { layer, path: String::new(), why: String::new() };
+        [
+            ("none", None),
+            ("refused (here `receipt-corrupt`)", Some(Paper::Refused(charge(&corrupt.into(), Layer::Post)))),
+            ("good", Some(read(layer, good(good_code(layer), layer, "")).1)),
+            ("blocked or failed (here by X)", Some(read(layer, charge(&blocked(layer), layer)).1)),
+        ]
+    };
+    let jobs = [
+        ("not told", None),
+        ("success", Some(Job { result: JobResult::Success, reason: None })),
+        (
+            "failure, with a reason that blocks (here `configuration-invalid`)",
+            Some(Job { result: JobResult::Failure, reason: Some(ReasonCode::ConfigurationInvalid) }),
+        ),
+        ("failure, without one", Some(Job { result: JobResult::Failure, reason: None })),
+        ("cancelled", Some(Job { result: JobResult::Cancelled, reason: None })),
+        ("skipped, and nothing before it stopped", Some(Job { result: JobResult::Skipped, reason: None })),
+    ];
+    let mut out = String::from("| its receipt | its job | a layer before execute | execute |\n|---|---|---|---|\n");
+    for at in 0..papers(Layer::Preflight).len() {
+        for (job_word, job) in &jobs {
+            let of = |layer: Layer| {
+                let (_, paper) = papers(layer)[at].clone();
+                let mut evidence = Evidence { papers: all_good(), ..Evidence::default() };
+                match paper {
+                    Some(paper) => drop(evidence.papers.insert(layer, paper)),
+                    None => drop(evidence.papers.remove(&layer)),
+                }
+                evidence.jobs.extend(job.map(|job| (layer, job)));
+                let verdict = classify(&evidence);
+                let code = verdict.deciding().map_or("", |finding| finding.code().as_str());
+                let code = if code == "tool-missing" || code == "run-cancelled" {
+                    "X".to_owned()
+                } else {
+                    format!("`{code}`")
+                };
+                format!("{code}: `{}`", verdict.classification.as_str())
+            };
+            let word = papers(Layer::Preflight)[at].0;
+            let _ = writeln!(out, "| {word} | {job_word} | {} | {} |", of(Layer::Preflight), of(Layer::Execute));
+        }
     }
     out
 }

@@ -9,6 +9,7 @@ mod digest;
 mod finalize;
 mod predecessor;
 mod story;
+mod tail;
 mod told;
 mod written;
 

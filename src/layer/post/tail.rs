@@ -1,0 +1,48 @@
+//! What was last heard of a run: what was running at its end, and the end of the log that tells most.
+
+use std::path::{Path, PathBuf};
+
+use super::collect::Collected;
+use crate::adapter::journal;
+use crate::adapter::workspace::files;
+use crate::domain::ids::RelPath;
+use crate::domain::receipt::{InFlight, InFlightKind};
+
+/// What the journals of a run without a receipt last told. A dispatcher's script keeps one of its own
+/// below ours, which may be ahead of it by a moment: it may know the test where ours knows the file.
+pub(super) fn last_known(dir: &Path) -> Option<InFlight> {
+    let journals = files::list(dir).into_iter().flatten().filter(|(path, _)| path.file_name() == journal::FILE);
+    let mut told = journals.filter_map(|(_, path)| journal::read_state(&path)?.in_flight());
+    let first = told.next()?;
+    if first.kind != InFlightKind::File {
+        return Some(first);
+    }
+    let of_the_file = |other: &InFlight| {
+        let file = other.file.as_ref().map(|file| file.replace('\\', "/")).unwrap_or_default();
+        other.kind != InFlightKind::File && file.ends_with(&first.name)
+    };
+    let file = first.file.clone();
+    Some(told.find(of_the_file).map_or(first, |deeper| InFlight { file, ..deeper }))
+}
+
+/// How much of a log's end is read, and how many lines of it are told.
+const LOG_BYTES: u64 = 16 << 10;
+const LOG_LINES: usize = 15;
+
+/// The end of the log that tells most: of what was running at the end, else of the dispatcher.
+pub(super) fn log_end(dir: &Path, collected: &Collected) -> Vec<String> {
+    let in_flight = collected.execution.iter().find_map(|loaded| loaded.receipt.in_flight.as_ref());
+    let running = in_flight.or(collected.last_known.as_ref()).and_then(|running| running.file.as_deref());
+    let running = running.and_then(|file| file.rsplit(['/', '\\']).next());
+    let is_log = |path: &RelPath| path.as_str().ends_with(".log");
+    let logs: Vec<(RelPath, PathBuf)> =
+        files::list(dir).into_iter().flatten().filter(|(path, _)| is_log(path)).collect();
+    let of = |wanted: &dyn Fn(&RelPath) -> bool| logs.iter().find(|(path, _)| wanted(path)).map(|(_, path)| path);
+    let log = running
+        .and_then(|name| of(&|path| path.file_name().contains(name)))
+        .or_else(|| of(&|path| path.file_name() == "dispatcher.log"));
+    let Some(bytes) = log.and_then(|path| files::last_bytes(path, LOG_BYTES).ok()) else { return Vec::new() };
+    let text = String::from_utf8_lossy(&bytes);
+    let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
+    lines[lines.len().saturating_sub(LOG_LINES)..].iter().map(|line| (*line).to_owned()).collect()
+}
