@@ -380,3 +380,84 @@ fn a_run_of_the_predecessor_is_read_by_its_receipt_and_its_reports() {
     fs::write(folder.path().join("pester-run-receipt.json"), "{\"schema\": \"pester-execution-receipt@v1\"}").unwrap();
     assert_eq!(replay(folder.path(), &[]).json()["classification"], "context-blocked");
 }
+
+/// What tests leave behind is theirs: a receipt, a whole run of another gate, or one of the predecessor.
+#[test]
+fn what_tests_left_among_the_raw_results_is_no_receipt_of_the_run() {
+    let nested = Sandbox::green();
+    let inner = nested.run(&["--gate-id", "inner"], &[]);
+    assert_eq!(inner.ran.code, 0);
+    let theirs = r#"{"schema":"pester-execution-receipt@v1","contextStatus":"ready","readinessStatus":"ready","selectionStatus":"ready","dispatcherExitCode":0,"status":"completed"}"#;
+    for red in [true, false] {
+        let sandbox = Sandbox::green();
+        sandbox.script("tests/c.sh", if red { "exit 1" } else { "exit 0" });
+        copy(&inner.folder, &sandbox.root.join("left/inner"));
+        sandbox.file("left/old/pester-run-receipt.json", theirs);
+        sandbox.file(
+            "left/old/pester/x/pester-results.xml",
+            "<test-results><test-suite><results><test-case name=\"t\" executed=\"True\" result=\"Success\"/></results></test-suite></test-results>",
+        );
+        sandbox.file("left/pester-route.json", "garbage");
+        sandbox.file("left/pester-context.json", "garbage");
+        sandbox.config("profiles: {default: {artifacts: [\"left/**\"]}}\n");
+        sandbox.commit();
+        let seen = sandbox.run(&[], &[]);
+        let owed = if red { ("tests-failed", 1) } else { ("tests-passed", 0) };
+        assert_eq!((seen.verdict().2, seen.ran.code), owed, "{:?}", seen.codes());
+        let again = seen.replayed.as_ref().unwrap();
+        assert_eq!((again.json()["reason"].as_str().unwrap(), again.code), owed, "{again:?}");
+        // A predecessor's receipt that somebody lays beside ours makes ours none of the predecessor's.
+        fs::write(seen.folder.join("pester-run-receipt.json"), theirs).unwrap();
+        assert_ne!(replay(&seen.folder, &[]).code, 0);
+    }
+}
+
+#[test]
+fn evidence_that_was_edited_to_be_green_is_told() {
+    let (_sandbox, seen) = red();
+    let provenance = seen.folder.join("pester-evidence-provenance.json");
+    let before = fs::read(&provenance).unwrap();
+    let reasons = json!([{"code": "tests-passed", "layer": "execute", "detail": "x"}]);
+    for edits in [
+        vec![("/status", json!("completed")), ("/reasons", reasons)],
+        vec![("/told/continueOnFailure", json!(false))],
+        vec![("/told/jobs", json!([])), ("/status", json!("completed"))],
+        vec![
+            ("/told", json!({"jobs": [], "digests": [], "continueOnFailure": true, "found": []})),
+            ("/sourceInputs", json!([])),
+        ],
+    ] {
+        fs::write(&provenance, &before).unwrap();
+        edits.iter().for_each(|(pointer, value)| edit(&provenance, pointer, value));
+        let ran = replay(&seen.folder, &[]);
+        let told = ran.json();
+        assert_ne!(told["classification"], "completed", "{edits:?}: {told}");
+        let codes = told["reasons"].to_string();
+        assert!(codes.contains("receipt-corrupt") || codes.contains("tests-failed"), "{edits:?}: {told}");
+        if edits[0].0 != "/told" {
+            assert!(codes.contains("receipt-corrupt"), "{edits:?}: {codes}");
+        }
+    }
+    // The outcome that it is held against must be there.
+    fs::write(&provenance, &before).unwrap();
+    fs::remove_file(seen.folder.join("pester-operator-outcome.json")).unwrap();
+    let told = replay(&seen.folder, &[]).json();
+    assert!(told["reasons"].to_string().contains("receipt-missing"), "{told}");
+}
+
+#[test]
+fn red_evidence_whose_cause_is_not_here_does_not_turn_green() {
+    // What made it red was a secret that only that job knew.
+    let sandbox = Sandbox::green();
+    sandbox.script("tests/c.sh", "echo 'signed in as hunter2-hunter2'; exit 0");
+    sandbox.commit();
+    let green = sandbox.run(&[], &[]);
+    assert_eq!(green.ran.code, 0, "{:?}", green.ran);
+    let folder = green.folder.to_str().unwrap();
+    let arguments = ["post", "--format", "json", "--receipts-dir", folder, "--out", folder];
+    let ran = sandbox.gate_in(&arguments, &[("DB_PASSWORD", "hunter2-hunter2")]);
+    assert_eq!(ran.json()["reason"], "secret-in-output", "{ran:?}");
+    let again = replay(&green.folder, &[]);
+    assert_ne!(again.code, 0, "{again:?}");
+    assert_eq!(again.json()["reason"], "receipt-corrupt", "{again:?}");
+}

@@ -69,12 +69,12 @@ fn run(sandbox: &Sandbox, more: &[(&str, &str)]) -> Seen {
 
 #[test]
 fn secrets_in_log_report_environment_and_journal_are_in_no_file_and_the_rest_is_untouched() {
-    let sandbox = command(
+    let sandbox = command(&format!(
         "mkdir -p out; echo \"$DB_PASSWORD {TOKEN} max_tokens=4096\"; echo \"$DB_PASSWORD\" >&2; env\n\
          cat > out/r.xml <<END\n<testsuites><testcase name=\"logs in as $DB_PASSWORD\" file=\"tests/$DB_PASSWORD.py\">\
          <failure message=\"{TOKEN} is refused\">max_tokens=4096 at d670460b4b4aece5915caf5c68d12f560a9fe3e4 $DB_PASSWORD</failure>\
          <system-out>$DB_PASSWORD</system-out></testcase></testsuites>\nEND\nexit 1",
-    );
+    ));
     let seen = run(&sandbox, &[]);
     assert_eq!(seen.verdict(), ("test-failures", "none", "tests-failed", 1), "{:?}", seen.ran);
     clean(&seen, &sandbox);
@@ -154,9 +154,9 @@ fn what_no_mask_caught_blocks_the_upload_and_says_where() {
         assert!(everything(&seen.folder.join("raw")).iter().any(|(_, bytes)| holds(bytes, &coded[8..20])), "{place}");
     }
     // By name, by a job of its own: execute alone hands on no raw folder.
-    let sandbox = command(&format!(
-        "mkdir -p out; echo '<testsuites><testcase name=\"t\"/></testsuites>' > out/r.xml; echo x > out/$DB_PASSWORD.txt"
-    ));
+    let sandbox = command(
+        "mkdir -p out; echo '<testsuites><testcase name=\"t\"/></testsuites>' > out/r.xml; echo x > out/$DB_PASSWORD.txt",
+    );
     sandbox.config_with(
         "dispatcher: {kind: command, command: [./runner.sh], results: [\"out/*.xml\"]}\n",
         "profiles: {default: {artifacts: [\"out/**\"]}}\n",
@@ -171,4 +171,59 @@ fn what_no_mask_caught_blocks_the_upload_and_says_where() {
         .map(|(_, bytes)| String::from_utf8_lossy(bytes).into_owned())
         .collect();
     assert!(!receipts.contains(SECRET));
+}
+
+#[test]
+fn what_is_called_a_secret_and_is_none_stops_no_run() {
+    for (name, value) in [
+        ("CACHE_KEY", jiff::Timestamp::now().to_string()[..10].to_owned()),
+        ("X_KEY", "octo/widgets".to_owned()),
+        ("STATE_KEY", "completed".to_owned()),
+        ("PHASE_KEY", "preflight".to_owned()),
+        ("POSTGRES_PASSWORD", "postgres".to_owned()),
+        ("SSH_KEY", "/bin/sh".to_owned()),
+    ] {
+        let sandbox = Sandbox::green();
+        sandbox.script("tests/postgres.sh", "echo connects to postgres; exit 0");
+        sandbox.commit();
+        let seen = sandbox.run(&[], &[(name, &value), ("GITHUB_REPOSITORY", "octo/widgets")]);
+        assert_eq!(seen.verdict(), ("completed", "none", "tests-passed", 0), "{name}={value}: {:?}", seen.ran);
+    }
+    let sandbox = Sandbox::green();
+    let sha = sandbox.git(&["rev-parse", "HEAD"]);
+    let seen = sandbox.run(&[], &[("CACHE_KEY", &sha[..12]), ("GITHUB_SHA", &sha)]);
+    assert_eq!(seen.ran.code, 0, "{:?}", seen.ran);
+}
+
+#[test]
+fn a_secret_in_another_coding_in_what_a_receipt_tells_is_left_out_and_the_verdict_stands() {
+    let coded = base64::engine::general_purpose::STANDARD.encode(SECRET);
+    let sandbox = Sandbox::green();
+    sandbox.file(&format!("{}.txt", coded.trim_end_matches('=')), "untracked");
+    let seen = run(&sandbox, &[]);
+    assert_eq!(seen.verdict(), ("completed", "none", "tests-passed", 0), "{:?}", seen.ran);
+    let files = seen.receipt("context")["worktree"]["dirtyFiles"].to_string();
+    assert!(files.contains("left out"), "{files}");
+}
+
+#[test]
+fn what_was_in_flight_and_what_changed_are_told_without_secrets() {
+    // Where execute died with a test in flight whose name is a secret of the post job alone.
+    let sandbox = Sandbox::green();
+    let chain = crate::harness::Chain::new(&sandbox).after("execute", |_, folder| {
+        fs::remove_file(folder.join("pester-run-receipt.json")).unwrap();
+        let journal = folder.join("raw/dispatcher-events.ndjson");
+        let event = r#"{"schema":"comparevi/runtime-event/v1","seq":1,"tsUtc":"2026-01-01T00:00:00Z","type":"file-start","file":"tests/hunter2-hunter2.sh"}"#;
+        fs::write(journal, format!("{event}\n")).unwrap();
+    });
+    let summary = sandbox.state.with_file_name("step-summary");
+    let chain = chain.env("post", "DB_PASSWORD", SECRET).env("post", "GITHUB_STEP_SUMMARY", summary.to_str().unwrap());
+    let seen = chain.without_digests().run();
+    assert_eq!(seen.text("failedLayer"), "execute", "{:?}", seen.codes());
+    for (path, bytes) in everything(&seen.folder) {
+        let raw = path.starts_with(seen.folder.join("raw"));
+        assert!(raw || !holds(&bytes, SECRET), "{}", path.display());
+    }
+    let told = fs::read_to_string(&summary).unwrap();
+    assert!(!told.contains(SECRET) && !seen.ran.stdout.contains(SECRET) && !seen.ran.stderr.contains(SECRET), "{told}");
 }

@@ -35,19 +35,26 @@ impl Key<'_> {
     }
 }
 
-/// As it was.
-pub(crate) fn read(state: &Path, key: &Key<'_>) -> Option<LastGreen> {
+/// Without the facts that tell a secret, as their names or in them.
+fn without_secrets(mut last: LastGreen, redactor: &Redactor) -> LastGreen {
+    last.facts.retain(|name, value| redactor.mask_text(name) == *name && redactor.mask_text(value) == *value);
+    last.facts.retain(|name, value| !redactor.is_in(name) && !redactor.is_in(value));
+    last
+}
+
+/// As it was. What was none then may be a secret now.
+pub(crate) fn read(state: &Path, key: &Key<'_>, redactor: &Redactor) -> Option<LastGreen> {
     let path = key.path(state);
     let bytes = files::read_bounded(&path).ok()?;
     let read = serde_json::from_slice(&bytes);
-    read.map_err(|error| tracing::warn!("{}: {error}", shown(&path))).ok()
+    let read = read.map_err(|error| tracing::warn!("{}: {error}", shown(&path))).ok();
+    read.map(|last| without_secrets(last, redactor))
 }
 
 /// As it is.
 pub(crate) fn write(state: &Path, key: &Key<'_>, last: &LastGreen, redactor: &Redactor) {
     let path = key.path(state);
-    let facts = last.facts.iter().map(|(name, value)| (name.clone(), redactor.mask_text(value))).collect();
-    let last = LastGreen { facts, ..last.clone() };
+    let last = without_secrets(last.clone(), redactor);
     let written = serde_json::to_vec_pretty(&last).map_err(std::io::Error::from).and_then(|bytes| {
         path.parent().map_or(Ok(()), files::make_dir)?;
         files::write_private(&path, &bytes)

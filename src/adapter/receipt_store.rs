@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use crate::adapter::workspace::files;
 use crate::domain::fault::{Fault, ReceiptFault};
 use crate::domain::freshness::{self, Expect};
-use crate::domain::ids::Sha256;
+use crate::domain::ids::{RelPath, Sha256};
 use crate::domain::reason::Layer;
 use crate::domain::receipt::{Parent, Receipt};
 use crate::domain::redact::Redactor;
@@ -136,7 +136,8 @@ pub(crate) fn write<R: Receipt>(
 /// Masks every text but those that the next layer acts on (paths, digests, ids and the settings of
 /// the run) and those that are our own words or were masked where they were put together. A secret in one of these is the repository's own doing, and a mask would change what runs.
 fn mask(value: &mut serde_json::Value, redactor: &Redactor) {
-    const KEPT: [&str; 21] = [
+    const KEPT: [&str; 22] = [
+        "repository",
         "code",
         "reason",
         "layer",
@@ -160,12 +161,12 @@ fn mask(value: &mut serde_json::Value, redactor: &Redactor) {
         "status",
     ];
     match value {
-        serde_json::Value::String(text) => *text = redactor.mask_text(text),
+        serde_json::Value::String(text) => *text = redactor.told(text),
         serde_json::Value::Array(items) => items.iter_mut().for_each(|item| mask(item, redactor)),
         serde_json::Value::Object(fields) => {
             fields
                 .iter_mut()
-                .filter(|(key, _)| !KEPT.contains(&key.as_str()))
+                .filter(|(key, _)| !KEPT.contains(&key.as_str()) && !key.ends_with("Utc"))
                 .for_each(|(_, item)| mask(item, redactor));
         }
         _ => {}
@@ -174,7 +175,8 @@ fn mask(value: &mut serde_json::Value, redactor: &Redactor) {
 
 /// Where a text that came from outside still holds a secret: what the next layer acts on was not masked.
 fn left(value: &serde_json::Value, redactor: &Redactor, place: &str) -> Option<(String, &'static str)> {
-    const OURS: [&str; 16] = [
+    const OURS: [&str; 17] = [
+        "repository",
         "code",
         "reason",
         "layer",
@@ -197,7 +199,7 @@ fn left(value: &serde_json::Value, redactor: &Redactor, place: &str) -> Option<(
         serde_json::Value::Array(items) => items.iter().find_map(|item| left(item, redactor, place)),
         serde_json::Value::Object(fields) => fields
             .iter()
-            .filter(|(key, _)| !OURS.contains(&key.as_str()))
+            .filter(|(key, _)| !OURS.contains(&key.as_str()) && !key.ends_with("Utc"))
             .find_map(|(key, item)| left(item, redactor, &format!("{place}: {key}"))),
         _ => None,
     }
@@ -209,14 +211,47 @@ pub(crate) const FINALIZED: &str = "post/finalize";
 /// Every file of this receipt's name below a folder, in path order. One that post wrote in execute's place is evidence
 /// of post and none of execute.
 pub(crate) fn find<R: Receipt>(folder: &Path) -> Vec<PathBuf> {
-    files::list(folder)
-        .into_iter()
-        .filter_map(Result::ok)
-        .filter(|(path, _)| path.file_name() == R::FILE)
-        .map(|(_, path)| path)
-        .filter(|path| R::LAYER != Layer::Execute || !is_finalized(path))
-        .collect()
+    named(folder, R::FILE).into_iter().filter(|path| R::LAYER != Layer::Execute || !is_finalized(path)).collect()
 }
+
+/// Every file of a name below a folder, in path order, but those among raw results: what tests leave there is theirs,
+/// and may be a receipt of anybody's.
+pub(crate) fn named(folder: &Path, name: &str) -> Vec<PathBuf> {
+    let listed: Vec<(RelPath, PathBuf)> = files::list(folder).into_iter().flatten().collect();
+    let raw = raw_folders(&listed);
+    let is_raw = |path: &RelPath| raw.iter().any(|folder| path.as_str().starts_with(folder.as_str()));
+    listed.into_iter().filter(|(path, _)| path.file_name() == name && !is_raw(path)).map(|(_, path)| path).collect()
+}
+
+/// Folders of raw results, each with its slash: where a journal lies, and what is called as they are uploaded.
+fn raw_folders(listed: &[(RelPath, PathBuf)]) -> Vec<String> {
+    let mut folders = Vec::new();
+    for (path, _) in listed {
+        let text = path.as_str();
+        if path.file_name() == JOURNAL {
+            match text.strip_suffix(JOURNAL) {
+                // Beside the receipts, where artifacts were laid in one folder.
+                Some("") => folders.extend(["artifacts/", "reports/", "logs/", "pester/"].map(str::to_owned)),
+                Some(folder) => folders.push(folder.to_owned()),
+                None => {}
+            }
+        }
+        let mut at = 0;
+        for part in text.split_inclusive('/') {
+            at += part.len();
+            if part == "raw/" || (part.starts_with("pester-run-raw") && part.ends_with('/')) {
+                folders.push(text[..at].to_owned());
+                break;
+            }
+        }
+    }
+    folders.sort();
+    folders.dedup();
+    folders
+}
+
+/// The journal's name.
+const JOURNAL: &str = crate::adapter::journal::FILE;
 
 fn is_finalized(path: &Path) -> bool {
     let bytes = files::read_bounded(path).unwrap_or_default();

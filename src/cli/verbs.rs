@@ -241,7 +241,8 @@ impl<'a> Session<'a> {
             head_sha: self.overlay.parsed("head-sha")?.map(|sha| sha.value),
         };
         let mut public = vec![shown(&self.root), self.root.display().to_string(), shown(self.world.cwd())];
-        public.extend(self.world.var("GITHUB_REPOSITORY"));
+        public.extend(["GITHUB_REPOSITORY", "GITHUB_SHA"].into_iter().filter_map(|name| self.world.var(name)));
+        public.push(self.world.now().to_string());
         Ok(Ground {
             root: self.root.clone(),
             out: self.overlay.path("out")?,

@@ -10,12 +10,13 @@ use crate::adapter::workspace::files;
 use crate::adapter::world::World;
 use crate::domain::fault::{Fault, Finding, ReceiptFault, charge};
 use crate::domain::ids::{GateId, Sha256};
-use crate::domain::reason::Layer;
+use crate::domain::reason::{Layer, ReasonCode};
 use crate::domain::receipt::{
-    CATALOGUE, ContextReceipt, ExecutionReceipt, Provenance, ReadinessReceipt, Receipt, RouteReceipt, SelectionReceipt,
+    CATALOGUE, ContextReceipt, ExecutionReceipt, OperatorOutcome, Provenance, ReadinessReceipt, Reason, Receipt,
+    RouteReceipt, SelectionReceipt,
 };
 use crate::domain::triage::{self, Triage};
-use crate::layer::ground::{Ground, Outcome, Unreported};
+use crate::layer::ground::{Ending, Ground, Outcome, Unreported};
 use crate::layer::post;
 
 /// What a replay came to.
@@ -36,28 +37,45 @@ pub(crate) fn replay(world: &World, mut ground: Ground, dir: &Path) -> Result<Re
         bail!("{} is not a folder", shown(dir));
     }
     let dir = files::canonical(dir);
-    let mut request = match post::predecessor(&dir) {
+    // A run of ours is ours, whatever else its tests left.
+    let of_ours = [Provenance::FILE, ContextReceipt::FILE, ReadinessReceipt::FILE, SelectionReceipt::FILE];
+    let ours = of_ours.iter().any(|name| !receipt_store::named(&dir, name).is_empty());
+    let predecessor = if ours { None } else { post::predecessor(&dir) };
+    let mut request = match predecessor {
         Some(request) => request,
         None => retained(&dir, &mut ground)?,
     };
-    let folder = new_folder(&ground, &dir, &mut request)?;
+    let folder = new_folder(world, &ground, &dir, &mut request)?;
     ground.out = Some(folder.clone());
-    let post = match post::run(world, &ground, &request) {
+    let mut post = match post::run(world, &ground, &request) {
         Ok(post) => post,
         Err(unreported) => return Ok(Err(unreported)),
     };
+    // What was red is not green because something is not here that was there: a variable, a file of post's own.
+    if post.same_verdict == Some(false) && post.outcome.ending == Ending::Good {
+        let path = shown(&dir.join(OperatorOutcome::FILE));
+        let why = "the evidence that was kept says otherwise than what it was made from".to_owned();
+        request.found.push(charged(ReceiptFault::Corrupt { layer: Layer::Post, path, why }));
+        post = match post::run(world, &ground, &request) {
+            Ok(post) => post,
+            Err(unreported) => return Ok(Err(unreported)),
+        };
+    }
     Ok(Ok(Replayed { post: post.outcome, text: post.text, folder, same_verdict: post.same_verdict }))
 }
 
 /// A folder of its own, neither in what was kept nor around it.
-fn new_folder(ground: &Ground, dir: &Path, request: &mut post::Request) -> Result<PathBuf> {
+fn new_folder(world: &World, ground: &Ground, dir: &Path, request: &mut post::Request) -> Result<PathBuf> {
     let base = ground.out.clone().unwrap_or_else(|| ground.state.join("replays"));
-    files::make_dir(&base).with_context(|| shown(&base))?;
-    let base = files::canonical(&base);
-    let within = |base: &Path| base.starts_with(dir) || dir.starts_with(base) && ground.out.is_some();
-    if within(&base) {
+    let base = world.absolute(base);
+    // Before anything is made: its nearest folder that is there says where it would lie.
+    let there = base.ancestors().find(|folder| files::exists(folder)).map(files::canonical);
+    let around = |base: &Path| dir.starts_with(base) && ground.out.is_some();
+    if there.is_some_and(|there| there.starts_with(dir)) || around(&files::canonical(&base)) {
         bail!("--out {} and the folder that is replayed lie in one another; name another", shown(&base));
     }
+    files::make_dir(&base).with_context(|| shown(&base))?;
+    let base = files::canonical(&base);
     request.receipts_dir = dir.to_owned();
     if ground.out.is_some() {
         return Ok(base);
@@ -120,7 +138,7 @@ fn retained(dir: &Path, ground: &mut Ground) -> Result<post::Request> {
     ground.host = receipt.host.clone();
     ground.gate_id = run.gate_id.clone();
     let mut request = post::Request::again(told, dir.to_owned());
-    request.found.extend(altered(dir, receipt).into_iter().map(charged));
+    request.found.extend(altered(dir, provenance.path.parent(), receipt).into_iter().map(charged));
     if let Some(output) = receipt.derived_outputs.iter().find(|output| output.role == "triage") {
         match retained_triage(dir, &output.sha256) {
             Some(triage) => request.against = post::Against::Retained(Box::new(triage)),
@@ -131,16 +149,39 @@ fn retained(dir: &Path, ground: &mut Ground) -> Result<post::Request> {
             }
         }
     }
-    let codes = receipt.reasons.iter().map(|reason| reason.code.0.clone()).collect();
-    request.kind =
-        post::Kind::LocalReplay { as_of: Some(receipt.generated_at_utc), retained: Some((receipt.status, codes)) };
+    let retained = told_by_the_outcome(dir, receipt, told.continue_on_failure);
+    // One that was changed is told by its digest.
+    let told_already = request.found.iter().any(|finding| finding.code() == ReasonCode::ReceiptDigestMismatch);
+    request.found.extend(retained.as_ref().err().filter(|_| !told_already).cloned().map(charged));
+    request.kind = post::Kind::LocalReplay { as_of: Some(receipt.generated_at_utc), retained: retained.ok() };
     Ok(request)
+}
+
+/// What the operator was told, which must be what the provenance says: the one lists the other with its digest.
+fn told_by_the_outcome(dir: &Path, provenance: &Provenance, continues: bool) -> Result<post::Retained, ReceiptFault> {
+    let missing = || ReceiptFault::Missing { layer: Layer::Post, path: shown(&dir.join(OperatorOutcome::FILE)) };
+    let output = provenance.derived_outputs.iter().find(|output| output.role == "operator-outcome");
+    let output = output.ok_or_else(missing)?;
+    let is_it = |path: &PathBuf| files::digest_file(path).is_ok_and(|(_, digest)| digest == output.sha256);
+    let path = receipt_store::find::<OperatorOutcome>(dir).into_iter().find(is_it).ok_or_else(missing)?;
+    let outcome = receipt_store::load::<OperatorOutcome>(&path, None)?.receipt;
+    let codes = |reasons: &[Reason]| reasons.iter().map(|reason| reason.code.0.clone()).collect::<Vec<_>>();
+    let compared = provenance.derived_outputs.iter().any(|output| output.role == "triage");
+    let kept = path.parent().is_some_and(|folder| files::exists(&folder.join(triage::FILE)));
+    let agrees = outcome.status == provenance.status
+        && codes(&outcome.reasons) == codes(&provenance.reasons)
+        && outcome.continue_on_error == continues
+        && (compared || !kept);
+    if !agrees {
+        let why = "the provenance says otherwise than the outcome beside it".to_owned();
+        return Err(ReceiptFault::Corrupt { layer: Layer::Post, path: shown(&path), why });
+    }
+    Ok(post::Retained { status: outcome.status, codes: codes(&outcome.reasons), gate: outcome.gate_status })
 }
 
 /// The comparison as it was kept.
 fn retained_triage(dir: &Path, sha256: &Sha256) -> Option<Triage> {
-    let listed = files::list(dir).into_iter().flatten();
-    let mut named = listed.filter(|(path, _)| path.file_name() == triage::FILE).map(|(_, path)| path);
+    let mut named = receipt_store::named(dir, triage::FILE).into_iter();
     let path = named.find(|path| files::digest_file(path).is_ok_and(|(_, digest)| digest == *sha256))?;
     serde_json::from_slice(&files::read_bounded(&path).ok()?).ok()
 }
@@ -163,7 +204,7 @@ fn choose<'a>(
 
 /// Receipts that are not those that the evidence was made from, and files of the evidence that were changed since.
 /// Raw files are held against the execution receipt by post itself.
-fn altered(dir: &Path, provenance: &Provenance) -> Vec<ReceiptFault> {
+fn altered(dir: &Path, beside: Option<&Path>, provenance: &Provenance) -> Vec<ReceiptFault> {
     let mut faults = Vec::new();
     let gate = provenance.run.gate_id.as_ref();
     faults.extend(receipts_altered::<RouteReceipt>(dir, provenance, gate));
@@ -171,17 +212,15 @@ fn altered(dir: &Path, provenance: &Provenance) -> Vec<ReceiptFault> {
     faults.extend(receipts_altered::<ReadinessReceipt>(dir, provenance, gate));
     faults.extend(receipts_altered::<SelectionReceipt>(dir, provenance, gate));
     faults.extend(receipts_altered::<ExecutionReceipt>(dir, provenance, gate));
-    let listed: Vec<_> = files::list(dir).into_iter().flatten().collect();
     for output in &provenance.derived_outputs {
         let name = output.path.rsplit('/').next().unwrap_or_default();
-        let digests: Vec<(String, Sha256)> = listed
-            .iter()
-            .filter(|(path, _)| path.file_name() == name)
-            .filter_map(|(path, absolute)| Some((path.to_string(), files::digest_file(absolute).ok()?.1)))
-            .collect();
-        // What was not kept is made again; what was kept must be what was made.
-        if let Some((path, found)) = digests.first().filter(|_| digests.iter().all(|(_, d)| *d != output.sha256)) {
-            faults.push(mismatch(Layer::Post, path, found, &output.sha256));
+        let digest = |path: &PathBuf| Some((path.clone(), files::digest_file(path).ok()?.1));
+        let digests: Vec<(PathBuf, Sha256)> = receipt_store::named(dir, name).iter().filter_map(digest).collect();
+        // What was not kept is made again; what was kept, each copy of it, must be what was made. An execution receipt
+        // of post's own stands beside none or beside one that is execute's.
+        let own = |path: &Path| output.role != "execution-receipt" || path.parent() == beside;
+        if let Some((path, found)) = digests.iter().find(|(path, digest)| own(path) && *digest != output.sha256) {
+            faults.push(mismatch(Layer::Post, &shown(path), found, &output.sha256));
         }
     }
     faults

@@ -78,6 +78,26 @@ pub(crate) struct PredecessorReport {
     pub(crate) fault: Option<Fault>,
 }
 
+/// What else it left, that must agree.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Beside {
+    /// Files that it selected, as its reports' folders are called after them.
+    pub(crate) selected: Vec<String>,
+    /// Failures that its summary counts.
+    pub(crate) failures: Option<u64>,
+    /// The status in each of its receipts.
+    pub(crate) statuses: Vec<String>,
+}
+
+/// Its list of selected files, as the folders of their reports are called.
+pub(crate) fn selected(list: &str) -> Vec<String> {
+    let name = |line: &str| {
+        let file = line.trim().rsplit(['/', '\\']).next().unwrap_or_default().to_owned();
+        file.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect::<String>()
+    };
+    list.trim_start_matches('\u{feff}').lines().map(name).filter(|name| !name.is_empty()).collect()
+}
+
 /// What is known of its tests: the reports of the single files, else its summary.
 pub(crate) fn counts(reports: &[PredecessorReport], summary: Option<PredecessorSummary>) -> Counts {
     let mut counts = Counts::default();
@@ -114,6 +134,7 @@ pub(crate) fn execute(
     reports: &[PredecessorReport],
     counts: &Counts,
     first: Option<&Failure>,
+    beside: &Beside,
 ) -> Vec<Finding> {
     let path = || "pester-results.xml".to_owned();
     let says = || format!("the predecessor says {}", receipt.status);
@@ -145,6 +166,18 @@ pub(crate) fn execute(
         faults.push(Fault::ResultsInconsistent { path: path(), why });
     }
     if whole {
+        let reported = |name: &String| reports.iter().any(|report| report.path.contains(&format!("/{name}/")));
+        if let Some(name) = beside.selected.iter().find(|name| !reported(name)) {
+            faults.push(Fault::TestFileNotAccounted { path: name.clone() });
+        }
+        if beside.failures.is_some_and(|failures| failures > 0) && counts.failures() == 0 {
+            let why = "the summary counts failures, no report shows one".to_owned();
+            faults.push(Fault::ResultsInconsistent { path: path(), why });
+        }
+        if let Some(other) = beside.statuses.iter().find(|status| **status != receipt.status) {
+            let why = format!("one receipt says {:?}, another {other:?}", receipt.status);
+            faults.push(Fault::ResultsInconsistent { path: path(), why });
+        }
         for report in reports.iter().filter(|report| report.counts == Counts::default() && report.fault.is_none()) {
             let why = "its report holds no test: it did not load, or it holds none".to_owned();
             faults.push(Fault::TestFileFailedToLoad { path: report.path.clone(), why });
@@ -175,7 +208,7 @@ mod tests {
     use crate::domain::fault::Finding;
 
     fn codes(receipt: &PredecessorReceipt, reports: &[PredecessorReport]) -> Vec<&'static str> {
-        let findings = execute(receipt, reports, &counts(reports, None), None);
+        let findings = execute(receipt, reports, &counts(reports, None), None, &Beside::default());
         findings.iter().map(|finding: &Finding| finding.code().as_str()).collect()
     }
 
@@ -207,6 +240,16 @@ mod tests {
         assert_eq!(codes(&receipt("completed"), &[report(1, 1)]), ["tests-failed"]);
         assert_eq!(codes(&receipt("completed"), &[report(1, 0), report(0, 0)]), ["test-file-failed-to-load"]);
         assert_eq!(codes(&receipt("completed"), &[]), ["zero-tests-executed"]);
+        let list = "\u{feff}/w/tests/A.Tests.ps1\r\nC:\\w\\B.Tests.ps1\n";
+        assert_eq!(selected(list), ["A-Tests-ps1", "B-Tests-ps1"]);
+        for (beside, owed) in [
+            (Beside { selected: selected(list), ..Beside::default() }, "test-file-not-accounted"),
+            (Beside { failures: Some(1), ..Beside::default() }, "results-inconsistent"),
+            (Beside { statuses: vec!["seam-defect".to_owned()], ..Beside::default() }, "results-inconsistent"),
+        ] {
+            let told = execute(&receipt("completed"), &passed, &counts(&passed, None), None, &beside);
+            assert_eq!(told[0].code().as_str(), owed);
+        }
         let red = PredecessorReceipt { dispatcher_exit_code: Some(1), ..receipt("completed") };
         assert_eq!(codes(&red, &passed), ["exit-code-mismatch"]);
         for (status, owed) in

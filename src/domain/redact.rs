@@ -15,11 +15,18 @@ pub(crate) const MASK: &str = "***";
 /// Values shorter than this are not masked: they would riddle every text.
 const SHORTEST: usize = 8;
 
+/// What is made of letters alone and shorter than this is taken for a word.
+const LONGEST_WORD: usize = 20;
+
 /// Forms of more bytes than this are looked for one by one.
 const LARGE: usize = 1024;
 
 /// Prefixes of GitHub's tokens, followed by at least 20 letters, digits or underscores.
 const TOKEN_SHAPES: &str = r"(?:gh[psour]_|github_pat_)[A-Za-z0-9_]{20,}";
+
+/// The same in UTF-16, as Windows PowerShell writes a file.
+const WIDE_TOKEN_SHAPES: &str =
+    r"(?:g\x00h\x00[psour]\x00_\x00|g\x00i\x00t\x00h\x00u\x00b\x00_\x00p\x00a\x00t\x00_\x00)(?:[A-Za-z0-9_]\x00){20,}";
 
 /// Masks known secrets and whatever has the shape of a token.
 #[derive(Debug, Clone)]
@@ -53,13 +60,17 @@ impl LazySweeper {
     fn sought(&self) -> &Sought {
         self.made.get_or_init(|| {
             let known = |secret: &str| self.public.iter().any(|text| text.contains(secret));
-            let secrets = || self.secrets.iter().filter(|secret| secret.len() >= SHORTEST && !known(secret));
+            // A word may stand in our own texts: it is masked in what comes from outside, and that must do.
+            let letter = |byte: u8| byte.is_ascii_alphabetic() || matches!(byte, b'-' | b'_');
+            let is_word = |secret: &str| secret.len() < LONGEST_WORD && secret.bytes().all(letter);
+            let sought = |secret: &&String| secret.len() >= SHORTEST && !known(secret) && !is_word(secret);
+            let secrets = || self.secrets.iter().filter(sought);
             let mut sought: Vec<Vec<u8>> = secrets().flat_map(|secret| forms(secret)).collect();
             let plain = sought.len();
             sought.extend(secrets().flat_map(|secret| coded(secret)));
             let forms = AhoCorasick::builder().match_kind(MatchKind::LeftmostFirst).build(&sought);
             #[allow(clippy::expect_used, reason = "TOKEN_SHAPES is a constant that a test compiles")]
-            let shapes = Regex::new(TOKEN_SHAPES).expect("a constant pattern");
+            let shapes = Regex::new(&format!("{TOKEN_SHAPES}|{WIDE_TOKEN_SHAPES}")).expect("a constant pattern");
             Sought { forms: forms.ok().filter(|forms| forms.patterns_len() > 0), plain, shapes }
         })
     }
@@ -252,6 +263,8 @@ fn coded(secret: &str) -> Vec<Vec<u8>> {
         };
         forms.extend([percent(true), percent(false)]);
     }
+    forms.push(secret.bytes().map(|b| format!("%{b:02x}")).collect());
+    forms.push(secret.bytes().map(|b| format!("%{b:02X}")).collect());
     let json = |text: &str| serde_json::to_string(text).unwrap_or_default().trim_matches('"').to_owned();
     forms.push(json(&json(secret)));
     forms.into_iter().filter(|form| form != secret && form.len() >= SHORTEST).map(String::into_bytes).collect()
@@ -349,7 +362,7 @@ mod tests {
 
     #[test]
     fn what_no_mask_looks_for_is_found_wherever_it_begins() {
-        let redactor = Redactor::new([("DB_PASSWORD", "p&ss w/rd9\"")], ["in-house-name"]);
+        let redactor = Redactor::new([("DB_PASSWORD", "p&ss w/rd9\"")], ["in-house-n4me"]);
         let base64 = |bytes: &[u8]| base64::engine::general_purpose::STANDARD.encode(bytes);
         for before in ["", "a", "ab", "abc", "user:"] {
             for after in ["", "z", "zz"] {
@@ -361,16 +374,21 @@ mod tests {
                 );
             }
         }
-        let wide: Vec<u8> = "x in-house-name".encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let wide: Vec<u8> = "x in-house-n4me".encode_utf16().flat_map(u16::to_le_bytes).collect();
         assert!(redactor.is_in(&base64(&wide)), "an encoded command of PowerShell");
-        for form in ["p%26ss%20w%2Frd9%22", "p%26ss%20w/rd9%22", "696e2d686f7573652d6e616d65", r#"p&ss w/rd9\\\""#] {
+        for form in ["p%26ss%20w%2Frd9%22", "p%26ss%20w/rd9%22", "696e2d686f7573652d6e346d65", r#"p&ss w/rd9\\\""#] {
             assert!(redactor.is_in(form), "{form}");
         }
-        let told = redactor.mask_text("p&ss w/rd9\" and in-house-name");
+        let token: Vec<u8> = format!("x ghp_{}", "A1".repeat(18)).encode_utf16().flat_map(u16::to_le_bytes).collect();
+        assert_eq!(redactor.left_in(&token), Some("a token, by its shape"));
+        // A word of our own is masked in what comes from outside and not looked for.
+        let word = Redactor::new([("STATE_KEY", "completed")], []);
+        assert_eq!((word.mask_text("completed"), word.is_in("completed")), ("***".to_owned(), false));
+        let told = redactor.mask_text("p&ss w/rd9\" and in-house-n4me");
         for harmless in [told.as_str(), "max_tokens=3", "d670460b4b4aece5915caf5c68d12f560a9fe3e4", ""] {
             assert_eq!(redactor.left_in(harmless.as_bytes()), None, "{harmless}");
         }
-        assert_eq!(redactor.left_in(b"in-house-name"), Some("a secret as it is"));
+        assert_eq!(redactor.left_in(b"in-house-n4me"), Some("a secret as it is"));
         assert!(!format!("{redactor:?}").contains("house"), "{redactor:?}");
     }
 

@@ -94,7 +94,8 @@ pub(crate) fn facts(
         let value = entry.get("value").filter(|value| !value.is_null());
         value.map(|value| put(&format!("profile.{key}"), plain(value)));
     }
-    for file in selection.selection.files.iter().take(FILES_MOST) {
+    // All of them or none: a window would move.
+    for file in selection.selection.files.iter().filter(|_| selection.selection.files.len() <= FILES_MOST) {
         put(&format!("file.{}", file.path), file.text_sha256.as_str()[..16].to_owned());
     }
     facts
@@ -124,14 +125,23 @@ fn flatten(name: &str, value: &serde_json::Value, put: &mut dyn FnMut(String, St
     }
 }
 
-/// What is another now, the worst suspect first. `failing` are the files of the tests that fail.
-pub(crate) fn since(last: &LastGreen, now: &BTreeMap<String, String>, failing: &[String]) -> SinceGreen {
+/// What is another now, the worst suspect first. `failing` are the files of the tests that fail, `left_out` those that
+/// were there and not taken up.
+pub(crate) fn since(
+    last: &LastGreen,
+    now: &BTreeMap<String, String>,
+    failing: &[String],
+    left_out: &[&str],
+) -> SinceGreen {
+    let taken_up = |name: &str| name.strip_prefix("file.").is_none_or(|file| !left_out.contains(&file));
     // What was not measured this time says nothing: a layer that never came has no facts.
     let measured = |name: &str| now.keys().any(|own| group(own) == group(name));
     let names: std::collections::BTreeSet<&String> = last.facts.keys().chain(now.keys()).collect();
     let mut changes: Vec<Change> = names
         .into_iter()
-        .filter(|name| last.facts.get(*name) != now.get(*name) && measured(name) && name.as_str() != "plan")
+        .filter(|name| {
+            last.facts.get(*name) != now.get(*name) && measured(name) && taken_up(name) && name.as_str() != "plan"
+        })
         .map(|name| {
             let (was, is) = (last.facts.get(name).cloned(), now.get(name).cloned());
             let suspicion = suspicion(name, is.as_deref(), failing);
@@ -146,10 +156,7 @@ pub(crate) fn since(last: &LastGreen, now: &BTreeMap<String, String>, failing: &
 
 /// Facts of one group are measured together.
 fn group(name: &str) -> &str {
-    match name.split('.').next().unwrap_or_default() {
-        "selection" | "profile" | "file" | "plan" => "selection",
-        other => other,
-    }
+    name.split('.').next().unwrap_or_default()
 }
 
 fn suspicion(name: &str, is: Option<&str>, failing: &[String]) -> u32 {
@@ -209,7 +216,7 @@ mod tests {
             ("file.tests/a.ps1", "12"),
             ("file.tests/b.ps1", "23"),
         ];
-        let told = since(&last(&then), &map(&now), &["tests/b.ps1".to_owned()]);
+        let told = since(&last(&then), &map(&now), &["tests/b.ps1".to_owned()], &[]);
         let names: Vec<&str> = told.changes.iter().map(|change| change.what.as_str()).collect();
         assert_eq!(
             names,
@@ -223,10 +230,13 @@ mod tests {
                 "commit"
             ]
         );
-        // Selection never came: nothing is said of its plan and profile.
-        let told = since(&last(&then), &map(&now[..4]), &[]);
+        // A file that was left out was not changed, as far as anybody knows.
+        let told = since(&last(&then), &map(&now[..6]), &[], &["tests/a.ps1", "tests/b.ps1"]);
         assert!(told.changes.iter().all(|change| !change.what.starts_with("file.")), "{told:?}");
-        assert!(since(&last(&then), &map(&then), &[]).changes.is_empty());
+        // Selection never came: nothing is said of its plan and profile.
+        let told = since(&last(&then), &map(&now[..4]), &[], &[]);
+        assert!(told.changes.iter().all(|change| !change.what.starts_with("file.")), "{told:?}");
+        assert!(since(&last(&then), &map(&then), &[], &[]).changes.is_empty());
     }
 
     #[test]

@@ -177,6 +177,13 @@ pub(crate) struct Triage {
     pub(crate) entries: Vec<Entry>,
 }
 
+impl Floor {
+    fn new(ran: u64, baseline: u64, rule: FloorRule) -> Self {
+        let least = (baseline * u64::from(rule.percent)).div_ceil(100);
+        Self { ran, baseline, least, below: ran < least, fails: rule.fails }
+    }
+}
+
 /// What is asked of the number of tests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct FloorRule {
@@ -188,17 +195,48 @@ pub(crate) struct FloorRule {
 
 /// Names a test among those of a run; of several alike, by which it is.
 type Key<'a> = (Option<&'a str>, &'a str, usize);
+type Keyed<'a> = HashMap<Key<'a>, &'a Test>;
 
-fn keyed(tests: &[Test]) -> HashMap<Key<'_>, &Test> {
-    let mut seen: HashMap<(Option<&str>, &str), usize> = HashMap::new();
-    tests
-        .iter()
-        .map(|test| {
-            let name = (test.file.as_deref(), test.name.as_str());
-            let nth = seen.entry(name).and_modify(|nth| *nth += 1).or_default();
-            ((name.0, name.1, *nth), test)
-        })
-        .collect()
+/// The tests of two runs by what pairs them. Of several with one name those that came to the same are a pair, in
+/// whatever order the reports have them; then the rest as they come.
+fn keyed<'a>(before: &'a [Test], now: &'a [Test]) -> (Keyed<'a>, Keyed<'a>) {
+    fn named(tests: &[Test]) -> HashMap<(Option<&str>, &str), Vec<&Test>> {
+        let mut named: HashMap<(Option<&str>, &str), Vec<&Test>> = HashMap::new();
+        for test in tests {
+            named.entry((test.file.as_deref(), test.name.as_str())).or_default().push(test);
+        }
+        // By outcome: what is left over of each is paired in that order.
+        named.values_mut().for_each(|tests| tests.sort_by_key(|test| test.outcome));
+        named
+    }
+    let (before, mut now) = (named(before), named(now));
+    let (mut was, mut is) = (HashMap::new(), HashMap::new());
+    for (name, olds) in before {
+        let news = now.remove(&name).unwrap_or_default();
+        let (mut rest, mut left, mut nth) = (Vec::new(), Vec::new(), 0);
+        let (mut old, mut new) = (olds.into_iter().peekable(), news.into_iter().peekable());
+        while let (Some(a), Some(b)) = (old.peek(), new.peek()) {
+            match a.outcome.cmp(&b.outcome) {
+                std::cmp::Ordering::Less => rest.extend(old.next()),
+                std::cmp::Ordering::Greater => left.extend(new.next()),
+                std::cmp::Ordering::Equal => {
+                    old.next().map(|test| was.insert((name.0, name.1, nth), test));
+                    new.next().map(|test| is.insert((name.0, name.1, nth), test));
+                    nth += 1;
+                }
+            }
+        }
+        rest.extend(old);
+        left.extend(new);
+        for at in 0..rest.len().max(left.len()) {
+            rest.get(at).map(|old| was.insert((name.0, name.1, nth + at), *old));
+            left.get(at).map(|new| is.insert((name.0, name.1, nth + at), *new));
+        }
+    }
+    for (name, news) in now {
+        is.extend(news.into_iter().enumerate().map(|(nth, test)| ((name.0, name.1, nth), test)));
+    }
+    (was, is)
 }
 
 /// Compares.
@@ -212,17 +250,20 @@ pub(crate) fn triage(baseline: &TestList, now: &TestList, rule: FloorRule) -> Tr
     };
     let forbidden = incomparable(baseline, now);
     if !forbidden.is_empty() {
+        // Their tests cannot be told one by one; how many there are can.
+        let ran = now.tests.iter().filter(|test| test.ran()).count() as u64;
+        let floor = now.missing.is_empty().then(|| Floor::new(ran, told.ran, rule));
         return Triage {
             schema: SCHEMA.to_owned(),
             status: Status::Incomparable,
             limits: forbidden,
             baseline: told,
             counts: BTreeMap::new(),
-            floor: None,
+            floor,
             entries: Vec::new(),
         };
     }
-    let (before, after) = (keyed(&baseline.tests), keyed(&now.tests));
+    let (before, after) = keyed(&baseline.tests, &now.tests);
     let place = Place::new(baseline, now);
     let mut entries: Vec<Entry> = Vec::new();
     let mut counts: BTreeMap<Category, u64> = BTreeMap::new();
@@ -299,9 +340,11 @@ struct Place<'a> {
 
 impl<'a> Place<'a> {
     fn new(baseline: &'a TestList, now: &'a TestList) -> Self {
+        let always_out: HashSet<&str> = baseline.left_out.iter().map(String::as_str).collect();
         Self {
             planned: now.files.iter().map(String::as_str).collect(),
-            left_out: now.left_out.iter().map(String::as_str).collect(),
+            // What the baseline left out as well was none of its tests.
+            left_out: now.left_out.iter().map(String::as_str).filter(|file| !always_out.contains(file)).collect(),
             whole: now.missing.is_empty(),
             same_rules: baseline.pack == now.pack && baseline.integration_mode == now.integration_mode,
         }
@@ -328,8 +371,7 @@ impl<'a> Place<'a> {
         let comparable = |test: &&Test| test.ran() && !self.out(test.file.as_deref());
         let baseline = before.iter().filter(comparable).count() as u64;
         let ran = now.iter().filter(|test| test.ran()).count() as u64;
-        let least = (baseline * u64::from(rule.percent)).div_ceil(100);
-        Some(Floor { ran, baseline, least, below: ran < least, fails: rule.fails })
+        Some(Floor::new(ran, baseline, rule))
     }
 
     fn limits(&self) -> Vec<String> {
@@ -460,6 +502,40 @@ mod tests {
         // Another pack takes up other files.
         let other = TestList { pack: Some("smoke".to_owned()), ..list(vec![test("a x", Passed)]) };
         assert_eq!(triage(&full, &other, RULE).counts.get(&Category::Removed), None);
+    }
+
+    #[test]
+    fn tests_of_one_name_are_paired_by_what_they_came_to() {
+        use CaseOutcome::{Failed, Passed};
+        let of = |outcomes: &[CaseOutcome]| list(outcomes.iter().map(|outcome| test("a x", *outcome)).collect());
+        for (before, after, owed) in [
+            (
+                &[Failed, Passed, Passed][..],
+                &[Passed, Failed, Passed][..],
+                &[(Category::Unresolved, 1), (Category::Stable, 2)][..],
+            ),
+            (&[Passed, Failed], &[Failed], &[(Category::Unresolved, 1), (Category::Removed, 1)]),
+            (&[Passed, Passed], &[Passed, Failed], &[(Category::Regression, 1), (Category::Stable, 1)]),
+            (&[Failed], &[Passed, Failed], &[(Category::Unresolved, 1), (Category::Added, 1)]),
+        ] {
+            let told = triage(&of(before), &of(after), RULE);
+            assert_eq!(told.counts, owed.iter().copied().collect(), "{before:?} {after:?}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_was_always_left_out_excuses_no_missing_test() {
+        let without_file =
+            |n: usize| (0..n).map(|n| Test { file: None, ..test(&format!("t{n}"), CaseOutcome::Passed) });
+        let left_out = vec!["tests/slow.sh".to_owned()];
+        let before = TestList { left_out: left_out.clone(), ..list(without_file(10).collect()) };
+        let after = TestList { left_out, ..list(without_file(1).collect()) };
+        let floor = triage(&before, &after, RULE).floor.unwrap();
+        assert_eq!((floor.ran, floor.least, floor.below), (1, 10, true));
+        // Another dispatcher's tests have other names and are as many.
+        let other = TestList { dispatcher: Some("scripts".to_owned()), ..list(without_file(1).collect()) };
+        assert!(triage(&before, &other, RULE).floor.unwrap().below);
+        assert!(triage(&before, &list(Vec::new()), RULE).floor.unwrap().below);
     }
 
     #[test]

@@ -80,7 +80,7 @@ pub(crate) fn run(world: &World, ground: &Ground, request: Request) -> Result<Ou
     receipt.fixtures = fixtures;
     let key =
         green::Key { repository: identity.repository.as_ref(), gate: ground.gate_id.as_ref(), pack: &receipt.pack };
-    receipt.last_green = green::read(&ground.state, &key);
+    receipt.last_green = green::read(&ground.state, &key, &ground.redactor);
     let status = ground::status_word(&findings);
     let mut outcome = ground::conclude(ground, &out, &receipt, findings, status)?;
     outcome.outputs = vec![(

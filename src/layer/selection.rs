@@ -41,8 +41,8 @@ struct Draft {
     tree: Option<Sha256>,
     plan: Option<Sha256>,
     shards: Vec<ShardRecord>,
-    /// In what a rerun differs from the run that it repeats.
-    differs: Option<Fault>,
+    /// What runs the tests, once that is settled.
+    kind: Option<String>,
 }
 
 /// Runs the layer.
@@ -77,7 +77,12 @@ pub(crate) fn run(world: &World, ground: &Ground, request: Request) -> Result<Ou
         Err(None) => {}
     }
 
-    findings.extend(draft.differs.iter().map(|fault| charge(fault, Layer::Selection)));
+    if let (Some(rerun), Some(kind)) = (&ground.settings.rerun, &draft.kind) {
+        let here = git::head(world, &ground.root);
+        let of = (identity.repository.as_ref(), kind.as_str());
+        let differs = rerun::differs(&rerun.bundle, here.as_ref(), of, &draft.selection.files);
+        findings.extend(differs.map(|fault| charge(&fault, Layer::Selection)));
+    }
 
     let head = ground::head(world, ground, &identity, &mut findings, layer_status, parents);
     let mut receipt = SelectionReceipt::headed(head);
@@ -174,10 +179,7 @@ fn select(
     draft.selection.files = digest_selected(ground, &choice.selected, &found, &digests)?;
     draft.plan = Some(plan::plan_digest(&draft.selection.files));
     draft.shards = plan::shards(&draft.selection.files, settings.shards.value, durations);
-    draft.differs = settings.rerun.as_ref().and_then(|rerun| {
-        let here = git::head(world, &ground.root);
-        rerun::differs(&rerun.bundle, here.as_ref(), &draft.selection.files)
-    });
+    draft.kind = serde_json::to_value(kind).ok().and_then(|kind| Some(kind.as_str()?.to_owned()));
     Ok(())
 }
 

@@ -1,6 +1,6 @@
 //! How a run and its parts are repeated: command lines that a person may paste.
 
-use super::quote::{doubled, quoted};
+use super::quote::{doubled, program, quoted};
 use crate::domain::config::DispatcherKind;
 use crate::domain::failure::Failure;
 
@@ -55,7 +55,7 @@ impl Replay {
                      Invoke-Pester -Configuration @{{ Run = @{{ Path = $f }}; Filter = @{{ Line = ($f + ':{line}') }} }}",
                     text(&self.root)
                 );
-                Some(format!("{} -NoProfile -Command {}", quoted(&self.powershell), quoted(&script)))
+                Some(format!("{} -NoProfile -Command {}", program(&self.powershell), quoted(&script)))
             }
             _ => None,
         }

@@ -39,16 +39,23 @@ pub(crate) fn quoted(argument: &str) -> String {
 
 /// The same for a POSIX shell, whatever this host is.
 pub(crate) fn for_posix(argument: &str) -> String {
-    quoted_by(argument, |argument| argument.replace('\'', r"'\''"))
+    quoted_by(argument, "-_./:=@%+,", |argument| argument.replace('\'', r"'\''"))
 }
 
 /// The same for PowerShell, whatever this host is.
 pub(crate) fn for_powershell(argument: &str) -> String {
-    quoted_by(argument, doubled)
+    // A comma would make two of one there, and an at sign a variable's contents.
+    quoted_by(argument, "-_./:=+", doubled)
 }
 
-fn quoted_by(argument: &str, inner: impl Fn(&str) -> String) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@%+,".contains(c);
+/// A program's name at the beginning of a command line; PowerShell takes a quoted one for a text unless it is called.
+pub(crate) fn program(name: &str) -> String {
+    let quoted = quoted(name);
+    if cfg!(windows) && quoted.starts_with('\'') { format!("& {quoted}") } else { quoted }
+}
+
+fn quoted_by(argument: &str, plain: &str, inner: impl Fn(&str) -> String) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || plain.contains(c);
     if !argument.is_empty() && argument.chars().all(plain) {
         return argument.to_owned();
     }
@@ -70,6 +77,14 @@ mod tests {
     fn what_hides_or_reorders_is_written_out() {
         assert_eq!(printable("a ##[group]b"), r"a ##\u{5b}group]b");
         assert_eq!(printable("a\u{1b}[31m\nb\u{202e}c é"), r"a\u{1b}[31m\u{a}b\u{202e}c é");
+    }
+
+    #[test]
+    fn what_powershell_takes_apart_is_quoted_for_it() {
+        for (argument, owed) in [("a,b.ps1", "'a,b.ps1'"), ("@x", "'@x'"), ("%x%", "'%x%'"), ("a/b.ps1", "a/b.ps1")] {
+            assert_eq!(for_powershell(argument), owed);
+        }
+        assert_eq!(for_posix("a,b@c"), "a,b@c");
     }
 
     #[test]

@@ -13,6 +13,30 @@ use crate::domain::since_green::{Change, SinceGreen};
 use crate::domain::test_list::Test;
 use crate::domain::triage::{Category, Triage};
 
+impl Story {
+    /// The verdict and nothing that came from outside.
+    pub(crate) fn bare(&self) -> Self {
+        let code = self.reasons.first().map_or("", |(code, ..)| code.as_str());
+        Self {
+            headline: format!("{}: {code}", self.classification.as_str()),
+            replay: None,
+            reasons: Vec::new(),
+            failures: Vec::new(),
+            in_flight: None,
+            leaks: Vec::new(),
+            raw: None,
+            not_run: Vec::new(),
+            log_end: Vec::new(),
+            stops: Vec::new(),
+            slowest: Vec::new(),
+            tests: Vec::new(),
+            triage: None,
+            since_green: None,
+            ..self.clone()
+        }
+    }
+}
+
 /// One layer's line.
 #[derive(Debug, Clone)]
 pub(crate) struct LayerLine {
@@ -132,6 +156,9 @@ pub(crate) fn layer_line(layer: Layer, status: &str, detail: &str) -> String {
     format!("{:<10} {status:<13} {}", layer.as_str(), shortened(&printable(detail), 160)).trim_end().to_owned()
 }
 
+/// How many reasons beside the deciding one are told.
+const ALSO: usize = 30;
+
 /// The whole report.
 pub(crate) fn report(story: &Story) -> String {
     let mut out = String::new();
@@ -160,8 +187,13 @@ pub(crate) fn report(story: &Story) -> String {
             let _ = writeln!(out, "log        {}", shortened(&printable(line), 160));
         }
     }
-    for (code, layer, severity, detail) in story.reasons.iter().skip(1) {
-        if *severity >= Severity::Warns {
+    let also = || story.reasons.iter().skip(1).filter(|(_, _, severity, _)| *severity >= Severity::Warns);
+    if also().count() > ALSO {
+        let _ =
+            writeln!(out, "also       {} more reasons; pester-operator-outcome.json has all", also().count() - ALSO);
+    }
+    for (code, layer, severity, detail) in also().take(ALSO) {
+        {
             let word = if *severity == Severity::Warns { "warning" } else { "also" };
             let _ = writeln!(out, "{word:<10} {code} at {layer}: {}", shortened(&printable(detail), 160));
         }

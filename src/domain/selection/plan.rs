@@ -19,6 +19,9 @@ pub(crate) struct Candidate {
     pub(crate) below_tests: String,
 }
 
+/// Why a file is left out where only files given by hand run.
+pub(crate) const ONLY_FILES: &str = "not among the files given by --file";
+
 /// The rules that choose.
 #[derive(Debug, Clone)]
 pub(crate) struct Rules {
@@ -50,7 +53,7 @@ pub(crate) struct Choice {
 impl Rules {
     fn verdict(&self, candidate: &Candidate) -> Result<(), String> {
         if self.explicit_only {
-            return Err("not among the files given by --file".to_owned());
+            return Err(ONLY_FILES.to_owned());
         }
         if let Some(pattern) = matches_any(&self.exclude, candidate) {
             return Err(format!("exclude {pattern}"));

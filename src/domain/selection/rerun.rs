@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use super::plan::Choice;
 use crate::domain::bundle::{Bundle, Scope};
 use crate::domain::fault::Fault;
-use crate::domain::ids::{CommitSha, RelPath};
+use crate::domain::ids::{CommitSha, RelPath, RepoSlug};
 use crate::domain::receipt::{Excluded, SelectedFile};
 
 /// Leaves of a choice what the bundle takes up.
@@ -33,7 +33,12 @@ pub(crate) fn narrow(bundle: &Bundle, choice: &mut Choice) -> Result<(), Fault> 
 }
 
 /// In what this checkout is not the one that failed.
-pub(crate) fn differs(bundle: &Bundle, here: Option<&CommitSha>, selected: &[SelectedFile]) -> Option<Fault> {
+pub(crate) fn differs(
+    bundle: &Bundle,
+    here: Option<&CommitSha>,
+    (repository, dispatcher): (Option<&RepoSlug>, &str),
+    selected: &[SelectedFile],
+) -> Option<Fault> {
     let changed = |file: &&SelectedFile| {
         let then = bundle.plan.iter().find(|planned| planned.path == file.path);
         then.is_some_and(|then| then.text_sha256 != file.text_sha256)
@@ -45,6 +50,10 @@ pub(crate) fn differs(bundle: &Bundle, here: Option<&CommitSha>, selected: &[Sel
         (!changed.is_empty()).then(|| format!("{} of its files were changed since: {}", changed.len(), changed[0]));
     let dirty =
         (bundle.dirty == Some(true)).then(|| "it failed in a worktree with changes that no commit holds".to_owned());
-    let all: Vec<String> = [commit, files, dirty].into_iter().flatten().collect();
+    let elsewhere = bundle.repository.as_ref().filter(|then| repository.is_some_and(|here| here != *then));
+    let elsewhere = elsewhere.map(|then| format!("it failed in {then}"));
+    let other = bundle.dispatcher.as_ref().filter(|then| then.kind != dispatcher);
+    let other = other.map(|then| format!("its tests were run by {}, these are by {dispatcher}", then.kind));
+    let all: Vec<String> = [elsewhere, commit, files, dirty, other].into_iter().flatten().collect();
     (!all.is_empty()).then(|| Fault::RerunDiffers(all.join("; ")))
 }

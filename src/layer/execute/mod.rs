@@ -33,9 +33,10 @@ use crate::domain::outcome::ChildEnd;
 use crate::domain::quantity::Span;
 use crate::domain::reason::{Layer, ReasonCode};
 use crate::domain::receipt::{
-    Accounted, Accounting, Classification, DispatcherProfile, ExecutionReceipt, InFlight, Leak, LimitsRecord,
+    Accounted, Accounting, Classification, DispatcherProfile, Excluded, ExecutionReceipt, InFlight, Leak, LimitsRecord,
     LockRecord, RawFile,
 };
+use crate::domain::selection::plan::ONLY_FILES;
 use crate::domain::settings::{TypedLimit, TypedLimits};
 use crate::domain::since_green::{self, LastGreen};
 
@@ -486,7 +487,10 @@ fn remember_green(world: &World, ground: &Ground, identity: &Identity, admitted:
     let (Some(readiness), Some(selection)) = (&admitted.preflight, &admitted.selection) else { return };
     let (readiness, selection) = (&readiness.receipt, &selection.receipt);
     // A part of a plan, or what failed of one, is no run of the pack.
-    if selection.rerun_of.is_some() || selection.selection.files.is_empty() {
+    let by_hand = |excluded: &Excluded| excluded.reason == ONLY_FILES;
+    let chosen = &selection.selection;
+    let part = !chosen.refine_include_patterns.is_empty() || chosen.excluded.iter().any(by_hand);
+    if selection.rerun_of.is_some() || chosen.files.is_empty() || part {
         return;
     }
     let key =

@@ -7,8 +7,10 @@ use super::collect::Collected;
 use super::story::pack_of;
 use crate::adapter::world::World;
 use crate::domain::bundle::{self, Bundle, Command, Dispatcher, Failed, FailedTest, PlannedFile, Scope};
-use crate::domain::classify::Verdict;
+use crate::domain::classify::{Verdict, class_of};
+use crate::domain::fault::Finding;
 use crate::domain::ids::RelPath;
+use crate::domain::reason::ReasonCode;
 use crate::domain::receipt::{Accounted, Classification};
 use crate::domain::settings::Source;
 use crate::layer::ground::{self, Ground, Identity};
@@ -108,12 +110,16 @@ fn failed_files(
             files.insert(entry.path.clone());
         }
     }
-    // More failed than is told of, a shard left nothing, or it was no test at all that failed.
-    let told = collected.failures.len() as u64;
-    let missing = |finding: &crate::domain::fault::Finding| {
-        finding.stops() && finding.code() == crate::domain::reason::ReasonCode::ShardMissing
+    // More failed than is told of, or what stops the gate is not only that tests failed or were not reached.
+    nowhere |= collected.counts.failures() > collected.failures.len() as u64;
+    let accounting = || collected.execution.iter().flat_map(|loaded| &loaded.receipt.accounting);
+    let all_known = accounting().all(|entry| entry.state != Accounted::Unknown);
+    let of_files = |finding: &Finding| match finding.code() {
+        code if class_of(code, finding.layer()).0 == Classification::TestFailures => true,
+        ReasonCode::DispatcherTimedOut | ReasonCode::RunCancelled => all_known,
+        _ => false,
     };
-    nowhere |= collected.counts.failures() > told || verdict.findings.iter().any(missing);
+    nowhere |= verdict.findings.iter().filter(|finding| finding.stops()).any(|finding| !of_files(finding));
     match (nowhere, files.is_empty()) {
         (false, false) => (Scope::Files, files.into_iter().collect()),
         _ => (Scope::Plan, files.into_iter().collect()),

@@ -109,7 +109,7 @@ fn missing(collected: &Collected) -> Vec<String> {
 
 /// The comparison that was asked for, and what it says of the number of tests.
 pub(super) fn compare(ground: &Ground, request: &Request, now: &TestList) -> Option<(Triage, Option<Finding>)> {
-    let triage = match &request.against {
+    let mut triage = match &request.against {
         Against::Nothing => return None,
         Against::Retained(triage) => (**triage).clone(),
         Against::Baseline(baseline) => {
@@ -118,6 +118,11 @@ pub(super) fn compare(ground: &Ground, request: &Request, now: &TestList) -> Opt
             triage::triage(baseline, now, FloorRule { percent, fails })
         }
     };
+    // Names of the earlier run were masked by what was a secret then.
+    for entry in &mut triage.entries {
+        entry.name = ground.redactor.told(&entry.name);
+        entry.file = entry.file.as_deref().map(|file| ground.redactor.told(file));
+    }
     let finding = triage.floor.as_ref().filter(|floor| floor.below).map(|floor| {
         let fault = Fault::TestCountBelowFloor { ran: floor.ran, least: floor.least, baseline: floor.baseline };
         let finding = charge(&fault, Layer::Post);
@@ -127,7 +132,7 @@ pub(super) fn compare(ground: &Ground, request: &Request, now: &TestList) -> Opt
 }
 
 /// What changed on the host since it was last green.
-pub(super) fn since(collected: &Collected, verdict: &Verdict, tests: &TestList) -> Option<SinceGreen> {
+pub(super) fn since(ground: &Ground, collected: &Collected, verdict: &Verdict, tests: &TestList) -> Option<SinceGreen> {
     if verdict.classification == Classification::Completed {
         return None;
     }
@@ -138,7 +143,15 @@ pub(super) fn since(collected: &Collected, verdict: &Verdict, tests: &TestList) 
     let now = since_green::facts(&readiness.host, head_sha, &readiness.tool.version, Some(readiness), selection);
     let failing: Vec<String> =
         tests.tests.iter().filter(|test| test.failed()).filter_map(|test| test.file.clone()).collect();
-    Some(since_green::since(last, &now, &failing))
+    let left_out: Vec<&str> =
+        selection.iter().flat_map(|s| s.selection.excluded.iter().map(|excluded| excluded.path.as_str())).collect();
+    let mut since = since_green::since(last, &now, &failing, &left_out);
+    let mask = |text: &mut String| *text = ground.redactor.told(text);
+    for change in &mut since.changes {
+        mask(&mut change.what);
+        change.was.as_mut().into_iter().chain(change.is.as_mut()).for_each(mask);
+    }
+    Some(since)
 }
 
 /// The list of tests of an earlier run: the file itself, or the newest below a folder.

@@ -34,7 +34,7 @@ use crate::domain::ids::{ArtifactName, Sha256};
 use crate::domain::lock::{Asker, Gate};
 use crate::domain::predecessor::PredecessorReceipt;
 use crate::domain::reason::{Layer, ReasonCode};
-use crate::domain::receipt::{Classification, GateStatus};
+use crate::domain::receipt::{CATALOGUE, Classification, GateStatus};
 use crate::domain::test_list::TestList;
 use crate::domain::triage::Triage;
 use crate::report::text::{self, Story};
@@ -50,9 +50,20 @@ pub(crate) enum Kind {
     LocalReplay {
         /// When its own evidence was made: receipts are held against the clock of then.
         as_of: Option<Timestamp>,
-        /// Status and reason codes of its own verdict.
-        retained: Option<(Classification, Vec<String>)>,
+        /// Its own verdict.
+        retained: Option<Retained>,
     },
+}
+
+/// A verdict that was kept.
+#[derive(Debug, Clone)]
+pub(crate) struct Retained {
+    /// The classification.
+    pub(crate) status: Classification,
+    /// Every reason, in order.
+    pub(crate) codes: Vec<String>,
+    /// What a required check was told.
+    pub(crate) gate: Option<GateStatus>,
 }
 
 impl Kind {
@@ -166,6 +177,12 @@ pub(crate) fn run(world: &World, ground: &Ground, request: &Request) -> Result<P
         let new = leaked.raw.iter().filter(|_| !known).chain(&leaked.own);
         collected.evidence.found.extend(new.map(|fault| charge(fault, Layer::Post)));
         told = tell(world, ground, request, &mut collected)?;
+        if !self::leaked(ground, &told).own.is_empty() {
+            // Wherever it still comes from: the verdict alone is told.
+            told.written.iter().filter(|path| !is_receipt(path)).for_each(|path| drop(files::remove(path)));
+            told.story = told.story.bare();
+            told.summary = markdown::summary(&told.story);
+        }
     }
     let Told { mut outcome, story, summary, same_verdict, identity, .. } = told;
     if matches!(request.kind, Kind::Evidence) {
@@ -174,6 +191,10 @@ pub(crate) fn run(world: &World, ground: &Ground, request: &Request) -> Result<P
     outcome.outputs = outputs(ground, &story, &identity);
     outcome.outputs.push(("upload", (!leaked.any()).to_string()));
     Ok(PostOutcome { outcome, text: text::report(&story), same_verdict })
+}
+
+fn is_receipt(path: &Path) -> bool {
+    CATALOGUE.iter().any(|(_, file, _)| path.file_name().is_some_and(|name| name == *file))
 }
 
 /// Everything that came of telling.
@@ -220,7 +241,7 @@ fn tell(world: &World, ground: &Ground, request: &Request, collected: &mut Colle
     let out = ground.out_dir(&identity.run.0, identity.run.1);
     let mut story = story::tell(world, ground, request, collected, &verdict, gate);
     story.triage.clone_from(&triage);
-    story.since_green = digest::since(collected, &verdict, &tests);
+    story.since_green = digest::since(ground, collected, &verdict, &tests);
     story.slowest = tests.slowest().take(SLOWEST).cloned().collect();
     let passed = tests.slowest().filter(|test| !test.failed());
     let failed = tests.tests.iter().filter(|test| test.failed());
@@ -245,7 +266,7 @@ fn tell(world: &World, ground: &Ground, request: &Request, collected: &mut Colle
         GateStatus::Notice => Ending::Notice(verdict.classification),
         GateStatus::Fail => Ending::Bad(verdict.classification),
     };
-    let same_verdict = writing.same_verdict(&head);
+    let same_verdict = writing.same_verdict(&head, gate);
     let (out, written) = (writing.out, writing.written.into_iter().map(|(_, file)| file.path).collect());
     Ok(Told { outcome, story, summary, same_verdict, identity, out, written })
 }

@@ -11,8 +11,9 @@ use crate::adapter::receipt_store::shown;
 use crate::adapter::results;
 use crate::adapter::workspace::files;
 use crate::domain::classify::Paper;
+use crate::domain::counts::Counts;
 use crate::domain::failure::Failure;
-use crate::domain::fault::Finding;
+use crate::domain::fault::{Fault, Finding};
 use crate::domain::ids::RelPath;
 use crate::domain::predecessor::{self, PredecessorFailure, PredecessorReceipt, PredecessorReport, PredecessorSummary};
 use crate::domain::reason::Layer;
@@ -51,7 +52,15 @@ pub(super) fn collect(request: &Request, path: &Path, receipt: &PredecessorRecei
     let mut reports = Vec::new();
     for (path, absolute) in reports_of(&listed) {
         record_input(&mut collected, dir, absolute, "raw", None);
-        let Ok(reading) = results::list(absolute) else { continue };
+        let reading = match results::list(absolute) {
+            Ok(reading) => reading,
+            Err(error) => {
+                let (path, why) = (path.to_string(), error.to_string());
+                let fault = Some(Fault::ResultsInvalid { path: path.clone(), why });
+                reports.push(PredecessorReport { path, counts: Counts::default(), fault });
+                continue;
+            }
+        };
         collected.tests.extend(reading.tests.iter().flatten().cloned());
         collected.failures.extend(reading.failures.iter().map(Failure::of));
         let fault = reading.defect.as_ref().map(|defect| defect.fault(path.as_str()));
@@ -73,7 +82,14 @@ pub(super) fn collect(request: &Request, path: &Path, receipt: &PredecessorRecei
     }
     collected.counts = predecessor::counts(&reports, summary);
     collected.raw_dirs.push(dir.clone());
-    let execute = predecessor::execute(receipt, &reports, &collected.counts, collected.failures.first());
+    let selected = named("pester-selected-files.txt").and_then(|path| files::read_bounded(path).ok());
+    let selected = selected.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
+    let beside = predecessor::Beside {
+        selected: predecessor::selected(&selected),
+        failures: summary.map(|summary| summary.failed + summary.errors),
+        statuses: statuses(&listed),
+    };
+    let execute = predecessor::execute(receipt, &reports, &collected.counts, collected.failures.first(), &beside);
     let papers = [
         (Layer::Context, predecessor::layer(Layer::Context, &receipt.context_status), &receipt.context_status),
         (Layer::Preflight, predecessor::layer(Layer::Preflight, &receipt.readiness_status), &receipt.readiness_status),
@@ -88,6 +104,12 @@ pub(super) fn collect(request: &Request, path: &Path, receipt: &PredecessorRecei
         collected.statuses.insert(layer, status.clone());
     }
     collected
+}
+
+/// What every receipt of the run says, of which there are two.
+fn statuses(listed: &[(RelPath, PathBuf)]) -> Vec<String> {
+    let receipts = listed.iter().filter(|(path, _)| path.file_name() == ExecutionReceipt::FILE);
+    receipts.filter_map(|(_, path)| read::<PredecessorReceipt>(path)).map(|receipt| receipt.status).collect()
 }
 
 /// The reports of the single files, each in a folder of its own; without them the one at the top, where it holds

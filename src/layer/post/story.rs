@@ -9,7 +9,7 @@ use crate::adapter::workspace::files;
 use crate::adapter::world::World;
 use crate::domain::classify::{Verdict, class_of};
 use crate::domain::reason::Layer;
-use crate::domain::receipt::{Accounted, Accounting, Classification, GateStatus};
+use crate::domain::receipt::{Accounted, Accounting, Classification, GateStatus, InFlight, Leak};
 use crate::layer::ground::Ground;
 use crate::report::again::Replay;
 use crate::report::quote::quoted;
@@ -87,8 +87,14 @@ pub(super) fn tell(
             .execution
             .iter()
             .find_map(|e| e.receipt.in_flight.clone())
-            .or_else(|| collected.last_known.clone()),
-        leaks: collected.execution.iter().flat_map(|e| e.receipt.leaks.clone()).collect(),
+            .or_else(|| collected.last_known.clone())
+            .map(|running| InFlight { name: mask(&running.name), file: running.file.as_deref().map(mask), ..running }),
+        leaks: collected
+            .execution
+            .iter()
+            .flat_map(|e| e.receipt.leaks.clone())
+            .map(|leak| Leak { command: mask(&leak.command), file: leak.file, ..leak })
+            .collect(),
         duration_ms: duration_ms(collected),
         raw: collected.raw_dirs.first().map(|path| shown(path)),
         stops: verdict

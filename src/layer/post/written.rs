@@ -92,7 +92,7 @@ impl Writing<'_> {
         provenance.derived_outputs = self.written.iter().map(|(role, file)| self.record(role, file)).collect();
         provenance.told = Some(told(self.ground, self.request));
         if let super::Kind::LocalReplay { .. } = self.request.kind {
-            let same_verdict = self.same_verdict(head);
+            let same_verdict = self.same_verdict(head, gate);
             provenance.replayed_by = Some(ReplayedBy { host: self.world.host(), tool: ground::tool(), same_verdict });
         }
         receipt_store::write(&self.out, &provenance, redactor).map_err(unreported)?;
@@ -100,10 +100,10 @@ impl Writing<'_> {
     }
 
     /// Whether the verdict is that of the retained evidence.
-    pub(super) fn same_verdict(&self, head: &Head<Classification>) -> Option<bool> {
-        let super::Kind::LocalReplay { retained: Some((status, codes)), .. } = &self.request.kind else { return None };
+    pub(super) fn same_verdict(&self, head: &Head<Classification>, gate: GateStatus) -> Option<bool> {
+        let super::Kind::LocalReplay { retained: Some(kept), .. } = &self.request.kind else { return None };
         let own = head.reasons.iter().map(|reason| &reason.code.0);
-        Some(*status == head.status && own.eq(codes))
+        Some(kept.status == head.status && own.eq(&kept.codes) && kept.gate == Some(gate))
     }
 
     fn classification(&self, head: Head<Classification>) -> EvidenceReceipt {
