@@ -8,6 +8,7 @@ use jiff::Timestamp;
 
 use super::{Request, tail};
 use crate::adapter::dispatcher::pester;
+use crate::adapter::journal;
 use crate::adapter::receipt_store::{self, Loaded, shown};
 use crate::adapter::results;
 use crate::adapter::workspace::files;
@@ -121,6 +122,9 @@ pub(super) fn collect(world: &World, ground: &Ground, request: &Request) -> Coll
     check_raw(&mut collected, dir);
     if collected.execution.is_empty() {
         collected.last_known = tail::last_known(dir);
+        for (_, path) in files::list(dir).into_iter().flatten().filter(|(path, _)| path.file_name() == journal::FILE) {
+            record_input(&mut collected, dir, &path, "journal", None);
+        }
     }
     check_accounting(&mut collected);
     collected.log_end = tail::log_end(dir, &collected);
