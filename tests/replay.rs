@@ -95,6 +95,11 @@ fn a_replay_in_another_place_is_byte_identical_but_for_times_and_paths() {
         compared += 1;
     }
     assert!(compared >= 8, "{again:?}");
+    let own = read_json(&seen.folder.join("pester-evidence-provenance.json"));
+    for output in own["derivedOutputs"].as_array().unwrap() {
+        let name = output["path"].as_str().unwrap();
+        assert!(again.contains_key(name), "the replay wrote no {name}");
+    }
     let provenance = read_json(&made.path().join("pester-evidence-provenance.json"));
     assert_eq!((&provenance["kind"], &provenance["replayedBy"]["sameVerdict"]), (&json!("local-replay"), &json!(true)));
     // And what was kept is as it was.
@@ -460,4 +465,50 @@ fn red_evidence_whose_cause_is_not_here_does_not_turn_green() {
     let again = replay(&green.folder, &[]);
     assert_ne!(again.code, 0, "{again:?}");
     assert_eq!(again.json()["reason"], "receipt-corrupt", "{again:?}");
+}
+
+#[test]
+fn evidence_of_several_gates_and_artifacts_laid_in_one_folder_are_told_apart() {
+    let all = tempfile::tempdir().unwrap();
+    for gate in ["ga", "gb"] {
+        let sandbox = Sandbox::green();
+        if gate == "gb" {
+            sandbox.script("tests/c.sh", "exit 1");
+            sandbox.commit();
+        }
+        let seen = sandbox.run(&["--gate-id", gate], &[]);
+        copy(&seen.folder, &all.path().join(gate));
+    }
+    let both = replay(all.path(), &[]);
+    assert!(both.code == 2 && both.stdout.contains("--gate-id"), "{both:?}");
+    assert_eq!(replay(all.path(), &["--gate-id", "ga"]).json()["reason"], "tests-passed");
+    assert_eq!(replay(all.path(), &["--gate-id", "gb"]).json()["reason"], "tests-failed");
+    // Everything of one run in one folder, raw results among it, that folder below another.
+    let merged = tempfile::tempdir().unwrap();
+    copy(&all.path().join("gb"), &merged.path().join("m"));
+    copy(&all.path().join("gb/raw"), &merged.path().join("m"));
+    fs::remove_dir_all(merged.path().join("m/raw")).unwrap();
+    let ran = replay(merged.path(), &["--gate-id", "gb"]);
+    assert_eq!(ran.json()["reason"], "tests-failed", "{ran:?}");
+}
+
+#[test]
+fn the_journal_of_a_run_that_left_no_receipt_is_held_against_what_post_read() {
+    let sandbox = Sandbox::green();
+    let seen = crate::harness::Chain::new(&sandbox)
+        .after("execute", |_, folder| fs::remove_file(folder.join("pester-run-receipt.json")).unwrap())
+        .without_digests()
+        .run();
+    assert_eq!(seen.verdict().2, "execution-receipt-missing");
+    assert!(!seen.replayed.as_ref().unwrap().stdout.contains("raw-artifact"));
+    let journal = seen.folder.join("raw/dispatcher-events.ndjson");
+    for (harm, owed) in [(true, "raw-artifact-altered"), (false, "raw-artifact-missing")] {
+        if harm {
+            fs::write(&journal, "").unwrap();
+        } else {
+            fs::remove_file(&journal).unwrap();
+        }
+        let told = replay(&seen.folder, &[]).json();
+        assert!(told["reasons"].to_string().contains(owed), "{told}");
+    }
 }

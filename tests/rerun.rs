@@ -206,3 +206,24 @@ fn shards_are_cut_by_what_their_files_took() {
     let ran = sandbox.gate(&["selection", "--format", "json", "--durations", "/nowhere/x.json"]);
     assert!(ran.code == 2 && ran.json()["error"]["where"] == "--durations", "{ran:?}");
 }
+
+#[test]
+fn what_was_chosen_by_hand_is_repeated_too() {
+    let sandbox = Sandbox::green();
+    sandbox.script("tests/c.sh", "exit 1");
+    sandbox.config("packs: [{name: smoke, include: [\"a.sh\"]}]\n");
+    sandbox.commit();
+    for arguments in [&["--pack", "smoke", "--include", "c.sh"][..], &["--file", "tests/c.sh"]] {
+        let _ = fs::remove_dir_all(&sandbox.out);
+        let seen = sandbox.run(arguments, &[]);
+        assert_eq!(seen.verdict().2, "tests-failed", "{:?}", seen.ran);
+        let kept = sandbox.state.with_file_name(BUNDLE);
+        fs::copy(seen.folder.join(BUNDLE), &kept).unwrap();
+        let again = rerun(&sandbox, &kept, &[]);
+        assert_eq!(
+            (again.verdict().2, files(&again)),
+            ("tests-failed", vec!["tests/c.sh".to_owned()]),
+            "{arguments:?}"
+        );
+    }
+}

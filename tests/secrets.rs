@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use base64::Engine;
 
-use crate::harness::{Sandbox, Seen};
+use crate::harness::{Sandbox, Seen, read_json, sha256};
 
 const SECRET: &str = "hunter2-hunter2";
 const TOKEN: &str = "ghp_abcdefghijklmnopqrstuvwxyz0123456789";
@@ -145,6 +145,12 @@ fn what_no_mask_caught_blocks_the_upload_and_says_where() {
             said.contains("upload<<") && said.split("upload<<").nth(1).unwrap().lines().nth(1) == Some("false"),
             "{said}"
         );
+        // The tests are told of all the same, once, and the provenance has the list as it is.
+        let list = seen.folder.join("pester-tests.json");
+        assert_eq!(read_json(&list)["tests"].as_array().unwrap().len(), 3);
+        let provenance = read_json(&seen.folder.join("pester-evidence-provenance.json"));
+        let outputs = provenance["derivedOutputs"].as_array().unwrap();
+        assert!(outputs.iter().any(|output| output["sha256"] == sha256(&list)), "{outputs:?}");
         // Evidence itself is clean: the coded form is in the raw results alone.
         for (path, bytes) in everything(&seen.folder) {
             let below = path.strip_prefix(&seen.folder).unwrap().to_str().unwrap().to_owned();

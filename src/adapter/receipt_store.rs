@@ -11,7 +11,7 @@ use crate::domain::fault::{Fault, ReceiptFault};
 use crate::domain::freshness::{self, Expect};
 use crate::domain::ids::{RelPath, Sha256};
 use crate::domain::reason::Layer;
-use crate::domain::receipt::{Parent, Receipt};
+use crate::domain::receipt::{CATALOGUE, Parent, Receipt};
 use crate::domain::redact::Redactor;
 
 /// A receipt as read: its shape is right, whether it belongs here is not known yet.
@@ -229,11 +229,16 @@ fn raw_folders(listed: &[(RelPath, PathBuf)]) -> Vec<String> {
     for (path, _) in listed {
         let text = path.as_str();
         if path.file_name() == JOURNAL {
-            match text.strip_suffix(JOURNAL) {
-                // Beside the receipts, where artifacts were laid in one folder.
-                Some("") => folders.extend(["artifacts/", "reports/", "logs/", "pester/"].map(str::to_owned)),
-                Some(folder) => folders.push(folder.to_owned()),
-                None => {}
+            let folder = text.strip_suffix(JOURNAL).unwrap_or_default();
+            // Beside receipts, where artifacts were laid in one folder, only what lies deeper is raw.
+            let beside = |(other, _): &(RelPath, PathBuf)| {
+                let name = other.as_str().strip_prefix(folder);
+                name.is_some_and(|name| CATALOGUE.iter().any(|(_, file, _)| name == *file))
+            };
+            if folder.is_empty() || listed.iter().any(beside) {
+                folders.extend(["artifacts/", "reports/", "logs/", "pester/"].map(|part| format!("{folder}{part}")));
+            } else {
+                folders.push(folder.to_owned());
             }
         }
         let mut at = 0;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
+use crate::adapter::journal;
 use crate::adapter::receipt_store::{self, Loaded, shown};
 use crate::adapter::workspace::files;
 use crate::adapter::world::World;
@@ -42,7 +43,11 @@ pub(crate) fn replay(world: &World, mut ground: Ground, dir: &Path) -> Result<Re
     let ours = of_ours.iter().any(|name| !receipt_store::named(&dir, name).is_empty());
     let predecessor = if ours { None } else { post::predecessor(&dir) };
     let mut request = match predecessor {
-        Some(request) => request,
+        Some(request) => {
+            // This job's run is not the one that is told of.
+            ground.facts = Default::default();
+            request
+        }
         None => retained(&dir, &mut ground)?,
     };
     let folder = new_folder(world, &ground, &dir, &mut request)?;
@@ -119,6 +124,7 @@ fn retained(dir: &Path, ground: &mut Ground) -> Result<post::Request> {
         return Ok(post::Request { found: vec![charged(fault)], kind, ..post::Request::default() });
     }
     let Some(told) = &receipt.told else {
+        ground.facts = Default::default();
         let (path, why) = (shown(&provenance.path), "it does not say what post was told".to_owned());
         let found = vec![charged(ReceiptFault::Corrupt { layer: Layer::Post, path, why })];
         let kind = post::Kind::LocalReplay { as_of: None, retained: None };
@@ -149,6 +155,7 @@ fn retained(dir: &Path, ground: &mut Ground) -> Result<post::Request> {
             }
         }
     }
+    request.found.extend(journals_altered(dir, receipt));
     let retained = told_by_the_outcome(dir, receipt, told.continue_on_failure);
     // One that was changed is told by its digest.
     let told_already = request.found.iter().any(|finding| finding.code() == ReasonCode::ReceiptDigestMismatch);
@@ -212,18 +219,32 @@ fn altered(dir: &Path, beside: Option<&Path>, provenance: &Provenance) -> Vec<Re
     faults.extend(receipts_altered::<ReadinessReceipt>(dir, provenance, gate));
     faults.extend(receipts_altered::<SelectionReceipt>(dir, provenance, gate));
     faults.extend(receipts_altered::<ExecutionReceipt>(dir, provenance, gate));
+    // What was not kept is made again; what was kept must be what was made. It lies beside the provenance: elsewhere in
+    // the folder may be evidence of another gate, or of an earlier attempt.
     for output in &provenance.derived_outputs {
-        let name = output.path.rsplit('/').next().unwrap_or_default();
-        let digest = |path: &PathBuf| Some((path.clone(), files::digest_file(path).ok()?.1));
-        let digests: Vec<(PathBuf, Sha256)> = receipt_store::named(dir, name).iter().filter_map(digest).collect();
-        // What was not kept is made again; what was kept, each copy of it, must be what was made. An execution receipt
-        // of post's own stands beside none or beside one that is execute's.
-        let own = |path: &Path| output.role != "execution-receipt" || path.parent() == beside;
-        if let Some((path, found)) = digests.iter().find(|(path, digest)| own(path) && *digest != output.sha256) {
-            faults.push(mismatch(Layer::Post, &shown(path), found, &output.sha256));
+        let Some(path) = beside.map(|folder| folder.join(&output.path)) else { continue };
+        if let Ok((_, found)) = files::digest_file(&path)
+            && found != output.sha256
+        {
+            faults.push(mismatch(Layer::Post, &shown(&path), &found, &output.sha256));
         }
     }
     faults
+}
+
+/// Journals of a run whose execute left no receipt: nothing else says what they were.
+fn journals_altered(dir: &Path, provenance: &Provenance) -> Vec<Finding> {
+    let listed = files::list(dir).into_iter().flatten().filter(|(path, _)| path.file_name() == journal::FILE);
+    let here: Vec<Sha256> = listed.filter_map(|(_, path)| Some(files::digest_file(&path).ok()?.1)).collect();
+    let recorded = provenance.source_inputs.iter().filter(|input| input.role == "journal");
+    let lost = recorded.filter(|input| !here.contains(&input.sha256)).map(|input| {
+        let path = input.path.clone();
+        match files::exists(&dir.join(&path)) {
+            true => Fault::RawArtifactAltered { path, why: "it is not the journal that post read".to_owned() },
+            false => Fault::RawArtifactMissing { path },
+        }
+    });
+    lost.map(|fault| charge(&fault, Layer::Post)).collect()
 }
 
 /// Evidence of another run than every receipt beside it: then it is the evidence that does not belong here.

@@ -39,7 +39,7 @@ pub(crate) struct FailedTest {
     pub(crate) class: String,
     /// By what it is known again.
     pub(crate) signature: String,
-    /// How it is run alone, in the root.
+    /// How its file is run alone, in the root.
     pub(crate) command: Option<Command>,
 }
 

@@ -312,14 +312,13 @@ impl Failure {
     /// host ran it and whatever its folders are called.
     pub(crate) fn below(&self, roots: &[String]) -> Self {
         let relative = |text: &str| {
-            let mut text = text.to_owned();
-            for root in roots.iter().filter(|root| root.len() > 1) {
-                text = text.replace(&format!("{root}/"), "");
-                if root.as_bytes().get(1) == Some(&b':') {
-                    text = text.replace(&format!("{}\\", root.replace('/', "\\")), "");
+            roots.iter().filter(|root| root.len() > 1).fold(text.to_owned(), |text, root| {
+                let text = without_root(&text, &format!("{root}/"));
+                match root.as_bytes().get(1) {
+                    Some(b':') => without_root(&text, &format!("{}\\", root.replace('/', "\\"))),
+                    _ => text,
                 }
-            }
-            text
+            })
         };
         Self { message: relative(&self.message), output: relative(&self.output), ..self.clone() }
     }
@@ -402,6 +401,20 @@ pub(crate) struct ClassRule {
     pub(crate) message: String,
     #[serde(default)]
     pub(crate) remedy: Option<String>,
+}
+
+/// The text without a root where a path begins with it: inside another path it is no root.
+fn without_root(text: &str, root: &str) -> String {
+    let (mut out, mut from) = (String::with_capacity(text.len()), 0);
+    for (at, _) in text.match_indices(root) {
+        let inside = |c: char| c.is_alphanumeric() || "_./\\@~%+-".contains(c);
+        if !text[..at].ends_with(inside) {
+            out.push_str(&text[from..at]);
+            from = at + root.len();
+        }
+    }
+    out.push_str(&text[from..]);
+    out
 }
 
 /// Rules of `report.classes`, ready to be tried.
@@ -620,6 +633,23 @@ mod tests {
         }
         for (one, other) in [("Expected 2, but got 1.", "Expected 2, but got 3."), ("boom", "bang"), ("", "boom")] {
             assert_ne!(failure(one).signature(), failure(other).signature(), "{one} / {other}");
+        }
+    }
+
+    #[test]
+    fn a_root_is_taken_off_where_a_path_begins_and_nowhere_else() {
+        let below = |text: &str, root: &str| failure(text).below(&[root.to_owned()]).message;
+        for (text, root, owed) in [
+            ("/app/src/x.py:7 and (/app/y.py)", "/app", "src/x.py:7 and (y.py)"),
+            (
+                "src/app/x.py vendored/app/y.py /usr/lib/app/z.py",
+                "/app",
+                "src/app/x.py vendored/app/y.py /usr/lib/app/z.py",
+            ),
+            ("at C:\\w\\x.Tests.ps1:3, C:/w/y.ps1", "C:/w", "at x.Tests.ps1:3, y.ps1"),
+            ("/app /apple/x /app/", "/app", "/app /apple/x "),
+        ] {
+            assert_eq!(below(text, root), owed, "{text}");
         }
     }
 

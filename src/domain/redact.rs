@@ -52,6 +52,8 @@ struct LazySweeper {
 struct Sought {
     /// The masks' forms first, then those of another coding.
     forms: Option<AhoCorasick>,
+    /// All of them, where they are too many for that.
+    each: Vec<Vec<u8>>,
     plain: usize,
     shapes: Regex,
 }
@@ -71,7 +73,8 @@ impl LazySweeper {
             let forms = AhoCorasick::builder().match_kind(MatchKind::LeftmostFirst).build(&sought);
             #[allow(clippy::expect_used, reason = "TOKEN_SHAPES is a constant that a test compiles")]
             let shapes = Regex::new(&format!("{TOKEN_SHAPES}|{WIDE_TOKEN_SHAPES}")).expect("a constant pattern");
-            Sought { forms: forms.ok().filter(|forms| forms.patterns_len() > 0), plain, shapes }
+            let each = if forms.is_err() { sought } else { Vec::new() };
+            Sought { forms: forms.ok().filter(|forms| forms.patterns_len() > 0), each, plain, shapes }
         })
     }
 }
@@ -169,6 +172,9 @@ impl Redactor {
         if let Some(found) = sought.forms.as_ref().and_then(|forms| forms.find(bytes)) {
             let plain = found.pattern().as_usize() < sought.plain;
             return Some(if plain { "a secret as it is" } else { "a secret in another coding" });
+        }
+        if sought.each.iter().any(|form| memmem::find(bytes, form).is_some()) {
+            return Some("a secret");
         }
         sought.shapes.is_match(bytes).then_some("a token, by its shape")
     }

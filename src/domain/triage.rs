@@ -250,9 +250,11 @@ pub(crate) fn triage(baseline: &TestList, now: &TestList, rule: FloorRule) -> Tr
     };
     let forbidden = incomparable(baseline, now);
     if !forbidden.is_empty() {
-        // Their tests cannot be told one by one; how many there are can.
-        let ran = now.tests.iter().filter(|test| test.ran()).count() as u64;
-        let floor = now.missing.is_empty().then(|| Floor::new(ran, told.ran, rule));
+        // Their tests cannot be told one by one; how many there are can, of one repository's whole runs.
+        let one = baseline.repository.is_none() || now.repository.is_none() || baseline.repository == now.repository;
+        let whole = baseline.dispatcher == now.dispatcher || now.left_out.is_empty();
+        let place = Place::new(baseline, now);
+        let floor = (one && whole).then(|| place.floor(&baseline.tests, &now.tests, rule)).flatten();
         return Triage {
             schema: SCHEMA.to_owned(),
             status: Status::Incomparable,
@@ -289,7 +291,9 @@ pub(crate) fn triage(baseline: &TestList, now: &TestList, rule: FloorRule) -> Tr
         put(place.of_absent(key.0), Some(was), None);
     }
     entries.sort_by(|a, b| {
-        b.score.cmp(&a.score).then_with(|| (&a.file, &a.name, a.was, a.is).cmp(&(&b.file, &b.name, b.was, b.is)))
+        b.score.cmp(&a.score).then_with(|| {
+            (&a.file, &a.name, a.was, a.is, a.same_failure).cmp(&(&b.file, &b.name, b.was, b.is, b.same_failure))
+        })
     });
     let any = |category| counts.contains_key(&category);
     let status = match () {
@@ -536,6 +540,11 @@ mod tests {
         let other = TestList { dispatcher: Some("scripts".to_owned()), ..list(without_file(1).collect()) };
         assert!(triage(&before, &other, RULE).floor.unwrap().below);
         assert!(triage(&before, &list(Vec::new()), RULE).floor.unwrap().below);
+        // Of another repository, or where files of another dispatcher were left out, it says nothing.
+        let of = |slug: &str, list: TestList| TestList { repository: Some(slug.parse().unwrap()), ..list };
+        assert_eq!(triage(&of("a/b", before.clone()), &of("a/c", after.clone()), RULE).floor, None);
+        let focused = TestList { dispatcher: Some("scripts".to_owned()), left_out: vec!["x".to_owned()], ..after };
+        assert_eq!(triage(&before, &focused, RULE).floor, None);
     }
 
     #[test]

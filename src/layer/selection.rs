@@ -134,7 +134,11 @@ fn select(
     let asked = settings.integration_mode.value.as_deref().map(|word| (word, origin.as_str()));
     let (mode, mode_source) = integration::resolve(asked, |name| world.var(name))?;
     record_rules(ground, &pack, pack_source, mode, mode_source, &mut draft.selection);
-    let rules = rules(ground, &pack, mode, &draft.selection)?;
+    let mut rules = rules(ground, &pack, mode, &draft.selection)?;
+    if settings.rerun.is_some() {
+        // What narrowed the run that is repeated stands in its plan; here every test of the checkout can be meant.
+        (rules.include, rules.refine) = (Vec::new(), Vec::new());
+    }
 
     let (tests_path, (found, links)) = match tests_path(ground) {
         Ok(path) => {

@@ -100,7 +100,7 @@ impl Replay {
             })?;
             rest.strip_prefix('/').map(str::to_owned)
         };
-        std::iter::once(&self.root).chain(&self.roots).filter(|root| !root.is_empty()).find_map(below).unwrap_or(file)
+        self.all_roots().iter().filter(|root| !root.is_empty()).find_map(below).unwrap_or(file)
     }
 }
 

@@ -457,7 +457,8 @@ fn conclude(
     let raw_path = draft.results.as_ref().filter(|_| receipt.raw_artifact_expected).map(|path| shown(path));
     let raw_path = raw_path.unwrap_or_default();
     request.keep(out);
-    if receipt.status == Classification::Completed {
+    // A part of a plan is no run of the pack.
+    if receipt.status == Classification::Completed && request.shard.is_none() {
         remember_green(world, ground, identity, admitted);
     }
     let mut outcome = ground::conclude(ground, out, &receipt, findings, status)?;
@@ -486,7 +487,7 @@ fn conclude(
 fn remember_green(world: &World, ground: &Ground, identity: &Identity, admitted: &Admitted) {
     let (Some(readiness), Some(selection)) = (&admitted.preflight, &admitted.selection) else { return };
     let (readiness, selection) = (&readiness.receipt, &selection.receipt);
-    // A part of a plan, or what failed of one, is no run of the pack.
+    // Neither is one that was narrowed by hand, or what failed of one.
     let by_hand = |excluded: &Excluded| excluded.reason == ONLY_FILES;
     let chosen = &selection.selection;
     let part = !chosen.refine_include_patterns.is_empty() || chosen.excluded.iter().any(by_hand);

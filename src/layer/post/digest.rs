@@ -1,12 +1,14 @@
 //! From what was collected to what it means: failures digested, every test listed, the run compared with a baseline
 //! and with the host's last green one.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::path::Path;
 
 use super::collect::Collected;
 use super::story::pack_of;
 use super::{Against, Request};
+use crate::adapter::receipt_store;
+use crate::adapter::workspace::files;
 use crate::adapter::world::World;
 use crate::domain::classify::Verdict;
 use crate::domain::failure::ClassRules;
@@ -28,16 +30,18 @@ pub(super) fn digest(ground: &Ground, request: &Request, repeat: &Replay, collec
     let rules = ClassRules::new(&request.classes).unwrap_or_default();
     let failures = collected.failures.iter().map(|failure| failure.masked(&mask).below(&roots).ruled(&rules));
     collected.failures = failures.collect();
-    let mut signatures: HashMap<(Option<String>, &str), String> = HashMap::new();
+    // Of several of one name each has its own, in the reports' order.
+    let mut signatures: HashMap<(Option<String>, &str), VecDeque<String>> = HashMap::new();
     for failure in &collected.failures {
         let file = failure.file.as_deref().map(|file| repeat.below_root(file));
-        signatures.entry((file, &failure.name)).or_insert_with(|| failure.signature());
+        signatures.entry((file, &failure.name)).or_default().push_back(failure.signature());
     }
     for test in &mut collected.tests {
         test.name = mask(&test.name);
         test.file = test.file.as_deref().map(|file| repeat.below_root(&mask(file)));
         if test.failed() {
-            test.signature = signatures.get(&(test.file.clone(), test.name.as_str())).cloned();
+            let of_name = signatures.get_mut(&(test.file.clone(), test.name.as_str()));
+            test.signature = of_name.and_then(VecDeque::pop_front);
         }
     }
 }
@@ -156,13 +160,8 @@ pub(super) fn since(ground: &Ground, collected: &Collected, verdict: &Verdict, t
 
 /// The list of tests of an earlier run: the file itself, or the newest below a folder.
 pub(crate) fn read_list(path: &Path) -> Result<TestList, String> {
-    use crate::adapter::workspace::files;
-    let candidates: Vec<_> = if files::is_dir(path) {
-        let listed = files::list(path).into_iter().flatten();
-        listed.filter(|(name, _)| name.file_name() == test_list::FILE).map(|(_, path)| path).collect()
-    } else {
-        vec![path.to_owned()]
-    };
+    let candidates: Vec<_> =
+        if files::is_dir(path) { receipt_store::named(path, test_list::FILE) } else { vec![path.to_owned()] };
     if candidates.is_empty() {
         return Err(format!("no {} is below it", test_list::FILE));
     }

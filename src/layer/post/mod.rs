@@ -227,7 +227,7 @@ impl Leaked {
 fn tell(world: &World, ground: &Ground, request: &Request, collected: &mut Collected) -> Result<Told, Unreported> {
     let repeat = story::replay_of(world, ground, request, collected);
     digest::digest(ground, request, &repeat, collected);
-    let identity = identity(world, ground, collected);
+    let identity = identity(world, ground, request, collected);
     let mut tests = digest::list(world, ground, request, &identity, collected);
     let triage = digest::compare(ground, request, &tests);
     let below_floor = triage.as_ref().and_then(|(_, finding)| finding.clone());
@@ -244,7 +244,8 @@ fn tell(world: &World, ground: &Ground, request: &Request, collected: &mut Colle
     story.since_green = digest::since(ground, collected, &verdict, &tests);
     story.slowest = tests.slowest().take(SLOWEST).cloned().collect();
     let passed = tests.slowest().filter(|test| !test.failed());
-    let failed = tests.tests.iter().filter(|test| test.failed());
+    // Failures have a list of their own: some of each.
+    let failed = tests.tests.iter().filter(|test| test.failed()).take(TESTS_SHOWN / 2);
     story.tests = failed.chain(passed).take(TESTS_SHOWN).cloned().collect();
     story.tests_told = tests.tests.len() as u64;
     let bundle = bundle::bundle(world, ground, request, &identity, collected, &verdict, &repeat);
@@ -258,8 +259,8 @@ fn tell(world: &World, ground: &Ground, request: &Request, collected: &mut Colle
     head.reasons.extend(collected.unknown.iter().cloned());
 
     let documents = written::Documents { tests: &tests, triage: triage.as_ref(), bundle: &bundle };
-    let (collected, verdict, written) = (&*collected, &verdict, Vec::new());
-    let mut writing = Writing { world, ground, request, collected, verdict, documents, out, written };
+    let (of, verdict) = (&*collected, &verdict);
+    let mut writing = Writing { world, ground, request, collected: of, verdict, documents, out, written: Vec::new() };
     let mut outcome = writing.all(&head, findings, &story, &summary, gate)?;
     outcome.ending = match gate {
         GateStatus::Pass => Ending::Good,
@@ -268,6 +269,8 @@ fn tell(world: &World, ground: &Ground, request: &Request, collected: &mut Colle
     };
     let same_verdict = writing.same_verdict(&head, gate);
     let (out, written) = (writing.out, writing.written.into_iter().map(|(_, file)| file.path).collect());
+    // It may have to be told once more.
+    collected.tests = tests.tests;
     Ok(Told { outcome, story, summary, same_verdict, identity, out, written })
 }
 
@@ -342,7 +345,7 @@ fn release_what_is_left(world: &World, ground: &Ground) {
 /// How long it may take to end.
 const PATIENCE: Duration = Duration::from_secs(15);
 
-fn identity(world: &World, ground: &Ground, collected: &Collected) -> Identity {
+fn identity(world: &World, ground: &Ground, request: &Request, collected: &Collected) -> Identity {
     let mut identity = Identity::own(world, ground);
     match (&collected.context, collected.execution.first()) {
         (Some(context), _) => identity.adopt(ground, &context.receipt),
@@ -354,6 +357,9 @@ fn identity(world: &World, ground: &Ground, collected: &Collected) -> Identity {
             identity.head_sha = identity.head_sha.or_else(|| execution.receipt.run.head_sha.clone());
         }
         (None, None) => {}
+    }
+    if let Some((_, receipt)) = &request.predecessor {
+        identity.repository = receipt.repository.as_ref().and_then(|slug| slug.parse().ok());
     }
     identity
 }

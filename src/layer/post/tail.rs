@@ -12,6 +12,7 @@ use crate::domain::receipt::{InFlight, InFlightKind};
 /// below ours, which may be ahead of it by a moment: it may know the test where ours knows the file.
 pub(super) fn last_known(dir: &Path) -> Option<InFlight> {
     let journals = files::list(dir).into_iter().flatten().filter(|(path, _)| path.file_name() == journal::FILE);
+    let journals = journals.filter(|(path, _)| !is_artifact(path));
     let mut told = journals.filter_map(|(_, path)| journal::read_state(&path)?.in_flight());
     let first = told.next()?;
     if first.kind != InFlightKind::File {
@@ -34,7 +35,7 @@ pub(super) fn log_end(dir: &Path, collected: &Collected) -> Vec<String> {
     let in_flight = collected.execution.iter().find_map(|loaded| loaded.receipt.in_flight.as_ref());
     let running = in_flight.or(collected.last_known.as_ref()).and_then(|running| running.file.as_deref());
     let running = running.and_then(|file| file.rsplit(['/', '\\']).next());
-    let is_log = |path: &RelPath| path.as_str().ends_with(".log");
+    let is_log = |path: &RelPath| path.as_str().ends_with(".log") && !is_artifact(path);
     let logs: Vec<(RelPath, PathBuf)> =
         files::list(dir).into_iter().flatten().filter(|(path, _)| is_log(path)).collect();
     let of = |wanted: &dyn Fn(&RelPath) -> bool| logs.iter().find(|(path, _)| wanted(path)).map(|(_, path)| path);
@@ -45,4 +46,9 @@ pub(super) fn log_end(dir: &Path, collected: &Collected) -> Vec<String> {
     let text = String::from_utf8_lossy(&bytes);
     let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
     lines[lines.len().saturating_sub(LOG_LINES)..].iter().map(|line| (*line).to_owned()).collect()
+}
+
+/// What tests left is theirs, whatever it is called.
+fn is_artifact(path: &RelPath) -> bool {
+    path.as_str().split('/').any(|part| part == "artifacts")
 }
