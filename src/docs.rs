@@ -20,6 +20,7 @@ pub fn parts() -> Vec<Part> {
         part("docs/reason-codes.md", "codes", report::tables::reason_codes()),
         part("docs/reason-codes.md", "order", report::tables::tiers()),
         part("docs/reason-codes.md", "precedence", report::tables::precedence()),
+        part("docs/runbook.md", "quick", report::tables::quick()),
         part("docs/runbook.md", "runbook", report::tables::runbook()),
         part("docs/runbook.md", "classes", report::tables::classes()),
         part("docs/receipts.md", "receipts", report::tables::receipts()),
@@ -39,6 +40,7 @@ pub fn parts() -> Vec<Part> {
 /// Every command by which something is seen again, with its places for values.
 pub fn replay_commands() -> Vec<&'static str> {
     let mut commands: Vec<_> = crate::domain::reason::TABLE.iter().map(|row| row.replay).collect();
+    commands.extend(report::tables::QUICK.map(|(_, command)| command));
     commands.sort_unstable();
     commands.dedup();
     commands

@@ -42,6 +42,25 @@ pub(crate) fn tiers() -> String {
     out
 }
 
+/// From a red run to what is done with it: what for, and the command.
+pub(crate) const QUICK: [(&str, &str); 5] = [
+    ("run exactly what failed, here or elsewhere", "pester-gate run --root {root} --rerun-from {dir}"),
+    ("run one file", "pester-gate run --root {root} --file {file}"),
+    ("say what is new against an earlier run", "pester-gate run --root {root} --baseline {dir}"),
+    ("make the evidence again from what was kept", "pester-gate replay {dir}"),
+    ("check that receipts hold together", "pester-gate verify {dir}"),
+];
+
+/// The same as a table; words in capitals stand for the reader's own.
+pub(crate) fn quick() -> String {
+    let mut out = String::from("| what for | command |\n|---|---|\n");
+    for (what, command) in QUICK {
+        let command = command.replace("{root}", "ROOT").replace("{dir}", "DIR").replace("{file}", "FILE");
+        let _ = writeln!(out, "| {what} | `{command}` |");
+    }
+    out
+}
+
 /// What a layer comes to by its receipt and its job: every combination, as the verdict has it. Preflight stands for the
 /// layers before execute.
 pub(crate) fn precedence() -> String {
