@@ -133,48 +133,8 @@ pub(crate) fn write<R: Receipt>(
     Ok((Written { path, sha256, size }, document))
 }
 
-/// Masks every text but those that the next layer acts on (paths, digests, ids and the settings of
-/// the run) and those that are our own words or were masked where they were put together. A secret in one of these is the repository's own doing, and a mask would change what runs.
-fn mask(value: &mut serde_json::Value, redactor: &Redactor) {
-    const KEPT: [&str; 22] = [
-        "repository",
-        "code",
-        "reason",
-        "layer",
-        "classification",
-        "failedLayer",
-        "gateStatus",
-        "headline",
-        "nextAction",
-        "nextActionId",
-        "path",
-        "files",
-        "sha256",
-        "textSha256",
-        "planSha256",
-        "testTreeSha256",
-        "dispatcherProfile",
-        "runId",
-        "schema",
-        "machineId",
-        "headSha",
-        "status",
-    ];
-    match value {
-        serde_json::Value::String(text) => *text = redactor.told(text),
-        serde_json::Value::Array(items) => items.iter_mut().for_each(|item| mask(item, redactor)),
-        serde_json::Value::Object(fields) => {
-            fields
-                .iter_mut()
-                .filter(|(key, _)| !KEPT.contains(&key.as_str()) && !key.ends_with("Utc"))
-                .for_each(|(_, item)| mask(item, redactor));
-        }
-        _ => {}
-    }
-}
-
-/// Where a text that came from outside still holds a secret: what the next layer acts on was not masked.
-fn left(value: &serde_json::Value, redactor: &Redactor, place: &str) -> Option<(String, &'static str)> {
+/// Fields that hold our own words, what is public anyway, or what was masked where it was put together; and every time.
+fn is_ours(key: &str) -> bool {
     const OURS: [&str; 17] = [
         "repository",
         "code",
@@ -194,13 +154,36 @@ fn left(value: &serde_json::Value, redactor: &Redactor, place: &str) -> Option<(
         "headSha",
         "status",
     ];
+    OURS.contains(&key) || key.ends_with("Utc")
+}
+
+/// Fields that the next layer acts on: a mask would change what runs, so a secret there is refused instead.
+fn is_acted_on(key: &str) -> bool {
+    ["path", "files", "planSha256", "testTreeSha256", "dispatcherProfile"].contains(&key)
+}
+
+/// Masks every text that may be masked.
+fn mask(value: &mut serde_json::Value, redactor: &Redactor) {
+    match value {
+        serde_json::Value::String(text) => *text = redactor.told(text),
+        serde_json::Value::Array(items) => items.iter_mut().for_each(|item| mask(item, redactor)),
+        serde_json::Value::Object(fields) => {
+            let open = fields.iter_mut().filter(|(key, _)| !is_ours(key) && !is_acted_on(key));
+            open.for_each(|(_, item)| mask(item, redactor));
+        }
+        _ => {}
+    }
+}
+
+/// Where a text that came from outside still holds a secret: what the next layer acts on was not masked.
+fn left(value: &serde_json::Value, redactor: &Redactor, place: &str) -> Option<(String, &'static str)> {
     match value {
         serde_json::Value::String(text) => redactor.left_in(text.as_bytes()).map(|what| (place.to_owned(), what)),
         serde_json::Value::Array(items) => items.iter().find_map(|item| left(item, redactor, place)),
-        serde_json::Value::Object(fields) => fields
-            .iter()
-            .filter(|(key, _)| !OURS.contains(&key.as_str()) && !key.ends_with("Utc"))
-            .find_map(|(key, item)| left(item, redactor, &format!("{place}: {key}"))),
+        serde_json::Value::Object(fields) => {
+            let mut outside = fields.iter().filter(|(key, _)| !is_ours(key));
+            outside.find_map(|(key, item)| left(item, redactor, &format!("{place}: {key}")))
+        }
         _ => None,
     }
 }

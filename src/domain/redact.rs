@@ -71,7 +71,8 @@ impl LazySweeper {
             let plain = sought.len();
             sought.extend(secrets().flat_map(|secret| coded(secret)));
             let forms = AhoCorasick::builder().match_kind(MatchKind::LeftmostFirst).build(&sought);
-            #[allow(clippy::expect_used, reason = "TOKEN_SHAPES is a constant that a test compiles")]
+            // Both halves are constants: `what_no_mask_looks_for_is_found_wherever_it_begins` compiles this very pattern.
+            #[allow(clippy::expect_used, reason = "a constant pattern that a test compiles")]
             let shapes = Regex::new(&format!("{TOKEN_SHAPES}|{WIDE_TOKEN_SHAPES}")).expect("a constant pattern");
             let each = if forms.is_err() { sought } else { Vec::new() };
             Sought { forms: forms.ok().filter(|forms| forms.patterns_len() > 0), each, plain, shapes }
