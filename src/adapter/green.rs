@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use crate::adapter::receipt_store::shown;
 use crate::adapter::workspace::files;
 use crate::domain::ids::{GateId, RepoSlug};
+use crate::domain::receipt::LastGreen;
 use crate::domain::redact::Redactor;
-use crate::domain::since_green::LastGreen;
 
 /// Of how many packs it is kept.
 const MOST: usize = 50;

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ids::{CommitSha, RelPath, RepoSlug, RunId, Sha256};
 use super::reason::Layer;
-use super::receipt::{Classification, CodeText, Tool};
+use super::receipt::{Classification, CodeText, RerunOf, Tool};
 
 /// Schema id of the document.
 pub(crate) const SCHEMA: &str = "pester-replay-bundle@v1";
@@ -82,18 +82,6 @@ pub(crate) struct PlannedFile {
     pub(crate) path: RelPath,
     /// Digest of its text.
     pub(crate) text_sha256: Sha256,
-}
-
-/// The bundle that a run repeated.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct RerunOf {
-    /// The run that failed.
-    pub(crate) run_id: RunId,
-    /// Its attempt.
-    pub(crate) run_attempt: u32,
-    /// Digest of the bundle.
-    pub(crate) sha256: Sha256,
 }
 
 /// `pester-replay-bundle.json`.

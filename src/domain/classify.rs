@@ -5,12 +5,9 @@
 
 use std::collections::BTreeMap;
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-
 use super::fault::{Fault, Finding, ReceiptFault, charge};
 use super::reason::{Layer, ReasonCode, ReasonCode as C, Severity};
-use super::receipt::{Classification, GateStatus, LayerStatus, Reason};
+use super::receipt::{Classification, GateStatus, JobResult, LayerStatus, Reason};
 
 /// Among execute and post, what decides before what; within a tier in the order written.
 pub(crate) const TIERS: &[&[ReasonCode]] = &[
@@ -49,43 +46,6 @@ pub(crate) const TIERS: &[&[ReasonCode]] = &[
     &[C::ZeroTestsExecuted, C::AllTestsSkipped, C::TestCountBelowFloor],
     &[C::LeaksDetected],
 ];
-
-/// How a job ended, as `toJSON(needs)` has it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum JobResult {
-    /// Every step succeeded.
-    Success,
-    /// A step failed.
-    Failure,
-    /// Somebody or a time limit ended it.
-    Cancelled,
-    /// It never began.
-    Skipped,
-}
-
-impl JobResult {
-    /// From GitHub's word.
-    pub(crate) fn parse(word: &str) -> Option<Self> {
-        match word {
-            "success" => Some(Self::Success),
-            "failure" => Some(Self::Failure),
-            "cancelled" => Some(Self::Cancelled),
-            "skipped" => Some(Self::Skipped),
-            _ => None,
-        }
-    }
-
-    /// GitHub's word.
-    pub(crate) const fn as_str(self) -> &'static str {
-        match self {
-            Self::Success => "success",
-            Self::Failure => "failure",
-            Self::Cancelled => "cancelled",
-            Self::Skipped => "skipped",
-        }
-    }
-}
 
 /// A layer's job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

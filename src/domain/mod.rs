@@ -31,6 +31,7 @@ pub(crate) mod route;
 pub(crate) mod selection;
 pub(crate) mod settings;
 pub(crate) mod since_green;
+pub(crate) mod sourced;
 pub(crate) mod standing_priority;
 pub(crate) mod starter;
 pub(crate) mod test_list;

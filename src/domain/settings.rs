@@ -4,11 +4,6 @@
 //! pack and profile also have a say in (limits, leaks) are kept per source here and settled in
 //! [`super::selection::profile`], because only selection knows pack and profile.
 
-use std::fmt;
-
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-
 use super::bundle::Bundle;
 use super::config::{
     BelowFloor, DispatcherKind, EmptyPolicy, Engine, Fixture, Isolation, Leaks, Limits, Multiple, Pack, Percent,
@@ -17,97 +12,7 @@ use super::config::{
 use super::failure::ClassRule;
 use super::ids::{IssueRef, LockGroup, Sha256};
 use super::quantity::{Size, Span};
-
-/// Where a value came from.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(into = "String", from = "String")]
-#[schemars(with = "String")]
-pub(crate) enum Source {
-    /// Nobody set it.
-    Default,
-    /// The configuration file, at this key.
-    File(String),
-    /// A pack's own key.
-    Pack(String),
-    /// A profile's own key.
-    Profile(String),
-    /// An environment variable.
-    Env(String),
-    /// A flag.
-    Flag(String),
-    /// The selection receipt.
-    Receipt,
-}
-
-impl fmt::Display for Source {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Source::Default => f.write_str("default"),
-            Source::File(key) => write!(f, "file:{key}"),
-            Source::Pack(name) => write!(f, "pack:{name}"),
-            Source::Profile(name) => write!(f, "profile:{name}"),
-            Source::Env(name) => write!(f, "env:{name}"),
-            Source::Flag(name) => write!(f, "flag:{name}"),
-            Source::Receipt => f.write_str("receipt"),
-        }
-    }
-}
-
-impl From<Source> for String {
-    fn from(source: Source) -> String {
-        source.to_string()
-    }
-}
-
-impl From<String> for Source {
-    fn from(text: String) -> Source {
-        match text.split_once(':') {
-            Some(("file", rest)) => Source::File(rest.to_owned()),
-            Some(("pack", rest)) => Source::Pack(rest.to_owned()),
-            Some(("profile", rest)) => Source::Profile(rest.to_owned()),
-            Some(("env", rest)) => Source::Env(rest.to_owned()),
-            Some(("flag", rest)) => Source::Flag(rest.to_owned()),
-            _ if text == "receipt" => Source::Receipt,
-            _ => Source::Default,
-        }
-    }
-}
-
-/// A value and its source.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub(crate) struct Sourced<T> {
-    /// The value.
-    pub(crate) value: T,
-    /// Where it came from.
-    pub(crate) source: Source,
-}
-
-impl<T> Sourced<T> {
-    /// A value that nobody set.
-    pub(crate) fn default(value: T) -> Self {
-        Self { value, source: Source::Default }
-    }
-
-    /// A value from somewhere.
-    pub(crate) fn new(value: T, source: Source) -> Self {
-        Self { value, source }
-    }
-
-    /// The value changed, the source kept.
-    pub(crate) fn map<U>(self, f: impl FnOnce(T) -> U) -> Sourced<U> {
-        Sourced { value: f(self.value), source: self.source }
-    }
-
-    /// Whether somebody set it.
-    pub(crate) fn is_set(&self) -> bool {
-        self.source != Source::Default
-    }
-
-    /// Whether it was set for this invocation, by flag or environment.
-    pub(crate) fn is_set_by_hand(&self) -> bool {
-        matches!(self.source, Source::Flag(_) | Source::Env(_))
-    }
-}
+pub(crate) use super::sourced::{Source, Sourced};
 
 /// One limit as flag or environment set it; the file's own stand in [`Settings::limits`].
 pub(crate) type TypedLimit = Option<Sourced<Span>>;

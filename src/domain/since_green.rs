@@ -3,61 +3,13 @@
 
 use std::collections::BTreeMap;
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-
-use super::ids::{CommitSha, RunId};
-use super::receipt::{Host, ProbeRecord, ReadinessReceipt, SelectionReceipt};
+use super::ids::CommitSha;
+use super::receipt::{Change, Host, LastGreen, ProbeRecord, ReadinessReceipt, SelectionReceipt, SinceGreen};
 
 /// How many files of a plan are told one by one.
 const FILES_MOST: usize = 1000;
 /// How many changes are told.
 const CHANGES_MOST: usize = 40;
-
-/// A host as it was when the gate was last green there.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct LastGreen {
-    /// The run.
-    pub(crate) run_id: RunId,
-    /// Its attempt.
-    pub(crate) run_attempt: u32,
-    /// When it ended.
-    pub(crate) at_utc: jiff::Timestamp,
-    /// Its commit.
-    pub(crate) head_sha: Option<CommitSha>,
-    /// Every fact, by its name.
-    pub(crate) facts: BTreeMap<String, String>,
-}
-
-/// One fact that is another now.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub(crate) struct Change {
-    /// Which.
-    pub(crate) what: String,
-    /// What it was; null where it was not there.
-    pub(crate) was: Option<String>,
-    /// What it is; null where it is not there.
-    pub(crate) is: Option<String>,
-    /// How much it is to be suspected, from 0 to 100.
-    pub(crate) suspicion: u32,
-}
-
-/// What changed since.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct SinceGreen {
-    /// The green run.
-    pub(crate) run_id: RunId,
-    /// Its attempt.
-    pub(crate) run_attempt: u32,
-    /// When it ended.
-    pub(crate) at_utc: jiff::Timestamp,
-    /// What is another now, the worst suspect first; empty where nothing that the gate knows of changed.
-    pub(crate) changes: Vec<Change>,
-    /// Changes beyond those that are told.
-    pub(crate) more: u64,
-}
 
 /// What is known of a run, by names that stay the same: host, tools, settings, plan.
 pub(crate) fn facts(

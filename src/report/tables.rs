@@ -2,14 +2,14 @@
 
 use std::fmt::Write;
 
-use crate::domain::classify::{Evidence, Job, JobResult, Paper, TIERS, classify};
+use crate::domain::classify::{Evidence, Job, Paper, TIERS, classify};
 use crate::domain::counts::CaseOutcome;
 use crate::domain::failure::Class;
 use crate::domain::fault::{Fault, Finding, ReceiptFault, charge, good};
 use crate::domain::outcome_word::WORDS;
 use crate::domain::question::{Cause, word};
 use crate::domain::reason::{Home, Layer, ReasonCode, Row, Severity, TABLE};
-use crate::domain::receipt::CATALOGUE;
+use crate::domain::receipt::{CATALOGUE, JobResult};
 
 /// The table of reason codes.
 pub(crate) fn reason_codes() -> String {

@@ -8,8 +8,8 @@ use crate::domain::classify::class_of;
 use crate::domain::counts::Counts;
 use crate::domain::failure::Failure;
 use crate::domain::reason::{Layer, ReasonCode, Severity};
+use crate::domain::receipt::{Change, SinceGreen};
 use crate::domain::receipt::{Classification, GateStatus, InFlight, Leak};
-use crate::domain::since_green::{Change, SinceGreen};
 use crate::domain::test_list::Test;
 use crate::domain::triage::{Category, Triage};
 

@@ -3,12 +3,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Classification, CodeText, GateStatus, Host, InFlight, Leak, Reason, Tool, receipt};
-use crate::domain::classify::JobResult;
 use crate::domain::counts::Counts;
 use crate::domain::failure::ClassRule;
 use crate::domain::ids::{CommitSha, RunId, Sha256};
 use crate::domain::reason::Layer;
-use crate::domain::since_green::SinceGreen;
 
 receipt! {
     /// What the run came to, and from which facts. The predecessor's fields, and the layer at fault.
@@ -38,6 +36,35 @@ receipt! {
         /// The layer at fault, or `none`.
         failed_layer: String,
     }
+}
+
+/// One fact that is another now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct Change {
+    /// Which.
+    pub(crate) what: String,
+    /// What it was; null where it was not there.
+    pub(crate) was: Option<String>,
+    /// What it is; null where it is not there.
+    pub(crate) is: Option<String>,
+    /// How much it is to be suspected, from 0 to 100.
+    pub(crate) suspicion: u32,
+}
+
+/// What changed since.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct SinceGreen {
+    /// The green run.
+    pub(crate) run_id: RunId,
+    /// Its attempt.
+    pub(crate) run_attempt: u32,
+    /// When it ended.
+    pub(crate) at_utc: jiff::Timestamp,
+    /// What is another now, the worst suspect first; empty where nothing that the gate knows of changed.
+    pub(crate) changes: Vec<Change>,
+    /// Changes beyond those that are told.
+    pub(crate) more: u64,
 }
 
 receipt! {
@@ -86,6 +113,43 @@ pub(crate) struct FileRecord {
     pub(crate) sha256: Sha256,
     /// Its schema id, where it has one.
     pub(crate) schema: Option<String>,
+}
+
+/// How a job ended, as `toJSON(needs)` has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum JobResult {
+    /// Every step succeeded.
+    Success,
+    /// A step failed.
+    Failure,
+    /// Somebody or a time limit ended it.
+    Cancelled,
+    /// It never began.
+    Skipped,
+}
+
+impl JobResult {
+    /// From GitHub's word.
+    pub(crate) fn parse(word: &str) -> Option<Self> {
+        match word {
+            "success" => Some(Self::Success),
+            "failure" => Some(Self::Failure),
+            "cancelled" => Some(Self::Cancelled),
+            "skipped" => Some(Self::Skipped),
+            _ => None,
+        }
+    }
+
+    /// GitHub's word.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Success => "success",
+            Self::Failure => "failure",
+            Self::Cancelled => "cancelled",
+            Self::Skipped => "skipped",
+        }
+    }
 }
 
 /// A job, as post was told of it.

@@ -18,15 +18,18 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use context::{Call, ContextReceipt, LookUp, SlugSource, StandingPriority, TokenState, Worktree};
 pub(crate) use evidence::{
-    EvidenceReceipt, FileRecord, OperatorOutcome, Provenance, ReplayedBy, Told, ToldDigest, ToldJob,
+    Change, EvidenceReceipt, FileRecord, JobResult, OperatorOutcome, Provenance, ReplayedBy, SinceGreen, Told,
+    ToldDigest, ToldJob,
 };
 pub(crate) use execution::{
     Accounted, Accounting, ExecutionReceipt, InFlight, InFlightKind, Leak, LimitsRecord, LockRecord, OutcomeRecord,
     RawFile,
 };
-pub(crate) use readiness::{FixtureRecord, ProbeOutcome, ProbeRecord, ReadinessReceipt};
+pub(crate) use readiness::{FixtureRecord, LastGreen, ProbeOutcome, ProbeRecord, ReadinessReceipt};
 pub(crate) use route::{RouteReceipt, TrustMode};
-pub(crate) use selection::{DispatcherProfile, Excluded, SelectedFile, Selection, SelectionReceipt, ShardRecord};
+pub(crate) use selection::{
+    DispatcherProfile, Excluded, RerunOf, SelectedFile, Selection, SelectionReceipt, ShardRecord,
+};
 
 use super::fault::Finding;
 use super::ids::{CommitSha, GateId, RepoSlug, RunId, Sha256};

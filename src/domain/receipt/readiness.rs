@@ -5,8 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{CodeText, LayerStatus, receipt};
-use crate::domain::ids::Sha256;
-use crate::domain::since_green::LastGreen;
+use crate::domain::ids::{CommitSha, RunId, Sha256};
 
 /// What a probe came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -53,6 +52,22 @@ pub(crate) struct FixtureRecord {
     pub(crate) env: Option<String>,
     /// Digest of its bytes.
     pub(crate) sha256: Sha256,
+}
+
+/// A host as it was when the gate was last green there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct LastGreen {
+    /// The run.
+    pub(crate) run_id: RunId,
+    /// Its attempt.
+    pub(crate) run_attempt: u32,
+    /// When it ended.
+    pub(crate) at_utc: jiff::Timestamp,
+    /// Its commit.
+    pub(crate) head_sha: Option<CommitSha>,
+    /// Every fact, by its name.
+    pub(crate) facts: BTreeMap<String, String>,
 }
 
 receipt! {

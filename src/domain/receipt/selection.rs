@@ -3,11 +3,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{LayerStatus, receipt};
-use crate::domain::bundle::RerunOf;
 use crate::domain::config::{DispatcherKind, EmptyPolicy, Isolation, Leaks};
-use crate::domain::ids::{RelPath, Sha256};
+use crate::domain::ids::{RelPath, RunId, Sha256};
 use crate::domain::quantity::Span;
-use crate::domain::settings::Sourced;
+use crate::domain::sourced::Sourced;
 
 /// One selected file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -102,6 +101,18 @@ pub(crate) struct ShardRecord {
     pub(crate) of: u32,
     /// Its files, relative to the root.
     pub(crate) files: Vec<RelPath>,
+}
+
+/// The bundle that a run repeated.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct RerunOf {
+    /// The run that failed.
+    pub(crate) run_id: RunId,
+    /// Its attempt.
+    pub(crate) run_attempt: u32,
+    /// Digest of the bundle.
+    pub(crate) sha256: Sha256,
 }
 
 receipt! {

@@ -32,13 +32,14 @@ use crate::domain::ids::{ArtifactName, RelPath};
 use crate::domain::outcome::ChildEnd;
 use crate::domain::quantity::Span;
 use crate::domain::reason::{Layer, ReasonCode};
+use crate::domain::receipt::LastGreen;
 use crate::domain::receipt::{
     Accounted, Accounting, Classification, DispatcherProfile, Excluded, ExecutionReceipt, InFlight, Leak, LimitsRecord,
     LockRecord, RawFile,
 };
 use crate::domain::selection::plan::ONLY_FILES;
 use crate::domain::settings::{TypedLimit, TypedLimits};
-use crate::domain::since_green::{self, LastGreen};
+use crate::domain::since_green;
 
 /// Which part of the plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

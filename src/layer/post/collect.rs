@@ -127,7 +127,8 @@ pub(super) fn collect(world: &World, ground: &Ground, request: &Request) -> Coll
         }
     }
     check_accounting(&mut collected);
-    collected.log_end = tail::log_end(dir, &collected);
+    let in_flight = collected.execution.iter().find_map(|loaded| loaded.receipt.in_flight.as_ref());
+    collected.log_end = tail::log_end(dir, in_flight.or(collected.last_known.as_ref()));
     collected
 }
 

@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use super::collect::Collected;
 use crate::adapter::journal;
 use crate::adapter::workspace::files;
 use crate::domain::ids::RelPath;
@@ -31,9 +30,8 @@ const LOG_BYTES: u64 = 16 << 10;
 const LOG_LINES: usize = 15;
 
 /// The end of the log that tells most: of what was running at the end, else of the dispatcher.
-pub(super) fn log_end(dir: &Path, collected: &Collected) -> Vec<String> {
-    let in_flight = collected.execution.iter().find_map(|loaded| loaded.receipt.in_flight.as_ref());
-    let running = in_flight.or(collected.last_known.as_ref()).and_then(|running| running.file.as_deref());
+pub(super) fn log_end(dir: &Path, running: Option<&InFlight>) -> Vec<String> {
+    let running = running.and_then(|running| running.file.as_deref());
     let running = running.and_then(|file| file.rsplit(['/', '\\']).next());
     let is_log = |path: &RelPath| path.as_str().ends_with(".log") && !is_artifact(path);
     let logs: Vec<(RelPath, PathBuf)> =
