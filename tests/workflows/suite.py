@@ -175,6 +175,7 @@ class World:
         self.service = Service()
         self.checkout = os.path.join(self.folder, "checkout")
         self.run_attempt = 1
+        self.last = None
 
     def close(self):
         self.service.shutdown()
@@ -267,7 +268,8 @@ class World:
             log.append(record)
             if "jobResult" in record:
                 jobs[record["jobID"]] = record["jobResult"]
-        return Ran(done, jobs, log, self.service)
+        self.last = Ran(done, jobs, log, self.service)
+        return self.last
 
 
 class Ran:
@@ -286,6 +288,14 @@ class Ran:
 
     def text(self):
         return "\n".join(str(record.get("msg", "")) for record in self.log)
+
+    def told(self):
+        """What whoever reads of a failed scenario needs: the jobs, the artifacts, what went wrong, and how it ended."""
+        lines = [f"exit {self.code}; jobs {self.jobs}; artifacts {sorted(self.service.artifacts)}"]
+        wrong = [record for record in self.log if record.get("level") in ("warning", "error", "fatal") or record.get("stepResult") == "failure"]
+        lines += [f"{record.get('jobID', '-')}/{record.get('step', '-')}: {record.get('msg', '')}".rstrip() for record in wrong[:20]]
+        lines += [f"last: {str(record.get('msg', '')).rstrip()}" for record in self.log[-10:]] + self.stderr.splitlines()[-10:]
+        return "\n".join(f"    {line[:500]}" for line in lines)
 
 
 FILES = {
@@ -944,6 +954,8 @@ def main():
         except Exception as error:  # noqa: BLE001 - a scenario that breaks is a failed one, and the others go on
             failed += 1
             print(f"FAILED {name}: {error}", flush=True)
+            if world.last:
+                print(world.last.told(), flush=True)
         finally:
             world.close()
     kind = "the real actions" if real else "stand-ins"
