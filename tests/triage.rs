@@ -117,7 +117,25 @@ fn a_baseline_that_cannot_be_used_is_a_usage_error_and_another_runs_says_so() {
         assert_eq!(ran.code, 2, "{ran:?}");
         assert!(ran.json()["error"]["message"].as_str().unwrap().contains(owed), "{ran:?}");
     }
+    // A workflow's run goes on: its verdict is worth more than the comparison.
+    for variable in ["PESTER_GATE_BASELINE", "PESTER_GATE_DURATIONS"] {
+        let seen = sandbox.run(&["--shards", "1"], &[(variable, "/nowhere/x")]);
+        assert_eq!(seen.verdict(), ("completed", "none", "tests-passed", 0), "{:?}", seen.ran);
+        assert!(seen.codes().contains(&"baseline-unreadable".to_owned()), "{:?}", seen.codes());
+        assert!(seen.summary.contains("/nowhere/x"), "{}", seen.summary);
+        fs::remove_dir_all(&sandbox.out).unwrap();
+    }
     let list = kept.join("pester-tests.json");
+    let mut told = read_json(&list);
+    // Of several gates below one folder, this gate's counts, however old it is.
+    fs::create_dir(kept.join("other")).unwrap();
+    told["gateId"] = json!("other");
+    told["generatedAtUtc"] = json!("2999-01-01T00:00:00Z");
+    told["tests"] = json!([]);
+    fs::write(kept.join("other/pester-tests.json"), told.to_string()).unwrap();
+    let (_, triage) = against(&sandbox, &kept, &[]);
+    assert_eq!((&triage["status"], triage["baseline"]["ran"].as_u64()), (&json!("clean"), Some(2)), "{triage}");
+    fs::remove_dir_all(&sandbox.out).unwrap();
     let mut told = read_json(&list);
     told["repository"] = json!("octo/other");
     fs::write(&list, told.to_string()).unwrap();

@@ -218,7 +218,8 @@ impl<'a> Session<'a> {
                 self.layer(&ground, preflight::run(self.world, &ground, request))
             }
             "selection" => {
-                let request = selection::Request { context: self.paper("context")?, durations: self.durations()? };
+                let (context, durations) = (self.paper("context")?, self.durations(&ground)?);
+                let request = selection::Request { context, durations };
                 self.layer(&ground, selection::run(self.world, &ground, request))
             }
             "execute" => self.layer(&ground, execute::run(self.world, &ground, self.execute_request()?)),

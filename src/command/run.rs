@@ -32,8 +32,8 @@ pub(crate) struct Request {
     pub(crate) continue_on_failure: bool,
     /// What the run is compared with.
     pub(crate) against: post::Against,
-    /// How long files took in an earlier run, in milliseconds.
-    pub(crate) durations: BTreeMap<String, f64>,
+    /// How long files took in an earlier run.
+    pub(crate) durations: selection::Durations,
 }
 
 /// Runs all layers. `say` is given a line for each as it ends.
@@ -81,7 +81,7 @@ pub(crate) fn run(
 fn layers(
     world: &World,
     ground: &Ground,
-    (request, durations): (context::Request, BTreeMap<String, f64>),
+    (request, durations): (context::Request, selection::Durations),
     jobs: &mut BTreeMap<Layer, Job>,
     digests: &mut post::Digests,
     say: &dyn Fn(&str),

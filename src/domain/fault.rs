@@ -147,6 +147,8 @@ pub(crate) enum Fault {
     InternalError(String),
     #[error("{path} holds {what}{more}")]
     SecretInOutput { layer: Layer, path: String, what: String, more: String },
+    #[error("{0}")]
+    BaselineUnreadable(String),
 
     // route
     #[error("the pull request does not carry the label {label:?}")]
@@ -356,6 +358,7 @@ impl Fault {
             Fault::OutputUnwritable(_) => C::OutputUnwritable,
             Fault::InternalError(_) => C::InternalError,
             Fault::SecretInOutput { .. } => C::SecretInOutput,
+            Fault::BaselineUnreadable(_) => C::BaselineUnreadable,
             Fault::RerunDiffers(_) => C::RerunDiffers,
             Fault::TestCountBelowFloor { .. } => C::TestCountBelowFloor,
             Fault::PilotLabelMissing { .. } => C::PilotLabelMissing,

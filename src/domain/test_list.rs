@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::case::Case;
 use super::counts::{CaseOutcome, Counts};
-use super::ids::{CommitSha, RepoSlug, RunId, Sha256};
+use super::ids::{CommitSha, GateId, RepoSlug, RunId, Sha256};
 use super::receipt::{Classification, CodeText};
 
 /// Schema id of the document.
@@ -69,6 +69,9 @@ pub(crate) struct TestList {
     pub(crate) generated_at_utc: jiff::Timestamp,
     /// Whose tests.
     pub(crate) repository: Option<RepoSlug>,
+    /// Which of several gates of the run.
+    #[serde(default)]
+    pub(crate) gate_id: Option<GateId>,
     /// The run.
     pub(crate) run_id: RunId,
     /// Its attempt.
@@ -106,6 +109,7 @@ impl TestList {
             schema: self.schema.clone(),
             generated_at_utc: self.generated_at_utc,
             repository: self.repository.clone(),
+            gate_id: self.gate_id.clone(),
             run_id: self.run_id.clone(),
             run_attempt: self.run_attempt,
             head_sha: self.head_sha.clone(),

@@ -167,8 +167,8 @@ pub(crate) struct Triage {
     pub(crate) status: Status,
     /// What limits it, or forbids it.
     pub(crate) limits: Vec<String>,
-    /// With what.
-    pub(crate) baseline: Baseline,
+    /// With what; null where that could not be read.
+    pub(crate) baseline: Option<Baseline>,
     /// How many tests there are of each category.
     pub(crate) counts: BTreeMap<Category, u64>,
     /// How many must run; null where the two cannot be compared by number.
@@ -239,6 +239,19 @@ fn keyed<'a>(before: &'a [Test], now: &'a [Test]) -> (Keyed<'a>, Keyed<'a>) {
     (was, is)
 }
 
+/// What is told where the earlier run cannot be read.
+pub(crate) fn unreadable(why: String) -> Triage {
+    Triage {
+        schema: SCHEMA.to_owned(),
+        status: Status::Incomparable,
+        limits: vec![why],
+        baseline: None,
+        counts: BTreeMap::new(),
+        floor: None,
+        entries: Vec::new(),
+    }
+}
+
 /// Compares.
 pub(crate) fn triage(baseline: &TestList, now: &TestList, rule: FloorRule) -> Triage {
     let told = Baseline {
@@ -259,7 +272,7 @@ pub(crate) fn triage(baseline: &TestList, now: &TestList, rule: FloorRule) -> Tr
             schema: SCHEMA.to_owned(),
             status: Status::Incomparable,
             limits: forbidden,
-            baseline: told,
+            baseline: Some(told),
             counts: BTreeMap::new(),
             floor,
             entries: Vec::new(),
@@ -303,7 +316,7 @@ pub(crate) fn triage(baseline: &TestList, now: &TestList, rule: FloorRule) -> Tr
     };
     let floor = place.floor(&baseline.tests, &now.tests, rule);
     let limits = [limits("the baseline", baseline), limits("this run", now), place.limits()].concat();
-    Triage { schema: SCHEMA.to_owned(), status, limits, baseline: told, counts, floor, entries }
+    Triage { schema: SCHEMA.to_owned(), status, limits, baseline: Some(told), counts, floor, entries }
 }
 
 /// Why two runs say nothing of one another.
@@ -423,6 +436,7 @@ mod tests {
             schema: crate::domain::test_list::SCHEMA.to_owned(),
             generated_at_utc: jiff::Timestamp::UNIX_EPOCH,
             repository: None,
+            gate_id: None,
             run_id: "local-1".parse().unwrap(),
             run_attempt: 1,
             head_sha: None,

@@ -25,13 +25,16 @@ use crate::domain::selection::plan::{self, Candidate, Rules};
 use crate::domain::selection::{pack, profile, rerun};
 
 /// What selection is asked.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(crate) struct Request {
     /// Context's receipt.
     pub(crate) context: Paper,
-    /// How long files took in an earlier run, in milliseconds.
-    pub(crate) durations: BTreeMap<String, f64>,
+    /// How long files took in an earlier run.
+    pub(crate) durations: Durations,
 }
+
+/// How long each file took in an earlier run, in milliseconds; or why that could not be read.
+pub(crate) type Durations = Result<BTreeMap<String, f64>, String>;
 
 /// What was worked out, as far as it got.
 #[derive(Default)]
@@ -52,6 +55,8 @@ pub(crate) fn run(world: &World, ground: &Ground, request: Request) -> Result<Ou
     let mut parents = Vec::new();
     let mut draft = Draft::default();
     let chained = request.context.path.is_some() || world.under_actions();
+    let none = BTreeMap::new();
+    let durations = request.durations.as_ref().unwrap_or(&none);
     let consumed = if !findings.is_empty() {
         Err(None)
     } else if chained {
@@ -65,7 +70,7 @@ pub(crate) fn run(world: &World, ground: &Ground, request: Request) -> Result<Ou
     let consumed = consumed.map_err(|fault| fault.map(Fault::from));
     let selected = consumed
         .and_then(|()| same_checkout(world, ground, &identity).map_err(Some))
-        .and_then(|()| select(world, ground, &out, &request.durations, &mut draft).map_err(Some));
+        .and_then(|()| select(world, ground, &out, durations, &mut draft).map_err(Some));
     match selected {
         Ok(()) => {
             let count = draft.selection.files.len();
@@ -82,6 +87,10 @@ pub(crate) fn run(world: &World, ground: &Ground, request: Request) -> Result<Ou
         let of = (identity.repository.as_ref(), kind.as_str());
         let differs = rerun::differs(&rerun.bundle, here.as_ref(), of, &draft.selection.files);
         findings.extend(differs.map(|fault| charge(&fault, Layer::Selection)));
+    }
+
+    if let Err(why) = &request.durations {
+        findings.push(charge(&Fault::BaselineUnreadable(why.clone()), Layer::Selection));
     }
 
     let head = ground::head(world, ground, &identity, &mut findings, layer_status, parents);

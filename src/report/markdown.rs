@@ -55,12 +55,9 @@ const ENTRIES: usize = 15;
 
 fn triage(out: &mut String, story: &Story) {
     let Some(triage) = &story.triage else { return };
-    let _ = writeln!(
-        out,
-        "### Against run {}\n\n{}\n",
-        code(&triage.baseline.run_id.to_string()),
-        code(&text::triage_line(triage))
-    );
+    let run = triage.baseline.as_ref().map(|baseline| format!("run {}", code(&baseline.run_id.to_string())));
+    let run = run.unwrap_or_else(|| "an earlier run".to_owned());
+    let _ = writeln!(out, "### Against {run}\n\n{}\n", code(&text::triage_line(triage)));
     for limit in triage.limits.iter().filter(|_| !triage.counts.is_empty()) {
         let _ = writeln!(out, "- {}", code(limit));
     }

@@ -262,7 +262,8 @@ pub(crate) fn triage_line(triage: &Triage) -> String {
     };
     let counts: Vec<String> = Category::ALL.iter().filter_map(of).collect();
     let told = if counts.is_empty() { triage.limits.join("; ") } else { counts.join(", ") };
-    format!("{}: {told} (against run {})", triage.status.as_str(), triage.baseline.run_id)
+    let run = triage.baseline.as_ref().map(|baseline| format!(" (against run {})", baseline.run_id));
+    format!("{}: {told}{}", triage.status.as_str(), run.unwrap_or_default())
 }
 
 /// `probe.dotnet.version: 8.0.1 -> 9.0.0`.

@@ -2,7 +2,7 @@
 //! for `pwsh` whose doings follow from the names of the files in its plan.
 #![cfg(unix)]
 
-use super::{LEAKS, Row, SIX, command, one, readiness, red, scripts, seam, two};
+use super::{GREEN, LEAKS, Row, SIX, command, one, readiness, red, scripts, seam, two};
 use crate::harness::{Sandbox, Seen, signal_when};
 
 /// What the stand-in does for a file, by the beginning of its name. `$file`, `$name` and `$out` are set;
@@ -193,7 +193,7 @@ pub(super) const ROWS: &[Row] = &[
         let more = "leaks: fail\nprofiles: {default: {leak-grace: 200ms, before: [[sh, -c, \"sleep 5.75 >/dev/null 2>&1 &\"]]}}\n";
         scripts(&[], more).run(&[], &[])
     }),
-    one("execute", "a clean-up stops what the set-up started", ("completed", "none", "tests-passed", 0), || {
+    one("execute", "a clean-up stops what the set-up started", GREEN, || {
         let more = "leaks: fail\nprofiles: {default: {leak-grace: 1s, before: [[sh, -c, \"sleep 30.75 >/dev/null 2>&1 & echo $! > pid\"]], after: [[sh, -c, \"kill $(cat pid)\"]]}}\n";
         let sandbox = scripts(&[("c", "kill -0 $(cat pid)")], more);
         sandbox.run(&[], &[])
@@ -219,7 +219,7 @@ pub(super) const ROWS: &[Row] = &[
         assert!(crate::harness::marked("4747.125").is_empty());
         seen
     }),
-    one("execute", "a secret is part of the checkout's path", ("completed", "none", "tests-passed", 0), || {
+    one("execute", "a secret is part of the checkout's path", GREEN, || {
         let sandbox = pester(&["pass"], "", "");
         let part = sandbox.root.parent().unwrap().file_name().unwrap().to_str().unwrap().to_owned();
         assert!(part.len() >= 8, "{part}");
@@ -238,6 +238,12 @@ pub(super) const ROWS: &[Row] = &[
         std::fs::remove_file(sandbox.root.join("tests/c.sh")).unwrap();
         sandbox.commit();
         sandbox.run(&["--baseline", kept.to_str().unwrap()], &[])
+    }),
+    one("selection", "the run whose durations a workflow names is not there", GREEN, || {
+        scripts(&[("c", "exit 0")], "").run(&[], &[("PESTER_GATE_DURATIONS", "/nowhere/earlier")])
+    }),
+    one("post", "the earlier run that a workflow names is not there", GREEN, || {
+        scripts(&[("c", "exit 0")], "").run(&[], &[("PESTER_GATE_BASELINE", "/nowhere/earlier")])
     }),
     one("selection", "what failed is repeated on another commit", red("tests-failed"), || {
         let sandbox = scripts(&[("c", "exit 1")], "");

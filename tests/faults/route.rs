@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use super::{ACTIONS, Row, in_run, one};
+use super::{ACTIONS, GREEN, Row, in_run, one};
 use crate::harness::{Chain, Sandbox, Seen};
 
 const LABEL: &str = "pester-gate";
@@ -12,8 +12,6 @@ const LABEL: &str = "pester-gate";
 const fn blocked(code: &'static str) -> (&'static str, &'static str, &'static str, i32) {
     ("context-blocked", "route", code, 3)
 }
-
-const GREEN: (&str, &str, &str, i32) = ("completed", "none", "tests-passed", 0);
 
 /// A pull request whose head is this sandbox's commit.
 pub(super) fn pull_request(

@@ -174,6 +174,8 @@ class World:
         self.act, self.binary, self.real = act, binary, real
         self.service = Service()
         self.checkout = os.path.join(self.folder, "checkout")
+        # Programs of the scenario's own, before the machine's.
+        self.tools = os.path.join(self.top, "tools")
         self.run_attempt = 1
         self.last = None
 
@@ -255,7 +257,7 @@ class World:
         for name, value in (inputs or {}).items():
             command += ["--input", f"{name}={value}"]
         environment = {
-            "PATH": os.environ["PATH"], "HOME": home, "XDG_CACHE_HOME": os.path.join(home, "cache"), "XDG_CONFIG_HOME": os.path.join(home, "config"),
+            "PATH": self.tools + os.pathsep + os.environ["PATH"], "HOME": home, "XDG_CACHE_HOME": os.path.join(home, "cache"), "XDG_CONFIG_HOME": os.path.join(home, "config"),
             "TMPDIR": os.path.join(home, "tmp"), "NO_COLOR": "1", "TERM": "dumb", "ACT_DISABLE_VERSION_CHECK": "1", "GIT_CONFIG_GLOBAL": config,
         }
         done = subprocess.run(command + list(more), env=environment, capture_output=True, text=True, timeout=300)
@@ -535,7 +537,10 @@ def early_host(world):
 def without_leg_digests():
     """act hands on the outputs of one leg only, where GitHub merges them: here the legs' digests are left out."""
     with open(os.path.join(ROOT, GATE)) as file:
-        return {GATE: re.sub(r"          execute-sha256: \|\n(            \d+=.*\n)+", "", file.read())}
+        return {GATE: re.sub(LEG_DIGESTS, "", file.read())}
+
+
+LEG_DIGESTS = r"          execute-sha256: \|\n(            \d+=.*\n)+"
 
 
 def quickstart():
@@ -832,7 +837,7 @@ def one_step_red(world):
     assert "says test-failures 1" in ran.text()
 
 
-def gate_elsewhere(world):
+def gate_elsewhere(world, leg_digests=True):
     """The gate in a repository of its own, at the tag v0; arguments by which act finds it there."""
     world.repository({})
     tool = os.path.join(world.folder, "tool")
@@ -844,6 +849,7 @@ def gate_elsewhere(world):
     for known, here in (("repository", "acme/pester-gate"), ("sha", "v0")):
         assert f"job.workflow_{known}" in text
         text = text.replace(f"job.workflow_{known}", f"'{here}'")
+    text = text if leg_digests else re.sub(LEG_DIGESTS, "", text)
     with open(path, "w") as file:
         file.write(text)
     git(tool, "commit", "-q", "-a", "-m", "where it is")
@@ -851,13 +857,18 @@ def gate_elsewhere(world):
     return ["--local-repository", f"acme/pester-gate@v0={tool}"]
 
 
+def documented(path):
+    """The workflows that a document shows."""
+    with open(os.path.join(ROOT, path), encoding="utf-8") as file:
+        return [block.replace("OWNER/", "acme/") for block in re.findall(r"```yaml\n(.*?)```", file.read(), re.S)]
+
+
 def readme_workflows():
-    with open(os.path.join(ROOT, "README.md"), encoding="utf-8") as file:
-        blocks = re.findall(r"```yaml\n(.*?)```", file.read(), re.S)
+    blocks = documented("README.md")
     same("workflows of the README", len(blocks), 2)
     for block, most in zip(blocks, (12, 25)):
         assert len(block.splitlines()) <= most, block
-    return [block.replace("OWNER/", "acme/") for block in blocks]
+    return blocks
 
 
 def as_user(world, files, workflow, event_name="workflow_dispatch", event=None):
@@ -883,6 +894,55 @@ def second_repository(world):
     same("inner jobs", {name: ran.jobs.get(name) for name in INNER}, GREEN)
     same("artifacts", set(world.service.artifacts), ALL)
     same("verdict", verdict(ran), ("completed", "none", "tests-passed"))
+
+
+# Stands for GitHub's command line: there is no earlier run until there is a folder with one.
+GH = """#!/bin/sh
+case "$1 $2" in
+  "run list") [ ! -d '{kept}' ] || echo 7 ;;
+  "run download") cp -R '{kept}' earlier ;;
+esac
+"""
+
+
+@scenario("earlier-run", "the workflow of docs/actions.md fetches an earlier run: what is new is told, and shards are cut by durations")
+def earlier_run(world):
+    workflow, kept = ".github/workflows/caller.yml", os.path.join(world.top, "kept")
+    text, = documented("docs/actions.md")
+    text = text.replace("    with:\n      baseline", "    with:\n      shards: '2'\n      baseline")
+    world.write("gh", GH.format(kept=kept), world.tools)
+    files = {workflow: text, "tests/c.sh": "#!/bin/sh\nexit 0\n"}
+    more = gate_elsewhere(world, leg_digests=False)
+    world.repository(files, workflows=False)
+
+    def run():
+        return world.run(workflow, "workflow_dispatch", {"repository": {"full_name": f"{OWNER}/{NAME}", "default_branch": "main"}}, more=more)
+
+    first = run()
+    same("first", (first.jobs["earlier"], verdict(first)), ("success", ("completed", "none", "tests-passed")))
+    assert "pester-triage.json" not in world.service.files("pester-evidence")
+    # The first file took longer than the other two together.
+    listed = json.loads(world.service.files("pester-evidence")["pester-tests.json"])
+    for test in listed["tests"]:
+        test["durationMs"] = 9000 if test["file"] == "tests/a.sh" else 10
+    world.write("pester-evidence/pester-tests.json", json.dumps(listed), kept)
+    world.service.artifacts.clear()
+    world.write("tests/b.sh", "#!/bin/sh\nexit 1\n")
+    world.commit()
+    ran = run()
+    same("verdict", verdict(ran), ("test-failures", "none", "tests-failed"))
+    triage = json.loads(world.service.files("pester-evidence")["pester-triage.json"])
+    same("triage", (triage["status"], triage["counts"]), ("regressed", {"regression": 1, "stable": 2}))
+    selection, = (json.loads(body) for path, body in world.service.files("pester-selection").items() if path.endswith(".json"))
+    same("shards", [shard["files"] for shard in selection["shards"]], [["tests/a.sh"], ["tests/b.sh", "tests/c.sh"]])
+    # The artifact is not there: the verdict is that of the tests.
+    world.service.lost.add("earlier-run")
+    world.service.artifacts.clear()
+    world.run_attempt = 2
+    lost = run()
+    same("verdict without it", verdict(lost), ("test-failures", "none", "tests-failed"))
+    said = sorted(reason["layer"] for reason in lost.outcome()["reasons"] if reason["code"] == "baseline-unreadable")
+    same("who says so", said, ["post", "selection"])
 
 
 @scenario("copied", "a second repository that holds a copy of gate.yml, and says in its inputs where the gate is")

@@ -29,7 +29,7 @@ impl Session<'_> {
             },
             continue_on_failure: self.overlay.switch("continue-on-failure")?,
             found: ground.fact_findings(Layer::Post),
-            against: self.against()?,
+            against: self.against(ground)?,
             classes: ground.settings.classes.clone(),
             ..post::Request::default()
         };
@@ -98,8 +98,8 @@ impl Session<'_> {
         let request = command::run::Request {
             context: self.context_request()?,
             continue_on_failure,
-            against: self.against()?,
-            durations: self.durations()?,
+            against: self.against(&ground)?,
+            durations: self.durations(&ground)?,
         };
         let done = command::run::run(self.world, ground, request, &say).map_err(Failure::Unreported)?;
         self.set_outputs(&done.post)?;
@@ -109,25 +109,30 @@ impl Session<'_> {
     }
 
     /// The earlier run that `--baseline` names.
-    fn against(&self) -> Result<post::Against, Failure> {
-        Ok(match self.earlier("baseline")? {
-            Some(list) => post::Against::Baseline(Box::new(list)),
+    fn against(&self, ground: &Ground) -> Result<post::Against, Failure> {
+        Ok(match self.earlier(ground, "baseline")? {
+            Some(Ok(list)) => post::Against::Baseline(Box::new(list)),
+            Some(Err(why)) => post::Against::Unreadable(why),
             None => post::Against::Nothing,
         })
     }
 
     /// How long files took in the run that `--durations` names.
-    pub(super) fn durations(&self) -> Result<BTreeMap<String, f64>, Failure> {
-        let list = self.earlier("durations")?;
-        let of = |list: &TestList| list.durations().into_iter().map(|(file, ms)| (file.to_owned(), ms)).collect();
-        Ok(list.as_ref().map(of).unwrap_or_default())
+    pub(super) fn durations(&self, ground: &Ground) -> Result<selection::Durations, Failure> {
+        let of = |list: TestList| list.durations().into_iter().map(|(file, ms)| (file.to_owned(), ms)).collect();
+        Ok(self.earlier(ground, "durations")?.map_or_else(|| Ok(BTreeMap::new()), |list| list.map(of)))
     }
 
-    fn earlier(&self, flag: &str) -> Result<Option<TestList>, Failure> {
-        let Some(path) = self.overlay.path(flag)? else { return Ok(None) };
-        let list = post::read_list(&path)
-            .map_err(|why| Invalid::new(format!("--{flag}"), format!("{}: {why}", path.display())))?;
-        Ok(Some(list))
+    /// The tests of the earlier run that a flag names. Where it was typed, one that cannot be read ends the command;
+    /// where a workflow names it the verdict is worth more than the comparison, and says that there is none.
+    fn earlier(&self, ground: &Ground, flag: &str) -> Result<Option<Result<TestList, String>>, Failure> {
+        let Some(text) = self.overlay.text(flag)? else { return Ok(None) };
+        let path = self.world.absolute(text.value);
+        let list = post::read_list(&path, ground.gate_id.as_ref()).map_err(|why| format!("{}: {why}", path.display()));
+        match (list, text.source) {
+            (Err(why), Source::Flag(flag)) => Err(Invalid::new(flag, why).into()),
+            (list, _) => Ok(Some(list)),
+        }
     }
 
     /// Takes over what the bundle that `--rerun-from` names says of the run that it repeats.

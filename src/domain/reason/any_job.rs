@@ -55,4 +55,10 @@ pub(super) const ROWS: &[Row] = &[
         "let the test not print or store it, or name its form in `redact`; change the secret, others may have seen it",
     )
     .next("remove-secret"),
+    Row::new(
+        C::BaselineUnreadable,
+        Warns,
+        "the earlier run that a workflow names cannot be read: nothing is compared with it, and shards are cut by turns",
+        "hand over the evidence of an earlier run (a folder with its pester-tests.json), or none",
+    ),
 ];

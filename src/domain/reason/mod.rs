@@ -210,6 +210,7 @@ codes! {
     OutputUnwritable = "output-unwritable",
     InternalError = "internal-error",
     SecretInOutput = "secret-in-output",
+    BaselineUnreadable = "baseline-unreadable",
 
     StandingPriorityAvailable = "standing-priority-available",
     StandingPriorityOverridden = "standing-priority-overridden",

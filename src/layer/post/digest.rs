@@ -13,6 +13,7 @@ use crate::adapter::world::World;
 use crate::domain::classify::Verdict;
 use crate::domain::failure::ClassRules;
 use crate::domain::fault::{Fault, Finding, charge};
+use crate::domain::ids::GateId;
 use crate::domain::reason::{Layer, Severity};
 use crate::domain::receipt::SinceGreen;
 use crate::domain::receipt::{Accounted, Classification, ExecutionReceipt};
@@ -64,6 +65,7 @@ pub(super) fn list(
         schema: test_list::SCHEMA.to_owned(),
         generated_at_utc: world.now(),
         repository: identity.repository.clone(),
+        gate_id: ground.gate_id.clone(),
         run_id: identity.run.0.clone(),
         run_attempt: identity.run.1,
         head_sha: identity.head_sha.clone(),
@@ -122,11 +124,16 @@ pub(super) fn compare(ground: &Ground, request: &Request, now: &TestList) -> Opt
             let fails = fails == crate::domain::config::BelowFloor::Fail;
             triage::triage(baseline, now, FloorRule { percent, fails })
         }
+        Against::Unreadable(why) => triage::unreadable(ground.redactor.told(why)),
     };
     // Names of the earlier run were masked by what was a secret then.
     for entry in &mut triage.entries {
         entry.name = ground.redactor.told(&entry.name);
         entry.file = entry.file.as_deref().map(|file| ground.redactor.told(file));
+    }
+    if triage.baseline.is_none() {
+        let fault = Fault::BaselineUnreadable(triage.limits.join("; "));
+        return Some((triage, Some(charge(&fault, Layer::Post))));
     }
     let finding = triage.floor.as_ref().filter(|floor| floor.below).map(|floor| {
         let fault = Fault::TestCountBelowFloor { ran: floor.ran, least: floor.least, baseline: floor.baseline };
@@ -160,7 +167,7 @@ pub(super) fn since(ground: &Ground, collected: &Collected, verdict: &Verdict, t
 }
 
 /// The list of tests of an earlier run: the file itself, or the newest below a folder.
-pub(crate) fn read_list(path: &Path) -> Result<TestList, String> {
+pub(crate) fn read_list(path: &Path, gate: Option<&GateId>) -> Result<TestList, String> {
     let candidates: Vec<_> =
         if files::is_dir(path) { receipt_store::named(path, test_list::FILE) } else { vec![path.to_owned()] };
     if candidates.is_empty() {
@@ -182,6 +189,6 @@ pub(crate) fn read_list(path: &Path) -> Result<TestList, String> {
         }
         lists.push(list);
     }
-    lists.sort_by_key(|list| (list.generated_at_utc, list.run_attempt));
+    lists.sort_by_key(|list| (list.gate_id.as_ref() == gate, list.generated_at_utc, list.run_attempt));
     lists.pop().ok_or_else(|| "it is empty".to_owned())
 }

@@ -84,6 +84,8 @@ pub(crate) enum Against {
     Nothing,
     /// With an earlier run.
     Baseline(Box<TestList>),
+    /// With one that cannot be read, for this reason.
+    Unreadable(String),
     /// With whatever it was compared with: this came of it.
     Retained(Box<Triage>),
 }
