@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use crate::harness::{Ran, Sandbox, Seen, corpus, edit, read_json, replay, sha256};
+use crate::harness::{Chain, Ran, Sandbox, Seen, corpus, edit, read_json, replay, sha256};
 
 /// Every file below a folder, by its path in it.
 fn files(folder: &Path) -> BTreeMap<String, PathBuf> {
@@ -186,7 +186,8 @@ fn writer(name: &str) -> &'static str {
     }
 }
 
-/// Every input of post, each harmed in every way: by `replay` and by `post` itself, told what a workflow tells it.
+/// Every input of post, each harmed in every way, with every copy of it (a leg keeps the receipts that it consumed, and
+/// one that is as its digest says serves for all): by `replay` and by `post` itself, told what a workflow tells it.
 fn harm_every_input(seen: &Seen, other: &Seen) {
     let provenance = read_json(&seen.folder.join("pester-evidence-provenance.json"));
     let inputs: Vec<String> = provenance["sourceInputs"]
@@ -218,7 +219,8 @@ fn harm_every_input(seen: &Seen, other: &Seen) {
                 while let Some((name, harm)) = cases.get(next.fetch_add(1, std::sync::atomic::Ordering::SeqCst)) {
                     let scratch = tempfile::tempdir().unwrap();
                     copy(&seen.folder, scratch.path());
-                    if !harm.apply(&scratch.path().join(name)) {
+                    let copies = copies(scratch.path(), name);
+                    if !copies.iter().fold(true, |all, copy| harm.apply(copy) && all) {
                         continue;
                     }
                     let mut all = vec![("replay", replay(scratch.path(), &[]))];
@@ -240,7 +242,7 @@ fn harm_every_input(seen: &Seen, other: &Seen) {
                         let of_file = reasons.iter().any(|code| {
                             code.starts_with("receipt-")
                                 || code.starts_with("raw-artifact")
-                                || *code == "execution-receipt-missing"
+                                || ["execution-receipt-missing", "shard-missing"].contains(code)
                         });
                         let deciding =
                             told["reasons"][0]["layer"] == writer(name) && told["reason"] != seen.outcome["reason"];
@@ -258,6 +260,14 @@ fn harm_every_input(seen: &Seen, other: &Seen) {
     println!("{} harms", cases.len());
 }
 
+/// A file and what is the same beside it, byte for byte and by name.
+fn copies(folder: &Path, name: &str) -> Vec<PathBuf> {
+    let digest = sha256(&folder.join(name));
+    let last = |name: &str| name.rsplit('/').next().unwrap().to_owned();
+    let same = |(path, file): &(String, PathBuf)| last(path) == last(name) && sha256(file) == digest;
+    files(folder).into_iter().filter(same).map(|(_, file)| file).collect()
+}
+
 /// `post` by hand on a folder, with the jobs' results and the digests that a provenance has.
 fn post(folder: &Path, provenance: &Value) -> Ran {
     let out = tempfile::tempdir().unwrap();
@@ -272,7 +282,10 @@ fn post(folder: &Path, provenance: &Value) -> Ran {
     command.args(["post", "--format", "json", "--receipts-dir"]).arg(folder).arg("--out").arg(out.path());
     command.arg("--state-dir").arg(out.path().join("state")).arg("--needs").arg(json!(needs).to_string());
     for digest in provenance["told"]["digests"].as_array().unwrap() {
-        command.arg(format!("--{}-sha256", digest["layer"].as_str().unwrap())).arg(digest["sha256"].as_str().unwrap());
+        let shard = digest["shard"].as_u64().map(|shard| format!("{shard}=")).unwrap_or_default();
+        command
+            .arg(format!("--{}-sha256", digest["layer"].as_str().unwrap()))
+            .arg(format!("{shard}{}", digest["sha256"].as_str().unwrap()));
     }
     command.env_clear().env("PATH", std::env::var_os("PATH").unwrap()).current_dir(out.path());
     Ran::of(&command.output().unwrap())
@@ -296,6 +309,70 @@ fn whatever_is_done_to_one_input_of_a_red_run_it_is_told_and_never_green() {
     let kept = Sandbox::green();
     let green = kept.run(&[], &[]);
     harm_every_input(&one, &green);
+}
+
+/// Two legs of a plan of two files, of which the second may fail.
+fn two_legs(second: &str) -> (Sandbox, Seen) {
+    let sandbox = Sandbox::green();
+    sandbox.script("tests/b.sh", second);
+    sandbox.config("defaults: {shards: 2}\n");
+    sandbox.commit();
+    let seen = Chain::new(&sandbox).legs(2).run();
+    (sandbox, seen)
+}
+
+#[test]
+fn whatever_is_done_to_one_input_of_shards_it_is_told_and_never_green() {
+    let (_one, green) = two_legs("exit 0");
+    assert_eq!(green.verdict(), ("completed", "none", "tests-passed", 0), "{:?}", green.ran);
+    assert_eq!(green.outcome["counts"]["total"], 2);
+    let (_other, red) = two_legs("exit 1");
+    assert_eq!(red.verdict(), ("test-failures", "none", "tests-failed", 1), "{:?}", red.ran);
+    harm_every_input(&green, &red);
+    harm_every_input(&red, &green);
+}
+
+/// A command that writes a report for each of two files, of which one may fail.
+fn reports(failure: &str) -> (Sandbox, Seen) {
+    let sandbox = Sandbox::green();
+    let case = |name: &str, body: &str| {
+        format!(
+            "<testsuites><testsuite name=\"{name}\"><testcase name=\"{name}\">{body}</testcase></testsuite></testsuites>"
+        )
+    };
+    let (a, b, code) = (case("a", ""), case("b", failure), i32::from(!failure.is_empty()));
+    sandbox.script("runner.sh", &format!("mkdir -p out; echo '{a}' > out/a.xml; echo '{b}' > out/b.xml; exit {code}"));
+    sandbox.file(".gitignore", "out/\n");
+    sandbox.config_with("dispatcher: {kind: command, command: [./runner.sh], results: [\"out/*.xml\"]}\n", "");
+    sandbox.commit();
+    let seen = sandbox.run(&[], &[]);
+    (sandbox, seen)
+}
+
+#[test]
+fn whatever_is_done_to_one_input_of_a_commands_reports_it_is_told_and_never_green() {
+    let (_one, green) = reports("");
+    assert_eq!(green.verdict(), ("completed", "none", "tests-passed", 0), "{:?}", green.ran);
+    let (_other, red) = reports("<failure message=\"no\"/>");
+    assert_eq!(red.verdict(), ("test-failures", "none", "tests-failed", 1), "{:?}", red.ran);
+    harm_every_input(&green, &red);
+    harm_every_input(&red, &green);
+}
+
+#[cfg(unix)]
+#[test]
+fn whatever_is_done_to_one_input_of_pester_it_is_told_and_never_green() {
+    let run = |name: &str| {
+        let sandbox = crate::faults::execution::pester(&["pass", name], ", isolation: file", "");
+        let seen = sandbox.run(&[], &[]);
+        (sandbox, seen)
+    };
+    let (_one, green) = run("pass-too");
+    assert_eq!(green.verdict(), ("completed", "none", "tests-passed", 0), "{:?}", green.ran);
+    let (_other, red) = run("fail");
+    assert_eq!(red.verdict(), ("test-failures", "none", "tests-failed", 1), "{:?}", red.ran);
+    harm_every_input(&green, &red);
+    harm_every_input(&red, &green);
 }
 
 #[test]
@@ -495,7 +572,7 @@ fn evidence_of_several_gates_and_artifacts_laid_in_one_folder_are_told_apart() {
 #[test]
 fn the_journal_of_a_run_that_left_no_receipt_is_held_against_what_post_read() {
     let sandbox = Sandbox::green();
-    let seen = crate::harness::Chain::new(&sandbox)
+    let seen = Chain::new(&sandbox)
         .after("execute", |_, folder| fs::remove_file(folder.join("pester-run-receipt.json")).unwrap())
         .without_digests()
         .run();

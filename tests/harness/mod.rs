@@ -289,8 +289,13 @@ pub(crate) struct Chain<'a> {
     digests: bool,
     /// Which shard execute's digest is handed on for.
     leg: Option<u32>,
+    /// How many legs execute has, each with a folder of its own.
+    legs: Option<u32>,
     force: bool,
 }
+
+/// The digests that are handed on, as flags take them.
+type Digests = Vec<(&'static str, String)>;
 
 impl<'a> Chain<'a> {
     pub(crate) fn new(sandbox: &'a Sandbox) -> Self {
@@ -303,6 +308,7 @@ impl<'a> Chain<'a> {
             jobs: BTreeMap::new(),
             digests: true,
             leg: None,
+            legs: None,
             force: false,
         }
     }
@@ -353,6 +359,12 @@ impl<'a> Chain<'a> {
         self
     }
 
+    /// Execute runs every shard of a plan, as a matrix does.
+    pub(crate) fn legs(mut self, of: u32) -> Self {
+        self.legs = Some(of);
+        self
+    }
+
     /// Layers run although one before them was blocked.
     pub(crate) fn forced(mut self) -> Self {
         self.force = true;
@@ -364,7 +376,7 @@ impl<'a> Chain<'a> {
         let folder = self.sandbox.out.clone();
         fs::create_dir_all(&folder).unwrap();
         let mut needs: BTreeMap<String, Value> = BTreeMap::new();
-        let mut digests: BTreeMap<&str, String> = BTreeMap::new();
+        let mut digests: Digests = Vec::new();
         let mut stopped = false;
         for layer in ["context", "preflight", "selection", "execute"] {
             // Preflight and selection run in parallel: only context stops them both.
@@ -376,17 +388,22 @@ impl<'a> Chain<'a> {
                 needs.insert(layer.to_owned(), serde_json::json!({"result": "skipped", "outputs": {}}));
                 continue;
             }
-            let ran = self.layer(layer, &folder, &digests);
-            let receipt = folder.join(file_of(layer));
-            if receipt.exists() {
-                digests.insert(layer, sha256(&receipt));
+            let (mut good, mut reason) = (true, None);
+            for (leg, out) in self.outs(layer, &folder) {
+                let ran = self.layer(layer, &folder, &out, leg, &digests);
+                let receipt = out.join(file_of(layer));
+                if receipt.exists() {
+                    let leg = leg.or(self.leg.filter(|_| layer == "execute"));
+                    let leg = leg.map(|leg| format!("{leg}=")).unwrap_or_default();
+                    digests.push((layer, format!("{leg}{}", sha256(&receipt))));
+                }
+                let told = serde_json::from_str::<Value>(&ran.stdout).unwrap_or_default();
+                reason = told["reason"].as_str().or_else(|| told["error"]["code"].as_str()).map(str::to_owned);
+                good &= ran.code == 0;
             }
-            let result = if ran.code == 0 { "success" } else { "failure" };
-            let reason = serde_json::from_str::<Value>(&ran.stdout).ok();
-            let reason =
-                reason.and_then(|r| r["reason"].as_str().or_else(|| r["error"]["code"].as_str()).map(str::to_owned));
+            let result = if good { "success" } else { "failure" };
             needs.insert(layer.to_owned(), serde_json::json!({"result": result, "outputs": {"reason": reason}}));
-            stopped |= ran.code != 0;
+            stopped |= !good;
             self.interfere(layer, &folder);
         }
         needs.extend(self.jobs.clone());
@@ -399,17 +416,29 @@ impl<'a> Chain<'a> {
         }
     }
 
-    fn layer(&self, layer: &str, folder: &Path, digests: &BTreeMap<&str, String>) -> Ran {
+    /// Where a layer writes to, for each of its legs.
+    fn outs(&self, layer: &str, folder: &Path) -> Vec<(Option<u32>, PathBuf)> {
+        match self.legs.filter(|_| layer == "execute") {
+            Some(of) => (1..=of).map(|leg| (Some(leg), folder.join(format!("leg-{leg}")))).collect(),
+            None => vec![(None, folder.to_owned())],
+        }
+    }
+
+    fn layer(&self, layer: &str, folder: &Path, out: &Path, leg: Option<u32>, digests: &Digests) -> Ran {
         let parents: &[&str] = match layer {
             "context" => &[],
             "execute" => &["context", "preflight", "selection"],
             _ => &["context"],
         };
         let mut command = self.command(layer);
-        command.arg("--format").arg("json").arg("--out").arg(folder);
+        command.arg("--format").arg("json").arg("--out").arg(out);
+        if let Some((leg, of)) = leg.zip(self.legs) {
+            command.arg("--shard").arg(format!("{leg}/{of}"));
+        }
         for parent in parents {
             command.arg(format!("--{parent}-receipt")).arg(folder.join(file_of(parent)));
-            if let Some(digest) = digests.get(parent).filter(|_| self.digests) {
+            let digest = digests.iter().find(|(layer, _)| layer == parent);
+            if let Some((_, digest)) = digest.filter(|_| self.digests) {
                 command.arg(format!("--{parent}-sha256")).arg(digest);
             }
         }
@@ -419,13 +448,12 @@ impl<'a> Chain<'a> {
         Ran::of(&command.output().unwrap())
     }
 
-    fn post(&self, folder: &Path, needs: &BTreeMap<String, Value>, digests: &BTreeMap<&str, String>) -> Seen {
+    fn post(&self, folder: &Path, needs: &BTreeMap<String, Value>, digests: &Digests) -> Seen {
         let mut command = self.command("post");
         command.arg("--format").arg("json").arg("--out").arg(folder).arg("--receipts-dir").arg(folder);
         command.arg("--needs").arg(serde_json::to_string(needs).unwrap());
         for (layer, digest) in digests.iter().filter(|_| self.digests) {
-            let leg = self.leg.filter(|_| *layer == "execute").map(|leg| format!("{leg}=")).unwrap_or_default();
-            command.arg(format!("--{layer}-sha256")).arg(format!("{leg}{digest}"));
+            command.arg(format!("--{layer}-sha256")).arg(digest);
         }
         self.arguments.iter().filter(|(name, _)| *name == "post").for_each(|(_, args)| {
             command.args(args);
