@@ -220,7 +220,7 @@ fn harm_every_input(seen: &Seen, other: &Seen) {
                     let scratch = tempfile::tempdir().unwrap();
                     copy(&seen.folder, scratch.path());
                     let copies = copies(scratch.path(), name);
-                    if !copies.iter().fold(true, |all, copy| harm.apply(copy) && all) {
+                    if !copies.iter().all(|copy| harm.apply(copy)) {
                         continue;
                     }
                     let mut all = vec![("replay", replay(scratch.path(), &[]))];
