@@ -119,6 +119,7 @@ fn every_command_of_the_runbook_runs() {
         ("{pack}", "full"),
         ("{file}", "tests/a.sh"),
         ("{event}", event.to_str().unwrap()),
+        ("{code}", "tests-failed"),
     ];
     let commands = pester_gate::docs::replay_commands();
     assert!(commands.len() >= 8, "{commands:?}");

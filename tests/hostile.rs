@@ -90,7 +90,7 @@ fn hostile_file_names_run_and_stay_names() {
         let starts = ["## ", "### ", "**", "| ", "|---", "Again: `", "`"];
         let ours = line.is_empty()
             || starts.iter().any(|start| line.starts_with(start))
-            || line == "No layer is at fault: the tests themselves failed."
+            || ["No layer is at fault: ", "No test ran: ", "The layer "].iter().any(|start| line.starts_with(start))
             || line.split_once(" more ").is_some_and(|(count, _)| count.bytes().all(|byte| byte.is_ascii_digit()));
         assert!(ours, "{line:?}");
         let outside: String = line.split('`').step_by(2).collect();

@@ -77,6 +77,7 @@ fn a_rerun_in_another_folder_takes_up_exactly_what_failed() {
     let next = other.state.with_file_name("next.json");
     fs::copy(half.folder.join(BUNDLE), &next).unwrap();
     assert_eq!(read_json(&next)["rerunOf"]["runId"], bundle["runId"]);
+    assert_eq!(read_json(&next)["rerunOf"]["path"], Value::Null, "a path of this machine in a bundle");
     other.script("tests/d.sh", "exit 0");
     other.commit();
     let last = rerun(&other, &next, &[]);
@@ -89,6 +90,10 @@ fn a_rerun_in_another_folder_takes_up_exactly_what_failed() {
     fs::copy(last.folder.join(BUNDLE), &done).unwrap();
     let nothing = rerun(&other, &done, &[]);
     assert_eq!(nothing.verdict(), ("selection-blocked", "selection", "selection-empty", 5), "{:?}", nothing.ran);
+    // What repeats a rerun is a rerun.
+    let command = nothing.text("replay");
+    assert!(command.starts_with("pester-gate run ") && command.contains(" --rerun-from "), "{command}");
+    assert!(command.ends_with("done.json'"), "{command}");
 }
 
 #[test]

@@ -53,7 +53,7 @@ pub(crate) fn json(rows: &[&Row]) -> Value {
                 "remedy": row.remedy,
                 "nextActionId": row.next_action,
                 "retryHelps": row.retry_helps,
-                "replay": row.replay,
+                "replay": row.command(),
             })
         })
         .collect()

@@ -256,7 +256,10 @@ fn of_layer(evidence: &Evidence, layer: Layer, stopped_before: bool) -> Vec<Find
 }
 
 fn by_job(layer: Layer, code: ReasonCode) -> Finding {
-    charge(&Fault::ReportedByJob { layer, code, detail: format!("the job of {layer} says {code}") }, Layer::Post)
+    charge(
+        &Fault::ReportedByJob { layer, code, detail: format!("the job of {layer} says {code}; its log says more") },
+        Layer::Post,
+    )
 }
 
 /// A receipt that lets the chain go on, from a job that did not.

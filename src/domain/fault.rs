@@ -215,7 +215,7 @@ pub(crate) enum Fault {
     SessionLockHeld { group: String, holder: String },
     #[error("{0}")]
     LockUnusable(String),
-    #[error("LabVIEW runs: {0}")]
+    #[error("LabVIEW is running: {0}")]
     LabviewRunning(String),
     #[error("the runner has {labels} and lacks {missing}")]
     RunnerLabelMissing { missing: String, labels: String },
@@ -256,7 +256,7 @@ pub(crate) enum Fault {
     IntegrationModeInvalid { origin: String, value: String },
     #[error("{0}")]
     ProfileInvalid(String),
-    #[error("tests path {path}: {why}")]
+    #[error("the tests path {path:?}: {why}")]
     TestsPathMissing { path: String, why: String },
     #[error("{path}: {why}")]
     TestFileMissing { path: String, why: String },

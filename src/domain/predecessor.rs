@@ -184,7 +184,9 @@ pub(crate) fn execute(
         }
         match (receipt.dispatcher_exit_code, counts.failures()) {
             (Some(code), 0) if code > 0 => {
-                faults.push(Fault::ExitCodeMismatch(format!("exit code {code} and no failure in the results")));
+                faults.push(Fault::ExitCodeMismatch(format!(
+                    "the dispatcher ended with exit code {code}, and its results hold no failure"
+                )));
             }
             _ => {}
         }

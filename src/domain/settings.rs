@@ -35,6 +35,8 @@ pub(crate) struct Rerun {
     pub(crate) bundle: Bundle,
     /// Digest of its bytes.
     pub(crate) sha256: Sha256,
+    /// Where it is.
+    pub(crate) path: String,
 }
 
 /// Everything that was configured, before pack and profile are known.

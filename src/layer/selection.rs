@@ -99,6 +99,7 @@ pub(crate) fn run(world: &World, ground: &Ground, request: Request) -> Result<Ou
         run_id: rerun.bundle.run_id.clone(),
         run_attempt: rerun.bundle.run_attempt,
         sha256: rerun.sha256.clone(),
+        path: Some(ground.redactor.mask_text(&rerun.path)),
     });
     receipt.selection = draft.selection;
     receipt.dispatcher_profile = draft.profile;

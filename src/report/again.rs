@@ -9,6 +9,8 @@ use crate::domain::failure::Failure;
 pub(crate) struct Replay {
     /// The checkout's root.
     pub(crate) root: String,
+    /// Whether the machine is gone once the run has ended: commands are then for a checkout that the reader is in.
+    pub(crate) elsewhere: bool,
     /// Its roots on the hosts that ran the tests: reports name files below these.
     pub(crate) roots: Vec<String>,
     /// The pack.
@@ -17,6 +19,8 @@ pub(crate) struct Replay {
     pub(crate) kind: Option<DispatcherKind>,
     /// Its PowerShell.
     pub(crate) powershell: String,
+    /// The bundle that the run repeated, where it did.
+    pub(crate) bundle: Option<String>,
     /// GitHub's workspace, where it is one.
     pub(crate) workspace: Option<String>,
 }
@@ -30,16 +34,24 @@ impl Replay {
         roots
     }
 
-    /// The whole pack.
+    /// The root as a command names it.
+    pub(crate) fn at(&self) -> &str {
+        if self.elsewhere { "." } else { &self.root }
+    }
+
+    /// The whole run: a pack, or what a bundle names.
     pub(crate) fn run(&self) -> String {
-        format!("pester-gate run --root {} --pack {}", quoted(&self.root), quoted(&self.pack))
+        match &self.bundle {
+            Some(bundle) => format!("pester-gate run --root {} --rerun-from {}", quoted(self.at()), quoted(bundle)),
+            None => format!("pester-gate run --root {} --pack {}", quoted(self.at()), quoted(&self.pack)),
+        }
     }
 
     /// The failure's file alone, where it has one.
     pub(crate) fn file(&self, failure: &Failure) -> Option<String> {
         let file = self.file_of(failure)?;
         // With a pack its other files would run as well.
-        Some(format!("pester-gate run --root {} --file {}", quoted(&self.root), quoted(&file)))
+        Some(format!("pester-gate run --root {} --file {}", quoted(self.at()), quoted(&file)))
     }
 
     /// The one test, where its runner can be asked for one: Pester, by the line where the test begins (a name
@@ -53,7 +65,7 @@ impl Replay {
                 let script = format!(
                     "Set-Location -LiteralPath {}; $f = (Resolve-Path -LiteralPath {file}).Path; \
                      Invoke-Pester -Configuration @{{ Run = @{{ Path = $f }}; Filter = @{{ Line = ($f + ':{line}') }} }}",
-                    text(&self.root)
+                    text(self.at())
                 );
                 Some(format!("{} -NoProfile -Command {}", program(&self.powershell), quoted(&script)))
             }

@@ -219,10 +219,12 @@ mod tests {
             timed_out: false,
             replay: Replay {
                 root: "/w/it's".to_owned(),
+                elsewhere: false,
                 roots: Vec::new(),
                 pack: "full".to_owned(),
                 kind: Some(DispatcherKind::Pester),
                 powershell: "pwsh".to_owned(),
+                bundle: None,
                 workspace: Some("/w".to_owned()),
             },
             layers: Vec::new(),

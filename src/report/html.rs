@@ -48,6 +48,9 @@ pub(crate) fn page(story: &Story) -> String {
     if let Some(running) = &story.in_flight {
         let _ = writeln!(out, "<p>In flight at the end: <code>{}</code></p>", escaped(&running.name));
     }
+    if let Some(bearing) = text::bearing(story) {
+        let _ = writeln!(out, "<p>{bearing}</p>");
+    }
     if story.next_action_id != "no-action" {
         let _ = writeln!(out, "<p><strong>Next:</strong> {}</p>", escaped(&story.next_action));
     }

@@ -10,7 +10,7 @@ use super::text::{self, Story, at};
 use crate::domain::failure::{self, Group};
 use crate::domain::fault::Finding;
 use crate::domain::reason::{Layer, Severity};
-use crate::domain::receipt::{Classification, GateStatus};
+use crate::domain::receipt::GateStatus;
 use crate::domain::triage::Category;
 
 /// The summary.
@@ -34,7 +34,9 @@ pub(crate) fn summary(story: &Story) -> String {
         let _ = writeln!(out, "**Next:** {}\n", story.next_action);
     }
     if let Some(replay) = &story.replay {
-        let _ = writeln!(out, "**See it again:** {}\n", code(replay));
+        // What no command on this machine can show is explained.
+        let label = if replay.starts_with("pester-gate explain ") { "What it means" } else { "See it again" };
+        let _ = writeln!(out, "**{label}:** {}\n", code(replay));
     }
     layers(&mut out, story);
     failures(&mut out, story);
@@ -150,8 +152,8 @@ pub(crate) fn route(finding: Option<&Finding>, admitted: bool, facts: &BTreeMap<
 }
 
 fn layers(out: &mut String, story: &Story) {
-    if story.classification == Classification::TestFailures {
-        out.push_str("No layer is at fault: the tests themselves failed.\n\n");
+    if let Some(bearing) = text::bearing(story) {
+        let _ = writeln!(out, "{bearing}\n");
     }
     out.push_str("| layer | status |\n|---|---|\n");
     for line in &story.layers {

@@ -161,7 +161,7 @@ pub(crate) fn explain(row: &Row) -> String {
         row.severity.as_str(),
         row.remedy,
         row.next_action,
-        row.replay
+        row.command()
     )
 }
 /// Why GitHub gave no answer: reason, finer word, when.
@@ -193,7 +193,7 @@ pub(crate) fn runbook() -> String {
         let _ = writeln!(out, "Open: {}\n", to_open(home));
         out.push_str("| code | what is the case | see it again | what to do |\n|---|---|---|---|\n");
         for row in rows {
-            let again = capitals(row.replay);
+            let again = capitals(&row.command());
             let retry = if row.retry_helps { "; a retry can help" } else { "" };
             let _ = writeln!(out, "| `{}` | {} | `{again}` | {}{retry} |", row.code, row.meaning, row.remedy);
         }

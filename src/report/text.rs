@@ -76,6 +76,8 @@ pub(crate) struct Story {
     pub(crate) replay: Option<String>,
     /// Every reason, the deciding one first.
     pub(crate) reasons: Vec<(ReasonCode, Layer, Severity, String)>,
+    /// Whether any test may have run.
+    pub(crate) tests_ran: bool,
     /// Every layer.
     pub(crate) layers: Vec<LayerLine>,
     /// What the tests came to.
@@ -235,9 +237,22 @@ pub(crate) fn report(story: &Story) -> String {
 pub(crate) fn fault_mark(story: &Story, line: &LayerLine) -> &'static str {
     let good = ["ready", "warning", "completed"].contains(&line.status.as_str());
     match (story.failed_layer == Some(line.layer), good) {
-        (true, true) => " ← at fault, found after it ended",
+        (true, true) => " ← at fault, found by a later layer",
         (true, false) => " ← at fault",
         (false, _) => "",
+    }
+}
+
+/// What the verdict says of the tests, in a sentence; nothing where they passed.
+pub(crate) fn bearing(story: &Story) -> Option<String> {
+    match (story.classification, story.failed_layer) {
+        (Classification::Completed, _) => None,
+        (Classification::TestFailures, _) => Some("No layer is at fault: the tests themselves failed.".to_owned()),
+        (_, Some(layer)) if !story.tests_ran => Some(format!("No test ran: {layer} is at fault, not the tests.")),
+        (_, Some(layer)) => {
+            Some(format!("The layer {layer} is at fault: what the tests came to does not count until that is mended."))
+        }
+        (_, None) => None,
     }
 }
 

@@ -152,7 +152,7 @@ pub(super) const ROWS: &[Row] = &[
         let path = format!("{}:{}", folder.display(), std::env::var("PATH").unwrap());
         let seen = sandbox.run(&[], &[("PATH", &path)]);
         let detail = seen.outcome["reasons"][0]["detail"].as_str().unwrap();
-        assert!(detail.contains("powershell has 5.7.1"), "{detail}");
+        assert!(detail.contains("powershell has Pester 5.7.1"), "{detail}");
         let probes = &seen.receipt("preflight")["probes"];
         assert_eq!(probes["pester"]["facts"]["otherEdition"]["edition"], "Desktop", "{probes}");
         seen

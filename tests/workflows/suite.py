@@ -1004,22 +1004,35 @@ def main():
         del arguments[at:at + 2]
         real = os.path.abspath(real)
     act, binary, *names = arguments
-    failed, began = 0, time.monotonic()
+    failed, flaky, began = 0, 0, time.monotonic()
     chosen = [row for row in SCENARIOS if not names or row[0] in names]
-    for name, _, check in chosen:
+
+    def holds(name, check, otherwise):
         world, since = World(act, os.path.abspath(binary), real), time.monotonic()
         try:
             check(world)
             print(f"ok {name} ({time.monotonic() - since:.1f} s)", flush=True)
+            return True
         except Exception as error:  # noqa: BLE001 - a scenario that breaks is a failed one, and the others go on
-            failed += 1
-            print(f"FAILED {name}: {error}", flush=True)
+            print(f"{otherwise} {name}: {error}", flush=True)
             if world.last:
                 print(world.last.told(), flush=True)
+            return False
         finally:
             world.close()
+
+    for name, _, check in chosen:
+        if holds(name, check, "ONCE MORE"):
+            continue
+        # act runs jobs side by side and is not free of races (nektos/act#2199). What holds at the second attempt is
+        # counted by itself, with all that the first one said: it is not hidden.
+        if holds(name, check, "FAILED"):
+            flaky += 1
+        else:
+            failed += 1
     kind = "the real actions" if real else "stand-ins"
-    print(f"{len(chosen) - failed} passed, {failed} failed of the workflow scenarios, with {kind}, in {time.monotonic() - began:.0f} s")
+    told = f"; {flaky} of them passed at the second attempt only" if flaky else ""
+    print(f"{len(chosen) - failed} passed, {failed} failed of the workflow scenarios, with {kind}, in {time.monotonic() - began:.0f} s{told}")
     sys.exit(1 if failed else 0)
 
 

@@ -170,7 +170,7 @@ impl Session<'_> {
         for list in [&mut settings.files, &mut settings.include, &mut settings.exclude, &mut settings.refine] {
             *list = Sourced::default(Vec::new());
         }
-        settings.rerun = Some(Rerun { sha256: files::digest_bytes(&bytes), bundle: read });
+        settings.rerun = Some(Rerun { sha256: files::digest_bytes(&bytes), bundle: read, path: shown(&path) });
         Ok(())
     }
 }

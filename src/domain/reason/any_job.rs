@@ -1,6 +1,9 @@
 //! Rows that can hold in any job; charged to the layer whose job it is.
 use super::{ReasonCode as C, Row, Severity::*};
 
+/// In whichever job it was: the whole gate on this machine.
+const RUN: &str = "pester-gate run --root {root} --pack {pack}";
+
 pub(super) const ROWS: &[Row] = &[
     Row::new(
         C::BootstrapBinaryMissing,
@@ -21,7 +24,7 @@ pub(super) const ROWS: &[Row] = &[
         C::BootstrapHashRefused,
         Blocks,
         "the binary's sha256 is not the one in the manifest",
-        "do not run it: empty the tool cache and find out who changed the file",
+        "do not run that binary: empty the runner's tool cache and find out who changed the file",
     )
     .next("repair-bootstrap"),
     Row::new(
@@ -39,6 +42,7 @@ pub(super) const ROWS: &[Row] = &[
         "check free space and rights of the folder that the message names",
     )
     .next("repair-output-folder")
+    .replay(RUN)
     .retry(),
     Row::new(
         C::InternalError,
@@ -47,6 +51,7 @@ pub(super) const ROWS: &[Row] = &[
         "report it with the message and the receipts; a second run may get through",
     )
     .next("report-bug")
+    .replay(RUN)
     .retry(),
     Row::new(
         C::SecretInOutput,
@@ -54,11 +59,13 @@ pub(super) const ROWS: &[Row] = &[
         "a file that was to be uploaded holds a secret that no mask caught; nothing of that folder is uploaded",
         "let the test not print or store it, or name its form in `redact`; change the secret, others may have seen it",
     )
-    .next("remove-secret"),
+    .next("remove-secret")
+    .replay(RUN),
     Row::new(
         C::BaselineUnreadable,
         Warns,
         "the earlier run that a workflow names cannot be read: nothing is compared with it, and shards are cut by turns",
         "hand over the evidence of an earlier run (a folder with its pester-tests.json), or none",
-    ),
+    )
+    .replay(RUN),
 ];

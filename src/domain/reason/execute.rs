@@ -19,7 +19,7 @@ pub(super) const ROWS: &[Row] = &[
         C::SetupCommandFailed,
         Fails,
         "a command of the profile's `before` list failed; no test was started",
-        "run the command that the detail names by hand",
+        "run the command that the detail names by hand; where a limit ended it, raise `limits.run`",
     ),
     row(
         C::CleanupCommandFailed,
@@ -73,7 +73,7 @@ pub(super) const ROWS: &[Row] = &[
         C::ResultsInvalid,
         Fails,
         "a results file is not well-formed XML",
-        "validate the file; see the writer's version",
+        "open the file among the raw results: whatever wrote it did not end it, or escapes its text wrongly",
     )
     .next("inspect-invalid-results-xml"),
     row(C::ResultsUnsupported, Fails, "a results file is of no format that is read here", "write NUnit 2.5 or JUnit")

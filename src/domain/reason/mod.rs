@@ -125,8 +125,8 @@ pub(crate) struct Row {
     pub(crate) next_action: &'static str,
     /// Whether running the same thing again can help.
     pub(crate) retry_helps: bool,
-    /// Command to see it again; `{root}`, `{dir}` and `{pack}` are filled in.
-    pub(crate) replay: &'static str,
+    /// Command to see it again; `{root}`, `{dir}`, `{pack}` and the like are filled in.
+    replay: &'static str,
 }
 
 impl Row {
@@ -139,7 +139,7 @@ impl Row {
             remedy,
             next_action: "no-action",
             retry_helps: false,
-            replay: "pester-gate explain",
+            replay: "pester-gate explain {code}",
         }
     }
 
@@ -156,6 +156,11 @@ impl Row {
     const fn replay(mut self, replay: &'static str) -> Row {
         self.replay = replay;
         self
+    }
+
+    /// The command to see it again, its places for this run's values in braces.
+    pub(crate) fn command(&self) -> String {
+        self.replay.replace("{code}", self.code.as_str())
     }
 
     const fn at(mut self, home: Home) -> Row {

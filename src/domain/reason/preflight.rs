@@ -113,7 +113,7 @@ pub(super) const ROWS: &[Row] = &[
         C::DiskLow,
         Blocks,
         "the disk has less free space than `preflight.disk.min-free`, or room for fewer files than `min-free-files`",
-        "free space on the volume that the detail names",
+        "free space on the volume of the path in the detail, or ask for less by `preflight.disk`",
     )
     .retry(),
     row(

@@ -49,8 +49,8 @@ pub(super) const ROWS: &[Row] = &[
     row(
         C::TestFileMissing,
         Blocks,
-        "a file given by --file is not there",
-        "correct the path; it is relative to the root",
+        "a file given by --file or by a bundle is not there",
+        "correct the path of --file, which is relative to the root; for a bundle check out a commit that has the file",
     ),
     row(
         C::TestFileUnusable,

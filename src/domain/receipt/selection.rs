@@ -113,6 +113,9 @@ pub(crate) struct RerunOf {
     pub(crate) run_attempt: u32,
     /// Digest of the bundle.
     pub(crate) sha256: Sha256,
+    /// Where the bundle was on that machine; not told in a bundle.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) path: Option<String>,
 }
 
 receipt! {

@@ -20,7 +20,7 @@ pub(crate) fn narrow(bundle: &Bundle, choice: &mut Choice) -> Result<(), Fault> 
     if let Some(missing) = wanted.iter().find(|path| !choice.selected.contains(path)) {
         let left_out = choice.excluded.iter().find(|excluded| excluded.path == missing.as_str());
         let why = left_out.map_or("it is not among the tests here", |excluded| &excluded.reason);
-        let why = format!("run {} failed on it, and here: {why}", bundle.run_id);
+        let why = format!("it failed in run {}; {why}", bundle.run_id);
         return Err(Fault::TestFileMissing { path: missing.to_string(), why });
     }
     let reason = format!("it did not fail in run {}", bundle.run_id);

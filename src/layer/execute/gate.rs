@@ -131,6 +131,7 @@ pub(super) fn hold_the_host(
         Attempt::InVain(holder) => {
             let holder = holder.describe();
             *record = recorded(Some(holder.clone()));
+            let holder = format!("{holder}; it was waited for {} s", waited_ms / 1000);
             Err(Fault::LockHeld { group: lock.group().to_string(), holder })
         }
         Attempt::Cancelled => Err(Fault::RunCancelled),

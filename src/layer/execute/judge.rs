@@ -175,8 +175,12 @@ fn exit_code_mismatch(dispatched: &Dispatched, profile: &DispatcherProfile, read
     let failures = read.counts.failures();
     match (code, failures) {
         (0, 0) => None,
-        (0, failures) => Some(Fault::ExitCodeMismatch(format!("exit code 0 and {failures} failures in the results"))),
-        (code, 0) => Some(Fault::ExitCodeMismatch(format!("exit code {code} and no failure in the results"))),
+        (0, failures) => Some(Fault::ExitCodeMismatch(format!(
+            "the command ended with exit code 0, and its results hold {failures} failures"
+        ))),
+        (code, 0) => Some(Fault::ExitCodeMismatch(format!(
+            "the command ended with exit code {code}, and its results hold no failure"
+        ))),
         _ => None,
     }
 }

@@ -11,7 +11,7 @@ use crate::domain::classify::{Verdict, class_of};
 use crate::domain::fault::Finding;
 use crate::domain::ids::RelPath;
 use crate::domain::reason::ReasonCode;
-use crate::domain::receipt::{Accounted, Classification};
+use crate::domain::receipt::{Accounted, Classification, RerunOf};
 use crate::domain::settings::Source;
 use crate::layer::ground::{self, Ground, Identity};
 use crate::report::again::Replay;
@@ -82,7 +82,7 @@ pub(super) fn bundle(
         failed: Failed { files, tests: tests.collect(), layer: verdict.failed_layer },
         rerun: command(["pester-gate", "run", "--root", ".", "--rerun-from", bundle::FILE]),
         rerun_on_github: on_github.then(|| command(["gh", "run", "rerun", &run_id, "--failed"])),
-        rerun_of: selection.and_then(|selection| selection.rerun_of.clone()),
+        rerun_of: selection.and_then(|selection| Some(RerunOf { path: None, ..selection.rerun_of.clone()? })),
     }
 }
 

@@ -21,10 +21,12 @@ pub(super) fn replay_of(world: &World, ground: &Ground, request: &Request, colle
     let profile = selection.and_then(|selection| selection.dispatcher_profile.as_ref());
     Replay {
         root: shown(&ground.root),
+        elsewhere: world.under_actions(),
         roots: collected.execution.iter().filter_map(|e| e.receipt.root.clone()).collect(),
         pack: pack_of(ground, request, collected),
         kind: profile.map(|profile| profile.kind.value),
         powershell: profile.map_or_else(|| "pwsh".to_owned(), |profile| profile.powershell.value.clone()),
+        bundle: selection.and_then(|selection| selection.rerun_of.as_ref()?.path.clone()),
         workspace: world.var("GITHUB_WORKSPACE").map(|path| shown(&files::canonical(Path::new(&path)))),
     }
 }
@@ -64,17 +66,21 @@ pub(super) fn tell(
         failed_layer: verdict.failed_layer,
         headline: headline(verdict, &mask),
         next_action_id: row.map_or("no-action", |row| row.next_action),
-        next_action: row.map_or_else(String::new, |row| row.remedy.to_owned()),
+        next_action: row.map_or_else(String::new, |row| {
+            let retry = if row.retry_helps { "; a retry can help" } else { "" };
+            format!("{}{retry}", row.remedy)
+        }),
         replay: deciding.filter(|finding| finding.stops()).and(row).map(|row| {
             let found_later = verdict.failed_layer.is_some_and(|layer| {
                 let status = collected.statuses.get(&layer).map(String::as_str);
                 layer < Layer::Execute && matches!(status, Some("ready" | "warning"))
             });
             // That layer by itself was content: what met it is the run.
-            let template = if found_later { RUN } else { row.replay };
-            mask(&replay(world, ground, request, collected, template))
+            let template = if found_later { RUN.to_owned() } else { row.command() };
+            mask(&replay(world, ground, request, collected, &template))
         }),
         reasons: verdict.findings.iter().map(|f| (f.code(), f.layer(), f.severity(), mask(f.detail()))).collect(),
+        tests_ran: tests_ran(request, collected, verdict),
         layers: layers
             .into_iter()
             .filter(|layer| *layer != Layer::Route || collected.evidence.papers.contains_key(layer))
@@ -102,7 +108,7 @@ pub(super) fn tell(
             .iter()
             .filter(|f| f.stops() && class_of(f.code(), f.layer()).0 != Classification::TestFailures)
             .map(|f| {
-                let command = mask(&replay(world, ground, request, collected, f.code().row().replay));
+                let command = mask(&replay(world, ground, request, collected, &f.code().row().command()));
                 (f.code(), f.layer(), mask(f.detail()), command)
             })
             .collect(),
@@ -169,9 +175,21 @@ fn replay(world: &World, ground: &Ground, request: &Request, collected: &Collect
     let pack = pack_of(ground, request, collected);
     let repeat = replay_of(world, ground, request, collected);
     let file = collected.failures.first().and_then(|failure| repeat.file_of(failure));
+    let again = [RUN, "pester-gate selection --root {root} --pack {pack}"];
+    if repeat.bundle.is_some() && again.contains(&template) {
+        return repeat.run();
+    }
+    let mut template = template.to_owned();
+    let mut dir = quoted(&shown(&request.receipts_dir));
+    if let (true, Some((run, _))) = (repeat.elsewhere && template.contains("{dir}"), &ground.facts.run) {
+        // Where the receipts are now nobody can look; the run's artifacts can be had.
+        let slug = world.var("GITHUB_REPOSITORY").map(|slug| format!(" --repo {}", quoted(&slug))).unwrap_or_default();
+        template = format!("gh run download {}{slug} --dir evidence; {template}", quoted(run.as_str()));
+        dir = "evidence".to_owned();
+    }
     let command = template
-        .replace("{root}", &quoted(&shown(&ground.root)))
-        .replace("{dir}", &quoted(&shown(&request.receipts_dir)))
+        .replace("{root}", &quoted(repeat.at()))
+        .replace("{dir}", &dir)
         // The payload of the event, wherever it was kept.
         .replace("{event}", "event.json")
         .replace("{pack}", &quoted(&pack));
@@ -179,6 +197,14 @@ fn replay(world: &World, ground: &Ground, request: &Request, collected: &Collect
         Some(file) => command.replace("{file}", &quoted(&file)),
         None => command.replace(" --file {file}", &format!(" --pack {}", quoted(&pack))),
     }
+}
+
+/// Whether any test may have run: where execute left no receipt nobody knows.
+fn tests_ran(request: &Request, collected: &Collected, verdict: &Verdict) -> bool {
+    let dispatched = collected.execution.iter().any(|loaded| loaded.receipt.outcome.is_some());
+    let silent = collected.execution.is_empty()
+        && !["not reached", "skipped"].contains(&told_status(request, collected, verdict, Layer::Execute).as_str());
+    dispatched || silent || collected.counts.total > 0
 }
 
 /// The same in a report: a layer that another one stopped before it came to its turn was not reached.

@@ -43,6 +43,9 @@ pub(super) fn log_end(dir: &Path, running: Option<&InFlight>) -> Vec<String> {
     let Some(bytes) = log.and_then(|path| files::last_bytes(path, LOG_BYTES).ok()) else { return Vec::new() };
     let text = String::from_utf8_lossy(&bytes);
     let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
+    if lines.is_empty() {
+        return vec!["(nothing was printed)".to_owned()];
+    }
     lines[lines.len().saturating_sub(LOG_LINES)..].iter().map(|line| (*line).to_owned()).collect()
 }
 

@@ -84,7 +84,10 @@ impl Seen<'_> {
         let PesterVerdict { counts, mut faults, accounting } = judge(run, self.absolute);
         let says_passed = code == 0;
         if says_passed != (run.result == "Passed") {
-            faults.push(Fault::ExitCodeMismatch(format!("exit code {code} and the result {:?}", run.result)));
+            faults.push(Fault::ExitCodeMismatch(format!(
+                "Pester's process ended with exit code {code}, and its result is {:?}",
+                run.result
+            )));
         }
         if let Some(told) = marks.end_result.as_ref().filter(|told| !told.is_empty() && **told != run.result) {
             faults.push(Fault::ExitCodeMismatch(format!(
