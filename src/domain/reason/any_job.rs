@@ -1,8 +1,5 @@
 //! Rows that can hold in any job; charged to the layer whose job it is.
-use super::{ReasonCode as C, Row, Severity::*};
-
-/// In whichever job it was: the whole gate on this machine.
-const RUN: &str = "pester-gate run --root {root} --pack {pack}";
+use super::{RUN, ReasonCode as C, Row, Severity::*};
 
 pub(super) const ROWS: &[Row] = &[
     Row::new(

@@ -1,11 +1,11 @@
 //! Rows of the execute layer.
-use super::{Home, Layer, ReasonCode as C, Row, Severity, Severity::*};
+use super::{Home, Layer, RUN, ReasonCode as C, Row, Severity, Severity::*};
 
 const fn row(code: C, severity: Severity, meaning: &'static str, remedy: &'static str) -> Row {
     Row::new(code, severity, meaning, remedy)
         .at(Home::Layer(Layer::Execute))
         .next(if matches!(severity, Informs) { "no-action" } else { "inspect-execution-evidence" })
-        .replay("pester-gate run --root {root} --pack {pack}")
+        .replay(RUN)
 }
 
 pub(super) const ROWS: &[Row] = &[
@@ -43,7 +43,7 @@ pub(super) const ROWS: &[Row] = &[
         C::DispatcherCrashed,
         Fails,
         "the dispatcher ended without a result of its own: by a signal or by an exit it does not document",
-        "read the end of the log; look for a crash report on the host",
+        "read the end of the log where one was kept; look for a crash report on the host",
     )
     .retry(),
     row(

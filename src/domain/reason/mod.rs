@@ -97,6 +97,9 @@ pub(crate) enum Home {
     Job,
 }
 
+/// The whole gate again.
+pub(crate) const RUN: &str = "pester-gate run --root {root} --pack {pack}";
+
 impl Home {
     /// The word for tables.
     pub(crate) const fn as_str(self) -> &'static str {

@@ -1,5 +1,5 @@
 //! Rows that only post can find.
-use super::{Home, Layer, ReasonCode as C, Row, Severity, Severity::*};
+use super::{Home, Layer, RUN, ReasonCode as C, Row, Severity, Severity::*};
 
 const fn row(code: C, home: Home, severity: Severity, meaning: &'static str, remedy: &'static str) -> Row {
     Row::new(code, severity, meaning, remedy)
@@ -18,6 +18,7 @@ pub(super) const ROWS: &[Row] = &[
         "execute left no receipt",
         "see the job's log for what ended it: a killed process, a lost runner",
     )
+    .replay(RUN)
     .retry(),
     row(
         C::RawArtifactMissing,
@@ -41,6 +42,7 @@ pub(super) const ROWS: &[Row] = &[
         "a shard of the plan left no execution receipt",
         "run the missing shard again",
     )
+    .replay(RUN)
     .retry(),
     row(
         C::LayerNotReported,
@@ -49,6 +51,7 @@ pub(super) const ROWS: &[Row] = &[
         "a layer's job failed and left neither a receipt nor a reason",
         "see that job's log",
     )
+    .replay(RUN)
     .retry(),
     row(
         C::LayerCancelled,
@@ -57,5 +60,6 @@ pub(super) const ROWS: &[Row] = &[
         "a layer's job was cancelled before it left a receipt",
         "run the workflow again",
     )
+    .replay(RUN)
     .retry(),
 ];

@@ -177,6 +177,6 @@ pub(super) const ROWS: &[Row] = &[
         C::ProbeFailed,
         Blocks,
         "a probe failed, or answered what cannot be read",
-        "run the command that the detail names by hand",
+        "run that probe's command by hand: the pack's `requires` has it under the name in the detail",
     ),
 ];

@@ -49,8 +49,8 @@ pub(super) struct Collected {
     pub(super) tests: Vec<Test>,
     /// When each layer began and ended, in milliseconds since 1970.
     pub(super) spans: Vec<(Layer, i64, i64)>,
-    /// The end of the log that tells most.
-    pub(super) log_end: Vec<String>,
+    /// The end of the log that tells most; empty where nothing was printed, none where nobody knows.
+    pub(super) log_end: Option<Vec<String>>,
     /// Readiness as execute had it.
     pub(super) readiness: Option<Loaded<ReadinessReceipt>>,
     pub(super) gate_notice: bool,

@@ -8,7 +8,8 @@ use crate::adapter::receipt_store::shown;
 use crate::adapter::workspace::files;
 use crate::adapter::world::World;
 use crate::domain::classify::{Verdict, class_of};
-use crate::domain::reason::Layer;
+use crate::domain::fault::Finding;
+use crate::domain::reason::{Layer, RUN, ReasonCode};
 use crate::domain::receipt::{Accounted, Accounting, Classification, GateStatus, InFlight, Leak};
 use crate::layer::ground::Ground;
 use crate::report::again::Replay;
@@ -43,9 +44,6 @@ pub(super) fn pack_of(ground: &Ground, request: &Request, collected: &Collected)
 pub(super) fn duration_ms(collected: &Collected) -> Option<u64> {
     collected.execution.iter().filter_map(|e| Some(e.receipt.outcome.as_ref()?.duration_ms)).max()
 }
-
-/// The whole run again.
-const RUN: &str = "pester-gate run --root {root} --pack {pack}";
 
 /// Everything that the reports say, in one value.
 pub(super) fn tell(
@@ -113,12 +111,7 @@ pub(super) fn tell(
             })
             .collect(),
         not_run: not_run(collected),
-        log_end: match (verdict.classification, verdict.failed_layer) {
-            (Classification::SeamDefect, Some(Layer::Execute)) => {
-                collected.log_end.iter().map(|line| mask(line)).collect()
-            }
-            _ => Vec::new(),
-        },
+        log_end: log_end(collected, verdict).iter().map(|line| mask(line)).collect(),
         slowest: Vec::new(),
         tests: Vec::new(),
         tests_told: 0,
@@ -197,6 +190,22 @@ fn replay(world: &World, ground: &Ground, request: &Request, collected: &Collect
         Some(file) => command.replace("{file}", &quoted(&file)),
         None => command.replace(" --file {file}", &format!(" --pack {}", quoted(&pack))),
     }
+}
+
+/// The end of the log, where the seam is at fault.
+fn log_end(collected: &Collected, verdict: &Verdict) -> Vec<String> {
+    use ReasonCode as C;
+    if (verdict.classification, verdict.failed_layer) != (Classification::SeamDefect, Some(Layer::Execute)) {
+        return Vec::new();
+    }
+    let lines = collected.log_end.clone().unwrap_or_default();
+    let lost = |f: &Finding| [C::RawArtifactMissing, C::RawArtifactAltered, C::ShardMissing].contains(&f.code());
+    let dispatched = collected.execution.iter().all(|loaded| loaded.receipt.outcome.is_some());
+    let whole = !collected.execution.is_empty() && dispatched && !verdict.findings.iter().any(lost);
+    if whole && collected.log_end.as_ref().is_some_and(Vec::is_empty) {
+        return vec!["(nothing was printed)".to_owned()];
+    }
+    lines
 }
 
 /// Whether any test may have run: where execute left no receipt nobody knows.

@@ -29,24 +29,25 @@ pub(super) fn last_known(dir: &Path) -> Option<InFlight> {
 const LOG_BYTES: u64 = 16 << 10;
 const LOG_LINES: usize = 15;
 
-/// The end of the log that tells most: of what was running at the end, else of the dispatcher.
-pub(super) fn log_end(dir: &Path, running: Option<&InFlight>) -> Vec<String> {
+/// The end of the log that tells most: of what was running at the end, else of the dispatcher. Empty where there is no
+/// log or nothing in it, none where there are logs and none of them is the one.
+pub(super) fn log_end(dir: &Path, running: Option<&InFlight>) -> Option<Vec<String>> {
     let running = running.and_then(|running| running.file.as_deref());
     let running = running.and_then(|file| file.rsplit(['/', '\\']).next());
     let is_log = |path: &RelPath| path.as_str().ends_with(".log") && !is_artifact(path);
     let logs: Vec<(RelPath, PathBuf)> =
         files::list(dir).into_iter().flatten().filter(|(path, _)| is_log(path)).collect();
+    if logs.is_empty() {
+        return Some(Vec::new());
+    }
     let of = |wanted: &dyn Fn(&RelPath) -> bool| logs.iter().find(|(path, _)| wanted(path)).map(|(_, path)| path);
     let log = running
         .and_then(|name| of(&|path| path.file_name().contains(name)))
         .or_else(|| of(&|path| path.file_name() == "dispatcher.log"));
-    let Some(bytes) = log.and_then(|path| files::last_bytes(path, LOG_BYTES).ok()) else { return Vec::new() };
+    let bytes = files::last_bytes(log?, LOG_BYTES).ok()?;
     let text = String::from_utf8_lossy(&bytes);
     let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
-    if lines.is_empty() {
-        return vec!["(nothing was printed)".to_owned()];
-    }
-    lines[lines.len().saturating_sub(LOG_LINES)..].iter().map(|line| (*line).to_owned()).collect()
+    Some(lines[lines.len().saturating_sub(LOG_LINES)..].iter().map(|line| (*line).to_owned()).collect())
 }
 
 /// What tests left is theirs, whatever it is called.
