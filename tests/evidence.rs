@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::json;
 
-use crate::harness::{Sandbox, Seen, read_json};
+use crate::harness::{Chain, Ran, Sandbox, Seen, read_json};
 
 /// A run of three scripts, two of which fail alike.
 fn red(more: &str, environment: &[(&str, &str)]) -> (Sandbox, Seen) {
@@ -286,4 +286,40 @@ fn rules_of_the_repository_say_what_class_a_failure_is_of() {
         let ran = sandbox.gate(&["run"]);
         assert!(ran.code == 2 && ran.stderr.contains(owed), "{ran:?}");
     }
+}
+
+#[test]
+fn commands_hold_where_their_reader_is() {
+    let sandbox = Sandbox::green();
+    sandbox.script("tests/c.sh", "exit 1");
+    sandbox.commit();
+    // On GitHub the machine is gone: the reader has a checkout of their own, and the run's artifacts.
+    let workspace = sandbox.root.parent().unwrap().to_owned();
+    let actions = [
+        ("GITHUB_ACTIONS", "true"),
+        ("GITHUB_RUN_ID", "1"),
+        ("GITHUB_REPOSITORY", "octo/widgets"),
+        ("GITHUB_WORKSPACE", workspace.to_str().unwrap()),
+    ];
+    let red = sandbox.run(&[], &actions);
+    let root = sandbox.root.file_name().unwrap().to_str().unwrap();
+    assert_eq!(red.text("replay"), format!("pester-gate run --root {root} --file tests/c.sh"));
+    assert_eq!(red.failures["results"][0]["replay"]["run"], format!("pester-gate run --root {root} --pack full"));
+    let mut command = sandbox.command(&["run", "--root", root, "--file", "tests/c.sh"], &[]);
+    assert_eq!(Ran::of(&command.current_dir(&workspace).output().unwrap()).code, 1);
+    fs::remove_dir_all(&sandbox.out).unwrap();
+
+    let mut chain = Chain::new(&sandbox).edit("context", "/repository", json!("octo/other"));
+    for (name, value) in actions {
+        chain = chain.env("*", name, value);
+    }
+    let download =
+        "gh run download 1 --repo octo/widgets --pattern 'pester-*' --dir evidence; pester-gate verify evidence";
+    assert_eq!(chain.run().text("replay"), download);
+    fs::remove_dir_all(&sandbox.out).unwrap();
+
+    // What was typed must be typed again: no configuration knows it.
+    let typed = sandbox.run(&["--", "sh", "-c", "exit 3"], &[]);
+    let command = typed.text("replay");
+    assert!(command.starts_with("pester-gate run ") && command.ends_with(" -- sh -c 'exit 3'"), "{command}");
 }

@@ -317,7 +317,7 @@ fn two_legs(second: &str) -> (Sandbox, Seen) {
     sandbox.script("tests/b.sh", second);
     sandbox.config("defaults: {shards: 2}\n");
     sandbox.commit();
-    let seen = Chain::new(&sandbox).legs(2).run();
+    let seen = Chain::new(&sandbox).every_leg(2).run();
     (sandbox, seen)
 }
 

@@ -119,7 +119,7 @@ fn a_baseline_that_cannot_be_used_is_a_usage_error_and_another_runs_says_so() {
     }
     // A workflow's run goes on: its verdict is worth more than the comparison.
     for variable in ["PESTER_GATE_BASELINE", "PESTER_GATE_DURATIONS"] {
-        let seen = sandbox.run(&["--shards", "1"], &[(variable, "/nowhere/x")]);
+        let seen = sandbox.run(&["--shards", "2"], &[(variable, "/nowhere/x")]);
         assert_eq!(seen.verdict(), ("completed", "none", "tests-passed", 0), "{:?}", seen.ran);
         assert!(seen.codes().contains(&"baseline-unreadable".to_owned()), "{:?}", seen.codes());
         assert!(seen.summary.contains("/nowhere/x"), "{}", seen.summary);
@@ -135,6 +135,14 @@ fn a_baseline_that_cannot_be_used_is_a_usage_error_and_another_runs_says_so() {
     fs::write(kept.join("other/pester-tests.json"), told.to_string()).unwrap();
     let (_, triage) = against(&sandbox, &kept, &[]);
     assert_eq!((&triage["status"], triage["baseline"]["ran"].as_u64()), (&json!("clean"), Some(2)), "{triage}");
+    fs::remove_dir_all(&sandbox.out).unwrap();
+    // Another gate's alone are nobody's baseline; one that cannot be read beside this gate's is told.
+    let ran = sandbox.gate(&["run", "--format", "json", "--baseline", kept.join("other").to_str().unwrap()]);
+    assert!(ran.code == 2 && ran.stdout.contains("only the gates other are below it"), "{ran:?}");
+    fs::write(kept.join("other/pester-tests.json"), "{").unwrap();
+    let (_, triage) = against(&sandbox, &kept, &[]);
+    assert!(triage["limits"].to_string().contains("other/pester-tests.json"), "{triage}");
+    assert_eq!(triage["status"], "clean");
     fs::remove_dir_all(&sandbox.out).unwrap();
     let mut told = read_json(&list);
     told["repository"] = json!("octo/other");

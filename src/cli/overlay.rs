@@ -21,7 +21,8 @@ use crate::domain::quantity::{Size, Span};
 use crate::domain::redact::invalid_pattern;
 use crate::domain::selection::integration::Mode;
 use crate::domain::selection::{pack, profile};
-use crate::domain::settings::{Settings, Source, Sourced, TypedLimits};
+use crate::domain::settings::{Settings, TypedLimits};
+use crate::domain::sourced::{Source, Sourced};
 
 /// A value that cannot be used: where it stands and why.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

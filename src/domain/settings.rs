@@ -12,7 +12,7 @@ use super::config::{
 use super::failure::ClassRule;
 use super::ids::{IssueRef, LockGroup, Sha256};
 use super::quantity::{Size, Span};
-pub(crate) use super::sourced::{Source, Sourced};
+use super::sourced::Sourced;
 
 /// One limit as flag or environment set it; the file's own stand in [`Settings::limits`].
 pub(crate) type TypedLimit = Option<Sourced<Span>>;

@@ -171,6 +171,9 @@ pub(crate) struct Triage {
     pub(crate) baseline: Option<Baseline>,
     /// How many tests there are of each category.
     pub(crate) counts: BTreeMap<Category, u64>,
+    /// Whether the gate fails where the number of tests cannot be told to be enough.
+    #[serde(default)]
+    pub(crate) binding: bool,
     /// How many must run; null where the two cannot be compared by number.
     pub(crate) floor: Option<Floor>,
     /// Every test but the stable ones, ranked: by score, then file, then name.
@@ -240,13 +243,14 @@ fn keyed<'a>(before: &'a [Test], now: &'a [Test]) -> (Keyed<'a>, Keyed<'a>) {
 }
 
 /// What is told where the earlier run cannot be read.
-pub(crate) fn unreadable(why: String) -> Triage {
+pub(crate) fn unreadable(why: String, binding: bool) -> Triage {
     Triage {
         schema: SCHEMA.to_owned(),
         status: Status::Incomparable,
         limits: vec![why],
         baseline: None,
         counts: BTreeMap::new(),
+        binding,
         floor: None,
         entries: Vec::new(),
     }
@@ -274,6 +278,7 @@ pub(crate) fn triage(baseline: &TestList, now: &TestList, rule: FloorRule) -> Tr
             limits: forbidden,
             baseline: Some(told),
             counts: BTreeMap::new(),
+            binding: rule.fails,
             floor,
             entries: Vec::new(),
         };
@@ -316,7 +321,16 @@ pub(crate) fn triage(baseline: &TestList, now: &TestList, rule: FloorRule) -> Tr
     };
     let floor = place.floor(&baseline.tests, &now.tests, rule);
     let limits = [limits("the baseline", baseline), limits("this run", now), place.limits()].concat();
-    Triage { schema: SCHEMA.to_owned(), status, limits, baseline: Some(told), counts, floor, entries }
+    Triage {
+        schema: SCHEMA.to_owned(),
+        status,
+        limits,
+        baseline: Some(told),
+        counts,
+        binding: rule.fails,
+        floor,
+        entries,
+    }
 }
 
 /// Why two runs say nothing of one another.

@@ -16,7 +16,7 @@ use crate::domain::classify::layer_status;
 use crate::domain::config::{DispatcherKind, Pack};
 use crate::domain::fault::{Fault, ReceiptFault, charge, good};
 use crate::domain::ids::{ArtifactName, RelPath, Sha256};
-use crate::domain::reason::{Layer, ReasonCode};
+use crate::domain::reason::{Layer, ReasonCode, Severity};
 use crate::domain::receipt::RerunOf;
 use crate::domain::receipt::{DispatcherProfile, Excluded, SelectedFile, Selection, SelectionReceipt, ShardRecord};
 use crate::domain::selection::integration::{self, Mode};
@@ -89,8 +89,9 @@ pub(crate) fn run(world: &World, ground: &Ground, request: Request) -> Result<Ou
         findings.extend(differs.map(|fault| charge(&fault, Layer::Selection)));
     }
 
-    if let Err(why) = &request.durations {
-        findings.push(charge(&Fault::BaselineUnreadable(why.clone()), Layer::Selection));
+    if let (Err(why), 2..) = (&request.durations, ground.settings.shards.value) {
+        let finding = charge(&Fault::BaselineUnreadable(why.clone()), Layer::Selection);
+        findings.push(finding.at_most(Severity::Warns));
     }
 
     let head = ground::head(world, ground, &identity, &mut findings, layer_status, parents);

@@ -21,6 +21,8 @@ pub(crate) struct Replay {
     pub(crate) powershell: String,
     /// The bundle that the run repeated, where it did.
     pub(crate) bundle: Option<String>,
+    /// What ran the tests, where it was typed behind `--`.
+    pub(crate) command: Vec<String>,
     /// GitHub's workspace, where it is one.
     pub(crate) workspace: Option<String>,
 }
@@ -34,16 +36,41 @@ impl Replay {
         roots
     }
 
-    /// The root as a command names it.
+    /// The root as a command names it: in a checkout of the reader's own, its place below the workspace.
     pub(crate) fn at(&self) -> &str {
-        if self.elsewhere { "." } else { &self.root }
+        if !self.elsewhere {
+            return &self.root;
+        }
+        self.below_workspace().filter(|root| !root.is_empty()).unwrap_or(".")
+    }
+
+    /// Where the root lies below GitHub's workspace; empty where it is that.
+    fn below_workspace(&self) -> Option<&str> {
+        let rest = self.root.strip_prefix(self.workspace.as_deref()?)?;
+        (rest.is_empty() || rest.starts_with('/')).then(|| rest.trim_matches('/'))
+    }
+
+    /// The command that was typed behind `--` and no configuration knows.
+    pub(crate) fn typed(&self) -> String {
+        if self.command.is_empty() {
+            return String::new();
+        }
+        let words: Vec<String> = self.command.iter().map(|word| quoted(word)).collect();
+        format!(" -- {}", words.join(" "))
     }
 
     /// The whole run: a pack, or what a bundle names.
     pub(crate) fn run(&self) -> String {
         match &self.bundle {
-            Some(bundle) => format!("pester-gate run --root {} --rerun-from {}", quoted(self.at()), quoted(bundle)),
-            None => format!("pester-gate run --root {} --pack {}", quoted(self.at()), quoted(&self.pack)),
+            Some(bundle) => {
+                let last = bundle.rsplit('/').next().unwrap_or(bundle);
+                let bundle = if self.elsewhere { last } else { bundle };
+                format!("pester-gate run --root {} --rerun-from {}{}", quoted(self.at()), quoted(bundle), self.typed())
+            }
+            None => {
+                let (root, pack) = (quoted(self.at()), quoted(&self.pack));
+                format!("pester-gate run --root {root} --pack {pack}{}", self.typed())
+            }
         }
     }
 
@@ -51,7 +78,7 @@ impl Replay {
     pub(crate) fn file(&self, failure: &Failure) -> Option<String> {
         let file = self.file_of(failure)?;
         // With a pack its other files would run as well.
-        Some(format!("pester-gate run --root {} --file {}", quoted(self.at()), quoted(&file)))
+        Some(format!("pester-gate run --root {} --file {}{}", quoted(self.at()), quoted(&file), self.typed()))
     }
 
     /// The one test, where its runner can be asked for one: Pester, by the line where the test begins (a name
@@ -95,8 +122,7 @@ impl Replay {
     /// The same as GitHub takes it: below the workspace, which the root may lie in.
     pub(crate) fn place_in_workspace(&self, failure: &Failure) -> Option<(String, Option<u64>)> {
         let (file, line) = self.place(failure)?;
-        let root = self.workspace.as_ref().and_then(|workspace| self.root.strip_prefix(workspace.as_str()));
-        let root = root.map(|root| root.trim_matches('/')).filter(|root| !root.is_empty());
+        let root = self.below_workspace().filter(|root| !root.is_empty());
         Some((root.map_or_else(|| file.clone(), |root| format!("{root}/{file}")), line))
     }
 

@@ -225,6 +225,7 @@ mod tests {
                 kind: Some(DispatcherKind::Pester),
                 powershell: "pwsh".to_owned(),
                 bundle: None,
+                command: Vec::new(),
                 workspace: Some("/w".to_owned()),
             },
             layers: Vec::new(),

@@ -55,7 +55,7 @@ pub(crate) fn page(story: &Story) -> String {
         let _ = writeln!(out, "<p><strong>Next:</strong> {}</p>", escaped(&story.next_action));
     }
     if let Some(replay) = &story.replay {
-        let _ = writeln!(out, "<p><strong>See it again:</strong> <code>{}</code></p>", escaped(replay));
+        let _ = writeln!(out, "<p><strong>{}:</strong> <code>{}</code></p>", text::label(replay), escaped(replay));
     }
     out.push_str("</header>\n<main>\n");
     layers(&mut out, story);

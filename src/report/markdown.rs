@@ -34,9 +34,7 @@ pub(crate) fn summary(story: &Story) -> String {
         let _ = writeln!(out, "**Next:** {}\n", story.next_action);
     }
     if let Some(replay) = &story.replay {
-        // What no command on this machine can show is explained.
-        let label = if replay.starts_with("pester-gate explain ") { "What it means" } else { "See it again" };
-        let _ = writeln!(out, "**{label}:** {}\n", code(replay));
+        let _ = writeln!(out, "**{}:** {}\n", text::label(replay), code(replay));
     }
     layers(&mut out, story);
     failures(&mut out, story);

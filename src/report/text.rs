@@ -37,6 +37,23 @@ impl Story {
     }
 }
 
+/// Whether any test ran, by what was left of the run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TestsRan {
+    /// Nothing was started.
+    No,
+    /// Some were counted.
+    Yes,
+    /// Something was started, or may have been, and nothing was counted.
+    Unknown,
+}
+
+/// What a command is for that shows a verdict again, as its label.
+pub(crate) fn label(command: &str) -> &'static str {
+    // What no command can show again is explained.
+    if command.starts_with("pester-gate explain ") { "What it means" } else { "See it again" }
+}
+
 /// One layer's line.
 #[derive(Debug, Clone)]
 pub(crate) struct LayerLine {
@@ -76,8 +93,8 @@ pub(crate) struct Story {
     pub(crate) replay: Option<String>,
     /// Every reason, the deciding one first.
     pub(crate) reasons: Vec<(ReasonCode, Layer, Severity, String)>,
-    /// Whether any test may have run.
-    pub(crate) tests_ran: bool,
+    /// Whether any test ran.
+    pub(crate) tests_ran: TestsRan,
     /// Every layer.
     pub(crate) layers: Vec<LayerLine>,
     /// What the tests came to.
@@ -222,7 +239,8 @@ pub(crate) fn report(story: &Story) -> String {
         let _ = writeln!(out, "next       {}", story.next_action);
     }
     if let Some(replay) = &story.replay {
-        let _ = writeln!(out, "again      {replay}");
+        let label = if label(replay) == "See it again" { "again" } else { "means" };
+        let _ = writeln!(out, "{label:<10} {replay}");
     }
     if let Some(raw) = &story.raw {
         let _ = writeln!(out, "evidence   {}", printable(raw));
@@ -248,11 +266,14 @@ pub(crate) fn bearing(story: &Story) -> Option<String> {
     match (story.classification, story.failed_layer) {
         (Classification::Completed, _) => None,
         (Classification::TestFailures, _) => Some("No layer is at fault: the tests themselves failed.".to_owned()),
-        (_, Some(layer)) if !story.tests_ran => Some(format!("No test ran: {layer} is at fault, not the tests.")),
-        (_, Some(layer)) => {
-            Some(format!("The layer {layer} is at fault: what the tests came to does not count until that is mended."))
-        }
         (_, None) => None,
+        (_, Some(layer)) => Some(match story.tests_ran {
+            TestsRan::No => format!("No test ran: {layer} is at fault, not the tests."),
+            TestsRan::Unknown => format!("The layer {layer} is at fault: whether any test ran is not known."),
+            TestsRan::Yes => {
+                format!("The layer {layer} is at fault: what the tests came to does not count until that is mended.")
+            }
+        }),
     }
 }
 

@@ -91,6 +91,8 @@ fn alone(name: &str, arguments: &[&str]) -> Seen {
     pester(&[name], "", "").run(arguments, &[])
 }
 
+const BASELINE: (&str, &str, &str, i32) = ("seam-defect", "post", "baseline-unreadable", 6);
+
 const SOON: [&str; 2] = ["--kill-grace", "200ms"];
 
 fn within<'a>(limit: &'a [&'a str]) -> Vec<&'a str> {
@@ -240,7 +242,11 @@ pub(super) const ROWS: &[Row] = &[
         sandbox.run(&["--baseline", kept.to_str().unwrap()], &[])
     }),
     one("selection", "the run whose durations a workflow names is not there", GREEN, || {
-        scripts(&[("c", "exit 0")], "").run(&[], &[("PESTER_GATE_DURATIONS", "/nowhere/earlier")])
+        scripts(&[("c", "exit 0")], "").run(&["--shards", "2"], &[("PESTER_GATE_DURATIONS", "/nowhere/earlier")])
+    }),
+    one("post", "the number of tests must be told, and the baseline is not there", BASELINE, || {
+        let sandbox = scripts(&[("c", "exit 0")], "policy: {below-floor: fail}\n");
+        sandbox.run(&[], &[("PESTER_GATE_BASELINE", "/nowhere/earlier")])
     }),
     one("post", "the earlier run that a workflow names is not there", GREEN, || {
         scripts(&[("c", "exit 0")], "").run(&[], &[("PESTER_GATE_BASELINE", "/nowhere/earlier")])

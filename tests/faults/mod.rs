@@ -1037,6 +1037,10 @@ fn check_summary(seen: &Seen) -> Vec<String> {
     if at_execute && !seen.log.is_empty() && !summary.contains(&seen.log) && !summary.contains("### Failures") {
         wrong.push(format!("the summary lacks the log's last line {:?}:\n{summary}", seen.log));
     }
+    let may_have = seen.began || seen.codes().contains(&"shard-missing".to_owned());
+    if summary.contains("\nNo test ran: ") && may_have {
+        wrong.push(format!("the summary says that no test ran:\n{summary}"));
+    }
     // What sends its reader to the log's end shows it, or that there is none.
     if text("nextAction").contains("see the end of the log") && !summary.contains("### The end of the log") {
         wrong.push(format!("the summary speaks of a log's end and shows none:\n{summary}"));

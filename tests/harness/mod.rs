@@ -206,6 +206,8 @@ pub(crate) struct Seen {
     pub(crate) failures: Value,
     /// The last line of the dispatcher's log.
     pub(crate) log: String,
+    /// Whether some journal tells of a test file that began.
+    pub(crate) began: bool,
 }
 
 /// A folder of real files that are not in the repository; says so where it is not here.
@@ -246,7 +248,13 @@ impl Seen {
         let log = fs::read(folder.join("raw/dispatcher.log")).unwrap_or_default();
         let log =
             String::from_utf8_lossy(&log).lines().rfind(|line| !line.trim().is_empty()).unwrap_or_default().to_owned();
-        Self { ran, outcome, folder, receipts, replayed, summary, failures, log }
+        let journals = if folder.is_dir() { walk(&folder) } else { Vec::new() };
+        let journals = journals.into_iter().filter(|path| path.ends_with("dispatcher-events.ndjson"));
+        let began = journals.filter_map(|path| fs::read(path).ok()).any(|bytes| {
+            let text = String::from_utf8_lossy(&bytes);
+            text.contains("\"file-start\"") || text.contains("\"test-start\"")
+        });
+        Self { ran, outcome, folder, receipts, replayed, summary, failures, log, began }
     }
 
     pub(crate) fn text(&self, key: &str) -> &str {
@@ -360,7 +368,7 @@ impl<'a> Chain<'a> {
     }
 
     /// Execute runs every shard of a plan, as a matrix does.
-    pub(crate) fn legs(mut self, of: u32) -> Self {
+    pub(crate) fn every_leg(mut self, of: u32) -> Self {
         self.legs = Some(of);
         self
     }
@@ -398,7 +406,9 @@ impl<'a> Chain<'a> {
                     digests.push((layer, format!("{leg}{}", sha256(&receipt))));
                 }
                 let told = serde_json::from_str::<Value>(&ran.stdout).unwrap_or_default();
-                reason = told["reason"].as_str().or_else(|| told["error"]["code"].as_str()).map(str::to_owned);
+                if good {
+                    reason = told["reason"].as_str().or_else(|| told["error"]["code"].as_str()).map(str::to_owned);
+                }
                 good &= ran.code == 0;
             }
             let result = if good { "success" } else { "failure" };

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use super::*;
 use crate::domain::bundle::{self, Bundle};
 use crate::domain::config::DispatcherKind;
-use crate::domain::settings::{Rerun, Settings, Source, Sourced};
+use crate::domain::settings::{Rerun, Settings};
+use crate::domain::sourced::{Source, Sourced};
 use crate::domain::test_list::TestList;
 
 impl Session<'_> {
@@ -128,8 +129,7 @@ impl Session<'_> {
     fn earlier(&self, ground: &Ground, flag: &str) -> Result<Option<Result<TestList, String>>, Failure> {
         let Some(text) = self.overlay.text(flag)? else { return Ok(None) };
         let path = self.world.absolute(text.value);
-        let list = post::read_list(&path, ground.gate_id.as_ref()).map_err(|why| format!("{}: {why}", path.display()));
-        match (list, text.source) {
+        match (post::read_list(&path, ground.gate_id.as_ref()), text.source) {
             (Err(why), Source::Flag(flag)) => Err(Invalid::new(flag, why).into()),
             (list, _) => Ok(Some(list)),
         }

@@ -45,7 +45,7 @@ pub(super) const ROWS: &[Row] = &[
         C::InternalError,
         Blocks,
         "pester-gate itself failed",
-        "report it with the message and the receipts; a second run may get through",
+        "report it with the message and the receipts",
     )
     .next("report-bug")
     .replay(RUN)
@@ -60,9 +60,10 @@ pub(super) const ROWS: &[Row] = &[
     .replay(RUN),
     Row::new(
         C::BaselineUnreadable,
-        Warns,
-        "the earlier run that a workflow names cannot be read: nothing is compared with it, and shards are cut by turns",
+        Fails,
+        "the earlier run that a workflow names cannot be read: nothing is compared with it, shards are cut by turns; it warns unless `policy.below-floor` is `fail`",
         "hand over the evidence of an earlier run (a folder with its pester-tests.json), or none",
     )
+    .next("provide-baseline")
     .replay(RUN),
 ];

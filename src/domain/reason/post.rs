@@ -5,7 +5,7 @@ const fn row(code: C, home: Home, severity: Severity, meaning: &'static str, rem
     Row::new(code, severity, meaning, remedy)
         .at(home)
         .next("inspect-execution-evidence")
-        .replay("pester-gate post --receipts-dir {dir}")
+        .replay("pester-gate replay {dir}")
 }
 
 const EXECUTE: Home = Home::Layer(Layer::Execute);

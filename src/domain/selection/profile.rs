@@ -6,7 +6,8 @@ use super::super::config::{DispatcherKind, Limits, Pack, Profile};
 use super::super::fault::Fault;
 use super::super::quantity::Span;
 use super::super::receipt::DispatcherProfile;
-use super::super::settings::{Settings, Source, Sourced, TypedLimit};
+use super::super::settings::{Settings, TypedLimit};
+use super::super::sourced::{Source, Sourced};
 use super::integration::Mode;
 
 /// The run limit where nobody set one.

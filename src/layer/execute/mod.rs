@@ -237,7 +237,7 @@ fn prepare_and_dispatch(
 
 /// Flags and environment of this invocation over what selection settled.
 fn with_typed_limits(mut profile: DispatcherProfile, typed: &TypedLimits) -> DispatcherProfile {
-    let over = |into: &mut crate::domain::settings::Sourced<Option<Span>>, typed: &TypedLimit| {
+    let over = |into: &mut crate::domain::sourced::Sourced<Option<Span>>, typed: &TypedLimit| {
         if let Some(limit) = typed {
             *into = limit.clone().map(Some);
         }
@@ -566,7 +566,7 @@ fn record_run(receipt: &mut ExecutionReceipt, draft: &Draft) {
 
 fn limits(profile: Option<&DispatcherProfile>) -> LimitsRecord {
     let Some(profile) = profile else { return LimitsRecord::default() };
-    let ms = |limit: &crate::domain::settings::Sourced<Option<Span>>| limit.value.map(Span::as_millis);
+    let ms = |limit: &crate::domain::sourced::Sourced<Option<Span>>| limit.value.map(Span::as_millis);
     LimitsRecord {
         run_ms: ms(&profile.run_limit),
         file_ms: ms(&profile.file_limit),

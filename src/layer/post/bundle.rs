@@ -12,7 +12,7 @@ use crate::domain::fault::Finding;
 use crate::domain::ids::RelPath;
 use crate::domain::reason::ReasonCode;
 use crate::domain::receipt::{Accounted, Classification, RerunOf};
-use crate::domain::settings::Source;
+use crate::domain::sourced::Source;
 use crate::layer::ground::{self, Ground, Identity};
 use crate::report::again::Replay;
 use crate::report::quote::{for_posix, for_powershell};

@@ -116,15 +116,15 @@ fn missing(collected: &Collected) -> Vec<String> {
 
 /// The comparison that was asked for, and what it says of the number of tests.
 pub(super) fn compare(ground: &Ground, request: &Request, now: &TestList) -> Option<(Triage, Option<Finding>)> {
+    let fails = ground.settings.below_floor.value == crate::domain::config::BelowFloor::Fail;
     let mut triage = match &request.against {
         Against::Nothing => return None,
         Against::Retained(triage) => (**triage).clone(),
         Against::Baseline(baseline) => {
-            let (percent, fails) = (ground.settings.test_floor.value.get(), ground.settings.below_floor.value);
-            let fails = fails == crate::domain::config::BelowFloor::Fail;
+            let percent = ground.settings.test_floor.value.get();
             triage::triage(baseline, now, FloorRule { percent, fails })
         }
-        Against::Unreadable(why) => triage::unreadable(ground.redactor.told(why)),
+        Against::Unreadable(why) => triage::unreadable(ground.redactor.told(why), fails),
     };
     // Names of the earlier run were masked by what was a secret then.
     for entry in &mut triage.entries {
@@ -133,7 +133,9 @@ pub(super) fn compare(ground: &Ground, request: &Request, now: &TestList) -> Opt
     }
     if triage.baseline.is_none() {
         let fault = Fault::BaselineUnreadable(triage.limits.join("; "));
-        return Some((triage, Some(charge(&fault, Layer::Post))));
+        let finding = charge(&fault, Layer::Post);
+        let finding = if triage.binding { finding } else { finding.at_most(Severity::Warns) };
+        return Some((triage, Some(finding)));
     }
     let finding = triage.floor.as_ref().filter(|floor| floor.below).map(|floor| {
         let fault = Fault::TestCountBelowFloor { ran: floor.ran, least: floor.least, baseline: floor.baseline };
@@ -166,29 +168,40 @@ pub(super) fn since(ground: &Ground, collected: &Collected, verdict: &Verdict, t
     Some(since)
 }
 
-/// The list of tests of an earlier run: the file itself, or the newest below a folder.
+/// The list of tests of an earlier run: the file itself, or the newest of this gate below a folder. Lists there that
+/// cannot be read are told as its limits.
 pub(crate) fn read_list(path: &Path, gate: Option<&GateId>) -> Result<TestList, String> {
-    let candidates: Vec<_> =
-        if files::is_dir(path) { receipt_store::named(path, test_list::FILE) } else { vec![path.to_owned()] };
-    if candidates.is_empty() {
-        return Err(format!("no {} is below it", test_list::FILE));
+    if !files::is_dir(path) {
+        return read_one(path);
     }
-    let mut lists = Vec::new();
-    for candidate in &candidates {
-        let bytes = files::read_bounded(candidate).map_err(|error| format!("{}: {error}", candidate.display()))?;
-        let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
-        let list: TestList =
-            serde_json::from_slice(text).map_err(|error| format!("{}: {error}", candidate.display()))?;
-        if list.schema != test_list::SCHEMA {
-            let known = test_list::SCHEMA;
-            return Err(format!(
-                "{}: it has schema {:?}; this version reads {known}",
-                candidate.display(),
-                list.schema
-            ));
-        }
-        lists.push(list);
-    }
+    let found: Vec<_> = receipt_store::named(path, test_list::FILE).iter().map(|path| read_one(path)).collect();
+    let (lists, unread): (Vec<_>, Vec<_>) = found.into_iter().partition(Result::is_ok);
+    let unread: Vec<String> = unread.into_iter().filter_map(Result::err).collect();
+    let (mut lists, others): (Vec<TestList>, Vec<TestList>) = lists
+        .into_iter()
+        .flatten()
+        // A list that names no gate is of before there were several, or of the one there is.
+        .partition(|list| list.gate_id.is_none() || list.gate_id.as_ref() == gate);
     lists.sort_by_key(|list| (list.gate_id.as_ref() == gate, list.generated_at_utc, list.run_attempt));
-    lists.pop().ok_or_else(|| "it is empty".to_owned())
+    let Some(mut list) = lists.pop() else {
+        let gates: Vec<String> = others.iter().filter_map(|list| Some(list.gate_id.as_ref()?.to_string())).collect();
+        return Err(match (unread.first(), gates.is_empty()) {
+            (Some(why), _) => why.clone(),
+            (None, true) => format!("{}: no {} is below it", path.display(), test_list::FILE),
+            (None, false) => format!("{}: only the gates {} are below it", path.display(), gates.join(", ")),
+        });
+    };
+    list.missing.extend(unread);
+    Ok(list)
+}
+
+fn read_one(path: &Path) -> Result<TestList, String> {
+    let told = |why: String| format!("{}: {why}", path.display());
+    let bytes = files::read_bounded(path).map_err(|error| told(error.to_string()))?;
+    let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
+    let list: TestList = serde_json::from_slice(text).map_err(|error| told(error.to_string()))?;
+    if list.schema != test_list::SCHEMA {
+        return Err(told(format!("it has schema {:?}; this version reads {}", list.schema, test_list::SCHEMA)));
+    }
+    Ok(list)
 }

@@ -11,10 +11,11 @@ use crate::domain::classify::{Verdict, class_of};
 use crate::domain::fault::Finding;
 use crate::domain::reason::{Layer, RUN, ReasonCode};
 use crate::domain::receipt::{Accounted, Accounting, Classification, GateStatus, InFlight, Leak};
+use crate::domain::sourced::Source;
 use crate::layer::ground::Ground;
 use crate::report::again::Replay;
 use crate::report::quote::quoted;
-use crate::report::text::{LayerLine, Story, Worked};
+use crate::report::text::{LayerLine, Story, TestsRan, Worked};
 
 /// What repeats this run.
 pub(super) fn replay_of(world: &World, ground: &Ground, request: &Request, collected: &Collected) -> Replay {
@@ -27,6 +28,9 @@ pub(super) fn replay_of(world: &World, ground: &Ground, request: &Request, colle
         pack: pack_of(ground, request, collected),
         kind: profile.map(|profile| profile.kind.value),
         powershell: profile.map_or_else(|| "pwsh".to_owned(), |profile| profile.powershell.value.clone()),
+        command: Some(profile.map_or(&ground.settings.command, |profile| &profile.command))
+            .filter(|command| matches!(command.source, Source::Flag(_)))
+            .map_or_else(Vec::new, |command| command.value.clone()),
         bundle: selection.and_then(|selection| selection.rerun_of.as_ref()?.path.clone()),
         workspace: world.var("GITHUB_WORKSPACE").map(|path| shown(&files::canonical(Path::new(&path)))),
     }
@@ -83,6 +87,11 @@ pub(super) fn tell(
             .into_iter()
             .filter(|layer| *layer != Layer::Route || collected.evidence.papers.contains_key(layer))
             .map(|layer| LayerLine { layer, status: told_status(request, collected, verdict, layer) })
+            // Post is told of where it is at fault itself: with what decides.
+            .chain(deciding.filter(|finding| verdict.failed_layer == Some(finding.layer())).and_then(|finding| {
+                let status = finding.code().as_str().to_owned();
+                (finding.layer() == Layer::Post).then_some(LayerLine { layer: Layer::Post, status })
+            }))
             .collect(),
         counts: collected.counts,
         repeat: replay_of(world, ground, request, collected),
@@ -168,8 +177,9 @@ fn replay(world: &World, ground: &Ground, request: &Request, collected: &Collect
     let pack = pack_of(ground, request, collected);
     let repeat = replay_of(world, ground, request, collected);
     let file = collected.failures.first().and_then(|failure| repeat.file_of(failure));
-    let again = [RUN, "pester-gate selection --root {root} --pack {pack}"];
-    if repeat.bundle.is_some() && again.contains(&template) {
+    // What a bundle or a command line said is no configuration's: selection by itself would not know it.
+    let said = repeat.bundle.is_some() || !repeat.command.is_empty();
+    if template == RUN || (said && template.starts_with("pester-gate selection ")) {
         return repeat.run();
     }
     let mut template = template.to_owned();
@@ -177,7 +187,8 @@ fn replay(world: &World, ground: &Ground, request: &Request, collected: &Collect
     if let (true, Some((run, _))) = (repeat.elsewhere && template.contains("{dir}"), &ground.facts.run) {
         // Where the receipts are now nobody can look; the run's artifacts can be had.
         let slug = world.var("GITHUB_REPOSITORY").map(|slug| format!(" --repo {}", quoted(&slug))).unwrap_or_default();
-        template = format!("gh run download {}{slug} --dir evidence; {template}", quoted(run.as_str()));
+        template =
+            format!("gh run download {}{slug} --pattern 'pester-*' --dir evidence; {template}", quoted(run.as_str()));
         dir = "evidence".to_owned();
     }
     let command = template
@@ -187,8 +198,9 @@ fn replay(world: &World, ground: &Ground, request: &Request, collected: &Collect
         .replace("{event}", "event.json")
         .replace("{pack}", &quoted(&pack));
     match file {
-        Some(file) => command.replace("{file}", &quoted(&file)),
-        None => command.replace(" --file {file}", &format!(" --pack {}", quoted(&pack))),
+        Some(file) => command.replace("{file}", &(quoted(&file) + &repeat.typed())),
+        None if command.contains("{file}") => repeat.run(),
+        None => command,
     }
 }
 
@@ -208,12 +220,21 @@ fn log_end(collected: &Collected, verdict: &Verdict) -> Vec<String> {
     lines
 }
 
-/// Whether any test may have run: where execute left no receipt nobody knows.
-fn tests_ran(request: &Request, collected: &Collected, verdict: &Verdict) -> bool {
-    let dispatched = collected.execution.iter().any(|loaded| loaded.receipt.outcome.is_some());
-    let silent = collected.execution.is_empty()
-        && !["not reached", "skipped"].contains(&told_status(request, collected, verdict, Layer::Execute).as_str());
-    dispatched || silent || collected.counts.total > 0
+/// Whether any test ran: a leg or a receipt that is missing may have seen some.
+fn tests_ran(request: &Request, collected: &Collected, verdict: &Verdict) -> TestsRan {
+    if collected.counts.total > 0 {
+        return TestsRan::Yes;
+    }
+    let outcomes = || collected.execution.iter().filter_map(|loaded| loaded.receipt.outcome.as_ref());
+    let started = outcomes().any(|outcome| outcome.kind != "not-started");
+    let missing = verdict.findings.iter().any(|finding| finding.code() == ReasonCode::ShardMissing);
+    let journal = collected.inputs.iter().any(|input| input.role == "journal");
+    let status = told_status(request, collected, verdict, Layer::Execute);
+    let silent = collected.execution.is_empty() && !["not reached", "skipped"].contains(&status.as_str());
+    if started || missing || journal || silent {
+        return TestsRan::Unknown;
+    }
+    TestsRan::No
 }
 
 /// The same in a report: a layer that another one stopped before it came to its turn was not reached.
