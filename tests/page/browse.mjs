@@ -12,8 +12,16 @@ const profile = mkdtempSync(join(tmpdir(), 'pester-gate-page-'));
 const browser = spawn(
   program,
   ['--headless', '--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage', '--no-first-run', '--window-size=1200,900', `--user-data-dir=${profile}`, '--remote-debugging-pipe'],
-  { stdio: ['ignore', 'ignore', 'ignore', 'pipe', 'pipe'] },
+  // A group of its own: its helpers end with it, and write nothing into a profile that is being removed.
+  { stdio: ['ignore', 'ignore', 'ignore', 'pipe', 'pipe'], detached: true },
 );
+const end = () => {
+  try {
+    process.kill(-browser.pid, 'SIGKILL');
+  } catch {
+    browser.kill('SIGKILL');
+  }
+};
 const [to, from] = [browser.stdio[3], browser.stdio[4]];
 const answers = new Map();
 const listeners = [];
@@ -52,7 +60,7 @@ const event = (method) =>
 
 const failed = setTimeout(() => {
   console.error('the browser does not answer');
-  browser.kill('SIGKILL');
+  end();
   process.exit(1);
 }, 120_000);
 
@@ -135,7 +143,15 @@ try {
   console.log(JSON.stringify(told));
 } finally {
   clearTimeout(failed);
-  browser.kill('SIGKILL');
+  end();
   await new Promise((done) => browser.exitCode === null && browser.signalCode === null ? browser.once('exit', done) : done());
-  rmSync(profile, { recursive: true, force: true, maxRetries: 5 });
+  for (let attempt = 1; ; attempt++) {
+    try {
+      rmSync(profile, { recursive: true, force: true });
+      break;
+    } catch (error) {
+      if (attempt === 50) throw error;
+      await new Promise((done) => setTimeout(done, 100));
+    }
+  }
 }
