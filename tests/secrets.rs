@@ -122,6 +122,14 @@ fn a_secret_in_a_test_files_name_or_a_command_stops_before_anything_runs() {
         assert!(!sandbox.root.join("ran").exists());
         clean(&seen, &sandbox);
     }
+    // Typed, it would be in the command that repeats the run: masked there, and the verdict is told whole.
+    let sandbox = Sandbox::green();
+    let typed = ["--results", "out/*.xml", "--", "sh", "-c", &format!("echo {SECRET}")];
+    let seen = sandbox.run(&typed, &[("DB_PASSWORD", SECRET)]);
+    assert_eq!(seen.verdict(), ("selection-blocked", "selection", "profile-invalid", 5), "{:?}", seen.ran);
+    assert!(seen.summary.contains("an argument holds a secret"), "{}", seen.summary);
+    assert!(seen.text("replay").ends_with(" -- sh -c 'echo ***'"), "{}", seen.text("replay"));
+    clean(&seen, &sandbox);
 }
 
 #[test]

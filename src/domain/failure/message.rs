@@ -49,6 +49,7 @@ pub(super) fn telling(message: &str) -> String {
     }
 }
 
+/// One of the patterns below: constants, and every test of a class or a signature compiles them all.
 #[allow(clippy::expect_used, reason = "constants that a test compiles")]
 fn pattern(text: &str) -> Regex {
     Regex::new(text).expect("a constant pattern")

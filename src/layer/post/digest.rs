@@ -124,9 +124,12 @@ pub(super) fn compare(ground: &Ground, request: &Request, now: &TestList) -> Opt
             let percent = ground.settings.test_floor.value.get();
             triage::triage(baseline, now, FloorRule { percent, fails })
         }
-        Against::Unreadable(why) => triage::unreadable(ground.redactor.told(why), fails),
+        Against::Unreadable(why) => triage::unreadable(why.clone(), fails),
     };
-    // Names of the earlier run were masked by what was a secret then.
+    // Texts of the earlier run were masked by what was a secret then.
+    for limit in &mut triage.limits {
+        *limit = ground.redactor.told(limit);
+    }
     for entry in &mut triage.entries {
         entry.name = ground.redactor.told(&entry.name);
         entry.file = entry.file.as_deref().map(|file| ground.redactor.told(file));

@@ -30,7 +30,9 @@ pub(super) fn replay_of(world: &World, ground: &Ground, request: &Request, colle
         powershell: profile.map_or_else(|| "pwsh".to_owned(), |profile| profile.powershell.value.clone()),
         command: Some(profile.map_or(&ground.settings.command, |profile| &profile.command))
             .filter(|command| matches!(command.source, Source::Flag(_)))
-            .map_or_else(Vec::new, |command| command.value.clone()),
+            .map_or_else(Vec::new, |command| {
+                command.value.iter().map(|word| ground.redactor.mask_text(word)).collect()
+            }),
         bundle: selection.and_then(|selection| selection.rerun_of.as_ref()?.path.clone()),
         workspace: world.var("GITHUB_WORKSPACE").map(|path| shown(&files::canonical(Path::new(&path)))),
     }
