@@ -9,16 +9,45 @@ use crate::adapter::receipt_store::shown;
 use crate::adapter::workspace::files;
 use crate::domain::config::Config;
 use crate::domain::selection::pack;
+use crate::domain::settings::ConfigFile;
 
 /// The name it has at the root.
 pub(crate) const NAME: &str = "pester-gate.yml";
 
-/// Reads the configuration: the named file, which must be there, or the one at the root, if any.
-pub(crate) fn load(root: &Path, named: Option<PathBuf>) -> Result<(Config, Option<PathBuf>), Invalid> {
-    let path = match named {
-        Some(path) => path,
-        None if files::exists(&root.join(NAME)) => root.join(NAME),
-        None => return Ok((Config::default(), None)),
+/// Where a configuration is looked for: from a folder up to another, the nearest first.
+#[derive(Debug, Clone)]
+pub(crate) struct Search {
+    folders: Vec<PathBuf>,
+}
+
+impl Search {
+    /// In this folder and no other.
+    pub(crate) fn only(folder: &Path) -> Self {
+        Self { folders: vec![folder.to_owned()] }
+    }
+
+    /// From `from` up to `top`, both included; where `top` is not above it, in `from` only.
+    pub(crate) fn up(from: &Path, top: Option<&Path>) -> Self {
+        match top.filter(|top| from.starts_with(top)) {
+            Some(top) => {
+                let within = |folder: &&Path| folder.starts_with(top);
+                Self { folders: from.ancestors().take_while(within).map(Path::to_owned).collect() }
+            }
+            None => Self::only(from),
+        }
+    }
+
+    /// The nearest file.
+    pub(crate) fn find(&self) -> Option<PathBuf> {
+        self.folders.iter().map(|folder| folder.join(NAME)).find(|path| files::exists(path))
+    }
+}
+
+/// Reads the configuration: the named file, which must be there, or the nearest one, if any.
+pub(crate) fn load(search: &Search, named: Option<PathBuf>) -> Result<(Config, ConfigFile), Invalid> {
+    let Some(path) = named.or_else(|| search.find()) else {
+        let searched = search.folders.iter().map(|folder| shown(folder)).collect();
+        return Ok((Config::default(), ConfigFile::Missing(searched)));
     };
     let at = |line: Option<usize>| match line {
         Some(line) => format!("{}:{line}", shown(&path)),
@@ -31,7 +60,8 @@ pub(crate) fn load(root: &Path, named: Option<PathBuf>) -> Result<(Config, Optio
     if let Some(why) = pack::ambiguity(&config.packs) {
         return Err(Invalid::new(at(None), why));
     }
-    Ok((config, Some(path)))
+    let shown = shown(&path);
+    Ok((config, ConfigFile::Read(shown)))
 }
 
 /// The document, or the line and what is wrong with it. An empty document is all defaults.

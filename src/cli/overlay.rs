@@ -12,8 +12,8 @@ use serde_json::{Map, Value, json};
 use super::args::{self, variable};
 use crate::adapter::world::World;
 use crate::domain::config::{
-    BelowFloor, Config, DispatcherKind, EmptyPolicy, Engine, Isolation, Leaks, Multiple, Percent, PriorityPolicy,
-    Trust, WhenRefused,
+    Config, DispatcherKind, EmptyPolicy, Engine, Isolation, Leaks, Multiple, Percent, PriorityPolicy, Trust,
+    WarnOrFail, WhenRefused,
 };
 use crate::domain::failure::ClassRules;
 use crate::domain::ids::{IssueRef, LockGroup};
@@ -21,7 +21,7 @@ use crate::domain::quantity::{Size, Span};
 use crate::domain::redact::invalid_pattern;
 use crate::domain::selection::integration::Mode;
 use crate::domain::selection::{pack, profile};
-use crate::domain::settings::{Settings, TypedLimits};
+use crate::domain::settings::{ConfigFile, Settings, TypedLimits};
 use crate::domain::sourced::{Source, Sourced};
 
 /// A value that cannot be used: where it stands and why.
@@ -175,7 +175,11 @@ fn invalid_labels(settings: &Settings) -> Option<(&'static str, String)> {
 }
 
 /// What holds for this invocation.
-pub(crate) fn settings(overlay: &Overlay<'_>, config: &Config, file: &str) -> Result<Settings, Invalid> {
+pub(crate) fn settings(overlay: &Overlay<'_>, config: &Config, found: &ConfigFile) -> Result<Settings, Invalid> {
+    let file = match found {
+        ConfigFile::Read(file) => file.as_str(),
+        ConfigFile::Missing(_) => "",
+    };
     let many = |list: &Option<crate::domain::config::OneOrMany>| list.as_ref().map(|list| list.to_vec());
     let set = |list: &Vec<String>| (!list.is_empty()).then(|| list.clone());
     let none = Vec::new;
@@ -331,7 +335,9 @@ pub(crate) fn settings(overlay: &Overlay<'_>, config: &Config, file: &str) -> Re
         annotations: settle(None, config.report.annotations, "report.annotations", true),
         classes: config.report.classes.clone(),
         test_floor: settle(None, config.policy.test_floor, "policy.test-floor", Percent::ALL),
-        below_floor: settle(None, config.policy.below_floor, "policy.below-floor", BelowFloor::Warn),
+        below_floor: settle(None, config.policy.below_floor, "policy.below-floor", WarnOrFail::Warn),
+        unaccounted: settle(None, config.policy.unaccounted, "policy.unaccounted", WarnOrFail::Fail),
+        config: found.clone(),
         rerun: None,
     };
     if !(1..=SHARDS_MOST).contains(&settings.shards.value) {
@@ -355,6 +361,10 @@ pub(crate) fn use_command(settings: &mut Settings, argv: Vec<String>) {
     let source = Source::Flag("--".to_owned());
     settings.kind = Sourced::new(DispatcherKind::Command, source.clone());
     settings.command = Sourced::new(argv, source);
+    // What the configuration's own command writes is no result of this one.
+    if !settings.results.is_set_by_hand() {
+        settings.results = Sourced::default(Vec::new());
+    }
 }
 
 /// Everything that holds, `{key: {value, source}}`. Pack and profile have had their say where they
@@ -390,7 +400,7 @@ pub(crate) fn show(settings: &Settings) -> Value {
         "preflight.docker.engine" = docker_engine,
         "preflight.labels" = labels, "runner-label" = runner_labels, "preflight.freshness" = freshness, "preflight.probe-timeout" = probe_timeout, "leaks" = leaks,
         "policy.zero-tests" = zero_tests, "policy.all-skipped" = all_skipped, "policy.test-floor" = test_floor,
-        "policy.below-floor" = below_floor, "report.summary" = summary,
+        "policy.below-floor" = below_floor, "policy.unaccounted" = unaccounted, "report.summary" = summary,
             "report.html" = html, "report.annotations" = annotations,
     }
     let word = |value: &Option<String>, default: &str| Value::from(value.clone().unwrap_or_else(|| default.to_owned()));

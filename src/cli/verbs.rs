@@ -4,12 +4,13 @@ mod ask;
 mod judge;
 mod lock;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::ArgMatches;
 use clap::error::ErrorKind;
 use serde_json::{Value, json};
 
+use super::config_file::Search;
 use super::overlay::{self, Invalid, Overlay};
 use super::{args, config_file, exit, logging};
 use crate::adapter::lock::Lock;
@@ -23,6 +24,7 @@ use crate::domain::fault::{Fault, Finding, charge};
 use crate::domain::ids::{LockGroup, RepoSlug, Sha256};
 use crate::domain::reason::{Layer, ReasonCode};
 use crate::domain::receipt::Classification;
+use crate::domain::settings::takes_files;
 use crate::domain::starter::Form;
 use crate::layer::ground::{Ending, Ground, Outcome, Paper, Unreported};
 use crate::layer::{context, execute, post, preflight, route, selection};
@@ -151,6 +153,32 @@ struct Session<'a> {
     json: bool,
     verbosity: Verbosity,
     root: PathBuf,
+    search: Search,
+}
+
+/// The root, and where a configuration is looked for. A typed command works in the folder where it is typed; else the
+/// root is the folder of the nearest configuration, and without one the top of the checkout.
+fn place(world: &World, verb: &str, matches: &ArgMatches, overlay: &Overlay<'_>) -> Result<(PathBuf, Search), Failure> {
+    if let Some(root) = overlay.path("root")? {
+        if !files::is_dir(&root) {
+            return Err(Invalid::new("--root", format!("{} is not a folder", root.display())).into());
+        }
+        let root = files::canonical(&root);
+        let search = Search::only(&root);
+        return Ok((root, search));
+    }
+    let cwd = files::canonical(world.cwd());
+    let top = git::top_level(&cwd).map(|top| files::canonical(&top));
+    let search = Search::up(&cwd, top.as_deref());
+    let typed = args::typed(matches, "command").filter(|_| verb == "run");
+    if typed.is_some_and(|command| !takes_files(&command)) {
+        return Ok((cwd, search));
+    }
+    let near = match overlay.text("config")? {
+        None if verb != "init" => search.find().and_then(|path| path.parent().map(Path::to_owned)),
+        _ => None,
+    };
+    Ok((near.or(top).unwrap_or(cwd), search))
 }
 
 impl<'a> Session<'a> {
@@ -168,12 +196,8 @@ impl<'a> Session<'a> {
         };
         let level = overlay.parsed::<logging::Level>("log-level")?.map(|level| level.value);
         logging::init(world, verbosity, level);
-        let root = match overlay.path("root")? {
-            Some(root) if files::is_dir(&root) => root,
-            Some(root) => return Err(Invalid::new("--root", format!("{} is not a folder", root.display())).into()),
-            None => git::top_level(world.cwd()).unwrap_or_else(|| world.cwd().to_owned()),
-        };
-        Ok(Self { world, verb, matches, overlay, json, verbosity, root: files::canonical(&root) })
+        let (root, search) = place(world, verb, matches, &overlay)?;
+        Ok(Self { world, verb, matches, overlay, json, verbosity, root, search })
     }
 
     fn dispatch(&self) -> Result<Ending, Failure> {
@@ -230,9 +254,8 @@ impl<'a> Session<'a> {
     }
 
     fn ground(&self) -> Result<Ground, Failure> {
-        let (config, file) = config_file::load(&self.root, self.overlay.path("config")?)?;
-        let file = file.map_or_else(String::new, |path| path.display().to_string());
-        let settings = overlay::settings(&self.overlay, &config, &file)?;
+        let (config, found) = config_file::load(&self.search, self.overlay.path("config")?)?;
+        let settings = overlay::settings(&self.overlay, &config, &found)?;
         let state = self.world.state_dir(self.overlay.path("state-dir")?.as_deref());
         let state =
             state.ok_or_else(|| Invalid::new("--state-dir", "there is no home folder to keep state in; name one"))?;

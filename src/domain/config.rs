@@ -166,6 +166,11 @@ pub(crate) enum DispatcherKind {
     Scripts,
 }
 
+/// The argument of a command that stands for the selected files.
+pub(crate) const FILES_ARGUMENT: &str = "{files}";
+/// The results "file" that stands for the command's standard output.
+pub(crate) const STANDARD_OUTPUT: &str = "-";
+
 /// How many files share a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -362,14 +367,15 @@ pub(crate) struct Policy {
     pub(crate) zero_tests: Option<EmptyPolicy>,
     pub(crate) all_skipped: Option<EmptyPolicy>,
     pub(crate) test_floor: Option<Percent>,
-    pub(crate) below_floor: Option<BelowFloor>,
+    pub(crate) below_floor: Option<WarnOrFail>,
+    pub(crate) unaccounted: Option<WarnOrFail>,
 }
 
-/// What it means that fewer tests ran than a baseline demands.
+/// What a policy does with what it found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
-pub(crate) enum BelowFloor {
-    /// The gate says so.
+pub(crate) enum WarnOrFail {
+    /// The gate warns.
     Warn,
     /// The gate is red.
     Fail,

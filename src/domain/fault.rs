@@ -63,6 +63,112 @@ impl Finding {
     }
 }
 
+/// Why nothing says which tests to run.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Unconfigured {
+    /// There is no configuration file, and nobody typed a command.
+    #[error("no pester-gate.yml in {}, and no command after `--`", searched.join(", "))]
+    NoFile {
+        /// The folders that were searched.
+        searched: Vec<String>,
+    },
+    /// The file names neither a dispatcher nor a pattern.
+    #[error("{file} sets neither `dispatcher.kind` nor `tests.pattern`")]
+    NoDispatcher {
+        /// The configuration.
+        file: String,
+    },
+    /// Scripts are run only where a pattern selects them.
+    #[error("{file} sets `dispatcher.kind: scripts` without `tests.pattern`")]
+    NoPattern {
+        /// The configuration.
+        file: String,
+    },
+    /// The command takes files, and nothing says which.
+    #[error("the command contains {{files}}, and `tests.pattern` is not set")]
+    NoPatternForFiles,
+}
+
+/// What of the test command is not on this host.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum MissingProgram {
+    /// A program that is on no folder of `PATH`.
+    #[error("`{program}` is not on PATH (searched {searched})")]
+    NotOnPath {
+        /// As typed.
+        program: String,
+        /// The folders.
+        searched: String,
+    },
+    /// A program that is named with its folder.
+    #[error("`{program}` is no program that can be run (looked for it from {root})")]
+    NoFile {
+        /// As typed.
+        program: String,
+        /// Where its path begins.
+        root: String,
+    },
+    /// The interpreter that a script's first line names.
+    #[error("{script} needs `{interpreter}`, which is not on this host")]
+    Interpreter {
+        /// The script.
+        script: String,
+        /// What runs it.
+        interpreter: String,
+    },
+    /// A module of Python.
+    #[error("`{python}` finds no module `{module}`; install it for this Python")]
+    Module {
+        /// As typed.
+        python: String,
+        /// The module.
+        module: String,
+    },
+    /// A tool that a launcher starts.
+    #[error("`{launcher}` finds no `{tool}`; install the project's dependencies")]
+    Package {
+        /// As typed.
+        launcher: String,
+        /// The tool.
+        tool: String,
+    },
+}
+
+/// Why there is no results file.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum MissingResults {
+    /// A file matches and is as it was before the run.
+    #[error("{path} is from an earlier run; this run did not write a results file")]
+    Stale {
+        /// The file.
+        path: String,
+    },
+    /// Nobody named a results file, and none was written.
+    #[error("the command ended with exit code 0, and wrote no results file below its folder{}", hint(option))]
+    NothingWritten {
+        /// How the typed runner is told to write a report.
+        option: Option<&'static str>,
+    },
+    /// No file matches the globs.
+    #[error("`dispatcher.results` matched no file (looked for {globs} in {root}){}", hint(option))]
+    NoMatch {
+        /// The globs.
+        globs: String,
+        /// Where they were looked for.
+        root: String,
+        /// How the runner is told to write a report.
+        option: Option<&'static str>,
+    },
+    /// A receipt or a document says so in its own words.
+    #[error("{0}")]
+    Told(String),
+}
+
+/// How a runner is told to write a report, as the end of a message.
+fn hint(option: &Option<&'static str>) -> String {
+    option.map(|option| format!("; add {option}")).unwrap_or_default()
+}
+
 /// A good state of a layer.
 pub(crate) fn good(code: ReasonCode, layer: Layer, detail: impl Into<String>) -> Finding {
     Finding { code, layer, severity: Severity::Informs, detail: detail.into() }
@@ -199,6 +305,8 @@ pub(crate) enum Fault {
     // preflight
     #[error("{name} is not on PATH")]
     ProgramMissing { code: ReasonCode, name: String },
+    #[error(transparent)]
+    TestProgramMissing(MissingProgram),
     #[error("{tool} is {found}, the pack asks for {range}")]
     ToolVersion { tool: String, found: String, range: String },
     #[error("{tool} does not say its version: {why}")]
@@ -246,6 +354,8 @@ pub(crate) enum Fault {
     PackMismatch { found: String, own: String },
 
     // selection
+    #[error(transparent)]
+    Unconfigured(Unconfigured),
     #[error("{0}")]
     RerunDiffers(String),
     #[error("no pack {name:?}; known are {known}")]
@@ -278,14 +388,16 @@ pub(crate) enum Fault {
     DispatcherMissing(String),
     #[error("{program}: {why}")]
     DispatcherNotStarted { program: String, why: String },
+    #[error("exit code {code}{}; log: {log}", if said.is_empty() { String::new() } else { format!(": {said}") })]
+    DispatcherFailed { code: i32, said: String, log: String },
     #[error("{0}")]
     DispatcherCrashed(String),
     #[error("the {limit} limit of {after} ended the run")]
     DispatcherTimedOut { limit: &'static str, after: String },
     #[error("the run was cancelled")]
     RunCancelled,
-    #[error("{0}")]
-    ResultsMissing(String),
+    #[error(transparent)]
+    ResultsMissing(MissingResults),
     #[error("{path}: {why}")]
     ResultsTruncated { path: String, why: String },
     #[error("{path}: {why}")]
@@ -319,8 +431,13 @@ pub(crate) enum Fault {
     #[error("{failed} failed, {errors} errors of {total}: {first}")]
     TestsFailed { failed: u64, errors: u64, total: u64, first: String },
 
-    #[error("{path} is in the plan and not in the accounting")]
+    #[error("{path} was selected, and no recorded test comes from it")]
     TestFileNotAccounted { path: String },
+    #[error("the results contain no file names, so nothing proves that the {count} selected files ran")]
+    FilesNotNamed { count: usize },
+    /// A fault that a policy turned into a warning.
+    #[error(transparent)]
+    Softened(Box<Fault>),
 
     // post
     #[error("shard {index}/{of} left no execution receipt")]
@@ -359,6 +476,8 @@ impl Fault {
             Fault::InternalError(_) => C::InternalError,
             Fault::SecretInOutput { .. } => C::SecretInOutput,
             Fault::BaselineUnreadable(_) => C::BaselineUnreadable,
+            Fault::Unconfigured(_) => C::ConfigurationMissing,
+            Fault::DispatcherFailed { .. } => C::DispatcherFailed,
             Fault::RerunDiffers(_) => C::RerunDiffers,
             Fault::TestCountBelowFloor { .. } => C::TestCountBelowFloor,
             Fault::PilotLabelMissing { .. } => C::PilotLabelMissing,
@@ -385,6 +504,7 @@ impl Fault {
             Fault::ProgramMissing { code, .. } | Fault::ReportedByJob { code, .. } | Fault::Docker { code, .. } => {
                 *code
             }
+            Fault::TestProgramMissing(_) => C::ToolMissing,
             Fault::DotnetSdkMissing(_) => C::DotnetSdkMissing,
             Fault::LvcompareMissing { .. } => C::LvcompareMissing,
             Fault::LockHeld { .. } => C::LockHeld,
@@ -438,7 +558,8 @@ impl Fault {
             Fault::PesterMissing(_) => C::PesterMissing,
             Fault::PesterVersionUnsupported { .. } => C::PesterVersionUnsupported,
             Fault::TestsFailed { .. } => C::TestsFailed,
-            Fault::TestFileNotAccounted { .. } => C::TestFileNotAccounted,
+            Fault::TestFileNotAccounted { .. } | Fault::FilesNotNamed { .. } => C::TestFileNotAccounted,
+            Fault::Softened(fault) => fault.code(),
             Fault::ShardMissing { .. } => C::ShardMissing,
             Fault::RawArtifactMissing { .. } => C::RawArtifactMissing,
             Fault::RawArtifactAltered { .. } => C::RawArtifactAltered,
@@ -451,6 +572,7 @@ impl Fault {
     fn subject(&self) -> Option<Layer> {
         match self {
             Fault::Receipt(fault) => Some(fault.layer()),
+            Fault::Softened(fault) => fault.subject(),
             Fault::LayerNotReported { layer, .. }
             | Fault::LayerCancelled { layer }
             | Fault::SecretInOutput { layer, .. }
@@ -472,7 +594,9 @@ pub(crate) fn charge(fault: &Fault, met_by: Layer) -> Finding {
     };
     // A context that cannot read its event is at fault itself: there is no route in that run.
     let layer = if matches!(fault, Fault::EventMalformed(_)) { met_by } else { layer };
-    Finding { code: row.code, layer, severity: row.severity, detail: one_line(&fault.to_string()) }
+    let softened = matches!(fault, Fault::Softened(_));
+    let severity = if softened { row.severity.min(Severity::Warns) } else { row.severity };
+    Finding { code: row.code, layer, severity, detail: one_line(&fault.to_string()) }
 }
 
 /// Details are one line: what a person, a summary table and a log line can all hold.

@@ -4,6 +4,7 @@
 //! arguments (`now` included) and decisions go out as values. The lints below hold that.
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
+pub(crate) mod accounted;
 pub(crate) mod bundle;
 pub(crate) mod case;
 pub(crate) mod classify;
@@ -15,6 +16,7 @@ pub(crate) mod fault;
 pub(crate) mod freshness;
 pub(crate) mod host;
 pub(crate) mod ids;
+pub(crate) mod launch;
 pub(crate) mod lock;
 pub(crate) mod outcome;
 pub(crate) mod outcome_word;
@@ -35,4 +37,5 @@ pub(crate) mod sourced;
 pub(crate) mod standing_priority;
 pub(crate) mod starter;
 pub(crate) mod test_list;
+pub(crate) mod test_runner;
 pub(crate) mod triage;

@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::counts::Counts;
 use super::failure::Failure;
-use super::fault::{Fault, Finding, ReceiptFault, charge, good};
+use super::fault::{Fault, Finding, MissingResults, ReceiptFault, charge, good};
 use super::reason::{Layer, ReasonCode};
 
 /// Its execution receipt, as far as it is read. It has the schema id of ours and fewer fields.
@@ -143,7 +143,7 @@ pub(crate) fn execute(
         "completed" | "test-failures" => None,
         "results-xml-truncated" => broken(Fault::ResultsTruncated { path: path(), why: says() }),
         "invalid-results-xml" => broken(Fault::ResultsInvalid { path: path(), why: says() }),
-        "missing-results-xml" => broken(Fault::ResultsMissing(says())),
+        "missing-results-xml" => broken(Fault::ResultsMissing(MissingResults::Told(says()))),
         "unsupported-schema" => broken(Fault::ResultsUnsupported { path: path(), why: says() }),
         "cancelled" => broken(Fault::RunCancelled),
         "path-hygiene-blocked" => {

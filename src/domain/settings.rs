@@ -6,13 +6,13 @@
 
 use super::bundle::Bundle;
 use super::config::{
-    BelowFloor, DispatcherKind, EmptyPolicy, Engine, Fixture, Isolation, Leaks, Limits, Multiple, Pack, Percent,
-    PriorityPolicy, Profile, Trust, WhenRefused,
+    DispatcherKind, EmptyPolicy, Engine, FILES_ARGUMENT, Fixture, Isolation, Leaks, Limits, Multiple, Pack, Percent,
+    PriorityPolicy, Profile, Trust, WarnOrFail, WhenRefused,
 };
 use super::failure::ClassRule;
 use super::ids::{IssueRef, LockGroup, Sha256};
 use super::quantity::{Size, Span};
-use super::sourced::Sourced;
+use super::sourced::{Source, Sourced};
 
 /// One limit as flag or environment set it; the file's own stand in [`Settings::limits`].
 pub(crate) type TypedLimit = Option<Sourced<Span>>;
@@ -37,6 +37,15 @@ pub(crate) struct Rerun {
     pub(crate) sha256: Sha256,
     /// Where it is.
     pub(crate) path: String,
+}
+
+/// Where the configuration came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum ConfigFile {
+    /// This file.
+    Read(String),
+    /// None: these folders hold no `pester-gate.yml`.
+    Missing(Vec<String>),
 }
 
 /// Everything that was configured, before pack and profile are known.
@@ -101,7 +110,32 @@ pub(crate) struct Settings {
     pub(crate) annotations: Sourced<bool>,
     pub(crate) classes: Vec<ClassRule>,
     pub(crate) test_floor: Sourced<Percent>,
-    pub(crate) below_floor: Sourced<BelowFloor>,
+    pub(crate) below_floor: Sourced<WarnOrFail>,
+    pub(crate) unaccounted: Sourced<WarnOrFail>,
+    /// The configuration file, or the folders that were searched for one.
+    pub(crate) config: ConfigFile,
     /// What a run is to repeat of another.
     pub(crate) rerun: Option<Rerun>,
+}
+
+impl Settings {
+    /// Whether the dispatcher is one command that takes no files: then the whole command is the one unit that runs.
+    /// A pattern of the configuration's still lists the files, but for a command that was typed.
+    pub(crate) fn is_whole_command(&self) -> bool {
+        let typed = matches!(self.command.source, Source::Flag(_));
+        self.kind.value == DispatcherKind::Command
+            && !takes_files(&self.command.value)
+            && (typed || !self.tests_pattern.is_set())
+    }
+
+    /// Whether the profile runs commands before the tests, which may install what the tests need.
+    pub(crate) fn is_prepared(&self) -> bool {
+        let profile = self.profiles.iter().find(|(name, _)| *name == self.profile.value);
+        profile.is_some_and(|(_, profile)| profile.before.as_ref().is_some_and(|list| !list.is_empty()))
+    }
+}
+
+/// Whether a command is given the selected files.
+pub(crate) fn takes_files(command: &[String]) -> bool {
+    command.iter().any(|argument| argument == FILES_ARGUMENT)
 }

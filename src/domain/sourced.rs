@@ -40,6 +40,21 @@ impl fmt::Display for Source {
     }
 }
 
+impl Source {
+    /// The flag, variable or key by itself, for a message.
+    pub(crate) fn name(&self) -> &str {
+        match self {
+            Source::Default => "default",
+            Source::Receipt => "receipt",
+            Source::File(name)
+            | Source::Pack(name)
+            | Source::Profile(name)
+            | Source::Env(name)
+            | Source::Flag(name) => name,
+        }
+    }
+}
+
 impl From<Source> for String {
     fn from(source: Source) -> String {
         source.to_string()

@@ -19,6 +19,8 @@ use crate::domain::reason::{Layer, ReasonCode, Severity};
 use crate::domain::receipt::{FixtureRecord, Parent, ProbeOutcome, ProbeRecord, ReadinessReceipt};
 use crate::domain::selection::integration::{self, Mode};
 use crate::domain::selection::pack;
+use crate::domain::settings::Settings;
+use crate::domain::test_runner::TestRunner;
 
 /// What preflight is asked.
 #[derive(Debug, Clone, Default)]
@@ -146,15 +148,36 @@ fn surroundings(world: &World, ground: &Ground, out: &Path, fixtures: Vec<Fixtur
         fixtures,
         labels: ground.settings.labels.value.clone(),
         runner_labels: ground.settings.runner_labels.value.clone(),
-        powershell: ground.settings.powershell.value.clone(),
+        powershell: powershell(&ground.settings),
         pester: (
             ground.settings.pester_minimum_version.value.clone(),
             ground.settings.pester_maximum_version.value.clone(),
         ),
-        implies_pester: ground.settings.kind.value == DispatcherKind::Pester,
+        implies_pester: implies_pester(&ground.settings),
+        command: match ground.settings.kind.value {
+            DispatcherKind::Command => ground.settings.command.value.clone(),
+            _ => Vec::new(),
+        },
+        prepared: ground.settings.is_prepared(),
         scratch: out.join("probe"),
         timeout: ground.settings.probe_timeout.value,
     }
+}
+
+/// A command that calls `Invoke-Pester` needs PowerShell and Pester as the dispatcher of that kind does.
+fn implies_pester(settings: &Settings) -> bool {
+    match settings.kind.value {
+        DispatcherKind::Pester => true,
+        DispatcherKind::Command => TestRunner::of(&settings.command.value) == Some(TestRunner::Pester),
+        DispatcherKind::Auto | DispatcherKind::Scripts => false,
+    }
+}
+
+/// The PowerShell that runs Pester.
+fn powershell(settings: &Settings) -> String {
+    let own = settings.command.value.first().filter(|_| settings.kind.value == DispatcherKind::Command);
+    let own = own.filter(|_| implies_pester(settings));
+    own.unwrap_or(&settings.powershell.value).clone()
 }
 
 /// What the run will need: all, or those that do not wait for integration tests.

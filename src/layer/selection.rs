@@ -13,8 +13,8 @@ use crate::adapter::workspace::globs::Globs;
 use crate::adapter::workspace::{files, git};
 use crate::adapter::world::World;
 use crate::domain::classify::layer_status;
-use crate::domain::config::{DispatcherKind, Pack};
-use crate::domain::fault::{Fault, ReceiptFault, charge, good};
+use crate::domain::config::{DispatcherKind, Pack, STANDARD_OUTPUT};
+use crate::domain::fault::{Fault, ReceiptFault, Unconfigured, charge, good};
 use crate::domain::ids::{ArtifactName, RelPath, Sha256};
 use crate::domain::reason::{Layer, ReasonCode, Severity};
 use crate::domain::receipt::RerunOf;
@@ -23,6 +23,8 @@ use crate::domain::selection::integration::{self, Mode};
 use crate::domain::selection::pattern::{self, Pattern};
 use crate::domain::selection::plan::{self, Candidate, Rules};
 use crate::domain::selection::{pack, profile, rerun};
+use crate::domain::settings::ConfigFile;
+use crate::domain::sourced::Source;
 
 /// What selection is asked.
 #[derive(Debug, Clone)]
@@ -74,7 +76,10 @@ pub(crate) fn run(world: &World, ground: &Ground, request: Request) -> Result<Ou
     match selected {
         Ok(()) => {
             let count = draft.selection.files.len();
-            let detail = format!("{count} of {} files", count + draft.selection.excluded.len());
+            let detail = match ground.settings.is_whole_command() {
+                true => "the command runs as a whole".to_owned(),
+                false => format!("{count} of {} files", count + draft.selection.excluded.len()),
+            };
             findings.push(good(ReasonCode::SelectionReady, Layer::Selection, detail));
         }
         Err(Some(fault)) => findings.push(charge(&fault, Layer::Selection)),
@@ -140,12 +145,17 @@ fn select(
 ) -> Result<(), Fault> {
     let settings = &ground.settings;
     draft.selection.execution_pack = settings.pack.value.clone().unwrap_or_default();
+    is_configured(ground)?;
     let (pack, pack_source) = pack::resolve(&settings.packs, settings.pack.value.as_deref())?;
     let origin = settings.integration_mode.source.to_string();
     let asked = settings.integration_mode.value.as_deref().map(|word| (word, origin.as_str()));
     let (mode, mode_source) = integration::resolve(asked, |name| world.var(name))?;
     record_rules(ground, &pack, pack_source, mode, mode_source, &mut draft.selection);
     let mut rules = rules(ground, &pack, mode, &draft.selection)?;
+    if settings.is_whole_command() {
+        return select_command(ground, &pack, mode, &rules, draft);
+    }
+    has_pattern(ground, &rules)?;
     if settings.rerun.is_some() {
         // What narrowed the run that is repeated stands in its plan; here every test of the checkout can be meant.
         (rules.include, rules.refine) = (Vec::new(), Vec::new());
@@ -167,9 +177,7 @@ fn select(
         kind = if all { DispatcherKind::Pester } else { DispatcherKind::Scripts };
     }
     let profile = profile::resolve(settings, &pack, kind, mode)?;
-    for (key, globs) in [("dispatcher.results", &profile.results.value), ("artifacts", &profile.artifacts.value)] {
-        Globs::compile(globs).map_err(|why| Fault::ProfileInvalid(format!("{key}: {why}")))?;
-    }
+    check_globs(&profile)?;
     speaks_no_secret(ground, &profile)?;
     draft.profile = Some(profile);
 
@@ -194,8 +202,78 @@ fn select(
     draft.selection.files = digest_selected(ground, &choice.selected, &found, &digests)?;
     draft.plan = Some(plan::plan_digest(&draft.selection.files));
     draft.shards = plan::shards(&draft.selection.files, settings.shards.value, durations);
-    draft.kind = serde_json::to_value(kind).ok().and_then(|kind| Some(kind.as_str()?.to_owned()));
+    draft.kind = kind_word(kind);
     Ok(())
+}
+
+/// A configuration that names a dispatcher or a pattern, or a command that was typed: nothing is guessed.
+fn is_configured(ground: &Ground) -> Result<(), Fault> {
+    let settings = &ground.settings;
+    let typed = settings.kind.value == DispatcherKind::Command && settings.kind.source != Source::Default;
+    let named = settings.kind.is_set() || settings.tests_pattern.is_set();
+    let by_pack = settings.packs.iter().any(|pack| !pack.include.is_empty());
+    match &settings.config {
+        ConfigFile::Missing(searched) if !typed => {
+            Err(Fault::Unconfigured(Unconfigured::NoFile { searched: searched.clone() }))
+        }
+        ConfigFile::Read(file) if !named && !by_pack => {
+            Err(Fault::Unconfigured(Unconfigured::NoDispatcher { file: file.clone() }))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Scripts and the files of a command are those that a pattern, a pack or a person names.
+fn has_pattern(ground: &Ground, rules: &Rules) -> Result<(), Fault> {
+    let settings = &ground.settings;
+    if settings.tests_pattern.is_set() || !rules.include.is_empty() || rules.explicit_only {
+        return Ok(());
+    }
+    let file = match &settings.config {
+        ConfigFile::Read(file) => file.clone(),
+        ConfigFile::Missing(_) => "the command line".to_owned(),
+    };
+    match settings.kind.value {
+        DispatcherKind::Scripts => Err(Fault::Unconfigured(Unconfigured::NoPattern { file })),
+        DispatcherKind::Command => Err(Fault::Unconfigured(Unconfigured::NoPatternForFiles)),
+        DispatcherKind::Auto | DispatcherKind::Pester => Ok(()),
+    }
+}
+
+/// A command without `{files}` is the one unit of the plan: no file is looked for.
+fn select_command(ground: &Ground, pack: &Pack, mode: Mode, rules: &Rules, draft: &mut Draft) -> Result<(), Fault> {
+    let settings = &ground.settings;
+    let lists = [
+        ("--file", &settings.files),
+        ("--include", &settings.include),
+        ("--exclude", &settings.exclude),
+        ("--refine", &settings.refine),
+    ];
+    if let Some((flag, _)) = lists.into_iter().find(|(_, list)| list.is_set()) {
+        let why = format!("{flag} has no effect: the command has no {{files}}");
+        return Err(Fault::ProfileInvalid(why));
+    }
+    debug_assert!(rules.explicit.is_empty(), "--file was refused");
+    let profile = profile::resolve(settings, pack, DispatcherKind::Command, mode)?;
+    check_globs(&profile)?;
+    speaks_no_secret(ground, &profile)?;
+    draft.profile = Some(profile);
+    draft.plan = Some(plan::plan_digest(&[]));
+    draft.shards = plan::shards(&[], 1, &BTreeMap::new());
+    draft.kind = kind_word(DispatcherKind::Command);
+    Ok(())
+}
+
+fn check_globs(profile: &DispatcherProfile) -> Result<(), Fault> {
+    let globs: Vec<String> = profile.results.value.iter().filter(|glob| *glob != STANDARD_OUTPUT).cloned().collect();
+    for (key, globs) in [("dispatcher.results", &globs), ("artifacts", &profile.artifacts.value)] {
+        Globs::compile(globs).map_err(|why| Fault::ProfileInvalid(format!("{key}: {why}")))?;
+    }
+    Ok(())
+}
+
+fn kind_word(kind: DispatcherKind) -> Option<String> {
+    serde_json::to_value(kind).ok().and_then(|kind| Some(kind.as_str()?.to_owned()))
 }
 
 /// What execute is to run stands in the receipt as it is, and in the argument list of a process that others see.
@@ -293,8 +371,8 @@ fn walk(ground: &Ground, tests_path: &Path, out: &Path) -> Result<(Vec<Found>, V
 
 /// The test files among what was found, and the dispatcher that runs them.
 ///
-/// `auto` is Pester where its pattern matches anything, else whatever can be run as a script. A
-/// command brings its own idea of a test: without a pattern of its own every file counts.
+/// `auto` is Pester where its pattern matches anything. Where no pattern of the configuration's is set, scripts and
+/// the files of a command are narrowed by `include`, or named by `--file`.
 fn candidates(ground: &Ground, tests_path: &Path, found: &[Found]) -> Result<(DispatcherKind, Vec<Candidate>), Fault> {
     let settings = &ground.settings;
     let patterns = pattern::parse_all("tests.pattern", &settings.tests_pattern.value)?;
@@ -308,7 +386,8 @@ fn candidates(ground: &Ground, tests_path: &Path, found: &[Found]) -> Result<(Di
         }
         DispatcherKind::Auto => match by_pattern() {
             files if !files.is_empty() => (auto_kind(settings.tests_pattern.is_set(), &files), files),
-            files if settings.tests_pattern.is_set() => (DispatcherKind::Pester, files),
+            files if settings.tests_pattern.is_set() || settings.kind.is_set() => (DispatcherKind::Pester, files),
+            // Only a pack's or a typed `include` selects among these.
             _ => (DispatcherKind::Scripts, found.iter().filter(|file| discovery::is_runnable(&file.path)).collect()),
         },
         kind => (kind, by_pattern()),

@@ -16,8 +16,9 @@ use crate::adapter::process::{LineSink, Live, supervise};
 use crate::adapter::results::{self, Reading};
 use crate::adapter::workspace::files;
 use crate::domain::event::Event;
-use crate::domain::fault::Fault;
+use crate::domain::fault::{Fault, MissingProgram};
 use crate::domain::ids::RelPath;
+use crate::domain::launch::interpreter;
 use crate::domain::outcome::{ChildEnd, Limit};
 use crate::domain::quantity::Span;
 use crate::domain::reason::ReasonCode;
@@ -133,6 +134,10 @@ fn started(plan: &Plan, at: usize, left: Option<(Span, Span)>) -> Result<Ran, Fa
 fn fault_of(plan: &Plan, file: &RelPath, end: &ChildEnd, argv: &[OsString]) -> Option<Fault> {
     let program = argv.first().map(|program| program.to_string_lossy().into_owned()).unwrap_or_default();
     match end {
+        ChildEnd::NotFound if files::exists(&plan.root.join(file.as_str())) && needs(plan, file).is_some() => {
+            let (script, interpreter) = (file.to_string(), needs(plan, file).unwrap_or_default());
+            Some(Fault::TestProgramMissing(MissingProgram::Interpreter { script, interpreter }))
+        }
         ChildEnd::NotFound if Path::new(&program) != plan.root.join(file.as_str()) => {
             let powershell = program == plan.profile.powershell.value;
             let code = if powershell { ReasonCode::PowershellMissing } else { ReasonCode::ToolMissing };
@@ -146,6 +151,11 @@ fn fault_of(plan: &Plan, file: &RelPath, end: &ChildEnd, argv: &[OsString]) -> O
         }
         _ => None,
     }
+}
+
+/// The interpreter that a script's first line names.
+fn needs(plan: &Plan, file: &RelPath) -> Option<String> {
+    interpreter(&files::first_bytes(&plan.root.join(file.as_str()), 256).ok()?)
 }
 
 /// Program and arguments for a script, by its ending, else by its exec bit.

@@ -17,6 +17,7 @@ mod lvcompare;
 mod path_hygiene;
 mod pester;
 mod powershell;
+mod program;
 mod runner_labels;
 mod session_lock;
 mod tool;
@@ -87,6 +88,10 @@ pub(crate) struct Surroundings {
     pub(crate) pester: (String, Option<String>),
     /// Whether the dispatcher is Pester, which implies that both are looked at.
     pub(crate) implies_pester: bool,
+    /// The command that runs the tests, where it is one.
+    pub(crate) command: Vec<String>,
+    /// Whether commands of the profile run before it: they may install what it needs.
+    pub(crate) prepared: bool,
     /// Where a probe may write.
     pub(crate) scratch: PathBuf,
     /// Time limit of a probe that has none of its own.
@@ -164,6 +169,12 @@ pub(crate) fn build(requires: &[Requirement], around: &Surroundings) -> Vec<Prob
             probe.implied = true;
             add(&mut probes, probe);
         }
+    }
+    if !around.command.is_empty() {
+        let collect = Box::new(move |around: &Surroundings| program::probe(around, &around.command));
+        let (required, timeout) = (!around.prepared, around.timeout);
+        let probe = Probe { name: program::NAME.to_owned(), required, implied: true, timeout, collect };
+        add(&mut probes, probe);
     }
     if let Some(context) = around.context {
         let collect = Box::new(move |around: &Surroundings| clock::probe(around, context));

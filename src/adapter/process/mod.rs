@@ -22,7 +22,7 @@ use jiff::Timestamp;
 
 pub(crate) use environment::child_environment;
 pub(crate) use os::{Guard, named, run_attached, serve, started};
-pub(crate) use output::{LineSink, Live, Stored, copy_masked, neutralise};
+pub(crate) use output::{LineSink, Live, Stored, copy_masked, copy_masked_from, neutralise};
 pub(crate) use supervisor::{Job, Limits, Stop, Stream, Via, supervise};
 
 use crate::adapter::world::World;

@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 use std::fs::File;
-use std::io::{Read, Write};
+use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
@@ -256,8 +256,15 @@ fn line_text(line: &[u8]) -> Cow<'_, str> {
 /// Copies a file with every secret in it masked, line by line, so that a file of any size takes
 /// little memory. UTF-16 is masked as text and written as UTF-16 again.
 pub(crate) fn copy_masked(redactor: &Redactor, from: &Path, to: &Path) -> std::io::Result<()> {
-    let mut source = files::open(from)?;
-    let mark = files::first_bytes(from, 2)?;
+    copy_masked_from(redactor, files::open(from)?, to)
+}
+
+/// The same from an open file, from its beginning.
+pub(crate) fn copy_masked_from(redactor: &Redactor, mut source: File, to: &Path) -> std::io::Result<()> {
+    let mut mark = Vec::new();
+    source.seek(SeekFrom::Start(0))?;
+    Read::by_ref(&mut source).take(2).read_to_end(&mut mark)?;
+    source.seek(SeekFrom::Start(0))?;
     if mark == [0xff, 0xfe] || mark == [0xfe, 0xff] {
         return copy_masked_wide(redactor, &mut source, to);
     }

@@ -172,6 +172,11 @@ pub(crate) fn list(path: &Path) -> io::Result<Reading> {
     Ok(walk::read(files::open(path)?, dialect_of, true))
 }
 
+/// Reads results from bytes and lists every case of them.
+pub(crate) fn list_from(source: impl Read + Seek) -> Reading {
+    walk::read(source, dialect_of, true)
+}
+
 /// The reader for a root element.
 fn dialect_of(root: &str) -> Option<(Format, Box<dyn Dialect>)> {
     match root {

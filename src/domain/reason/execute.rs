@@ -40,6 +40,13 @@ pub(super) const ROWS: &[Row] = &[
         "check rights and format of the program that the detail names",
     ),
     row(
+        C::DispatcherFailed,
+        Fails,
+        "the test command ended with an error before it wrote a results file",
+        "fix the error that the detail shows (a compile error, a wrong flag, a crash at the start); \
+         the whole output is in the log",
+    ),
+    row(
         C::DispatcherCrashed,
         Fails,
         "the dispatcher ended without a result of its own: by a signal or by an exit it does not document",
@@ -58,8 +65,9 @@ pub(super) const ROWS: &[Row] = &[
     row(
         C::ResultsMissing,
         Fails,
-        "the dispatcher left no results file that the globs match",
-        "correct `dispatcher.results`; see the log for why none was written",
+        "the command ended without an error, and left no results file of this run",
+        "let the test command write a report, and check `dispatcher.results` or `--results`; \
+         see the log for what the command did",
     )
     .next("inspect-missing-results-xml"),
     row(
@@ -112,8 +120,9 @@ pub(super) const ROWS: &[Row] = &[
     row(
         C::TestFileNotAccounted,
         Fails,
-        "a selected file neither ran nor failed to load",
-        "see the log for what became of the file that the detail names",
+        "a selected file neither ran nor failed to load, or nothing proves that it ran",
+        "check whether the file contains a test, and the log for what became of it; where the \
+         results cannot contain file names, set `policy.unaccounted: warn`",
     ),
     row(
         C::TestFileFailedToLoad,

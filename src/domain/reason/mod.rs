@@ -293,6 +293,7 @@ codes! {
     ProbeFailed = "probe-failed",
 
     SelectionReady = "selection-ready",
+    ConfigurationMissing = "configuration-missing",
     RerunDiffers = "rerun-differs",
     PackUnknown = "pack-unknown",
     PatternInvalid = "pattern-invalid",
@@ -309,6 +310,7 @@ codes! {
     CleanupCommandFailed = "cleanup-command-failed",
     DispatcherMissing = "dispatcher-missing",
     DispatcherNotStarted = "dispatcher-not-started",
+    DispatcherFailed = "dispatcher-failed",
     DispatcherCrashed = "dispatcher-crashed",
     DispatcherTimedOut = "dispatcher-timed-out",
     RunCancelled = "run-cancelled",

@@ -150,8 +150,8 @@ pub(super) const ROWS: &[Row] = &[
     row(
         C::ToolMissing,
         Blocks,
-        "a tool that the pack requires, or that a test file is run by, is not on PATH",
-        "install the tool that the detail names",
+        "a tool that the pack or the test command needs, or the interpreter of a test file, is missing",
+        "install what the detail names on this host, or correct PATH or `dispatcher.command`",
     ),
     row(
         C::ToolVersionUnsupported,

@@ -1,5 +1,5 @@
 //! Rows of the selection layer.
-use super::{Home, Layer, ReasonCode as C, Row, Severity, Severity::*};
+use super::{Home, Layer, RUN, ReasonCode as C, Row, Severity, Severity::*};
 
 const fn row(code: C, severity: Severity, meaning: &'static str, remedy: &'static str) -> Row {
     Row::new(code, severity, meaning, remedy)
@@ -10,6 +10,15 @@ const fn row(code: C, severity: Severity, meaning: &'static str, remedy: &'stati
 
 pub(super) const ROWS: &[Row] = &[
     row(C::SelectionReady, Informs, "at least one test file was selected", "nothing to do"),
+    row(
+        C::ConfigurationMissing,
+        Blocks,
+        "no configuration and no command says which tests to run, so nothing was started",
+        "run `pester-gate init` to write a configuration, or `pester-gate run -- CMD` with your own \
+         test command; a configuration needs `dispatcher.kind` and, for scripts and {files}, \
+         `tests.pattern`",
+    )
+    .replay(RUN),
     row(
         C::RerunDiffers,
         Warns,

@@ -3,7 +3,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{LayerStatus, receipt};
-use crate::domain::config::{DispatcherKind, EmptyPolicy, Isolation, Leaks};
+use crate::domain::config::{DispatcherKind, EmptyPolicy, Isolation, Leaks, WarnOrFail};
 use crate::domain::ids::{RelPath, RunId, Sha256};
 use crate::domain::quantity::Span;
 use crate::domain::sourced::Sourced;
@@ -90,6 +90,13 @@ pub(crate) struct DispatcherProfile {
     pub(crate) kill_grace: Sourced<Span>,
     pub(crate) zero_tests: Sourced<EmptyPolicy>,
     pub(crate) all_skipped: Sourced<EmptyPolicy>,
+    #[serde(default = "fails")]
+    pub(crate) unaccounted: Sourced<WarnOrFail>,
+}
+
+/// The policy of a profile that was written before there was a choice.
+fn fails() -> Sourced<WarnOrFail> {
+    Sourced::default(WarnOrFail::Fail)
 }
 
 /// One shard of the plan.

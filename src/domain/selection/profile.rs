@@ -6,7 +6,7 @@ use super::super::config::{DispatcherKind, Limits, Pack, Profile};
 use super::super::fault::Fault;
 use super::super::quantity::Span;
 use super::super::receipt::DispatcherProfile;
-use super::super::settings::{Settings, TypedLimit};
+use super::super::settings::{Settings, TypedLimit, TypedLimits, takes_files};
 use super::super::sourced::{Source, Sourced};
 use super::integration::Mode;
 
@@ -80,18 +80,52 @@ pub(crate) fn resolve(
         kill_grace: kill_grace.unwrap_or_else(|| Sourced::default(DEFAULT_KILL_GRACE)),
         zero_tests: settings.zero_tests.clone(),
         all_skipped: settings.all_skipped.clone(),
+        unaccounted: settings.unaccounted.clone(),
         name,
     })
 }
 
+/// A limit or a cut that was typed and that this dispatcher cannot apply.
+pub(crate) fn check_effect(
+    kind: DispatcherKind,
+    command: &[String],
+    typed: &TypedLimits,
+    shards: u32,
+) -> Result<(), Fault> {
+    let refuse = |what: &str, why: &str| Err(Fault::ProfileInvalid(format!("{what} has no effect: {why}")));
+    let name = |limit: &TypedLimit| limit.as_ref().map(|limit| limit.source.name().to_owned());
+    let one_process = "the command is one process; use --run-timeout or --no-output-timeout";
+    match kind {
+        DispatcherKind::Command => {
+            if let Some(name) = name(&typed.file).or_else(|| name(&typed.test)) {
+                return refuse(&name, one_process);
+            }
+            if shards > 1 && !takes_files(command) {
+                let why = "the command has no {files}, so every shard would run every test";
+                return refuse("--shards", why);
+            }
+        }
+        DispatcherKind::Scripts => {
+            if let Some(name) = name(&typed.test) {
+                return refuse(&name, "a script is one test; use --file-timeout");
+            }
+        }
+        DispatcherKind::Pester | DispatcherKind::Auto => {}
+    }
+    Ok(())
+}
+
 fn check_dispatcher(settings: &Settings, kind: DispatcherKind) -> Result<(), Fault> {
+    check_effect(kind, &settings.command.value, &settings.typed_limits, settings.shards.value)?;
     if kind != DispatcherKind::Command {
         return Ok(());
     }
     if settings.command.value.is_empty() {
         return Err(Fault::ProfileInvalid("dispatcher.kind is command and dispatcher.command is empty".to_owned()));
     }
-    if settings.results.value.is_empty() {
+    // What a typed command writes is found by what changed below its folder.
+    let typed = matches!(settings.command.source, Source::Flag(_));
+    if settings.results.value.is_empty() && !typed {
         return Err(Fault::ProfileInvalid(
             "dispatcher.kind is command and dispatcher.results names no results file".to_owned(),
         ));

@@ -148,7 +148,10 @@ fn tests_failed(dispatched: &Dispatched, read: &Read) -> Option<Fault> {
         .filter(|fault| {
             matches!(
                 fault,
-                Fault::TestTimedOut { .. } | Fault::TestFileFailedToLoad { .. } | Fault::ProgramMissing { .. }
+                Fault::TestTimedOut { .. }
+                    | Fault::TestFileFailedToLoad { .. }
+                    | Fault::ProgramMissing { .. }
+                    | Fault::TestProgramMissing(_)
             )
         })
         .count() as u64;

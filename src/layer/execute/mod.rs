@@ -38,6 +38,7 @@ use crate::domain::receipt::{
     LockRecord, RawFile,
 };
 use crate::domain::selection::plan::ONLY_FILES;
+use crate::domain::selection::profile;
 use crate::domain::settings::{TypedLimit, TypedLimits};
 use crate::domain::since_green;
 
@@ -143,7 +144,9 @@ fn work(
     let Some(profile) = &selection.receipt.dispatcher_profile else {
         return Err(Fault::InternalError("a selection that is ready has no dispatcher profile".to_owned()));
     };
-    let profile = with_typed_limits(profile.clone(), &ground.settings.typed_limits);
+    let typed = &ground.settings.typed_limits;
+    profile::check_effect(profile.kind.value, &profile.command.value, typed, 1)?;
+    let profile = with_typed_limits(profile.clone(), typed);
     draft.profile = Some(profile.clone());
     draft.files = gate::files(&selection.receipt, request.shard)?;
     check_drift(ground, &selection.receipt.selection.files, &draft.files)?;

@@ -116,7 +116,7 @@ fn missing(collected: &Collected) -> Vec<String> {
 
 /// The comparison that was asked for, and what it says of the number of tests.
 pub(super) fn compare(ground: &Ground, request: &Request, now: &TestList) -> Option<(Triage, Option<Finding>)> {
-    let fails = ground.settings.below_floor.value == crate::domain::config::BelowFloor::Fail;
+    let fails = ground.settings.below_floor.value == crate::domain::config::WarnOrFail::Fail;
     let mut triage = match &request.against {
         Against::Nothing => return None,
         Against::Retained(triage) => (**triage).clone(),
