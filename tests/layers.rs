@@ -204,7 +204,7 @@ fn selection_receipt() {
 fn execution_only_with_a_mocked_dispatcher() {
     // Prepared receipts, a dispatcher that is a stand-in, nothing of GitHub: execute runs by itself.
     let sandbox = Sandbox::green();
-    sandbox.script("stand-in.sh", "mkdir -p out; echo '<testsuites><testcase name=\"t\"/></testsuites>' > out/r.xml; printf '%s' \"$*\" > out/args");
+    sandbox.script("stand-in.sh", "mkdir -p out; printf '%s' \"$*\" > out/args; { echo '<testsuites>'; for f; do echo \"<testcase name='t' file='$f'/>\"; done; echo '</testsuites>'; } > out/r.xml");
     sandbox.file(".gitignore", "out/\n");
     sandbox.config_with(
         "dispatcher: {kind: command, command: [./stand-in.sh, \"{files}\", last], results: [\"out/*.xml\"]}\n",
@@ -216,7 +216,7 @@ fn execution_only_with_a_mocked_dispatcher() {
     assert_eq!(fs::read_to_string(sandbox.root.join("out/args")).unwrap(), "tests/a.sh tests/b.sh last");
     let receipt = seen.receipt("execute");
     assert_eq!((&receipt["dispatcherExitCode"], &receipt["outcome"]["kind"]), (&json!(0), &json!("exited")));
-    assert_eq!(receipt["accounting"][0], json!({"path": "tests/a.sh", "state": "unknown"}));
+    assert_eq!(receipt["accounting"][0], json!({"path": "tests/a.sh", "state": "ran"}));
     let files: Vec<_> = receipt["files"].as_array().unwrap().iter().map(|f| f["path"].as_str().unwrap()).collect();
     assert_eq!(files, ["dispatcher-events.ndjson", "reports/out/r.xml"]);
     assert_eq!(receipt["parents"].as_array().unwrap().len(), 3);

@@ -215,13 +215,35 @@ fn a_command_after_two_hyphens_is_the_tests() {
 }
 
 #[test]
-fn without_any_configuration_runnable_scripts_are_found() {
+fn without_a_configuration_the_folders_that_were_searched_are_named() {
     let sandbox = Sandbox::green();
     fs::remove_file(sandbox.root.join("pester-gate.yml")).unwrap();
-    sandbox.file("tests/notes.txt", "no test");
     let seen = sandbox.run(&[], &[]);
-    assert_eq!(seen.text("classification"), "completed", "{:?}", seen.codes());
-    assert_eq!(seen.outcome["counts"]["passed"], 2);
+    assert_eq!(seen.verdict(), ("selection-blocked", "selection", "configuration-missing", 5));
+    let detail = seen.outcome["reasons"][0]["detail"].as_str().unwrap();
+    assert!(detail.contains(sandbox.root.to_str().unwrap()), "{detail}");
+    let next = seen.text("nextAction");
+    assert!(next.contains("pester-gate init") && next.contains("pester-gate run -- CMD"), "{next}");
+}
+
+#[test]
+fn the_nearest_configuration_up_to_the_top_of_the_checkout_is_used() {
+    let sandbox = Sandbox::green();
+    sandbox.file("pkg/deep/x", "");
+    let in_folder = |folder: &str, arguments: &[&str]| {
+        let mut all = vec!["run", "--format", "json"];
+        all.extend(arguments);
+        let mut command = sandbox.command(&all, &[]);
+        crate::harness::Ran::of(&command.current_dir(sandbox.root.join(folder)).output().unwrap()).json()
+    };
+    assert_eq!(in_folder("pkg/deep", &[])["counts"]["total"], 2, "the one at the top");
+    sandbox.file("pkg/pester-gate.yml", &fs::read_to_string(sandbox.root.join("pester-gate.yml")).unwrap());
+    sandbox.script("pkg/tests/c.sh", "exit 0");
+    sandbox.commit();
+    assert_eq!(in_folder("pkg/deep", &[])["counts"]["total"], 1, "the nearer one, whose folder is the root");
+    let typed = ["--", "sh", "-c", "echo '<testsuites><testcase name=\"t\"/></testsuites>' > r.xml"];
+    assert_eq!(in_folder("pkg/deep", &typed)["reason"], "tests-passed");
+    assert!(sandbox.root.join("pkg/deep/r.xml").is_file(), "a typed command works where it is typed");
 }
 
 #[test]

@@ -9,6 +9,8 @@
 mod context;
 pub(crate) mod execution;
 #[cfg(unix)]
+mod first_minute;
+#[cfg(unix)]
 mod lock;
 #[cfg(unix)]
 mod preflight;
@@ -185,7 +187,7 @@ fn later(receipt: &Path, seconds: i64) {
 fn rows() -> Vec<&'static Row> {
     let rows = ROWS.iter().chain(route::ROWS).chain(context::ROWS);
     #[cfg(unix)]
-    let rows = rows.chain(execution::ROWS).chain(preflight::ROWS).chain(lock::ROWS);
+    let rows = rows.chain(execution::ROWS).chain(first_minute::ROWS).chain(preflight::ROWS).chain(lock::ROWS);
     rows.collect()
 }
 
@@ -432,12 +434,20 @@ const ROWS: &[Row] = &[
     one("execute", "the cleanup command fails", ("completed", "none", "tests-passed", 0), || {
         with("profiles: {default: {after: [[sh, -c, \"exit 9\"]]}}\n").run(&[], &[])
     }),
-    one("execute", "the dispatcher's program is not there", seam("dispatcher-missing"), || {
+    one("execute", "the dispatcher's program disappears after preflight", seam("dispatcher-missing"), || {
+        command("exit 0", "profiles: {default: {before: [[rm, runner.sh]]}}\n").run(&[], &[])
+    }),
+    one("preflight", "the dispatcher's program is not there", readiness("tool-missing"), || {
         let sandbox = command("exit 0", "");
         sandbox.config_with("dispatcher: {kind: command, command: [no-such-runner], results: [\"out/*.xml\"]}\n", "");
         sandbox.run(&[], &[])
     }),
-    one("execute", "the dispatcher's program cannot be run", seam("dispatcher-not-started"), || {
+    one("execute", "the dispatcher's program is of no known format", seam("dispatcher-not-started"), || {
+        let sandbox = command("exit 0", "");
+        sandbox.file("runner.sh", "\u{7f}ELF and nothing else").executable("runner.sh");
+        sandbox.run(&[], &[])
+    }),
+    one("preflight", "the dispatcher's program cannot be run", readiness("tool-missing"), || {
         let sandbox = command("exit 0", "");
         sandbox.config_with("dispatcher: {kind: command, command: [./plain.txt], results: [\"out/*.xml\"]}\n", "");
         sandbox.file("plain.txt", "not a program");
@@ -578,6 +588,11 @@ const ROWS: &[Row] = &[
         scripts(&[("c", "sleep 60")], "").run(&["--file-timeout", "500ms", "--kill-grace", "200ms"], &[])
     }),
     one("execute", "a test file cannot be run", red("test-file-failed-to-load"), || {
+        let sandbox = Sandbox::green();
+        sandbox.file("tests/c.sh", "#!/tmp\n").executable("tests/c.sh");
+        sandbox.run(&[], &[])
+    }),
+    one("execute", "a test file names an interpreter that is not there", readiness("tool-missing"), || {
         let sandbox = Sandbox::green();
         sandbox.file("tests/c.sh", "#!/no/such/interpreter\n").executable("tests/c.sh");
         sandbox.run(&[], &[])
@@ -841,7 +856,7 @@ const ROWS: &[Row] = &[
     }),
     two("execute", "a test that timed out, and one that cannot be run", red("test-timed-out"), || {
         let sandbox = scripts(&[("c", "sleep 60")], "");
-        sandbox.file("tests/d.sh", "#!/no/such/interpreter\n").executable("tests/d.sh");
+        sandbox.file("tests/d.sh", "#!/tmp\n").executable("tests/d.sh");
         sandbox.run(&["--file-timeout", "500ms", "--kill-grace", "200ms"], &[])
     }),
     two("execute", "a failed test before the run's limit", seam("dispatcher-timed-out"), || {
@@ -1079,7 +1094,11 @@ fn check(row: &Row, seen: &Seen) -> Vec<String> {
         if let Some((_, receipt)) = seen.receipts.iter().find(|(layer, _)| *layer == "execute") {
             let accounting = receipt["accounting"].as_array().cloned().unwrap_or_default();
             // One file whose interpreter is missing does not keep the others from running.
-            let others_run = row.name == "a test's interpreter is not on this host";
+            let others_run = [
+                "a test's interpreter is not on this host",
+                "a test file names an interpreter that is not there",
+            ];
+            let others_run = others_run.contains(&row.name);
             let ran = accounting.iter().any(|entry| entry["state"] == "ran") || receipt["counts"]["total"] != 0;
             let began = !receipt["outcome"].is_null() || receipt["dispatcherExitCode"] != -1;
             if (ran && !others_run) || (began && row.at == "preflight") {
