@@ -20,6 +20,8 @@ mod hostile;
 mod killed;
 mod layers;
 #[cfg(unix)]
+mod locations;
+#[cfg(unix)]
 mod lock;
 #[cfg(unix)]
 mod page;

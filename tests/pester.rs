@@ -75,7 +75,9 @@ fn play(
     let mut missing = Vec::new();
     for file in run["files"].as_array().unwrap() {
         let file = file.as_str().unwrap();
-        sandbox.file(&format!("tests/{file}"), "Describe 'x' { }");
+        let case = recording.file_name().unwrap();
+        let text = corpus().and_then(|corpus| fs::read_to_string(corpus.join("cases").join(case).join(file)).ok());
+        sandbox.file(&format!("tests/{file}"), text.as_deref().unwrap_or("Describe 'x' { }"));
         if file.contains("Missing") {
             missing.push(format!("[rm, \"tests/{file}\"]"));
         }
@@ -188,8 +190,18 @@ fn every_recording_gives_the_verdict_that_is_owed() {
     assert!(recordings.len() >= 41, "{}", recordings.len());
     let wrong = each(&recordings, |(version, case, path)| {
         let owed = owed(&expected, case, version);
-        let (_sandbox, seen) = play(path, "", &limits(&owed), &[("DEMO_SECRET", "hunter2-demo-secret")], |_| {});
-        problems(&format!("{version} {case}"), &owed, &seen)
+        let (sandbox, seen) = play(path, "", &limits(&owed), &[("DEMO_SECRET", "hunter2-demo-secret")], |_| {});
+        let mut wrong = problems(&format!("{version} {case}"), &owed, &seen);
+        let places = crate::locations::impossible(&seen, &sandbox.root);
+        wrong.extend(places.into_iter().map(|why| format!("{version} {case}: {why}")));
+        // The failing line stands in the test's own file wherever an error record has a stack trace.
+        for failure in seen.failures["results"].as_array().into_iter().flatten() {
+            let message = failure["message"].as_str().unwrap_or_default();
+            if !message.is_empty() && !failure["at"]["file"].as_str().is_some_and(|file| file.starts_with("tests/")) {
+                wrong.push(format!("{version} {case}: {} has no place: {}", failure["name"], failure["at"]));
+            }
+        }
+        wrong
     });
     end_marked("4747.25");
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));

@@ -37,6 +37,7 @@ pub(crate) const TIERS: &[&[ReasonCode]] = &[
         C::DispatcherNotStarted,
         C::RunCancelled,
         C::DispatcherTimedOut,
+        C::DispatcherFailed,
         C::DispatcherCrashed,
     ],
     &[C::ResultsMissing, C::ResultsUnsupported, C::ResultsInvalid, C::ResultsTruncated, C::ResultsInconsistent],

@@ -6,6 +6,7 @@
 use serde::Deserialize;
 
 use super::counts::{CaseOutcome, Counts};
+use super::failure::places;
 use super::fault::Fault;
 use super::receipt::Accounted;
 
@@ -83,7 +84,21 @@ pub(crate) struct PesterError {
     #[serde(default)]
     pub(crate) message: String,
     #[serde(default)]
+    pub(crate) trace: String,
+    #[serde(default)]
+    pub(crate) file: Option<String>,
+    #[serde(default)]
     pub(crate) line: Option<u64>,
+}
+
+impl PesterError {
+    /// The line of this file where it was thrown, by its stack trace, else by its own place.
+    fn line_of(&self, file: &str) -> Option<u64> {
+        let traced = places(&self.trace).into_iter().chain(places(&self.message));
+        let traced = traced.filter(|place| same_file(&place.file, file)).map(|place| place.line).next();
+        let own = self.file.as_deref().is_some_and(|thrown| same_file(thrown, file));
+        traced.or(self.line.filter(|_| own))
+    }
 }
 
 /// What a run object comes to.
@@ -198,7 +213,10 @@ fn file_faults(file: &PesterFile) -> Vec<Fault> {
     if file.result == "Failed" && !file.executed {
         let why = file.errors.first().map_or_else(
             || "it failed to load".to_owned(),
-            |error| error.line.map_or_else(|| error.message.clone(), |line| format!("line {line}: {}", error.message)),
+            |error| match error.line_of(&file.file) {
+                Some(line) => format!("line {line}: {}", error.message),
+                None => error.message.clone(),
+            },
         );
         faults.push(Fault::TestFileFailedToLoad { path: file.file.clone(), why });
     } else if !file.errors.is_empty() {

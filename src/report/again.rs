@@ -2,7 +2,7 @@
 
 use super::quote::{doubled, program, quoted};
 use crate::domain::config::DispatcherKind;
-use crate::domain::failure::Failure;
+use crate::domain::failure::{Failure, Sources, is_foreign};
 
 /// How a run is repeated, in whole and in part.
 #[derive(Debug, Clone, Default)]
@@ -112,11 +112,44 @@ impl Replay {
         Some(if file.starts_with('-') { format!("./{file}") } else { file })
     }
 
-    /// Where it stands in the repository: the first place below the root that is told, else its file.
+    /// Where it failed: the first place in the repository that its stack trace or its message names, else where its
+    /// test is defined. With the checkout at hand a place counts only where its file has that line.
+    pub(crate) fn locate(&self, failure: &Failure, sources: Option<&dyn Sources>) -> Option<(String, Option<u64>)> {
+        let named = failure.places();
+        let own = failure.file.as_deref().map(|file| self.inside(file));
+        let hint = own.as_ref().map_or("", |file| file.rsplit_once('/').map_or("", |(folder, _)| folder));
+        for place in named {
+            let file = self.inside(&place.file);
+            if is_foreign(&file) || !is_inside(&file) {
+                continue;
+            }
+            let there = match sources {
+                None => (!place.partial).then_some(file),
+                Some(sources) => find(sources, &file, place.line, hint, &failure.name),
+            };
+            if let Some(file) = there {
+                return Some((file, Some(place.line)));
+            }
+        }
+        let file = self.file_of(failure).map(|file| self.inside(&file)).filter(|file| is_inside(file))?;
+        match (failure.begins, sources) {
+            (Some(line), Some(sources)) => match find(sources, &file, line, hint, &failure.name) {
+                Some(file) => Some((file, Some(line))),
+                None => Some((file, None)),
+            },
+            (line, _) => Some((file, line)),
+        }
+    }
+
+    /// A path below the root, without `./`.
+    fn inside(&self, file: &str) -> String {
+        let file = self.below_root(file);
+        file.strip_prefix("./").map_or_else(|| file.clone(), str::to_owned)
+    }
+
+    /// Where it failed, as it was settled.
     pub(crate) fn place(&self, failure: &Failure) -> Option<(String, Option<u64>)> {
-        let told = failure.places().into_iter().map(|(file, line)| (self.below_root(&file), Some(line)));
-        let file = self.file_of(failure).map(|file| (file, None));
-        told.chain(file).find(|(file, _)| is_inside(file))
+        failure.place.clone().or_else(|| self.locate(failure, None))
     }
 
     /// The same as GitHub takes it: below the workspace, which the root may lie in.
@@ -139,6 +172,36 @@ impl Replay {
             rest.strip_prefix('/').map(str::to_owned)
         };
         self.all_roots().iter().filter(|root| !root.is_empty()).find_map(below).unwrap_or(file)
+    }
+}
+
+/// The file of the checkout that a name means: itself, next to the test's own file, or the only one that ends so. It must
+/// have that line.
+fn find(sources: &dyn Sources, file: &str, line: u64, folder: &str, test: &str) -> Option<String> {
+    let has = |file: &str| sources.lines(file).is_some_and(|lines| line <= lines);
+    if has(file) {
+        return Some(file.to_owned());
+    }
+    let near = format!("{folder}/{file}");
+    if !folder.is_empty() && has(&near) {
+        return Some(near);
+    }
+    let all: Vec<String> =
+        sources.ending_with(file).into_iter().filter(|file| has(file) && !is_foreign(file)).collect();
+    if let [one] = all.as_slice() {
+        return Some(one.clone());
+    }
+    // Of several the one whose folder the test's own name holds, as a package or a namespace.
+    let name = test.replace(['.', ':', '\\'], "/");
+    let fits = |file: &&String| {
+        let folder = file.rsplit_once('/').map_or("", |(folder, _)| folder);
+        let last = folder.rsplit('/').next().unwrap_or(folder);
+        !last.is_empty() && name.split(['/', ' ']).any(|part| part == last)
+    };
+    let fitting: Vec<&String> = all.iter().filter(fits).collect();
+    match fitting.as_slice() {
+        [one] => Some((*one).clone()),
+        _ => None,
     }
 }
 

@@ -311,8 +311,9 @@ pub(crate) fn change_line(change: &Change) -> String {
 /// A failure's name, place and first line of message.
 pub(crate) fn failure_line(failure: &Failure) -> String {
     let mut line = failure.name.clone();
-    if let Some(file) = failure.file.as_ref().filter(|file| **file != failure.name) {
-        line.push_str(&format!(" ({file}{})", failure.line.map(|n| format!(":{n}")).unwrap_or_default()));
+    let place = failure.place.clone().or_else(|| Replay::default().locate(failure, None));
+    if let Some((file, line_number)) = place.filter(|(file, line)| *file != failure.name || line.is_some()) {
+        line.push_str(&format!(" ({})", at(&file, line_number)));
     }
     let message = failure.message.lines().next().unwrap_or_default();
     if !message.is_empty() {

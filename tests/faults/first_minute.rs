@@ -56,9 +56,12 @@ pub(super) const ROWS: &[Row] = &[
         assert!(!seen.folder.join("../../was-run").exists(), "a script was run that nobody asked for");
         seen
     }),
-    one("selection", "no configuration, and Python and programs among the tests", selection("configuration-missing"), || {
-        bare(&[("tests/test_a.py", "def test_a(): pass\n"), ("tests/tool", "#!/bin/sh\n")]).run(&[], &[])
-    }),
+    one(
+        "selection",
+        "no configuration, and Python and programs among the tests",
+        selection("configuration-missing"),
+        || bare(&[("tests/test_a.py", "def test_a(): pass\n"), ("tests/tool", "#!/bin/sh\n")]).run(&[], &[]),
+    ),
     one("selection", "no configuration, and a helper next to bats files", selection("configuration-missing"), || {
         bare(&[("tests/a.bats", "@test \"a\" { true; }\n"), ("tests/helper.sh", "#!/bin/sh\n")]).run(&[], &[])
     }),
@@ -129,7 +132,9 @@ pub(super) const ROWS: &[Row] = &[
         typed("echo '<testsuites><testcase name=\"t\"/></testsuites>' > r.xml; : > s.xml")
     }),
     one("execute", "a typed command writes a report among other files", GREEN, || {
-        typed("mkdir out; echo '<testsuites><testcase name=\"t\"/></testsuites>' > out/r.xml; echo '<html/>' > out/x.xml; echo '{}' > out/y.json")
+        typed(
+            "mkdir out; echo '<testsuites><testcase name=\"t\"/></testsuites>' > out/r.xml; echo '<html/>' > out/x.xml; echo '{}' > out/y.json",
+        )
     }),
     one("execute", "the standard output is the report", GREEN, || {
         bare(&[]).run(&["--results", "-", "--", "echo", "<testsuites><testcase name='t'/></testsuites>"], &[])

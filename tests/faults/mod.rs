@@ -1094,10 +1094,8 @@ fn check(row: &Row, seen: &Seen) -> Vec<String> {
         if let Some((_, receipt)) = seen.receipts.iter().find(|(layer, _)| *layer == "execute") {
             let accounting = receipt["accounting"].as_array().cloned().unwrap_or_default();
             // One file whose interpreter is missing does not keep the others from running.
-            let others_run = [
-                "a test's interpreter is not on this host",
-                "a test file names an interpreter that is not there",
-            ];
+            let others_run =
+                ["a test's interpreter is not on this host", "a test file names an interpreter that is not there"];
             let others_run = others_run.contains(&row.name);
             let ran = accounting.iter().any(|entry| entry["state"] == "ran") || receipt["counts"]["total"] != 0;
             let began = !receipt["outcome"].is_null() || receipt["dispatcherExitCode"] != -1;

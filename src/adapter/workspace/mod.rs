@@ -4,3 +4,4 @@ pub(crate) mod discovery;
 pub(crate) mod files;
 pub(crate) mod git;
 pub(crate) mod globs;
+pub(crate) mod sources;

@@ -4,7 +4,8 @@ use regex::Regex;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::message::{PLACE, plain, telling};
+use super::message::{plain, telling};
+use super::place::MENTION;
 use crate::domain::reason::ReasonCode;
 
 /// What kind of failure it is.
@@ -153,7 +154,7 @@ impl Class {
             // Behind a place, and behind pytest's mark.
             let line = line.trim_start();
             let line = line.strip_prefix("e ").unwrap_or(line).trim_start();
-            let line = PLACE.find(line).filter(|place| place.start() == 0).map_or(line, |place| &line[place.end()..]);
+            let line = MENTION.find(line).filter(|place| place.start() == 0).map_or(line, |place| &line[place.end()..]);
             let line = line.trim_start_matches([':', ' ']);
             CLAIMS.iter().any(|claim| line.starts_with(claim)) || CLAIM_TYPES.iter().any(|name| has_word(line, name))
         };

@@ -8,9 +8,6 @@ use regex::Regex;
 const LINES: usize = 5;
 /// How many of a script's last lines do, where all we know besides is how it ended.
 const LAST_LINES: usize = 4;
-/// No file has more lines: a number beyond is none of a line.
-pub(super) const MOST_LINES: u64 = 10_000_000;
-
 /// The text without what colours it.
 pub(super) fn plain(text: &str) -> String {
     COLOUR.replace_all(text, "").into_owned()
@@ -51,16 +48,9 @@ pub(super) fn telling(message: &str) -> String {
 
 /// One of the patterns below: constants, and every test of a class or a signature compiles them all.
 #[allow(clippy::expect_used, reason = "constants that a test compiles")]
-fn pattern(text: &str) -> Regex {
+pub(super) fn pattern(text: &str) -> Regex {
     Regex::new(text).expect("a constant pattern")
 }
-
-/// `file.ext:12`, `file.ext: line 12`, `File "x.py", line 12`; not inside a URL or another word.
-pub(super) static PLACE: LazyLock<Regex> = LazyLock::new(|| {
-    pattern(
-        r#"(?:^|[\s"'(<=,])((?:[A-Za-z]:[\\/])?[\w.@~-]*[\w./\\@~-]*\.(?:ps1|psm1|rs|py|[cm]?[jt]sx?|cs|java|kt|go|rb|php|c|cc|cpp|h|sh))"?(?::(\d+)|,? ?:? line (\d+))"#,
-    )
-});
 
 static COLOUR: LazyLock<Regex> = LazyLock::new(|| pattern("\u{1b}\\[[0-9;]*[A-Za-z]"));
 

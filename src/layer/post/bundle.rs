@@ -39,7 +39,7 @@ pub(super) fn bundle(
     let tests = collected.failures.iter().map(|failure| FailedTest {
         name: failure.name.clone(),
         file: repeat.file_of(failure),
-        line: failure.begins.or(failure.line),
+        line: failure.begins,
         class: failure.class().as_str().to_owned(),
         signature: failure.signature(),
         command: repeat.file_of(failure).map(|file| command(["pester-gate", "run", "--root", ".", "--file", &file])),

@@ -7,11 +7,12 @@ use std::path::Path;
 use super::collect::Collected;
 use super::story::pack_of;
 use super::{Against, Request};
-use crate::adapter::receipt_store;
+use crate::adapter::receipt_store::{self, shown};
 use crate::adapter::workspace::files;
+use crate::adapter::workspace::sources::Checkout;
 use crate::adapter::world::World;
 use crate::domain::classify::Verdict;
-use crate::domain::failure::ClassRules;
+use crate::domain::failure::{ClassRules, Sources};
 use crate::domain::fault::{Fault, Finding, charge};
 use crate::domain::ids::GateId;
 use crate::domain::reason::{Layer, Severity};
@@ -32,6 +33,10 @@ pub(super) fn digest(ground: &Ground, request: &Request, repeat: &Replay, collec
     let rules = ClassRules::new(&request.classes).unwrap_or_default();
     let failures = collected.failures.iter().map(|failure| failure.masked(&mask).below(&roots).ruled(&rules));
     collected.failures = failures.collect();
+    let checkout = at_hand(ground, repeat).then(|| Checkout::at(&ground.root));
+    for failure in &mut collected.failures {
+        failure.place = repeat.locate(failure, checkout.as_ref().map(|checkout| checkout as &dyn Sources));
+    }
     // Of several of one name each has its own, in the reports' order.
     let mut signatures: HashMap<(Option<String>, &str), VecDeque<String>> = HashMap::new();
     for failure in &collected.failures {
@@ -46,6 +51,12 @@ pub(super) fn digest(ground: &Ground, request: &Request, repeat: &Replay, collec
             test.signature = of_name.and_then(VecDeque::pop_front);
         }
     }
+}
+
+/// Whether the checkout that the tests ran in is here: post may run on a machine that has another one, or none.
+fn at_hand(ground: &Ground, repeat: &Replay) -> bool {
+    let here = shown(&ground.root);
+    !repeat.roots.is_empty() && repeat.roots.iter().all(|root| *root == here) && files::is_dir(&ground.root)
 }
 
 /// Every test with what it came to.

@@ -12,7 +12,7 @@ use crate::domain::failure::Failure;
 use crate::domain::fault::Fault;
 use crate::domain::ids::RelPath;
 use crate::domain::outcome::ChildEnd;
-use crate::domain::pester::{PesterError, PesterRun, PesterVerdict, RUN_SCHEMA, judge};
+use crate::domain::pester::{PesterError, PesterRun, PesterVerdict, RUN_SCHEMA, judge, same_file};
 use crate::domain::receipt::Accounted;
 use crate::domain::test_list::Test;
 
@@ -160,33 +160,38 @@ pub(crate) fn told(path: &Path) -> (Vec<Failure>, Vec<Test>) {
         signature: None,
     });
     let listed = listed.collect();
-    let first = |errors: &[PesterError]| {
-        let error = errors.first();
-        (error.and_then(|error| error.line), error.map(|error| error.message.clone()).unwrap_or_default())
-    };
-    let tests = run.tests.iter().filter(|test| test.failed()).map(|test| {
-        let (line, message) = first(&test.errors);
-        let (name, file) = (test.path.clone(), Some(test.file.clone()));
-        let duration_ms = test.duration_ms.map(|ms| ms.max(0.0) as u64);
-        Failure { name, file, line: line.or(test.line), begins: test.line, duration_ms, message, ..Failure::default() }
+    let tests = run.tests.iter().filter(|test| test.failed()).map(|test| Failure {
+        name: test.path.clone(),
+        file: Some(test.file.clone()),
+        begins: test.line,
+        duration_ms: test.duration_ms.map(|ms| ms.max(0.0) as u64),
+        ..of_errors(&test.errors, &test.file)
     });
     let files = run.files.iter().flat_map(|file| {
-        let blocks = file.failed_blocks.iter().map(|block| {
-            let (line, message) = first(&block.errors);
-            let name = format!("{} (setup or teardown)", block.path);
-            Failure { name, file: Some(file.file.clone()), line, errored: true, message, ..Failure::default() }
+        let blocks = file.failed_blocks.iter().map(|block| Failure {
+            name: format!("{} (setup or teardown)", block.path),
+            file: Some(file.file.clone()),
+            errored: true,
+            ..of_errors(&block.errors, &file.file)
         });
-        let (line, message) = first(&file.errors);
         let own = (!file.errors.is_empty()).then(|| Failure {
             name: file.file.clone(),
             file: Some(file.file.clone()),
-            line,
             errored: true,
             not_loaded: !file.executed,
-            message,
-            ..Failure::default()
+            ..of_errors(&file.errors, &file.file)
         });
         own.into_iter().chain(blocks).collect::<Vec<_>>()
     });
     (tests.chain(files).collect(), listed)
+}
+
+/// What the first error says, and where it was thrown. An error record's own place is that of the assertion in Pester;
+/// it counts only where it is in the test's file.
+fn of_errors(errors: &[PesterError], file: &str) -> Failure {
+    let Some(error) = errors.first() else { return Failure::default() };
+    let own = error.file.as_deref().filter(|thrown| same_file(thrown, file)).zip(error.line);
+    let own = own.map(|(file, line)| format!("at <ScriptBlock>, {file}:{line}"));
+    let trace = [error.trace.clone(), own.unwrap_or_default()].join("\n");
+    Failure { message: error.message.clone(), trace, ..Failure::default() }
 }
