@@ -15,6 +15,7 @@ fn red(more: &str, environment: &[(&str, &str)]) -> (Sandbox, Seen) {
             "echo \"tests/sums.py:7: Expected 4, but got 5.\"; echo '<b>end</b>'; exit 1",
         );
     }
+    sandbox.file("tests/sums.py", &"\n".repeat(8));
     sandbox.config(more);
     sandbox.commit();
     let seen = sandbox.run(&[], environment);
@@ -29,7 +30,7 @@ fn every_failure_is_digested_and_can_be_repeated() {
     assert_eq!(told["summary"], json!({"total": 4, "failed": 2, "errors": 0, "skipped": 0}));
     let [one, other] = told["results"].as_array().unwrap().as_slice() else { panic!("{told}") };
     assert_eq!(one["signature"], other["signature"], "they fail alike");
-    assert_eq!((&one["file"], &one["class"]), (&json!("tests/c.sh"), &json!("assertion")), "{one}");
+    assert_eq!((&one["path"], &one["class"]), (&json!("tests/c.sh"), &json!("assertion")), "{one}");
     assert_eq!(one["at"], json!({"file": "tests/sums.py", "line": 7}));
     assert!(one["output"].as_array().unwrap().contains(&json!("<b>end</b>")), "{one}");
     // The command repeats it: the one file, red for the same reason.
@@ -38,7 +39,7 @@ fn every_failure_is_digested_and_can_be_repeated() {
     let line = command.replacen("pester-gate", &format!("'{program}'"), 1);
     let state = sandbox.state.with_file_name("again");
     let mut shell = std::process::Command::new("sh");
-    shell.args(["-c", &format!("{line} --format json")]).env("PESTER_GATE_STATE_DIR", &state);
+    shell.args(["-c", &format!("{line} --format json")]).env("PESTER_GATE_STATE_DIR", &state).current_dir(&sandbox.root);
     let again = shell.env("PESTER_GATE_LOCK_DIRECTORY", sandbox.state.with_file_name("locks")).output().unwrap();
     let again: serde_json::Value = serde_json::from_slice(&again.stdout).unwrap();
     assert_eq!((&again["reason"], &again["counts"]["total"]), (&json!("tests-failed"), &json!(1)), "{again}");
@@ -304,7 +305,7 @@ fn commands_hold_where_their_reader_is() {
     let red = sandbox.run(&[], &actions);
     let root = sandbox.root.file_name().unwrap().to_str().unwrap();
     assert_eq!(red.text("replay"), format!("pester-gate run --root {root} --file tests/c.sh"));
-    assert_eq!(red.failures["results"][0]["replay"]["run"], format!("pester-gate run --root {root} --pack full"));
+    assert_eq!(red.failures["results"][0]["replay"]["run"], format!("pester-gate run --root {root}"));
     let mut command = sandbox.command(&["run", "--root", root, "--file", "tests/c.sh"], &[]);
     assert_eq!(Ran::of(&command.current_dir(&workspace).output().unwrap()).code, 1);
     fs::remove_dir_all(&sandbox.out).unwrap();
@@ -314,7 +315,7 @@ fn commands_hold_where_their_reader_is() {
         chain = chain.env("*", name, value);
     }
     let download =
-        "gh run download 1 --repo octo/widgets --pattern 'pester-*' --dir evidence; pester-gate verify evidence";
+        "gh run download 1 --repo octo/widgets --pattern 'pester-*' --dir evidence; pester-gate replay evidence";
     assert_eq!(chain.run().text("replay"), download);
     fs::remove_dir_all(&sandbox.out).unwrap();
 

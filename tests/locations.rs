@@ -54,8 +54,9 @@ fn located(seen: &Seen, expected: &Value) -> Option<String> {
     let at = expected["at"].as_array()?;
     let failures = seen.failures["results"].as_array()?;
     let own = failures.iter().filter(|failure| failure["name"].as_str().is_some_and(|known| known.ends_with(name)));
-    let places: Vec<String> =
-        own.map(|failure| format!("{}:{}", failure["at"]["file"].as_str().unwrap_or("?"), failure["at"]["line"])).collect();
+    let places: Vec<String> = own
+        .map(|failure| format!("{}:{}", failure["at"]["file"].as_str().unwrap_or("?"), failure["at"]["line"]))
+        .collect();
     let fits = at.iter().filter_map(Value::as_str).any(|place| places.iter().any(|known| known == place));
     (!fits).then(|| format!("{name}: at {places:?}, expected {at:?}"))
 }

@@ -5,6 +5,8 @@
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
+use crate::domain::typed::Argument;
+
 /// What a flag is about; a command takes flags by subject.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Subject {
@@ -367,6 +369,27 @@ pub(crate) fn typed(matches: &ArgMatches, name: &str) -> Option<Vec<String>> {
 /// Whether a switch was typed.
 pub(crate) fn switched(matches: &ArgMatches, name: &str) -> bool {
     matches.try_get_one::<bool>(name).ok().flatten().copied().unwrap_or(false)
+}
+
+/// Flags that change what is shown, and not what runs.
+const SHOWN_ONLY: [&str; 6] = ["format", "quiet", "verbose", "log-level", "show-config", "color"];
+
+/// The flags of `run` that say what runs.
+pub(crate) fn flags_of_run() -> impl Iterator<Item = &'static Flag> {
+    let run = VERBS.iter().filter(|verb| verb.name == "run");
+    run.flat_map(flags_of).filter(|flag| !SHOWN_ONLY.contains(&flag.name))
+}
+
+/// What was typed for `run` that repeats it, in the order of the flags.
+pub(crate) fn repeated(matches: &ArgMatches) -> Vec<Argument> {
+    let typed = FLAGS.iter().filter(|flag| !SHOWN_ONLY.contains(&flag.name)).filter_map(|flag| {
+        let values = match flag.kind {
+            Kind::Switch => switched(matches, flag.name).then(Vec::new)?,
+            Kind::Value | Kind::List => typed(matches, flag.name)?,
+        };
+        Some(Argument { flag: flag.name.to_owned(), values })
+    });
+    typed.collect()
 }
 
 /// The flags as a table for the docs, with the commands that take each.

@@ -10,6 +10,7 @@ use crate::domain::classify::Job;
 use crate::domain::fault::Fault;
 use crate::domain::reason::Layer;
 use crate::domain::receipt::JobResult;
+use crate::domain::typed::Typed;
 use crate::layer::ground::{self, Ending, Ground, Outcome, Paper, Unreported};
 use crate::layer::{context, execute, post, preflight, selection};
 use crate::report::text::layer_line;
@@ -34,6 +35,8 @@ pub(crate) struct Request {
     pub(crate) against: post::Against,
     /// How long files took in an earlier run.
     pub(crate) durations: selection::Durations,
+    /// What was typed.
+    pub(crate) typed: Typed,
 }
 
 /// Runs all layers. `say` is given a line for each as it ends.
@@ -59,7 +62,8 @@ pub(crate) fn run(
 
     let mut jobs = BTreeMap::new();
     let mut digests = post::Digests::default();
-    let Request { context, continue_on_failure, against, durations } = request;
+    let Request { context, continue_on_failure, against, durations, typed } = request;
+    let typed = typed.masked(&|text| ground.redactor.mask_text(text));
     let ran = layers(world, &ground, (context, durations), &mut jobs, &mut digests, say);
     ground.progress.done();
     ran?;
@@ -71,6 +75,7 @@ pub(crate) fn run(
         found: ground.fact_findings(Layer::Post),
         against,
         classes: ground.settings.classes.clone(),
+        typed: Some(typed),
         ..post::Request::default()
     };
     let post = post::run(world, &ground, &request)?;

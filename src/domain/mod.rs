@@ -39,3 +39,4 @@ pub(crate) mod starter;
 pub(crate) mod test_list;
 pub(crate) mod test_runner;
 pub(crate) mod triage;
+pub(crate) mod typed;

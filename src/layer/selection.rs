@@ -318,7 +318,8 @@ fn rules(ground: &Ground, pack: &Pack, mode: Mode, recorded: &Selection) -> Resu
     pattern::parse_all(&in_pack("include"), &pack.include)?;
     pattern::parse_all(&in_pack("exclude"), &pack.exclude)?;
     let explicit = explicit_files(ground)?;
-    let typed_rules = settings.include.is_set() || settings.refine.is_set() || settings.pack.is_set_by_hand();
+    // A pack says what the host and the run need; which files run a person said.
+    let typed_rules = settings.include.is_set();
     Ok(Rules {
         include: pattern::parse_all("include", &recorded.effective_include_patterns)?,
         refine: pattern::parse_all("refine", &settings.refine.value)?,

@@ -3,6 +3,38 @@
 use super::quote::{doubled, program, quoted};
 use crate::domain::config::DispatcherKind;
 use crate::domain::failure::{Failure, Sources, is_foreign};
+use crate::domain::typed::Argument;
+
+/// What a command repeats.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Scope {
+    /// The failure alone, or a run that failed as a whole.
+    Failure,
+    /// The whole run, because the failure cannot be run alone.
+    WholeRun,
+    /// The verdict, from the evidence.
+    Evidence,
+}
+
+/// The command for a verdict, and what it repeats.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Reproduce {
+    /// The command.
+    pub(crate) command: String,
+    /// What it repeats.
+    pub(crate) scope: Scope,
+}
+
+impl Reproduce {
+    /// The words before the command.
+    pub(crate) const fn label(&self) -> &'static str {
+        match self.scope {
+            Scope::Failure => "Reproduce",
+            Scope::WholeRun => "Reproduce (whole run)",
+            Scope::Evidence => "Reproduce from the evidence",
+        }
+    }
+}
 
 /// How a run is repeated, in whole and in part.
 #[derive(Debug, Clone, Default)]
@@ -13,16 +45,18 @@ pub(crate) struct Replay {
     pub(crate) elsewhere: bool,
     /// Its roots on the hosts that ran the tests: reports name files below these.
     pub(crate) roots: Vec<String>,
-    /// The pack.
-    pub(crate) pack: String,
     /// The dispatcher, where it is known.
     pub(crate) kind: Option<DispatcherKind>,
     /// Its PowerShell.
     pub(crate) powershell: String,
-    /// The bundle that the run repeated, where it did.
-    pub(crate) bundle: Option<String>,
+    /// The arguments that repeat the run.
+    pub(crate) arguments: Vec<Argument>,
+    /// Whether they were typed in a folder of this machine; else they are the effective inputs.
+    pub(crate) typed: bool,
     /// What ran the tests, where it was typed behind `--`.
     pub(crate) command: Vec<String>,
+    /// Whether the tests are one command that takes no files.
+    pub(crate) whole: bool,
     /// GitHub's workspace, where it is one.
     pub(crate) workspace: Option<String>,
 }
@@ -51,7 +85,7 @@ impl Replay {
     }
 
     /// The command that was typed behind `--` and no configuration knows.
-    pub(crate) fn typed(&self) -> String {
+    fn typed(&self) -> String {
         if self.command.is_empty() {
             return String::new();
         }
@@ -59,26 +93,52 @@ impl Replay {
         format!(" -- {}", words.join(" "))
     }
 
-    /// The whole run: a pack, or what a bundle names.
+    /// The whole run.
     pub(crate) fn run(&self) -> String {
-        match &self.bundle {
-            Some(bundle) => {
-                let last = bundle.rsplit('/').next().unwrap_or(bundle);
-                let bundle = if self.elsewhere { last } else { bundle };
-                format!("pester-gate run --root {} --rerun-from {}{}", quoted(self.at()), quoted(bundle), self.typed())
-            }
-            None => {
-                let (root, pack) = (quoted(self.at()), quoted(&self.pack));
-                format!("pester-gate run --root {root} --pack {pack}{}", self.typed())
-            }
-        }
+        self.with(self.arguments.iter())
     }
 
-    /// The failure's file alone, where it has one.
+    /// The failure's file alone, where it has one and the tests can be narrowed to a file.
     pub(crate) fn file(&self, failure: &Failure) -> Option<String> {
-        let file = self.file_of(failure)?;
-        // With a pack its other files would run as well.
-        Some(format!("pester-gate run --root {} --file {}{}", quoted(self.at()), quoted(&file), self.typed()))
+        if self.whole {
+            return None;
+        }
+        let file = Argument::new("file", self.file_of(failure)?);
+        // What chose the files of the run would add others, or leave this one out.
+        let chose = ["file", "include", "refine", "rerun-from", "shards", "durations"];
+        let kept = self.arguments.iter().filter(|argument| !chose.contains(&argument.flag.as_str()));
+        Some(self.with(kept.chain([&file])))
+    }
+
+    /// An argument as a checkout of the reader's own takes it: paths below the workspace without it.
+    pub(crate) fn in_checkout(&self, argument: &Argument) -> Argument {
+        let below = |value: &String| {
+            let workspace = self.workspace.as_deref().unwrap_or_default();
+            let rest = value.strip_prefix(workspace).filter(|_| !workspace.is_empty());
+            match rest.and_then(|rest| rest.strip_prefix(['/', '\\'])) {
+                Some("") | None => value.clone(),
+                Some(rest) => rest.to_owned(),
+            }
+        };
+        Argument { flag: argument.flag.clone(), values: argument.values.iter().map(below).collect() }
+    }
+
+    fn with<'a>(&self, arguments: impl Iterator<Item = &'a Argument>) -> String {
+        let mut out = String::from("pester-gate run");
+        for argument in arguments {
+            if argument.values.is_empty() {
+                out.push_str(&format!(" --{}", argument.flag));
+            }
+            for value in &argument.values {
+                // A value that begins with a hyphen would be read as a flag.
+                match value.starts_with('-') {
+                    true => out.push_str(&format!(" --{}={}", argument.flag, quoted(value))),
+                    false => out.push_str(&format!(" --{} {}", argument.flag, quoted(value))),
+                }
+            }
+        }
+        out.push_str(&self.typed());
+        out
     }
 
     /// The one test, where its runner can be asked for one: Pester, by the line where the test begins (a name
@@ -91,7 +151,7 @@ impl Replay {
                 let (file, line) = (text(&self.file_of(failure)?), failure.begins?);
                 let script = format!(
                     "Set-Location -LiteralPath {}; $f = (Resolve-Path -LiteralPath {file}).Path; \
-                     Invoke-Pester -Configuration @{{ Run = @{{ Path = $f }}; Filter = @{{ Line = ($f + ':{line}') }} }}",
+                     Invoke-Pester -Configuration @{{ Run = @{{ Path = $f; Exit = $true }}; Filter = @{{ Line = ($f + ':{line}') }} }}",
                     text(self.at())
                 );
                 Some(format!("{} -NoProfile -Command {}", program(&self.powershell), quoted(&script)))

@@ -55,7 +55,8 @@ pub(crate) fn page(story: &Story) -> String {
         let _ = writeln!(out, "<p><strong>Next:</strong> {}</p>", escaped(&story.next_action));
     }
     if let Some(replay) = &story.replay {
-        let _ = writeln!(out, "<p><strong>{}:</strong> <code>{}</code></p>", text::label(replay), escaped(replay));
+        let command = escaped(&replay.command);
+        let _ = writeln!(out, "<p><strong>{}:</strong> <code>{command}</code></p>", replay.label());
     }
     out.push_str("</header>\n<main>\n");
     layers(&mut out, story);

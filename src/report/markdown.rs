@@ -34,7 +34,7 @@ pub(crate) fn summary(story: &Story) -> String {
         let _ = writeln!(out, "**Next:** {}\n", story.next_action);
     }
     if let Some(replay) = &story.replay {
-        let _ = writeln!(out, "**{}:** {}\n", text::label(replay), code(replay));
+        let _ = writeln!(out, "**{}:** {}\n", replay.label(), whole_code(&replay.command));
     }
     layers(&mut out, story);
     failures(&mut out, story);
@@ -211,8 +211,8 @@ fn told(group: &Group<'_>, story: &Story) -> String {
     out.push_str(if said.is_empty() { "The report gives no message.\n\n" } else { &said });
     // Where no file is known the run is what can be repeated.
     let again = story.repeat.file(failure).unwrap_or_else(|| story.repeat.run());
-    if story.replay.as_ref() != Some(&again) {
-        let _ = writeln!(out, "Again: {}\n", code(&again));
+    if story.replay.as_ref().is_none_or(|replay| replay.command != again) {
+        let _ = writeln!(out, "Reproduce: {}\n", whole_code(&again));
     }
     if !group.others.is_empty() {
         let names: Vec<String> = group.others.iter().take(10).map(|other| code(&other.name)).collect();
@@ -256,7 +256,12 @@ fn reasons(out: &mut String, story: &Story) {
 /// Text from outside as a code span: nothing in it is markup. Its fence is longer than any run of
 /// backticks in it, and what is invisible is written out.
 pub(crate) fn code(text: &str) -> String {
-    let text = shortened(&printable(text), 500);
+    whole_code(&shortened(text, 500))
+}
+
+/// The same, however long: half a command is none.
+fn whole_code(text: &str) -> String {
+    let text = printable(text);
     let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
     let fence = "`".repeat(longest + 1);
     let pad = if text.starts_with('`') || text.ends_with('`') || text.is_empty() { " " } else { "" };

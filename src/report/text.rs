@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::again::Replay;
+use super::again::{Replay, Reproduce};
 use super::quote::{printable, shortened};
 use crate::domain::classify::class_of;
 use crate::domain::counts::Counts;
@@ -48,12 +48,6 @@ pub(crate) enum TestsRan {
     Unknown,
 }
 
-/// What a command is for that shows a verdict again, as its label.
-pub(crate) fn label(command: &str) -> &'static str {
-    // What no command can show again is explained.
-    if command.starts_with("pester-gate explain ") { "What it means" } else { "See it again" }
-}
-
 /// One layer's line.
 #[derive(Debug, Clone)]
 pub(crate) struct LayerLine {
@@ -90,7 +84,7 @@ pub(crate) struct Story {
     /// What a person does next.
     pub(crate) next_action: String,
     /// The command that shows it again.
-    pub(crate) replay: Option<String>,
+    pub(crate) replay: Option<Reproduce>,
     /// Every reason, the deciding one first.
     pub(crate) reasons: Vec<(ReasonCode, Layer, Severity, String)>,
     /// Whether any test ran.
@@ -239,8 +233,7 @@ pub(crate) fn report(story: &Story) -> String {
         let _ = writeln!(out, "next       {}", story.next_action);
     }
     if let Some(replay) = &story.replay {
-        let label = if label(replay) == "See it again" { "again" } else { "means" };
-        let _ = writeln!(out, "{label:<10} {replay}");
+        let _ = writeln!(out, "{}: {}", replay.label(), replay.command);
     }
     if let Some(raw) = &story.raw {
         let _ = writeln!(out, "evidence   {}", printable(raw));

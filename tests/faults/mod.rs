@@ -435,7 +435,7 @@ const ROWS: &[Row] = &[
         with("profiles: {default: {after: [[sh, -c, \"exit 9\"]]}}\n").run(&[], &[])
     }),
     one("execute", "the dispatcher's program disappears after preflight", seam("dispatcher-missing"), || {
-        command("exit 0", "profiles: {default: {before: [[rm, runner.sh]]}}\n").run(&[], &[])
+        command("exit 0", "profiles: {default: {before: [[rm, -f, runner.sh]]}}\n").run(&[], &[])
     }),
     one("preflight", "the dispatcher's program is not there", readiness("tool-missing"), || {
         let sandbox = command("exit 0", "");
@@ -994,6 +994,18 @@ fn check_replay(seen: &Seen) -> Vec<String> {
     wrong
 }
 
+/// The printed command, pasted into a shell, gives the same verdict.
+fn check_command(seen: &Seen) -> Vec<String> {
+    let Some(pasted) = &seen.pasted else { return Vec::new() };
+    let again: serde_json::Value = serde_json::from_str(&pasted.stdout).unwrap_or_default();
+    let same = ["classification", "reason"].iter().all(|key| again[*key] == seen.outcome[*key]);
+    if same && pasted.code == seen.ran.code {
+        return Vec::new();
+    }
+    let (command, found) = (seen.text("replay"), (&again["classification"], &again["reason"], pasted.code));
+    vec![format!("pasted: {command}: {found:?} {}", pasted.stderr)]
+}
+
 /// Keeps the summary and what is owed, for people who read some of them: where, says `SUMMARIES`.
 fn keep_summary(row: &Row, seen: &Seen) {
     let Some(folder) = std::env::var_os("SUMMARIES").map(std::path::PathBuf::from) else { return };
@@ -1016,8 +1028,7 @@ fn check_summary(seen: &Seen) -> Vec<String> {
     let text = |key: &str| outcome[key].as_str().unwrap_or_default().to_owned();
     let mut parts = vec![text("classification"), text("reason"), text("nextAction"), "**Next:**".to_owned()];
     let command = text("replay");
-    let explained = command.starts_with("pester-gate explain ");
-    parts.push(if explained { "**What it means:** `" } else { "**See it again:** `" }.to_owned());
+    parts.push("**Reproduce".to_owned());
     parts.push(command.clone());
     let whose = ["No layer is at fault: ", "No test ran: ", "The layer "];
     if !whose.iter().any(|start| summary.contains(&format!("\n{start}"))) {
@@ -1083,6 +1094,7 @@ fn check(row: &Row, seen: &Seen) -> Vec<String> {
         }
     }
     wrong.extend(check_replay(seen));
+    wrong.extend(check_command(seen));
     wrong.extend(check_summary(seen));
     // What is amiss with the host is said by preflight alone, and nothing ran.
     if failed_layer == "preflight" && !row.combined {
@@ -1125,6 +1137,7 @@ fn every_fault_has_its_one_verdict() {
     std::thread::scope(|scope| {
         for _ in 0..4 {
             scope.spawn(|| {
+                crate::harness::paste_commands();
                 while let Some(row) = rows.get(next.fetch_add(1, Ordering::SeqCst)) {
                     let seen = (row.see)();
                     keep_summary(row, &seen);

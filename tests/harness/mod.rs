@@ -166,7 +166,9 @@ impl Sandbox {
     pub(crate) fn run(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Seen {
         let mut all = vec!["run", "--format", "json", "--out", self.out.to_str().unwrap()];
         all.extend(arguments);
-        self.seen(&self.command(&all, environment).output().unwrap())
+        let mut seen = self.seen(&self.command(&all, environment).output().unwrap());
+        seen.pasted = paste(self, &seen, environment);
+        seen
     }
 
     /// What a `run` said, with its folder: the first below `out`, or `out` itself when there was none.
@@ -208,6 +210,51 @@ pub(crate) struct Seen {
     pub(crate) log: String,
     /// Whether some journal tells of a test file that began.
     pub(crate) began: bool,
+    /// What the printed command gave, where that was asked for and one was printed.
+    pub(crate) pasted: Option<Ran>,
+}
+
+thread_local! {
+    /// Whether this thread pastes the printed command of each red run into a shell.
+    static PASTES: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
+}
+
+/// From here on this thread pastes the printed command of each red run into a shell.
+pub(crate) fn paste_commands() {
+    PASTES.set(true);
+}
+
+/// A stand-in for GitHub's `gh run download`: the run's artifacts are the folder of its evidence.
+const GH: &str =
+    "#!/bin/sh\nwhile [ $# -gt 1 ]; do shift; [ \"$1\" = --dir ] && to=$2; done\n/bin/cp -R \"$EVIDENCE\" \"$to\"\n";
+
+/// Pastes the printed command of a red run into a shell, in the folder where the run was started.
+#[cfg(unix)]
+fn paste(sandbox: &Sandbox, seen: &Seen, environment: &[(&str, &str)]) -> Option<Ran> {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+    let command = seen.outcome["replay"].as_str().filter(|_| PASTES.get())?;
+    let bin = sandbox.state.with_file_name("bin");
+    fs::create_dir_all(&bin).unwrap();
+    let _ = symlink(env!("CARGO_BIN_EXE_pester-gate"), bin.join("pester-gate"));
+    fs::write(bin.join("gh"), GH).unwrap();
+    fs::set_permissions(bin.join("gh"), fs::Permissions::from_mode(0o755)).unwrap();
+    let own = environment.iter().find(|(name, _)| *name == "PATH").map(|(_, path)| (*path).to_owned());
+    let path = own.or_else(|| std::env::var("PATH").ok()).unwrap_or_default();
+    let mut shell = Command::new("/bin/sh");
+    // What a reader of a workflow's run has is the checkout and what they download, not its variables.
+    let in_workflow = environment.contains(&("GITHUB_ACTIONS", "true"));
+    let local = |(name, _): &&(&str, &str)| *name != "PATH" && !(in_workflow && name.starts_with("GITHUB_"));
+    shell.args(["-c", command]).env_clear().envs(environment.iter().filter(local).copied());
+    shell.env("PATH", format!("{}:{path}", bin.display())).env("HOME", sandbox.state.parent().unwrap());
+    shell.env("PESTER_GATE_FORMAT", "json").env("PESTER_GATE_STATE_DIR", &sandbox.state);
+    shell.env("PESTER_GATE_LOCK_DIRECTORY", sandbox.state.with_file_name("locks"));
+    shell.env("EVIDENCE", &seen.folder).current_dir(&sandbox.root);
+    Some(Ran::of(&shell.output().unwrap()))
+}
+
+#[cfg(not(unix))]
+fn paste(_: &Sandbox, _: &Seen, _: &[(&str, &str)]) -> Option<Ran> {
+    None
 }
 
 /// A folder of real files that are not in the repository; says so where it is not here.
@@ -254,7 +301,7 @@ impl Seen {
             let text = String::from_utf8_lossy(&bytes);
             text.contains("\"file-start\"") || text.contains("\"test-start\"")
         });
-        Self { ran, outcome, folder, receipts, replayed, summary, failures, log, began }
+        Self { ran, outcome, folder, receipts, replayed, summary, failures, log, began, pasted: None }
     }
 
     pub(crate) fn text(&self, key: &str) -> &str {
@@ -468,7 +515,11 @@ impl<'a> Chain<'a> {
         self.arguments.iter().filter(|(name, _)| *name == "post").for_each(|(_, args)| {
             command.args(args);
         });
-        Seen::new(Ran::of(&command.output().unwrap()), folder.to_owned())
+        let mut seen = Seen::new(Ran::of(&command.output().unwrap()), folder.to_owned());
+        let own = self.environment.iter().filter(|(layer, ..)| *layer == "*");
+        let own: Vec<(&str, &str)> = own.map(|(_, name, value)| (name.as_str(), value.as_str())).collect();
+        seen.pasted = paste(self.sandbox, &seen, &own);
+        seen
     }
 
     fn command(&self, layer: &str) -> Command {
@@ -534,7 +585,9 @@ pub(crate) fn signal_when(sandbox: &Sandbox, arguments: &[&str], name: &str, whe
         std::thread::sleep(Duration::from_millis(20));
     }
     signal(child.id(), name);
-    sandbox.seen(&child.wait_with_output().unwrap())
+    let mut seen = sandbox.seen(&child.wait_with_output().unwrap());
+    seen.pasted = paste(sandbox, &seen, &[]);
+    seen
 }
 
 /// Processes that carry this mark in their command line.

@@ -8,6 +8,7 @@ use crate::domain::config::DispatcherKind;
 use crate::domain::settings::{Rerun, Settings};
 use crate::domain::sourced::{Source, Sourced};
 use crate::domain::test_list::TestList;
+use crate::domain::typed::{Argument, Typed};
 
 impl Session<'_> {
     pub(super) fn post(&self, ground: &Ground) -> Result<Ending, Failure> {
@@ -101,12 +102,32 @@ impl Session<'_> {
             continue_on_failure,
             against: self.against(&ground)?,
             durations: self.durations(&ground)?,
+            typed: Typed { folder: self.world.cwd().display().to_string(), arguments: self.repeated()? },
         };
         let done = command::run::run(self.world, ground, request, &say).map_err(Failure::Unreported)?;
         self.set_outputs(&done.post)?;
         let text = format!("{}receipts   {}\n", done.text, printable(&shown(&done.folder)));
         self.print(&done.post.receipt, &text)?;
         Ok(done.post.ending)
+    }
+
+    /// What repeats this run: what was typed, and in a workflow the inputs that came as variables, too.
+    fn repeated(&self) -> Result<Vec<Argument>, Failure> {
+        let mut arguments = args::repeated(self.matches);
+        if !self.world.under_actions() {
+            return Ok(arguments);
+        }
+        for flag in args::flags_of_run() {
+            if arguments.iter().any(|known| known.flag == flag.name) {
+                continue;
+            }
+            let values = match flag.kind {
+                args::Kind::Switch => self.overlay.switch(flag.name)?.then(Vec::new),
+                args::Kind::Value | args::Kind::List => self.overlay.list(flag.name)?.map(|list| list.value),
+            };
+            arguments.extend(values.map(|values| Argument { flag: flag.name.to_owned(), values }));
+        }
+        Ok(arguments)
     }
 
     /// The earlier run that `--baseline` names.

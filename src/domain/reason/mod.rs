@@ -341,6 +341,39 @@ codes! {
 }
 
 impl ReasonCode {
+    /// Whether the evidence alone shows the fault: a run of the same tests need not meet it again.
+    pub(crate) const fn is_in_evidence_only(self) -> bool {
+        use ReasonCode as C;
+        matches!(
+            self,
+            C::ReceiptMissing
+                | C::ReceiptCorrupt
+                | C::ReceiptUnsupportedSchema
+                | C::ReceiptDigestMismatch
+                | C::ReceiptForeignRun
+                | C::ReceiptForeignCommit
+                | C::ReceiptStale
+                | C::ReceiptFromFuture
+                | C::UpstreamLayerBlocked
+                | C::ExecutionReceiptMissing
+                | C::RawArtifactMissing
+                | C::RawArtifactAltered
+                | C::ShardMissing
+                | C::LayerNotReported
+                | C::LayerCancelled
+                | C::RunCancelled
+                | C::LockHeld
+                | C::HostMismatch
+                | C::PackMismatch
+                | C::SelectionDrift
+                | C::FixtureAltered
+                | C::ClockSkew
+                | C::InternalError
+                | C::OutputUnwritable
+                | C::SecretInOutput
+        )
+    }
+
     /// The code's row.
     pub(crate) const fn row(self) -> &'static Row {
         &TABLE[self as usize]

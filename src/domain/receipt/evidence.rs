@@ -7,6 +7,7 @@ use crate::domain::counts::Counts;
 use crate::domain::failure::ClassRule;
 use crate::domain::ids::{CommitSha, RunId, Sha256};
 use crate::domain::reason::Layer;
+use crate::domain::typed::Typed;
 
 receipt! {
     /// What the run came to, and from which facts. The predecessor's fields, and the layer at fault.
@@ -197,6 +198,9 @@ pub(crate) struct Told {
     /// The repository's own rules for classes of failures.
     #[serde(default)]
     pub(crate) classes: Vec<ClassRule>,
+    /// What was typed; null where the layers ran one by one.
+    #[serde(default)]
+    pub(crate) typed: Option<Typed>,
 }
 
 /// Who made evidence again, and where.

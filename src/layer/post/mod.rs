@@ -37,6 +37,7 @@ use crate::domain::reason::{Layer, ReasonCode};
 use crate::domain::receipt::{CATALOGUE, Classification, GateStatus, JobResult};
 use crate::domain::test_list::TestList;
 use crate::domain::triage::Triage;
+use crate::domain::typed::Typed;
 use crate::report::text::{self, Story};
 use crate::report::{annotations, markdown};
 
@@ -113,6 +114,8 @@ pub(crate) struct Request {
     pub(crate) against: Against,
     /// The repository's own rules for classes of failures.
     pub(crate) classes: Vec<ClassRule>,
+    /// What was typed to start the run, masked; none where the layers ran one by one.
+    pub(crate) typed: Option<Typed>,
     /// The predecessor's receipt, where it is a run of the predecessor.
     pub(crate) predecessor: Option<(PathBuf, PredecessorReceipt)>,
 }

@@ -8,12 +8,17 @@ use crate::adapter::receipt_store::shown;
 use crate::adapter::workspace::files;
 use crate::adapter::world::World;
 use crate::domain::classify::{Verdict, class_of};
+use crate::domain::config::{DispatcherKind, Pack};
+use crate::domain::failure::{Class, Failure};
 use crate::domain::fault::Finding;
-use crate::domain::reason::{Layer, RUN, ReasonCode};
+use crate::domain::reason::{Layer, ReasonCode};
 use crate::domain::receipt::{Accounted, Accounting, Classification, GateStatus, InFlight, Leak};
+use crate::domain::selection::pack;
+use crate::domain::settings::takes_files;
 use crate::domain::sourced::Source;
+use crate::domain::typed::Argument;
 use crate::layer::ground::Ground;
-use crate::report::again::Replay;
+use crate::report::again::{Replay, Reproduce, Scope};
 use crate::report::quote::quoted;
 use crate::report::text::{LayerLine, Story, TestsRan, Worked};
 
@@ -21,11 +26,11 @@ use crate::report::text::{LayerLine, Story, TestsRan, Worked};
 pub(super) fn replay_of(world: &World, ground: &Ground, request: &Request, collected: &Collected) -> Replay {
     let selection = collected.selection.as_ref().map(|loaded| &loaded.receipt);
     let profile = selection.and_then(|selection| selection.dispatcher_profile.as_ref());
-    Replay {
+    let elsewhere = world.under_actions();
+    let mut replay = Replay {
         root: shown(&ground.root),
-        elsewhere: world.under_actions(),
+        elsewhere,
         roots: collected.execution.iter().filter_map(|e| e.receipt.root.clone()).collect(),
-        pack: pack_of(ground, request, collected),
         kind: profile.map(|profile| profile.kind.value),
         powershell: profile.map_or_else(|| "pwsh".to_owned(), |profile| profile.powershell.value.clone()),
         command: Some(profile.map_or(&ground.settings.command, |profile| &profile.command))
@@ -33,9 +38,107 @@ pub(super) fn replay_of(world: &World, ground: &Ground, request: &Request, colle
             .map_or_else(Vec::new, |command| {
                 command.value.iter().map(|word| ground.redactor.mask_text(word)).collect()
             }),
-        bundle: selection.and_then(|selection| selection.rerun_of.as_ref()?.path.clone()),
+        whole: profile.is_some_and(|profile| {
+            profile.kind.value == DispatcherKind::Command && !takes_files(&profile.command.value)
+        }),
         workspace: world.var("GITHUB_WORKSPACE").map(|path| shown(&files::canonical(Path::new(&path)))),
+        ..Replay::default()
+    };
+    match &request.typed {
+        Some(typed) if !elsewhere => {
+            replay.typed = true;
+            replay.arguments.clone_from(&typed.arguments);
+        }
+        _ => replay.arguments = effective(ground, request, collected, &replay),
     }
+    replay
+}
+
+/// Flags that speak of the workflow's own run or of files of its machine.
+const OF_THE_WORKFLOW: [&str; 17] = [
+    "root",
+    "out",
+    "state-dir",
+    "gate-id",
+    "event",
+    "event-name",
+    "repository",
+    "head-sha",
+    "sample-id",
+    "correlation-id",
+    "baseline",
+    "durations",
+    "runner-label",
+    "lock-group",
+    "lock-wait",
+    "lock-directory",
+    "rerun-from",
+];
+
+/// The effective inputs of a run on another machine, or of layers that ran one by one, as arguments of `run`.
+fn effective(ground: &Ground, request: &Request, collected: &Collected, replay: &Replay) -> Vec<Argument> {
+    let mut arguments = Vec::new();
+    if replay.at() != "." {
+        arguments.push(Argument::new("root", replay.at()));
+    }
+    let selection = collected.selection.as_ref().map(|loaded| &loaded.receipt);
+    if let Some(bundle) = selection.and_then(|selection| selection.rerun_of.as_ref()?.path.clone()) {
+        let last = bundle.rsplit('/').next().unwrap_or(&bundle).to_owned();
+        arguments.push(Argument::new("rerun-from", if replay.elsewhere { last } else { bundle }));
+    }
+    if let Some(typed) = &request.typed {
+        let kept = |argument: &&Argument| !OF_THE_WORKFLOW.contains(&argument.flag.as_str());
+        arguments.extend(typed.arguments.iter().filter(kept).map(|argument| replay.in_checkout(argument)));
+        return arguments;
+    }
+    let chosen = selection.map(|selection| &selection.selection);
+    let pack = pack_of(ground, request, collected);
+    let by_default = chosen.is_some_and(|chosen| chosen.execution_pack_source == "default");
+    if !(by_default || chosen.is_none() && pack == pack::FULL || selection.is_some_and(|s| s.rerun_of.is_some())) {
+        arguments.push(Argument::new("pack", pack.as_str()));
+    }
+    let Some((chosen, profile)) = chosen.zip(selection.and_then(|s| s.dispatcher_profile.as_ref())) else {
+        return arguments;
+    };
+    let by_hand = |source: &str| source.starts_with("flag:") || source.starts_with("env:PESTER_GATE_");
+    if by_hand(&chosen.integration_mode_source) {
+        arguments.push(Argument::new("integration-mode", chosen.integration_mode.as_str()));
+    }
+    // Patterns that the pack does not have were given by hand.
+    let own = ground.settings.packs.iter().find(|known| known.name == chosen.execution_pack);
+    let of_pack = |list: fn(&Pack) -> &Vec<String>| own.map(list).cloned().unwrap_or_default();
+    let lists = [
+        ("include", &chosen.include_patterns, of_pack(|pack| &pack.include)),
+        ("exclude", &chosen.exclude_patterns, of_pack(|pack| &pack.exclude)),
+        ("refine", &chosen.refine_include_patterns, Vec::new()),
+    ];
+    for (flag, patterns, known) in lists {
+        let values: Vec<String> = patterns.iter().filter(|pattern| !known.contains(pattern)).cloned().collect();
+        if !values.is_empty() {
+            arguments.push(Argument { flag: flag.to_owned(), values });
+        }
+    }
+    let mut push = |flag: &str, value: String, source: &Source| {
+        if matches!(source, Source::Flag(_) | Source::Env(_)) {
+            arguments.push(Argument::new(flag, value));
+        }
+    };
+    push("profile", profile.name.value.clone(), &profile.name.source);
+    for (flag, limit) in [
+        ("run-timeout", &profile.run_limit),
+        ("file-timeout", &profile.file_limit),
+        ("test-timeout", &profile.test_limit),
+        ("no-output-timeout", &profile.no_output_limit),
+    ] {
+        if let Some(value) = limit.value {
+            push(flag, value.to_string(), &limit.source);
+        }
+    }
+    push("kill-grace", profile.kill_grace.value.to_string(), &profile.kill_grace.source);
+    for glob in &profile.results.value {
+        push("results", glob.clone(), &profile.results.source);
+    }
+    arguments
 }
 
 /// The pack that was selected, else the one that was asked for.
@@ -74,14 +177,9 @@ pub(super) fn tell(
             let retry = if row.retry_helps { "; a retry can help" } else { "" };
             format!("{}{retry}", row.remedy)
         }),
-        replay: deciding.filter(|finding| finding.stops()).and(row).map(|row| {
-            let found_later = verdict.failed_layer.is_some_and(|layer| {
-                let status = collected.statuses.get(&layer).map(String::as_str);
-                layer < Layer::Execute && matches!(status, Some("ready" | "warning"))
-            });
-            // That layer by itself was content: what met it is the run.
-            let template = if found_later { RUN.to_owned() } else { row.command() };
-            mask(&replay(world, ground, request, collected, &template))
+        replay: deciding.filter(|finding| finding.stops()).map(|finding| {
+            let reproduce = reproduce(world, ground, request, collected, finding);
+            Reproduce { command: mask(&reproduce.command), ..reproduce }
         }),
         reasons: verdict.findings.iter().map(|f| (f.code(), f.layer(), f.severity(), mask(f.detail()))).collect(),
         tests_ran: tests_ran(request, collected, verdict),
@@ -117,8 +215,8 @@ pub(super) fn tell(
             .iter()
             .filter(|f| f.stops() && class_of(f.code(), f.layer()).0 != Classification::TestFailures)
             .map(|f| {
-                let command = mask(&replay(world, ground, request, collected, &f.code().row().command()));
-                (f.code(), f.layer(), mask(f.detail()), command)
+                let command = reproduce(world, ground, request, collected, f).command;
+                (f.code(), f.layer(), mask(f.detail()), mask(&command))
             })
             .collect(),
         not_run: not_run(collected),
@@ -174,36 +272,52 @@ fn headline(verdict: &Verdict, mask: &dyn Fn(&str) -> String) -> String {
     }
 }
 
-/// The registry's template with this run's values, each quoted for a shell.
-fn replay(world: &World, ground: &Ground, request: &Request, collected: &Collected, template: &str) -> String {
-    let pack = pack_of(ground, request, collected);
+/// The command that gives a finding again.
+///
+/// A failure of the tests, and what a run met on this machine, is met again by a run. What happened to receipts, jobs
+/// and machines is in the evidence alone; so is what layers met that ran one by one.
+fn reproduce(world: &World, ground: &Ground, request: &Request, collected: &Collected, finding: &Finding) -> Reproduce {
     let repeat = replay_of(world, ground, request, collected);
-    let file = collected.failures.first().and_then(|failure| repeat.file_of(failure));
-    // What a bundle or a command line said is no configuration's: selection by itself would not know it.
-    let said = repeat.bundle.is_some() || !repeat.command.is_empty();
-    if template == RUN || (said && template.starts_with("pester-gate selection ")) {
-        return repeat.run();
+    let of_tests = class_of(finding.code(), finding.layer()).0 == Classification::TestFailures;
+    let of_run = !repeat.elsewhere && request.typed.is_some();
+    // What the host or the commit lacks elsewhere is not lacking here.
+    let of_plan = finding.layer() >= Layer::Selection;
+    if finding.code().is_in_evidence_only() || !(of_tests || of_run || (repeat.elsewhere && of_plan)) {
+        return from_evidence(world, ground, request, &repeat);
     }
-    let mut template = template.to_owned();
-    let mut dir = quoted(&shown(&request.receipts_dir));
-    if let (true, Some((run, _))) = (repeat.elsewhere && template.contains("{dir}"), &ground.facts.run) {
+    let failure = of_tests.then(|| failure_of(finding, &collected.failures)).flatten();
+    match failure.and_then(|failure| repeat.file(failure)) {
+        Some(command) => Reproduce { command, scope: Scope::Failure },
+        None if of_tests => Reproduce { command: repeat.run(), scope: Scope::WholeRun },
+        None => Reproduce { command: repeat.run(), scope: Scope::Failure },
+    }
+}
+
+/// The failure that a finding speaks of: of several faults each has its own.
+fn failure_of<'a>(finding: &Finding, failures: &'a [Failure]) -> Option<&'a Failure> {
+    let fits = |failure: &&Failure| match finding.code() {
+        ReasonCode::TestsFailed => !failure.errored,
+        ReasonCode::TestTimedOut => failure.errored && failure.class() == Class::Timeout,
+        ReasonCode::TestFileFailedToLoad => failure.not_loaded,
+        _ => failure.errored,
+    };
+    failures.iter().find(fits).or_else(|| failures.first())
+}
+
+fn from_evidence(world: &World, ground: &Ground, request: &Request, repeat: &Replay) -> Reproduce {
+    let gate = ground.gate_id.as_ref().map(|id| format!(" --gate-id {}", quoted(&id.to_string()))).unwrap_or_default();
+    let command = match (&ground.facts.run, repeat.elsewhere) {
         // Where the receipts are now nobody can look; the run's artifacts can be had.
-        let slug = world.var("GITHUB_REPOSITORY").map(|slug| format!(" --repo {}", quoted(&slug))).unwrap_or_default();
-        template =
-            format!("gh run download {}{slug} --pattern 'pester-*' --dir evidence; {template}", quoted(run.as_str()));
-        dir = "evidence".to_owned();
-    }
-    let command = template
-        .replace("{root}", &quoted(repeat.at()))
-        .replace("{dir}", &dir)
-        // The payload of the event, wherever it was kept.
-        .replace("{event}", "event.json")
-        .replace("{pack}", &quoted(&pack));
-    match file {
-        Some(file) => command.replace("{file}", &(quoted(&file) + &repeat.typed())),
-        None if command.contains("{file}") => repeat.run(),
-        None => command,
-    }
+        (Some((run, _)), true) => {
+            let slug = world.var("GITHUB_REPOSITORY").map(|slug| format!(" --repo {}", quoted(&slug)));
+            let (run, slug) = (quoted(run.as_str()), slug.unwrap_or_default());
+            format!(
+                "gh run download {run}{slug} --pattern 'pester-*' --dir evidence; pester-gate replay evidence{gate}"
+            )
+        }
+        _ => format!("pester-gate replay {}{gate}", quoted(&shown(&request.receipts_dir))),
+    };
+    Reproduce { command, scope: Scope::Evidence }
 }
 
 /// The end of the log, where the seam is at fault.

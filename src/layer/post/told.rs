@@ -31,6 +31,7 @@ pub(super) fn told(ground: &Ground, request: &Request) -> Told {
         pack: request.pack.clone().or_else(|| ground.settings.pack.value.clone()),
         found: request.found.iter().map(masked).collect(),
         classes: request.classes.clone(),
+        typed: request.typed.clone(),
     }
 }
 
@@ -88,6 +89,7 @@ impl Request {
             found: found.collect(),
             pack: told.pack.clone(),
             classes: told.classes.clone(),
+            typed: told.typed.clone(),
             ..Self::default()
         }
     }

@@ -137,7 +137,7 @@ impl Writing<'_> {
         operator.headline.clone_from(&story.headline);
         operator.next_action_id = story.next_action_id.to_owned();
         operator.next_action.clone_from(&story.next_action);
-        operator.replay.clone_from(&story.replay);
+        operator.replay = story.replay.as_ref().map(|replay| replay.command.clone());
         operator.action_context = self.collected.open_first(self.verdict);
         operator.in_flight.clone_from(&story.in_flight);
         operator.leaks.clone_from(&story.leaks);
