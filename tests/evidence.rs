@@ -39,7 +39,10 @@ fn every_failure_is_digested_and_can_be_repeated() {
     let line = command.replacen("pester-gate", &format!("'{program}'"), 1);
     let state = sandbox.state.with_file_name("again");
     let mut shell = std::process::Command::new("sh");
-    shell.args(["-c", &format!("{line} --format json")]).env("PESTER_GATE_STATE_DIR", &state).current_dir(&sandbox.root);
+    shell
+        .args(["-c", &format!("{line} --format json")])
+        .env("PESTER_GATE_STATE_DIR", &state)
+        .current_dir(&sandbox.root);
     let again = shell.env("PESTER_GATE_LOCK_DIRECTORY", sandbox.state.with_file_name("locks")).output().unwrap();
     let again: serde_json::Value = serde_json::from_slice(&again.stdout).unwrap();
     assert_eq!((&again["reason"], &again["counts"]["total"]), (&json!("tests-failed"), &json!(1)), "{again}");

@@ -183,7 +183,7 @@ fn selection_receipt() {
         chosen["excluded"],
         json!([
             {"path": "tests/slow/c.sh", "reason": "exclude slow/*"},
-            {"path": "tests/x.Integration.sh", "reason": "integration test (*.Integration.sh) and the integration mode is exclude"},
+            {"path": "tests/x.Integration.sh", "reason": "integration test (*.Integration.sh), and the integration mode is exclude"},
         ])
     );
     assert_eq!((&chosen["integrationMode"], &chosen["fixtureRequired"]), (&json!("exclude"), &json!(false)));
@@ -285,11 +285,11 @@ fn post_writes_classification_outcome_provenance_summary_and_report() {
     }
     let markdown = fs::read_to_string(&summary).unwrap();
     assert_eq!(markdown, fs::read_to_string(seen.folder.join("summary.md")).unwrap());
-    for part in ["test-failures", "tests/c.sh", "read the failures", "| execute | `test-failures` |"] {
+    for part in ["test-failures", "tests/c.sh", "fix the failing tests", "| execute | `test-failures` |"] {
         assert!(markdown.contains(part), "{part} in\n{markdown}");
     }
     let report = fs::read_to_string(seen.folder.join("report.txt")).unwrap();
-    assert!(report.starts_with("verdict    test-failures"), "{report}");
+    assert!(report.contains("Verdict    tests failed (test-failures)\n"), "{report}");
     let outputs = fs::read_to_string(&outputs).unwrap();
     for name in [
         "status",

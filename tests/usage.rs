@@ -47,7 +47,7 @@ fn mistakes_on_the_command_line_are_named() {
         (&["post", "--receipts-dir", ".", "--needs", "{\"context\": {\"result\": \"fine\"}}"], &["--needs", "fine"]),
         (&["post", "--receipts-dir", ".", "--needs", "{"], &["--needs"]),
         (&["verify", "nowhere"], &["nowhere"]),
-        (&["explain", "tests-faild"], &["tests-faild", "tests-failed"]),
+        (&["explain", "tests-faild"], &["tests-faild", "did you mean tests-failed?"]),
         (&["schema", "no-such@v1"], &["no-such@v1"]),
         (&["results", "nowhere.xml"], &["nowhere.xml"]),
         (&["init", "--jobs", "two"], &["--jobs", "neither one nor five"]),
@@ -170,7 +170,7 @@ fn help_version_explain_packs_and_schema_answer() {
         assert_eq!((ran.code, ran.stdout.contains("--state-dir")), (0, true), "{verb}: {ran:?}");
     }
     let one = sandbox.gate(&["explain", "selection-drift"]).stdout;
-    assert!(one.contains("charged to  selection") && one.contains("next "), "{one}");
+    assert!(one.contains("caused by    selection") && one.contains("fix "), "{one}");
     let all = sandbox.gate(&["explain", "--format", "json"]).json();
     assert_eq!(all.as_array().unwrap().len(), pester_gate::docs::reason_codes().len());
     let packs = sandbox.gate(&["packs"]).stdout;

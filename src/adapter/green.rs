@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::adapter::receipt_store::shown;
 use crate::adapter::workspace::files;
-use crate::domain::ids::{GateId, RepoSlug};
+use crate::domain::ids::GateId;
 use crate::domain::receipt::LastGreen;
 use crate::domain::redact::Redactor;
 
@@ -15,7 +15,9 @@ const MOST: usize = 50;
 /// Which of them.
 pub(crate) struct Key<'a> {
     /// Whose tests.
-    pub(crate) repository: Option<&'a RepoSlug>,
+    pub(crate) repository: &'a str,
+    /// On which host: a state folder may be shared.
+    pub(crate) machine: &'a str,
     /// The gate, where a run has several.
     pub(crate) gate: Option<&'a GateId>,
     /// The pack.
@@ -26,7 +28,8 @@ impl Key<'_> {
     fn path(&self, state: &Path) -> PathBuf {
         let part = |text: Option<String>| text.unwrap_or_default();
         let key = [
-            part(self.repository.map(ToString::to_string)),
+            self.repository.to_owned(),
+            self.machine.to_owned(),
             part(self.gate.map(ToString::to_string)),
             self.pack.to_owned(),
         ];

@@ -34,6 +34,7 @@ pub(crate) struct Progress {
     bar: Option<Arc<ProgressBar>>,
     running: Arc<Mutex<Option<Running>>>,
     voice: Arc<Voice>,
+    colors: bool,
 }
 
 /// Says lines on a thread of its own: whoever reads stderr slowly, or not at all, holds up no test, no
@@ -136,7 +137,23 @@ impl Progress {
             Arc::new(bar)
         });
         let voice = Arc::new(Voice { world: world.clone(), bar: bar.clone(), queue: OnceLock::new() });
-        Self { world: world.clone(), verbosity, bar, running: Arc::default(), voice }
+        Self { world: world.clone(), verbosity, bar, running: Arc::default(), voice, colors: false }
+    }
+
+    /// The same with colors in the report, or without.
+    pub(crate) fn with_colors(mut self, colors: bool) -> Self {
+        self.colors = colors;
+        self
+    }
+
+    /// Whether the report has colors.
+    pub(crate) fn colors(&self) -> bool {
+        self.colors
+    }
+
+    /// Whether details are wanted.
+    pub(crate) fn is_verbose(&self) -> bool {
+        self.verbosity == Verbosity::Verbose
     }
 
     /// A line that stays.

@@ -143,6 +143,17 @@ impl World {
         let _ = err.write_all(b"\n");
     }
 
+    /// Whether a result may have colors where nobody asked for them or against them: on a terminal, and as the
+    /// variables `NO_COLOR` and `CLICOLOR_FORCE` say.
+    pub(crate) fn may_color(&self) -> bool {
+        let set = |name: &str| self.var(name).is_some_and(|value| !value.is_empty() && value != "0");
+        if self.var("NO_COLOR").is_some_and(|value| !value.is_empty()) {
+            return false;
+        }
+        let dumb = self.var("TERM").as_deref() == Some("dumb");
+        set("CLICOLOR_FORCE") || (io::stdout().is_terminal() && !dumb && console_takes_colors())
+    }
+
     /// Whether progress goes to a person at a terminal.
     pub(crate) fn stderr_is_terminal(&self) -> bool {
         io::stderr().is_terminal() && !self.under_actions() && self.var("TERM").as_deref() != Some("dumb")
@@ -195,6 +206,17 @@ fn host_name(_: &World) -> String {
 #[cfg(not(unix))]
 fn host_name(world: &World) -> String {
     world.var("COMPUTERNAME").unwrap_or_else(|| "unknown".to_owned())
+}
+
+/// An older console of Windows has to be told.
+#[cfg(windows)]
+fn console_takes_colors() -> bool {
+    anstyle_query::windows::enable_ansi_colors().unwrap_or(true)
+}
+
+#[cfg(not(windows))]
+fn console_takes_colors() -> bool {
+    true
 }
 
 #[cfg(test)]

@@ -86,6 +86,13 @@ use Subject as S;
 /// Every flag there is.
 pub(crate) const FLAGS: &[Flag] = &[
     flag("lock-group", "NAME", "The lock's group (default: default)", Value, S::Lock),
+    flag(
+        "lock-scope",
+        "host|repository",
+        "Runs that the lock keeps apart: all on this host, or those of this repository (default: host on a runner)",
+        Value,
+        S::Lock,
+    ),
     flag("lock-wait", "D", "How long the lock is waited for (default: 10m)", Value, S::Lock),
     flag("lock-directory", "DIR", "Where locks are (default: the platform's folder for all users)", Value, S::Lock),
     flag("root", "DIR", "The checkout (default: the git top level, else the current folder)", Value, S::Everywhere),
@@ -101,6 +108,7 @@ pub(crate) const FLAGS: &[Flag] = &[
     flag("format", "text|json", "How the result is printed (default: text)", Value, S::Everywhere),
     flag("quiet", "", "No progress", Switch, S::Everywhere),
     flag("verbose", "", "More about what goes on", Switch, S::Everywhere),
+    flag("color", "auto|always|never", "Use colors in text output (default: auto)", Value, S::Everywhere),
     flag("log-level", "LEVEL", "Logs of every part at error, warn, info, debug or trace", Value, S::Everywhere),
     flag("gate-id", "ID", "Tells several gates of one run apart in the names of artifacts", Value, S::Everywhere),
     flag("show-config", "", "Print what holds and where each value came from, and stop", Switch, S::Everywhere),

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use super::overlay::Invalid;
 use crate::adapter::receipt_store::shown;
 use crate::adapter::workspace::files;
+use crate::domain::closest::closest;
 use crate::domain::config::Config;
 use crate::domain::selection::pack;
 use crate::domain::settings::ConfigFile;
@@ -73,13 +74,32 @@ fn parse(text: &str) -> Result<Config, (Option<usize>, String)> {
         let line = duplicate_line(text, &why).or_else(|| error.location().map(|place| place.line()));
         // The library ends its message with the place, which stands before ours already.
         let why = why.split(" at line ").next().unwrap_or(&why).to_owned();
-        (line, why)
+        (line, tab(text, line).or_else(|| unknown_key(&why)).unwrap_or(why))
     })?;
     if documents.next().is_some() {
         let line = text.lines().enumerate().skip(1).find(|(_, line)| line.trim_end() == "---").map(|(at, _)| at + 1);
         return Err((line, "a second document; the configuration is one".to_owned()));
     }
     Ok(config.unwrap_or_default())
+}
+
+/// A tab in the indentation, which YAML does not allow: the library speaks of a token there.
+fn tab(text: &str, line: Option<usize>) -> Option<String> {
+    let line = text.lines().nth(line?.checked_sub(1)?)?;
+    let indentation = &line[..line.len() - line.trim_start().len()];
+    indentation.contains('\t').then(|| "the line is indented with a tab; YAML takes spaces only".to_owned())
+}
+
+/// An unknown key with the closest valid one, instead of all of them.
+fn unknown_key(why: &str) -> Option<String> {
+    let rest = why.split("unknown field `").nth(1)?;
+    let key = rest.split('`').next()?;
+    let valid: Vec<&str> = rest.split('`').skip(2).step_by(2).collect();
+    let before = &why[..why.find("unknown field")?];
+    Some(match closest(key, valid.iter().copied()) {
+        Some(near) => format!("{before}unknown key `{key}`; did you mean `{near}`?"),
+        None => format!("{before}unknown key `{key}`; the keys here are {}", valid.join(", ")),
+    })
 }
 
 /// The line of a key's second writing: the library gives none for those.
@@ -108,6 +128,9 @@ mod tests {
             ("leaks: report\n---\nleaks: fail\n", 2, "second document"),
             ("defaults:\n  shards: many\n", 2, "shards"),
             ("limits: {run: [1m\n", 1, "run"),
+            ("limits:\n\trun: 1m\n", 2, "tab"),
+            ("limts: {run: 1m}\n", 1, "did you mean `limits`?"),
+            ("limits: {zzz: 1m}\n", 1, "the keys here are"),
         ] {
             let (found, why) = parse(text).unwrap_err();
             assert_eq!(found, Some(line), "{text}: {why}");

@@ -1,6 +1,5 @@
 //! Exit codes: one table, the same for every command. (`docs/exit-codes.md` is generated from it.)
 
-use crate::domain::receipt::Classification;
 use crate::layer::ground::Ending;
 
 /// An exit code and what it says.
@@ -37,14 +36,7 @@ pub(crate) const fn number(ending: Ending) -> u8 {
         Ending::Usage => 2,
         Ending::Bug => 70,
         Ending::Own(code) => code,
-        Ending::Bad(classification) => match classification {
-            Classification::Completed => 0,
-            Classification::TestFailures => 1,
-            Classification::ContextBlocked => 3,
-            Classification::ReadinessBlocked => 4,
-            Classification::SelectionBlocked => 5,
-            Classification::SeamDefect => 6,
-        },
+        Ending::Bad(classification) => classification.exit_code(),
     }
 }
 
@@ -60,6 +52,7 @@ pub(crate) fn table() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::receipt::Classification;
 
     #[test]
     fn every_ending_has_a_documented_code_and_only_completed_is_zero() {

@@ -12,8 +12,8 @@ use serde_json::{Map, Value, json};
 use super::args::{self, variable};
 use crate::adapter::world::World;
 use crate::domain::config::{
-    Config, DispatcherKind, EmptyPolicy, Engine, Isolation, Leaks, Multiple, Percent, PriorityPolicy, Trust,
-    WarnOrFail, WhenRefused,
+    Config, DispatcherKind, EmptyPolicy, Engine, Isolation, Leaks, LockScope, Multiple, Percent, PriorityPolicy,
+    ProbeName, Requirement, Trust, WarnOrFail, WhenRefused,
 };
 use crate::domain::failure::ClassRules;
 use crate::domain::ids::{IssueRef, LockGroup};
@@ -152,6 +152,17 @@ fn engine_of_this_host() -> Engine {
 /// A runner's labels hold no comma: GitHub separates them by it.
 fn split_labels(told: &[String]) -> Vec<String> {
     told.iter().flat_map(|labels| labels.split(',')).map(|label| label.trim().to_owned()).collect()
+}
+
+/// A runner's host is everybody's; elsewhere two repositories share only what the configuration requires of the host.
+fn lock_scope(on_a_runner: bool, config: &Config) -> LockScope {
+    let shared = |requirement: &Requirement| {
+        let names = [ProbeName::Docker, ProbeName::LabviewIdle, ProbeName::Lvcompare, ProbeName::SessionLock];
+        matches!(requirement, Requirement::Named(name) if names.contains(name))
+    };
+    let requires = config.packs.iter().flat_map(|pack| &pack.requires).any(shared);
+    let labels = config.preflight.labels.as_ref().is_some_and(|labels| !labels.is_empty());
+    if on_a_runner || requires || labels { LockScope::Host } else { LockScope::Repository }
 }
 
 fn default_group() -> LockGroup {
@@ -311,6 +322,12 @@ pub(crate) fn settings(overlay: &Overlay<'_>, config: &Config, found: &ConfigFil
         freshness: settle(None, config.preflight.freshness, "preflight.freshness", Span::from_secs(900)),
         probe_timeout: settle(None, config.preflight.probe_timeout, "preflight.probe-timeout", Span::from_secs(30)),
         lock_group: settle(overlay.parsed("lock-group")?, config.lock.group.clone(), "lock.group", default_group()),
+        lock_scope: settle(
+            overlay.word("lock-scope")?,
+            config.lock.scope,
+            "lock.scope",
+            lock_scope(overlay.world.under_actions(), config),
+        ),
         lock_wait: settle(overlay.parsed("lock-wait")?, config.lock.wait, "lock.wait", Span::from_secs(600)),
         lock_directory: settle(
             overlay.text("lock-directory")?.map(|text| text.map(Some)),
@@ -389,7 +406,7 @@ pub(crate) fn show(settings: &Settings) -> Value {
         "dispatcher.script" = script, "dispatcher.powershell" = powershell,
         "dispatcher.pester.minimum-version" = pester_minimum_version,
         "dispatcher.pester.maximum-version" = pester_maximum_version,
-        "lock.group" = lock_group, "lock.wait" = lock_wait, "lock.directory" = lock_directory,
+        "lock.group" = lock_group, "lock.scope" = lock_scope, "lock.wait" = lock_wait, "lock.directory" = lock_directory,
         "routing.label" = routing_label, "routing.trust" = routing_trust, "routing.when-refused" = routing_when_refused,
         "context.helper-roots" = helper_roots,
         "standing-priority.policy" = priority_policy, "standing-priority.labels" = priority_labels,

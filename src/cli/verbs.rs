@@ -277,8 +277,20 @@ impl<'a> Session<'a> {
             settings,
             facts: runner::facts(self.world, &overrides),
             host: self.world.host(),
-            progress: Progress::new(self.world, self.verbosity),
+            progress: Progress::new(self.world, self.verbosity).with_colors(self.colors()?),
+            repository: Default::default(),
         })
+    }
+
+    /// Whether text for people has colors.
+    fn colors(&self) -> Result<bool, Failure> {
+        let Some(when) = self.overlay.text("color")? else { return Ok(self.world.may_color()) };
+        match when.value.as_str() {
+            "always" => Ok(true),
+            "never" => Ok(false),
+            "auto" => Ok(self.world.may_color()),
+            other => Err(Invalid::new("--color", format!("{other:?} is not auto, always or never")).into()),
+        }
     }
 
     fn route(&self, ground: &Ground) -> Result<Ending, Failure> {

@@ -3,46 +3,64 @@
 use anyhow::{Result, anyhow};
 use serde_json::{Value, json};
 
-use crate::domain::reason::{ReasonCode, Row, TABLE};
+use crate::domain::classify::class_of;
+use crate::domain::closest::closest;
+use crate::domain::reason::{Home, ReasonCode, Row, Severity, TABLE};
+use crate::domain::receipt::Classification;
 use crate::report::tables;
 
-/// The rows asked for; a code that is not known comes with those that look like it.
-pub(crate) fn rows(code: Option<&str>) -> Result<Vec<&'static Row>> {
-    let Some(code) = code else { return Ok(TABLE.iter().collect()) };
-    let code = code.trim().to_lowercase();
-    match ReasonCode::parse(&code) {
-        Some(known) => Ok(vec![known.row()]),
-        None => {
-            let words: Vec<&str> = code.split('-').filter(|word| word.len() > 2).collect();
-            let near: Vec<&str> = ReasonCode::ALL
-                .iter()
-                .map(|known| known.as_str())
-                .filter(|known| words.iter().any(|word| known.contains(word)))
-                .take(5)
-                .collect();
-            let hint = if near.is_empty() {
-                "run `pester-gate explain` for all".to_owned()
-            } else {
-                format!("did you mean {}?", near.join(", "))
-            };
-            Err(anyhow!("no reason code {code:?}; {hint}"))
+/// What was asked about.
+pub(crate) enum Asked {
+    /// Reason codes.
+    Codes(Vec<&'static Row>),
+    /// A classification, with the codes that lead to it.
+    Verdict(Classification, Vec<&'static Row>),
+}
+
+/// What a word means: a reason code, a classification, or everything where none is given. For an unknown word the
+/// closest known one is suggested.
+pub(crate) fn asked(word: Option<&str>) -> Result<Asked> {
+    let Some(word) = word else { return Ok(Asked::Codes(TABLE.iter().collect())) };
+    let word = word.trim().to_lowercase();
+    if let Some(code) = ReasonCode::parse(&word) {
+        return Ok(Asked::Codes(vec![code.row()]));
+    }
+    if let Some(verdict) = Classification::ALL.into_iter().find(|verdict| verdict.as_str() == word) {
+        let leads = |row: &&Row| match row.home {
+            Home::Layer(layer) => row.severity >= Severity::Fails && class_of(row.code, layer).0 == verdict,
+            Home::Subject | Home::Job => false,
+        };
+        return Ok(Asked::Verdict(verdict, TABLE.iter().filter(leads).collect()));
+    }
+    let codes = ReasonCode::ALL.iter().map(|code| code.as_str());
+    let valid = codes.chain(Classification::ALL.iter().map(|verdict| verdict.as_str()));
+    let hint = closest(&word, valid)
+        .map_or_else(|| "run `pester-gate explain` for all codes".to_owned(), |near| format!("did you mean {near}?"));
+    Err(anyhow!("no reason code {word:?}; {hint}"))
+}
+
+/// As text: one code whole, several in a line each.
+pub(crate) fn text(asked: &Asked) -> String {
+    match asked {
+        Asked::Codes(rows) => match rows.as_slice() {
+            [row] => tables::explain(row),
+            rows => lines(rows),
+        },
+        Asked::Verdict(verdict, rows) => {
+            let (name, code) = (verdict.as_str(), verdict.exit_code());
+            let codes = if rows.is_empty() { String::new() } else { format!("\n{}", lines(rows)) };
+            format!("{name}: {}\n  exit code {code}\n{codes}", verdict.meaning())
         }
     }
 }
 
-/// As text: one code whole, all codes one line each.
-pub(crate) fn text(rows: &[&Row]) -> String {
-    match rows {
-        [row] => tables::explain(row),
-        rows => rows
-            .iter()
-            .map(|row| format!("{:<32} {:<10} {}\n", row.code.as_str(), row.home.as_str(), row.meaning))
-            .collect(),
-    }
+fn lines(rows: &[&Row]) -> String {
+    rows.iter().map(|row| format!("{:<32} {:<10} {}\n", row.code.as_str(), row.home.as_str(), row.meaning)).collect()
 }
 
 /// As JSON.
-pub(crate) fn json(rows: &[&Row]) -> Value {
+pub(crate) fn json(asked: &Asked) -> Value {
+    let (Asked::Codes(rows) | Asked::Verdict(_, rows)) = asked;
     rows.iter()
         .map(|row| {
             json!({

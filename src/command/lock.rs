@@ -33,7 +33,7 @@ pub(crate) fn acquire(
     wait: Duration,
 ) -> io::Result<Ended> {
     let command = argv.iter().take(3).cloned().collect::<Vec<_>>().join(" ");
-    let purpose = Purpose { command: &command, execute: None, started: started(world.pid()), redactor };
+    let purpose = Purpose { command: &command, repository: "", execute: None, started: started(world.pid()), redactor };
     let tell = |wait: &Wait| world.note(&redactor.mask_text(&printable(&wait.describe())));
     let held = match lock.acquire(world, purpose, wait, &tell)? {
         Attempt::Held(held) => Some(held),

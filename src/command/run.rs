@@ -8,7 +8,7 @@ use crate::adapter::workspace::files;
 use crate::adapter::world::World;
 use crate::domain::classify::Job;
 use crate::domain::fault::Fault;
-use crate::domain::reason::Layer;
+use crate::domain::reason::{Layer, Severity};
 use crate::domain::receipt::JobResult;
 use crate::domain::typed::Typed;
 use crate::layer::ground::{self, Ending, Ground, Outcome, Paper, Unreported};
@@ -21,8 +21,6 @@ pub(crate) struct RunOutcome {
     pub(crate) post: Outcome,
     /// The plain report.
     pub(crate) text: String,
-    /// Where everything is.
-    pub(crate) folder: PathBuf,
 }
 
 /// What `run` is asked.
@@ -79,7 +77,7 @@ pub(crate) fn run(
         ..post::Request::default()
     };
     let post = post::run(world, &ground, &request)?;
-    Ok(RunOutcome { post: post.outcome, text: post.text, folder })
+    Ok(RunOutcome { post: post.outcome, text: post.text })
 }
 
 /// Context; preflight and selection, both, whatever the other says; execute if neither blocked.
@@ -98,7 +96,9 @@ fn layers(
             let reason = outcome.findings.first().map(crate::domain::fault::Finding::code);
             jobs.insert(outcome.layer, Job { result, reason });
         }
-        let detail = outcome.findings.first().map(|f| format!("{}: {}", f.code(), f.detail())).unwrap_or_default();
+        // What stops a layer is the verdict's to say.
+        let detail = outcome.findings.first().filter(|finding| finding.severity() == Severity::Informs);
+        let detail = detail.map(|finding| finding.detail().to_owned()).unwrap_or_default();
         let digest = Some(outcome.written.sha256.clone());
         match outcome.layer {
             Layer::Context => digests.context = digest,
@@ -107,7 +107,9 @@ fn layers(
             _ => digests.execute = digest.into_iter().map(|digest| (None, digest)).collect(),
         }
         let detail = ground.redactor.mask_text(&detail);
-        say(&layer_line(outcome.layer, outcome.status, detail.trim_end_matches([':', ' '])));
+        // A warning that stops nothing is told with the verdict, where the reader can act on it.
+        let status = if outcome.status == "warning" { "ready" } else { outcome.status };
+        say(&layer_line(outcome.layer, status, detail.trim_end_matches([':', ' '])));
         result == JobResult::Success
     };
     let paper = |outcome: &Outcome| Paper {

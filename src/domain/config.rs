@@ -289,8 +289,19 @@ pub(crate) enum Engine {
 #[allow(missing_docs, reason = "the keys are described in docs/configuration.md")]
 pub(crate) struct Lock {
     pub(crate) group: Option<LockGroup>,
+    pub(crate) scope: Option<LockScope>,
     pub(crate) wait: Option<Span>,
     pub(crate) directory: Option<String>,
+}
+
+/// Whom the lock keeps away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum LockScope {
+    /// Every run of the group on this host.
+    Host,
+    /// Runs of the same repository on this host.
+    Repository,
 }
 
 /// `limits`, in the document, in a pack and in a profile.

@@ -164,6 +164,21 @@ pub(crate) enum MissingResults {
     Told(String),
 }
 
+fn after_colon(said: &str) -> String {
+    if said.is_empty() { String::new() } else { format!(": {said}") }
+}
+
+/// A runner may well have run its tests, and was not told to write a report.
+fn if_tests_ran(option: &Option<&'static str>) -> String {
+    let hint = |option| format!("; if the tests ran, let the command write a report: {option}");
+    option.map(hint).unwrap_or_default()
+}
+
+/// The word that was probably meant.
+fn suggestion(near: &Option<String>) -> String {
+    near.as_ref().map(|near| format!(" (did you mean {near}?)")).unwrap_or_default()
+}
+
 /// How a runner is told to write a report, as the end of a message.
 fn hint(option: &Option<&'static str>) -> String {
     option.map(|option| format!("; add {option}")).unwrap_or_default()
@@ -178,7 +193,7 @@ pub(crate) fn good(code: ReasonCode, layer: Layer, detail: impl Into<String>) ->
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[allow(missing_docs, reason = "the messages say it")]
 pub(crate) enum ReceiptFault {
-    #[error("no receipt of {layer} at {path}")]
+    #[error("{}", missing(layer, path))]
     Missing { layer: Layer, path: String },
     #[error("the {layer} receipt {path} cannot be read: {why}")]
     Corrupt { layer: Layer, path: String, why: String },
@@ -218,6 +233,14 @@ impl ReceiptFault {
             | Self::UpstreamBlocked { layer, .. } => *layer,
             Self::Stale { .. } => Layer::Preflight,
         }
+    }
+}
+
+/// A receipt that is not where it was looked for, or that nobody named.
+fn missing(layer: &Layer, path: &str) -> String {
+    match path {
+        "" => format!("there is no {layer} receipt; {layer} must run before, and leave its receipt"),
+        path => format!("there is no {layer} receipt at {path}"),
     }
 }
 
@@ -358,8 +381,8 @@ pub(crate) enum Fault {
     Unconfigured(Unconfigured),
     #[error("{0}")]
     RerunDiffers(String),
-    #[error("no pack {name:?}; known are {known}")]
-    PackUnknown { name: String, known: String },
+    #[error("no pack is called {name:?}{}; the packs are {known}", suggestion(near))]
+    PackUnknown { name: String, known: String, near: Option<String> },
     #[error("{origin}: pattern {pattern:?}: {why}")]
     PatternInvalid { origin: String, pattern: String, why: String },
     #[error("{origin}: {value:?} is not an integration mode; write auto, include or exclude")]
@@ -388,8 +411,8 @@ pub(crate) enum Fault {
     DispatcherMissing(String),
     #[error("{program}: {why}")]
     DispatcherNotStarted { program: String, why: String },
-    #[error("exit code {code}{}; log: {log}", if said.is_empty() { String::new() } else { format!(": {said}") })]
-    DispatcherFailed { code: i32, said: String, log: String },
+    #[error("exit code {code} and no results{}; log: {log}{}", after_colon(said), if_tests_ran(option))]
+    DispatcherFailed { code: i32, said: String, log: String, option: Option<&'static str> },
     #[error("{0}")]
     DispatcherCrashed(String),
     #[error("the {limit} limit of {after} ended the run")]

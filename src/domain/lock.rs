@@ -16,6 +16,9 @@ pub(crate) struct Owner {
     /// What no other holding of this lock has.
     #[serde(default)]
     pub(crate) id: String,
+    /// Whose tests.
+    #[serde(default)]
+    pub(crate) repository: Option<String>,
     /// The run, where it is one.
     pub(crate) run_id: Option<String>,
     /// Its attempt.
@@ -49,7 +52,9 @@ impl Owner {
         let run = self.run_id.as_ref().map(|run| format!("run {run}, ")).unwrap_or_default();
         let job = self.job.as_ref().map(|job| format!("job {job}, ")).unwrap_or_default();
         let actor = self.actor.as_ref().map(|actor| format!("by {actor}, ")).unwrap_or_default();
-        format!("{run}{job}{actor}pid {} since {}: {}", self.pid, self.acquired_at_utc, self.command)
+        let repository = self.repository.as_ref().map(|name| format!("{name}, ")).unwrap_or_default();
+        let (pid, since) = (self.pid, self.acquired_at_utc);
+        format!("{repository}{run}{job}{actor}process {pid} since {since}: {}", self.command)
     }
 }
 

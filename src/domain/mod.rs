@@ -8,6 +8,7 @@ pub(crate) mod accounted;
 pub(crate) mod bundle;
 pub(crate) mod case;
 pub(crate) mod classify;
+pub(crate) mod closest;
 pub(crate) mod config;
 pub(crate) mod counts;
 pub(crate) mod event;

@@ -6,8 +6,8 @@
 
 use super::bundle::Bundle;
 use super::config::{
-    DispatcherKind, EmptyPolicy, Engine, FILES_ARGUMENT, Fixture, Isolation, Leaks, Limits, Multiple, Pack, Percent,
-    PriorityPolicy, Profile, Trust, WarnOrFail, WhenRefused,
+    DispatcherKind, EmptyPolicy, Engine, FILES_ARGUMENT, Fixture, Isolation, Leaks, Limits, LockScope, Multiple, Pack,
+    Percent, PriorityPolicy, Profile, Trust, WarnOrFail, WhenRefused,
 };
 use super::failure::ClassRule;
 use super::ids::{IssueRef, LockGroup, Sha256};
@@ -97,6 +97,7 @@ pub(crate) struct Settings {
     pub(crate) freshness: Sourced<Span>,
     pub(crate) probe_timeout: Sourced<Span>,
     pub(crate) lock_group: Sourced<LockGroup>,
+    pub(crate) lock_scope: Sourced<LockScope>,
     pub(crate) lock_wait: Sourced<Span>,
     pub(crate) lock_directory: Sourced<Option<String>>,
     pub(crate) limits: Limits,

@@ -88,6 +88,7 @@ pub(crate) fn run(world: &World, ground: &Ground, request: Request) -> Result<Ou
     receipt.look_up = priority.look_up;
     receipt.slug_sources = resolution.sources;
     receipt.worktree = worktree_record(ground, &checkout);
+    receipt.repository_identity = Some(ground.repository_key(world));
 
     let status = ground::status_word(&findings);
     let standing = receipt.standing_priority.clone();

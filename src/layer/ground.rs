@@ -1,20 +1,22 @@
 //! What every layer stands on: root, folders, settings, facts of the run; and how each ends.
 
+use std::cell::OnceCell;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
 use crate::adapter::lock::Lock;
-use crate::adapter::receipt_store::{self, Loaded, Verified, Written};
+use crate::adapter::receipt_store::{self, Loaded, Verified, Written, shown};
 use crate::adapter::runner::Facts;
 use crate::adapter::terminal::Progress;
-use crate::adapter::workspace::files;
+use crate::adapter::workspace::{files, git};
 use crate::adapter::world::World;
 use crate::domain::classify::{class_of, layer_status, open_with_good, order};
+use crate::domain::config::LockScope;
 use crate::domain::fault::{Fault, Finding, ReceiptFault, charge};
 use crate::domain::freshness::Expect;
-use crate::domain::ids::{CommitSha, GateId, RepoSlug, RunId, Sha256};
+use crate::domain::ids::{CommitSha, GateId, LockGroup, RepoSlug, RunId, Sha256};
 use crate::domain::reason::{Layer, ReasonCode};
 use crate::domain::receipt::{
     Classification, ContextReceipt, Head, Host, LayerStatus, Parent, Reason, Receipt, Run, Tool,
@@ -44,6 +46,8 @@ pub(crate) struct Ground {
     pub(crate) redactor: Redactor,
     /// Shows progress.
     pub(crate) progress: Progress,
+    /// By what the repository is known again, once it was asked for.
+    pub(crate) repository: OnceCell<String>,
 }
 
 impl Ground {
@@ -72,7 +76,36 @@ impl Ground {
             true => world.absolute(folder),
             false => self.root.join(folder),
         });
-        Lock::new(world, folder, self.settings.lock_group.value.clone(), &self.state)
+        Lock::new(world, folder, self.lock_group(world)?, &self.state)
+    }
+
+    /// The group of the lock: of the whole host, or of this repository on it.
+    fn lock_group(&self, world: &World) -> io::Result<LockGroup> {
+        let group = &self.settings.lock_group.value;
+        match self.settings.lock_scope.value {
+            LockScope::Host => Ok(group.clone()),
+            LockScope::Repository => {
+                let key = self.repository_key(world);
+                let digest = files::digest_bytes(format!("{group}\0{key}").as_bytes());
+                let short: String = group.as_str().chars().take(24).collect();
+                let name = format!("{short}-{}", &digest.as_str()[..12]);
+                name.parse().map_err(|error| io::Error::other(format!("{error}")))
+            }
+        }
+    }
+
+    /// The repository, for people: its address, or its folder.
+    pub(crate) fn repository_label(&self, world: &World) -> String {
+        let key = self.repository_key(world);
+        match key.split_once(':') {
+            Some(("remote", address)) => address.to_owned(),
+            _ => shown(&self.root),
+        }
+    }
+
+    /// By what this repository is known again on this host: as context saw it, where its receipt was read.
+    pub(crate) fn repository_key(&self, world: &World) -> String {
+        self.repository.get_or_init(|| git::identity(world, &self.root)).clone()
     }
 
     /// What the runner says and cannot mean: every layer stops on it, because what it does not know
@@ -96,9 +129,7 @@ impl Paper {
     pub(crate) fn load<R: Receipt>(&self) -> Result<Loaded<R>, ReceiptFault> {
         match &self.path {
             Some(path) => receipt_store::load(path, self.sha256.as_ref()),
-            None => {
-                Err(ReceiptFault::Missing { layer: R::LAYER, path: format!("(no --{}-receipt was given)", R::LAYER) })
-            }
+            None => Err(ReceiptFault::Missing { layer: R::LAYER, path: String::new() }),
         }
     }
 }
@@ -145,6 +176,9 @@ impl Identity {
         if self.head_sha.is_none() {
             self.head_sha.clone_from(&context.run.head_sha);
         }
+        // Execute asks no git: what context did not say is the folder.
+        let known = context.repository_identity.clone();
+        let _ = ground.repository.set(known.unwrap_or_else(|| git::folder_identity(&ground.root)));
         self.repository.clone_from(&context.repository);
         self.head_ref.clone_from(&context.run.head_ref);
         self.sample_id.clone_from(&context.run.sample_id);

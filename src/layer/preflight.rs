@@ -80,8 +80,9 @@ pub(crate) fn run(world: &World, ground: &Ground, request: Request) -> Result<Ou
     receipt.pack = pack_name;
     receipt.probes = probes;
     receipt.fixtures = fixtures;
-    let key =
-        green::Key { repository: identity.repository.as_ref(), gate: ground.gate_id.as_ref(), pack: &receipt.pack };
+    let repository = ground.repository_key(world);
+    let (gate, machine) = (ground.gate_id.as_ref(), ground.host.machine_id.as_str());
+    let key = green::Key { repository: &repository, machine, gate, pack: &receipt.pack };
     receipt.last_green = green::read(&ground.state, &key, &ground.redactor);
     let status = ground::status_word(&findings);
     let mut outcome = ground::conclude(ground, &out, &receipt, findings, status)?;

@@ -197,7 +197,7 @@ fn select(
     let digests = discovery::hash_all(&found);
     draft.tree = discovery::tree_sha256(&found, &digests);
     if choice.selected.is_empty() {
-        return Err(plan::empty(candidates.len(), &choice, &shown(&tests_path)));
+        return Err(plan::empty(candidates.len(), &choice, &shown(&tests_path), &settings.tests_pattern.value));
     }
     draft.selection.files = digest_selected(ground, &choice.selected, &found, &digests)?;
     draft.plan = Some(plan::plan_digest(&draft.selection.files));

@@ -205,6 +205,7 @@ impl Run<'_> {
 mod tests {
     use super::*;
     use crate::domain::config::DispatcherKind;
+    use crate::domain::typed::Argument;
     use crate::report::quote::quoted;
 
     fn run(failures: &[Failure], counts: Counts) -> Run<'_> {
@@ -219,14 +220,11 @@ mod tests {
             timed_out: false,
             replay: Replay {
                 root: "/w/it's".to_owned(),
-                elsewhere: false,
-                roots: Vec::new(),
-                pack: "full".to_owned(),
+                arguments: vec![Argument::new("root", "/w/it's"), Argument::new("pack", "full")],
                 kind: Some(DispatcherKind::Pester),
                 powershell: "pwsh".to_owned(),
-                bundle: None,
-                command: Vec::new(),
                 workspace: Some("/w".to_owned()),
+                ..Replay::default()
             },
             layers: Vec::new(),
             not_run: Vec::new(),

@@ -7,5 +7,6 @@ pub(crate) mod evidence;
 pub(crate) mod html;
 pub(crate) mod markdown;
 pub(crate) mod quote;
+pub(crate) mod screen;
 pub(crate) mod tables;
 pub(crate) mod text;

@@ -1,5 +1,6 @@
 //! Text from outside, for a screen, a shell and PowerShell.
 
+use std::borrow::Cow;
 use std::fmt::Write;
 
 /// Text that a terminal or log shows as it is: control characters and those that reorder text are
@@ -15,6 +16,44 @@ pub(crate) fn printable(text: &str) -> String {
         }
     }
     out
+}
+
+/// One line of a message or an output for a screen: tabs stay, escape sequences are left out, and other control
+/// characters are written out.
+pub(crate) fn line(text: &str) -> String {
+    without_escapes(text).split('\t').map(printable).collect::<Vec<_>>().join("\t")
+}
+
+/// The text without terminal escape sequences: those that color it, move the cursor or set a title.
+pub(crate) fn without_escapes(text: &str) -> Cow<'_, str> {
+    if !text.contains('\u{1b}') {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text.chars().peekable();
+    while let Some(c) = rest.next() {
+        if c != '\u{1b}' {
+            out.push(c);
+            continue;
+        }
+        match rest.peek() {
+            // A control sequence ends with its first letter or sign above `@`.
+            Some('[') => {
+                rest.next();
+                while rest.next().is_some_and(|c| !('@'..='~').contains(&c)) {}
+            }
+            // A string (a title, a link) ends with a bell or with its terminator.
+            Some(']' | 'P' | '_' | '^' | 'X') => {
+                while let Some(c) = rest.next() {
+                    if c == '\u{7}' || (c == '\u{1b}' && rest.next_if_eq(&'\\').is_some()) {
+                        break;
+                    }
+                }
+            }
+            _ => drop(rest.next()),
+        }
+    }
+    Cow::Owned(out)
 }
 
 /// Bidirectional controls, zero-width characters and line separators: invisible, and they lie.
@@ -77,6 +116,20 @@ mod tests {
     fn what_hides_or_reorders_is_written_out() {
         assert_eq!(printable("a ##[group]b"), r"a ##\u{5b}group]b");
         assert_eq!(printable("a\u{1b}[31m\nb\u{202e}c é"), r"a\u{1b}[31m\u{a}b\u{202e}c é");
+    }
+
+    #[test]
+    fn escape_sequences_are_left_out_and_tabs_stay() {
+        for (text, owed) in [
+            ("a\tb", "a\tb"),
+            ("\u{1b}[31mred\u{1b}[0m", "red"),
+            ("\u{1b}]0;title\u{7}x\u{1b}]8;;u\u{1b}\\y", "xy"),
+            ("\u{1b}(Bx\u{8}", "Bx\\u{8}"),
+            ("\u{1b}", ""),
+            ("\u{1b}[31", ""),
+        ] {
+            assert_eq!(line(text), owed, "{text:?}");
+        }
     }
 
     #[test]

@@ -152,18 +152,19 @@ pub(crate) fn receipts() -> String {
 
 /// One code, for a person at a terminal.
 pub(crate) fn explain(row: &Row) -> String {
-    let retry = if row.retry_helps { "yes" } else { "no" };
+    let retry = if row.retry_helps { "A retry can help.\n" } else { "" };
     format!(
-        "{}\n  meaning     {}\n  charged to  {}\n  severity    {}\n  next        {}\n  next action {}\n  retry helps {retry}\n  again       {}\n",
+        "{}: {}\n\n  caused by    {}\n  severity     {}\n  fix          {}\n  next action  {}\n  reproduce    {}\n{retry}",
         row.code,
         row.meaning,
         row.home.as_str(),
         row.severity.as_str(),
         row.remedy,
         row.next_action,
-        row.command()
+        capitals(&row.command())
     )
 }
+
 /// Why GitHub gave no answer: reason, finer word, when.
 pub(crate) fn causes() -> String {
     let mut out = "| reason | `lookUp.cause` | when |\n|---|---|---|\n".to_owned();

@@ -1,7 +1,5 @@
 //! Plain text for people.
 
-use std::fmt::Write;
-
 use super::again::{Replay, Reproduce};
 use super::quote::{printable, shortened};
 use crate::domain::classify::class_of;
@@ -24,7 +22,8 @@ impl Story {
             failures: Vec::new(),
             in_flight: None,
             leaks: Vec::new(),
-            raw: None,
+            paths: Paths::default(),
+            excluded: Vec::new(),
             not_run: Vec::new(),
             log_end: Vec::new(),
             stops: Vec::new(),
@@ -55,6 +54,19 @@ pub(crate) struct LayerLine {
     pub(crate) layer: Layer,
     /// Its status, its job's result, or `unknown`.
     pub(crate) status: String,
+}
+
+/// Where a person looks further; nothing where a file was not written.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Paths {
+    /// The dispatcher's log.
+    pub(crate) log: Option<String>,
+    /// The Markdown summary.
+    pub(crate) summary: Option<String>,
+    /// The HTML page.
+    pub(crate) page: Option<String>,
+    /// The folder of the evidence.
+    pub(crate) folder: Option<String>,
 }
 
 /// When a layer was at work.
@@ -103,8 +115,10 @@ pub(crate) struct Story {
     pub(crate) leaks: Vec<Leak>,
     /// How long the dispatcher ran.
     pub(crate) duration_ms: Option<u64>,
-    /// Where the raw outputs are.
-    pub(crate) raw: Option<String>,
+    /// Where the evidence is.
+    pub(crate) paths: Paths,
+    /// Tests and files that a rule left out, in a line each.
+    pub(crate) excluded: Vec<String>,
     /// The end of the log that tells most, where the seam is at fault.
     pub(crate) log_end: Vec<String>,
     /// What stops the gate beside tests: reason, layer, detail, and the command that shows it again.
@@ -167,81 +181,6 @@ pub(crate) fn milliseconds(ms: f64) -> String {
 /// One line for one layer: `selection  ready      3 of 5 files`.
 pub(crate) fn layer_line(layer: Layer, status: &str, detail: &str) -> String {
     format!("{:<10} {status:<13} {}", layer.as_str(), shortened(&printable(detail), 160)).trim_end().to_owned()
-}
-
-/// How many reasons beside the deciding one are told.
-const ALSO: usize = 30;
-
-/// The whole report.
-pub(crate) fn report(story: &Story) -> String {
-    let mut out = String::new();
-    let _ = writeln!(out, "verdict    {}", printable(&story.headline));
-    let counted = counts(&story.counts);
-    if !counted.is_empty() {
-        let took = story.duration_ms.map(|ms| format!(" in {}", seconds(ms))).unwrap_or_default();
-        let _ = writeln!(out, "tests      {counted}{took}{}", how_sure(story));
-    }
-    if let Some(running) = &story.in_flight {
-        let kind = match running.kind {
-            crate::domain::receipt::InFlightKind::Test => "test",
-            crate::domain::receipt::InFlightKind::Block => "block",
-            crate::domain::receipt::InFlightKind::File => "file",
-        };
-        let _ = writeln!(out, "in flight  {kind} {}", printable(&running.name));
-    }
-    for failure in story.failures.iter().take(10) {
-        let _ = writeln!(out, "failed     {}", printable(&failure_line(failure)));
-    }
-    if story.failures.len() > 10 {
-        let _ = writeln!(out, "           and {} more", story.failures.len() - 10);
-    }
-    if story.failures.is_empty() {
-        for line in story.log_end.iter().rev().take(3).rev() {
-            let _ = writeln!(out, "log        {}", shortened(&printable(line), 160));
-        }
-    }
-    let also = || story.reasons.iter().skip(1).filter(|(_, _, severity, _)| *severity >= Severity::Warns);
-    if also().count() > ALSO {
-        let _ =
-            writeln!(out, "also       {} more reasons; pester-operator-outcome.json has all", also().count() - ALSO);
-    }
-    for (code, layer, severity, detail) in also().take(ALSO) {
-        {
-            let word = if *severity == Severity::Warns { "warning" } else { "also" };
-            let _ = writeln!(out, "{word:<10} {code} at {layer}: {}", shortened(&printable(detail), 160));
-        }
-    }
-    if let Some(slowest) = story.slowest.first().filter(|test| test.duration_ms.unwrap_or_default() >= 1000.0) {
-        let took = milliseconds(slowest.duration_ms.unwrap_or_default());
-        let _ = writeln!(out, "slowest    {} ({took})", printable(&shortened(&slowest.name, 160)));
-    }
-    if let Some(triage) = &story.triage {
-        let _ = writeln!(out, "baseline   {}", printable(&triage_line(triage)));
-    }
-    if let Some(since) = &story.since_green {
-        for change in since.changes.iter().take(3) {
-            let _ = writeln!(out, "changed    {}", printable(&change_line(change)));
-        }
-        if since.changes.is_empty() {
-            let _ = writeln!(out, "changed    nothing that the gate knows of since {} was green", since.run_id);
-        }
-    }
-    for leak in &story.leaks {
-        let _ = writeln!(out, "leaked     {} {}", leak.pid, printable(&leak.command));
-    }
-    if story.next_action_id != "no-action" {
-        let _ = writeln!(out, "next       {}", story.next_action);
-    }
-    if let Some(replay) = &story.replay {
-        let _ = writeln!(out, "{}: {}", replay.label(), replay.command);
-    }
-    if let Some(raw) = &story.raw {
-        let _ = writeln!(out, "evidence   {}", printable(raw));
-    }
-    if story.gate == GateStatus::Notice {
-        let _ = writeln!(out, "gate       notice: let through although it is not green");
-    }
-    out
 }
 
 /// How a layer is marked that is at fault; where its own word is a good one, a later layer found it.

@@ -163,7 +163,7 @@ pub(super) const ROWS: &[Row] = &[
         let beside = |name: &str| sandbox.state.with_file_name(name).to_str().unwrap().to_owned();
         let (out, state, locks) = (beside("inner"), beside("inner-state"), beside("locks"));
         let inner = format!(
-            "exec '{}' run --state-dir \"{state}\" --lock-directory \"{locks}\" --lock-wait 300ms --out \"{out}\" --quiet",
+            "exec '{}' run --state-dir \"{state}\" --lock-directory \"{locks}\" --lock-scope host --lock-wait 300ms --out \"{out}\" --quiet",
             program.to_str().unwrap()
         );
         sandbox.script("tests/a.sh", &format!("[ -e inner-ran ] && exit 0; touch inner-ran; {inner}"));
@@ -171,7 +171,8 @@ pub(super) const ROWS: &[Row] = &[
         sandbox.commit();
         let seen = sandbox.run(&[], &[]);
         let receipts = crate::harness::walk(std::path::Path::new(&out));
-        let inner = receipts.iter().find(|path| path.ends_with("pester-run-receipt.json")).unwrap();
+        let inner = receipts.iter().find(|path| path.ends_with("pester-run-receipt.json"));
+        let inner = inner.unwrap_or_else(|| panic!("the inner gate did not run: {seen:?}"));
         let inner = crate::harness::read_json(inner);
         assert_eq!(inner["status"], "completed", "{inner}");
         assert!(inner["lock"]["holder"].as_str().unwrap().contains("ancestor"), "{}", inner["lock"]);

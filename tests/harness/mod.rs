@@ -150,6 +150,8 @@ impl Sandbox {
         command.env("HOME", self.state.parent().unwrap());
         // The machine's own locks are not the tests' to wait for.
         command.env("PESTER_GATE_LOCK_DIRECTORY", self.state.with_file_name("locks"));
+        // The lock is the host's there, as on a runner.
+        command.env("PESTER_GATE_LOCK_SCOPE", "host");
         command.envs(environment.iter().copied());
         command
     }

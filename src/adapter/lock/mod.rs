@@ -68,6 +68,8 @@ pub(crate) enum Released {
 pub(crate) struct Purpose<'a> {
     /// The command, for people.
     pub(crate) command: &'a str,
+    /// Whose tests, for people.
+    pub(crate) repository: &'a str,
     /// Which gate's execute, where it is one.
     pub(crate) execute: Option<&'a Gate>,
     /// When this process was born, where that can be told.
@@ -292,6 +294,7 @@ fn this_process(world: &World, purpose: Purpose<'_>) -> Owner {
     let (run_id, run_attempt) = run(world).unzip();
     Owner {
         id: world.new_local_run(),
+        repository: Some(purpose.redactor.mask_text(purpose.repository)).filter(|name| !name.is_empty()),
         run_id,
         run_attempt,
         job: told("GITHUB_JOB"),

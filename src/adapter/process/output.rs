@@ -13,7 +13,7 @@ use super::os::oem_text;
 use super::supervisor::Stream;
 use crate::adapter::workspace::files;
 use crate::domain::redact::Redactor;
-use crate::report::quote::reorders;
+use crate::report::quote::{reorders, without_escapes};
 
 /// How much of a child's output is stored.
 const STORE_LIMIT: u64 = 64 << 20;
@@ -309,6 +309,7 @@ pub(crate) fn neutralise(text: &str) -> String {
         if plain {
             shown.push_str(line);
         } else {
+            let line = without_escapes(line);
             let line: String = line.chars().filter(|c| *c == '\t' || !(c.is_control() || reorders(*c))).collect();
             shown.push_str(&line.replace("##[", "## ["));
         }
@@ -409,7 +410,7 @@ mod tests {
     #[test]
     fn lines_cannot_command_the_runner() {
         assert_eq!(neutralise("::error::x"), "  | ::error::x");
-        assert_eq!(neutralise("a ##[group]b\u{1b}[31m\r\n"), "  | a ## [group]b[31m");
+        assert_eq!(neutralise("a ##[group]b\u{1b}[31m\r\n"), "  | a ## [group]b");
         assert_eq!(neutralise("a\n\n::b\n"), "  | a\n  | \n  | ::b");
         assert_eq!(neutralise("a ##[x\n::b\u{85}::c"), "  | a ## [x\n  | ::b::c");
     }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::adapter::process::capture;
+use crate::adapter::receipt_store::shown;
 use crate::adapter::world::World;
 use crate::domain::ids::CommitSha;
 
@@ -46,6 +47,38 @@ pub(crate) fn head(world: &World, root: &Path) -> Option<CommitSha> {
     let argv =
         ["git", "--no-optional-locks", "-C", &root, "rev-parse", "--verify", "--quiet", "HEAD"].map(str::to_owned);
     capture(world, &argv, Path::new(&root), PATIENCE).ok()?.stdout.trim().parse().ok()
+}
+
+/// By what a repository is known again on this host: its remote, else its first commit, else its path.
+pub(crate) fn identity(world: &World, root: &Path) -> String {
+    let path = || folder_identity(root);
+    let Some(top) = top_level(root) else { return path() };
+    let ask = |arguments: &[&str]| {
+        let mut argv = vec!["git".to_owned(), "--no-optional-locks".to_owned(), "-C".to_owned()];
+        argv.push(top.to_string_lossy().into_owned());
+        argv.extend(arguments.iter().map(|a| (*a).to_owned()));
+        let said = capture(world, &argv, &top, PATIENCE).ok()?.stdout;
+        said.lines().map(str::trim).rfind(|line| !line.is_empty()).map(str::to_owned)
+    };
+    if let Some(remote) = ask(&["config", "--get", "remote.origin.url"]) {
+        return format!("remote:{}", address(&remote));
+    }
+    match ask(&["rev-list", "--max-parents=0", "HEAD"]) {
+        Some(commit) if commit.parse::<CommitSha>().is_ok() => format!("commit:{commit}"),
+        _ => path(),
+    }
+}
+
+/// A repository that is known by its folder only.
+pub(crate) fn folder_identity(root: &Path) -> String {
+    format!("path:{}", shown(&super::files::canonical(root)))
+}
+
+/// An address without what may hold a secret and without what differs between two ways to the same repository.
+fn address(remote: &str) -> String {
+    let rest = remote.split_once("://").map_or(remote, |(_, rest)| rest);
+    let rest = rest.rsplit_once('@').map_or(rest, |(_, rest)| rest);
+    rest.replacen(':', "/", 1).trim_end_matches('/').trim_end_matches(".git").to_lowercase()
 }
 
 /// Asks git about the checkout at `root`. Files below `ours` do not count as changes.
@@ -127,6 +160,17 @@ mod tests {
         );
         assert_eq!(parse_status(" M a b\0R  new\0old\0?? x\n\0"), ["a b", "new", "x\n"]);
         assert!(parse_status("").is_empty());
+    }
+
+    #[test]
+    fn a_remote_is_the_same_by_every_protocol_and_without_its_credentials() {
+        for remote in [
+            "https://user:secret@example.com/Octo/widgets.git",
+            "git@example.com:octo/widgets.git",
+            "ssh://git@example.com/octo/widgets/",
+        ] {
+            assert_eq!(address(remote), "example.com/octo/widgets", "{remote}");
+        }
     }
 
     #[test]

@@ -5,8 +5,8 @@ use super::*;
 impl Session<'_> {
     pub(super) fn explain(&self) -> Result<Ending, Failure> {
         let code = args::typed(self.matches, "code").and_then(|codes| codes.into_iter().next());
-        let rows = command::explain::rows(code.as_deref()).map_err(Failure::Usage)?;
-        self.print(&command::explain::json(&rows), &command::explain::text(&rows))?;
+        let asked = command::explain::asked(code.as_deref()).map_err(Failure::Usage)?;
+        self.print(&command::explain::json(&asked), &command::explain::text(&asked))?;
         Ok(Ending::Good)
     }
 

@@ -90,13 +90,7 @@ impl Session<'_> {
     pub(super) fn run_all(&self, ground: Ground) -> Result<Ending, Failure> {
         let continue_on_failure = self.overlay.switch("continue-on-failure")?;
         let progress = ground.progress.clone();
-        let say = |line: &str| {
-            if !self.json {
-                progress.pause(|| {
-                    let _ = self.world.print(&format!("{line}\n"));
-                });
-            }
-        };
+        let say = |line: &str| progress.line(line);
         let request = command::run::Request {
             context: self.context_request()?,
             continue_on_failure,
@@ -106,8 +100,7 @@ impl Session<'_> {
         };
         let done = command::run::run(self.world, ground, request, &say).map_err(Failure::Unreported)?;
         self.set_outputs(&done.post)?;
-        let text = format!("{}receipts   {}\n", done.text, printable(&shown(&done.folder)));
-        self.print(&done.post.receipt, &text)?;
+        self.print(&done.post.receipt, &done.text)?;
         Ok(done.post.ending)
     }
 

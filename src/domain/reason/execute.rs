@@ -60,8 +60,12 @@ pub(super) const ROWS: &[Row] = &[
         "see what was in flight; raise the limit only when the work is truly longer",
     )
     .next("inspect-test-in-flight"),
-    row(C::RunCancelled, Fails, "the run was ended from outside (Ctrl-C, a cancelled workflow)", "run it again")
-        .retry(),
+    row(
+        C::RunCancelled,
+        Fails,
+        "the run was cancelled (Ctrl-C, or a cancelled workflow), so it has no result",
+        "start the run again when you want its result",
+    ),
     row(
         C::ResultsMissing,
         Fails,
@@ -103,7 +107,8 @@ pub(super) const ROWS: &[Row] = &[
         C::ZeroTestsExecuted,
         Fails,
         "not one test was executed, so nothing was proven",
-        "see the filter and the log; set `policy.zero-tests` where that is meant",
+        "correct the filter that the detail names, or see the log for why no test ran; \
+         set `policy.zero-tests` if an empty run is meant",
     ),
     row(
         C::TestCountBelowFloor,
@@ -160,7 +165,7 @@ pub(super) const ROWS: &[Row] = &[
         "processes that the tests started outlived them",
         "end them in the tests' teardown; the detail lists their command lines",
     ),
-    row(C::TestsFailed, Fails, "at least one test failed", "read the failures, worst first")
+    row(C::TestsFailed, Fails, "at least one test failed", "fix the failing tests")
         .next("review-top-failures")
         .replay("pester-gate run --root {root} --file {file}"),
     row(C::TestsPassed, Informs, "every executed test passed", "nothing to do"),

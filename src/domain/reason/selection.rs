@@ -47,13 +47,13 @@ pub(super) const ROWS: &[Row] = &[
         C::ProfileInvalid,
         Blocks,
         "no profile has that name, or a value of it cannot be used",
-        "correct `profiles` or --profile",
+        "correct the setting that the detail names",
     ),
     row(
         C::TestsPathMissing,
         Blocks,
         "the tests path is not a folder below the root",
-        "correct `tests.path` or --tests-path",
+        "correct `tests.path` or `--tests-path`",
     ),
     row(
         C::TestFileMissing,
@@ -71,7 +71,8 @@ pub(super) const ROWS: &[Row] = &[
         C::SelectionEmpty,
         Blocks,
         "no test file is left to run",
-        "see `selection.excluded` of the receipt for why each file is out",
+        "correct the pattern or the rule that the detail names; `selection.excluded` in the receipt \
+         lists every file that was left out, with the rule",
     ),
     row(
         C::SelectionDrift,

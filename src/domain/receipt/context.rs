@@ -115,5 +115,8 @@ receipt! {
         slug_sources: Vec<SlugSource>,
         /// The checkout.
         worktree: Worktree,
+        /// By what the repository is known again on this host: `remote:`, `commit:` or `path:` and the rest.
+        #[serde(default)]
+        repository_identity: Option<String>,
     }
 }

@@ -77,8 +77,43 @@ pub(crate) enum Classification {
 }
 
 impl Classification {
+    /// In words, for a person.
+    pub(crate) const fn words(self) -> &'static str {
+        match self {
+            Self::Completed => "passed",
+            Self::TestFailures => "tests failed",
+            Self::ContextBlocked => "context is blocked",
+            Self::ReadinessBlocked => "this host is not ready",
+            Self::SelectionBlocked => "no tests could be selected",
+            Self::SeamDefect => "harness failure",
+        }
+    }
+
+    /// What it means, in a sentence.
+    pub(crate) const fn meaning(self) -> &'static str {
+        match self {
+            Self::Completed => "the selected tests ran and passed",
+            Self::TestFailures => "the tests ran, and at least one failed or did not load",
+            Self::ContextBlocked => "the run, its repository or its commit could not be established",
+            Self::ReadinessBlocked => "this host lacks something that the tests need; no test ran",
+            Self::SelectionBlocked => "no test could be selected as configured; no test ran",
+            Self::SeamDefect => "harness failure: the tests could not be run, or their results could not be read",
+        }
+    }
+
+    /// The exit code of a gate with this verdict.
+    pub(crate) const fn exit_code(self) -> u8 {
+        match self {
+            Self::Completed => 0,
+            Self::TestFailures => 1,
+            Self::ContextBlocked => 3,
+            Self::ReadinessBlocked => 4,
+            Self::SelectionBlocked => 5,
+            Self::SeamDefect => 6,
+        }
+    }
+
     /// All of them.
-    #[cfg(test)]
     pub(crate) const ALL: [Classification; 6] = [
         Classification::Completed,
         Classification::TestFailures,

@@ -1,5 +1,6 @@
 //! Packs: named sets of tests. Only `full` is built in; it has no pattern and means everything.
 
+use super::super::closest::closest;
 use super::super::config::Pack;
 use super::super::fault::Fault;
 
@@ -17,7 +18,11 @@ pub(crate) fn resolve(packs: &[Pack], asked: Option<&str>) -> Result<(Pack, &'st
     let built_in = || (name == FULL).then(full);
     match found.or_else(built_in) {
         Some(pack) => Ok((pack, source)),
-        None => Err(Fault::PackUnknown { name, known: names(packs).join(", ") }),
+        None => {
+            let known = names(packs);
+            let near = closest(&name, known.iter().map(String::as_str)).map(str::to_owned);
+            Err(Fault::PackUnknown { name, known: known.join(", "), near })
+        }
     }
 }
 

@@ -22,6 +22,9 @@ pub(crate) struct Candidate {
 /// Why a file is left out where only files given by hand run.
 pub(crate) const ONLY_FILES: &str = "not among the files given by --file";
 
+/// How the reason begins where the integration mode leaves a file out.
+pub(crate) const INTEGRATION: &str = "integration test";
+
 /// The rules that choose.
 #[derive(Debug, Clone)]
 pub(crate) struct Rules {
@@ -61,16 +64,20 @@ impl Rules {
         if self.mode == Mode::Exclude
             && let Some(pattern) = matches_any(&self.integration, candidate)
         {
-            return Err(format!("integration test ({pattern}) and the integration mode is exclude"));
+            return Err(format!("{INTEGRATION} ({pattern}), and the integration mode is exclude"));
         }
         if !self.include.is_empty() && matches_any(&self.include, candidate).is_none() {
-            return Err("no include pattern matches".to_owned());
+            return Err(format!("no include pattern matches ({})", listed(&self.include)));
         }
         if !self.refine.is_empty() && matches_any(&self.refine, candidate).is_none() {
-            return Err("no refine pattern matches".to_owned());
+            return Err(format!("no refine pattern matches ({})", listed(&self.refine)));
         }
         Ok(())
     }
+}
+
+fn listed(patterns: &[Pattern]) -> String {
+    patterns.iter().map(Pattern::as_str).collect::<Vec<_>>().join(", ")
 }
 
 fn matches_any<'p>(patterns: &'p [Pattern], candidate: &Candidate) -> Option<&'p str> {
@@ -100,15 +107,19 @@ pub(crate) fn choose(candidates: &[Candidate], rules: &Rules) -> Choice {
 }
 
 /// Why nothing is left, in one line.
-pub(crate) fn empty(candidates: usize, choice: &Choice, tests_path: &str) -> Fault {
+pub(crate) fn empty(candidates: usize, choice: &Choice, tests_path: &str, patterns: &[String]) -> Fault {
     let mut rules = std::collections::BTreeMap::new();
     for excluded in &choice.excluded {
         *rules.entry(excluded.reason.as_str()).or_insert(0u64) += 1;
     }
     let rules: Vec<_> = rules.iter().map(|(rule, count)| format!("{count} by: {rule}")).collect();
     Fault::SelectionEmpty(match (candidates, rules.is_empty()) {
-        (0, _) | (_, true) => format!("no test file was found below {tests_path}"),
-        (found, false) => format!("{found} found below {tests_path} and all left out ({})", rules.join("; ")),
+        (0, _) | (_, true) => {
+            format!("no file below {tests_path} matches `tests.pattern` ({})", patterns.join(", "))
+        }
+        (found, false) => {
+            format!("all {found} files below {tests_path} were left out ({})", rules.join("; "))
+        }
     })
 }
 

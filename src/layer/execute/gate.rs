@@ -115,8 +115,14 @@ pub(super) fn hold_the_host(
         ground.progress.pause(|| world.note(&ground.redactor.mask_text(&printable(&wait.describe()))));
     };
     let gate = Gate { id: ground.gate_id.as_ref().map(ToString::to_string) };
-    let purpose =
-        Purpose { command: "execute", execute: Some(&gate), started: started(world.pid()), redactor: &ground.redactor };
+    let repository = ground.repository_label(world);
+    let purpose = Purpose {
+        command: "execute",
+        repository: &repository,
+        execute: Some(&gate),
+        started: started(world.pid()),
+        redactor: &ground.redactor,
+    };
     let attempt = lock.acquire(world, purpose, ground.settings.lock_wait.value.as_duration(), &tell);
     let attempt = attempt.map_err(unusable)?;
     let waited_ms = u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX);

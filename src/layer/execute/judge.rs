@@ -212,7 +212,14 @@ fn empty_run(dispatched: &Dispatched, profile: &DispatcherProfile, read: &Read, 
     } else {
         let not_run = read.counts.not_run;
         let detail = if not_run > 0 {
-            format!("{not_run} tests were left out by filters")
+            let (tag, exclude) = (profile.tag.value.join(", "), profile.exclude_tag.value.join(", "));
+            match (tag.is_empty(), exclude.is_empty()) {
+                (false, _) => {
+                    format!("the tag filters left out all {not_run} tests (tag: {tag}; exclude-tag: {exclude})")
+                }
+                (true, false) => format!("the tag filter left out all {not_run} tests (exclude-tag: {exclude})"),
+                (true, true) => format!("none of the {not_run} tests was run"),
+            }
         } else {
             "the results hold no test".to_owned()
         };

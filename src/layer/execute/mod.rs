@@ -498,8 +498,9 @@ fn remember_green(world: &World, ground: &Ground, identity: &Identity, admitted:
     if selection.rerun_of.is_some() || chosen.files.is_empty() || part {
         return;
     }
-    let key =
-        green::Key { repository: identity.repository.as_ref(), gate: ground.gate_id.as_ref(), pack: &readiness.pack };
+    let repository = ground.repository_key(world);
+    let (gate, machine) = (ground.gate_id.as_ref(), ground.host.machine_id.as_str());
+    let key = green::Key { repository: &repository, machine, gate, pack: &readiness.pack };
     let head_sha = readiness.run.head_sha.as_ref();
     let gate = &readiness.tool.version;
     let last = LastGreen {

@@ -38,7 +38,8 @@ use crate::domain::receipt::{CATALOGUE, Classification, GateStatus, JobResult};
 use crate::domain::test_list::TestList;
 use crate::domain::triage::Triage;
 use crate::domain::typed::Typed;
-use crate::report::text::{self, Story};
+use crate::report::screen::{self, View};
+use crate::report::text::Story;
 use crate::report::{annotations, markdown};
 
 /// Whether post speaks of its own run or tells again of one that is over.
@@ -195,7 +196,8 @@ pub(crate) fn run(world: &World, ground: &Ground, request: &Request) -> Result<P
     }
     outcome.outputs = outputs(ground, &story, &identity);
     outcome.outputs.push(("upload", (!leaked.any()).to_string()));
-    Ok(PostOutcome { outcome, text: text::report(&story), same_verdict })
+    let view = View { color: ground.progress.colors(), all: ground.progress.is_verbose() || world.under_actions() };
+    Ok(PostOutcome { outcome, text: screen::report(&story, view), same_verdict })
 }
 
 fn is_receipt(path: &Path) -> bool {

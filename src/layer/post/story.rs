@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::Request;
 use super::collect::Collected;
+use crate::adapter::dispatcher::command::LOG;
 use crate::adapter::receipt_store::shown;
 use crate::adapter::workspace::files;
 use crate::adapter::world::World;
@@ -12,15 +13,16 @@ use crate::domain::config::{DispatcherKind, Pack};
 use crate::domain::failure::{Class, Failure};
 use crate::domain::fault::Finding;
 use crate::domain::reason::{Layer, ReasonCode};
-use crate::domain::receipt::{Accounted, Accounting, Classification, GateStatus, InFlight, Leak};
+use crate::domain::receipt::{Accounted, Accounting, Classification, Excluded, GateStatus, InFlight, Leak};
 use crate::domain::selection::pack;
+use crate::domain::selection::plan::INTEGRATION;
 use crate::domain::settings::takes_files;
 use crate::domain::sourced::Source;
 use crate::domain::typed::Argument;
 use crate::layer::ground::Ground;
 use crate::report::again::{Replay, Reproduce, Scope};
 use crate::report::quote::quoted;
-use crate::report::text::{LayerLine, Story, TestsRan, Worked};
+use crate::report::text::{LayerLine, Paths, Story, TestsRan, Worked};
 
 /// What repeats this run.
 pub(super) fn replay_of(world: &World, ground: &Ground, request: &Request, collected: &Collected) -> Replay {
@@ -55,7 +57,8 @@ pub(super) fn replay_of(world: &World, ground: &Ground, request: &Request, colle
 }
 
 /// Flags that speak of the workflow's own run or of files of its machine.
-const OF_THE_WORKFLOW: [&str; 17] = [
+const OF_THE_WORKFLOW: [&str; 18] = [
+    "lock-scope",
     "root",
     "out",
     "state-dir",
@@ -209,7 +212,8 @@ pub(super) fn tell(
             .map(|leak| Leak { command: mask(&leak.command), file: leak.file, ..leak })
             .collect(),
         duration_ms: duration_ms(collected),
-        raw: collected.raw_dirs.first().map(|path| shown(path)),
+        paths: paths(ground, request, collected),
+        excluded: excluded(collected).iter().map(|line| mask(line)).collect(),
         stops: verdict
             .findings
             .iter()
@@ -228,6 +232,59 @@ pub(super) fn tell(
         since_green: None,
         timeline: timeline(collected),
     }
+}
+
+/// The files that exist of those that a person opens.
+fn paths(ground: &Ground, request: &Request, collected: &Collected) -> Paths {
+    let raw = collected.raw_dirs.first();
+    let log = raw.map(|raw| raw.join(LOG)).filter(|path| files::exists(path)).or_else(|| raw.cloned());
+    let out = ground.out.clone().unwrap_or_else(|| request.receipts_dir.clone());
+    let written = |name: &str, on: bool| on.then(|| shown(&out.join(name)));
+    Paths {
+        log: log.map(|path| shown(&path)),
+        summary: written("summary.md", true),
+        page: written("report.html", ground.settings.html.value),
+        folder: Some(shown(&out)),
+    }
+}
+
+/// What the integration mode, patterns and tags left out.
+fn excluded(collected: &Collected) -> Vec<String> {
+    let Some(selection) = collected.selection.as_ref().map(|loaded| &loaded.receipt) else { return Vec::new() };
+    let by = |start: &str| {
+        let fits = |excluded: &&Excluded| excluded.reason.starts_with(start);
+        selection.selection.excluded.iter().filter(fits).count() as u64
+    };
+    let mut lines = Vec::new();
+    let files = by(INTEGRATION);
+    if files > 0 {
+        lines.push(format!("{} (`--integration-mode include` runs them)", many(files, "integration test file")));
+    }
+    let files = by("exclude ");
+    if files > 0 {
+        lines.push(format!("{} by an `exclude` pattern", many(files, "file")));
+    }
+    let Some(profile) = &selection.dispatcher_profile else { return lines };
+    let (not_run, tags) = (collected.counts.not_run, profile.exclude_tag.value.join(", "));
+    if not_run == 0 {
+        return lines;
+    }
+    let tests = many(not_run, "test");
+    lines.push(match (profile.tag.value.is_empty(), selection.selection.integration_mode.as_str()) {
+        (false, _) => {
+            format!("{tests} by the tag filters (tag: {}; exclude-tag: {tags})", profile.tag.value.join(", "))
+        }
+        (true, "exclude") => {
+            format!("{tests} tagged {tags} (`--integration-mode include` runs integration tests)")
+        }
+        (true, _) => format!("{tests} tagged {tags}"),
+    });
+    lines
+}
+
+/// `1 file`, `2 files`.
+fn many(count: u64, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
 fn not_run(collected: &Collected) -> Vec<(String, &'static str)> {

@@ -20,7 +20,8 @@ use crate::domain::receipt::{
 use crate::domain::test_list::{self, TestList};
 use crate::domain::triage::{self, Triage};
 use crate::layer::ground::{self, Ground, Outcome, Unreported};
-use crate::report::text::{self, Story};
+use crate::report::screen::{self, View};
+use crate::report::text::Story;
 use crate::report::{evidence, html};
 
 /// File name of the Markdown summary.
@@ -82,7 +83,7 @@ impl Writing<'_> {
         if self.ground.settings.summary.value {
             self.text("summary", SUMMARY, summary).map_err(unreported)?;
         }
-        self.text("report", REPORT, &text::report(story)).map_err(unreported)?;
+        self.text("report", REPORT, &screen::report(story, View { color: false, all: true })).map_err(unreported)?;
         if self.ground.settings.html.value {
             self.text("page", PAGE, &html::page(story)).map_err(unreported)?;
         }

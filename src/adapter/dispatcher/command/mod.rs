@@ -20,11 +20,13 @@ use crate::domain::outcome::ChildEnd;
 use crate::domain::receipt::{Accounted, Accounting};
 use crate::domain::settings::takes_files;
 use crate::domain::test_runner::TestRunner;
+use crate::report::quote::shortened;
 
 /// Name of the log in the results folder.
 pub(crate) const LOG: &str = "dispatcher.log";
 /// How many lines of the log stand in a message.
 const LINES_SAID: usize = 3;
+const LINE_SAID: usize = 90;
 
 /// Runs the command and brings its results files into the results folder.
 pub(crate) fn dispatch(plan: &Plan) -> Result<Dispatched, Fault> {
@@ -137,11 +139,12 @@ fn softened(plan: &Plan, fault: Fault) -> Fault {
 /// Why there are no results: only a plain exit leaves that open, every other end has its own reason.
 fn no_results(plan: &Plan, end: &ChildEnd, collected: &Collected, tail: &str) -> Option<Fault> {
     let ChildEnd::Exited(code) = *end else { return None };
-    if code != 0 {
-        return Some(Fault::DispatcherFailed { code, said: first_errors(tail), log: LOG.to_owned() });
-    }
     let runner = TestRunner::of(&plan.profile.command.value);
     let option = runner.map(TestRunner::report_option);
+    if code != 0 {
+        let option = option.filter(|_| plan.profile.results.value.is_empty());
+        return Some(Fault::DispatcherFailed { code, said: first_errors(tail), log: LOG.to_owned(), option });
+    }
     let globs = plan.profile.results.value.join(", ");
     Some(Fault::ResultsMissing(match collected.stale.first() {
         Some(path) => MissingResults::Stale { path: path.to_string() },
@@ -161,7 +164,7 @@ fn first_errors(tail: &str) -> String {
     };
     let errors: Vec<&str> = lines.iter().filter(speaks).take(LINES_SAID).copied().collect();
     let said = if errors.is_empty() { lines[lines.len().saturating_sub(LINES_SAID)..].to_vec() } else { errors };
-    said.join("; ")
+    said.iter().map(|line| shortened(line, LINE_SAID)).collect::<Vec<_>>().join("; ")
 }
 
 #[cfg(test)]
