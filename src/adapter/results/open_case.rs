@@ -9,15 +9,15 @@ use crate::domain::case::{Attempt, Case};
 use crate::domain::counts::CaseOutcome;
 
 /// How much of a message is kept: its beginning.
-const MESSAGE_KEPT: usize = 4 << 10;
+pub(super) const MESSAGE_KEPT: usize = 4 << 10;
 /// How much of what a case printed is kept: its end.
 const OUTPUT_KEPT: usize = 4 << 10;
 /// How many attempts are kept.
 const ATTEMPTS_KEPT: usize = 20;
 /// How much of an attempt's message is kept: its beginning.
-const ATTEMPT_KEPT: usize = 1 << 10;
+pub(super) const ATTEMPT_KEPT: usize = 1 << 10;
 /// How much of a name is kept, and of a class or file.
-const NAME_KEPT: usize = 4 << 10;
+pub(super) const NAME_KEPT: usize = 4 << 10;
 
 /// Where the text inside a case goes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -252,13 +252,13 @@ const fn weight(outcome: CaseOutcome) -> u8 {
 }
 
 /// Adds to a text up to a limit, at a character's edge.
-fn beginning(text: &mut String, more: &str, most: usize) {
+pub(super) fn beginning(text: &mut String, more: &str, most: usize) {
     let room = most.saturating_sub(text.len());
     text.push_str(&more[..more.floor_char_boundary(room)]);
 }
 
 /// Adds to a text of which the end is kept, at a character's edge.
-fn ending(text: &mut String, more: &str) {
+pub(super) fn ending(text: &mut String, more: &str) {
     let more = &more[more.ceil_char_boundary(more.len().saturating_sub(OUTPUT_KEPT))..];
     text.push_str(more);
     // Now and then, not for every piece.
