@@ -184,7 +184,7 @@ pub(crate) fn list(path: &Path) -> io::Result<Reading> {
 
 /// Reads results from bytes and lists every case of them.
 pub(crate) fn list_from(source: impl Read + Seek) -> Reading {
-    walk::read(source, dialect_of, true)
+    read_any(source, true)
 }
 
 /// The reader for a root element.
