@@ -147,8 +147,8 @@ pub(super) fn javascript(survey: &Survey, seen: &mut Vec<String>) -> Vec<Setup> 
     let here: Vec<Framework> = all.into_iter().filter(|framework| present(*framework)).collect();
     unknown_runners(&scripts, &depends, seen);
     if here.is_empty() && !files.is_empty() {
-        let names = format!("{} JavaScript test files", files.len());
-        seen.push(format!("{names}, whose framework neither package.json nor their imports name"));
+        let names = super::count(files.len(), "JavaScript test file");
+        seen.push(format!("{names}, and neither package.json nor an import names a framework"));
     }
     let owner = |path: &str| {
         imports(survey, path)
@@ -333,10 +333,8 @@ pub(super) fn phpunit(survey: &Survey, seen: &mut Vec<String>) -> Option<Setup> 
     let files = survey.files(|path| name_of(path).ends_with("Test.php"));
     if !composed && config.is_none() {
         if !files.is_empty() {
-            seen.push(format!(
-                "{} files `*Test.php`, but neither phpunit.xml nor composer.json names PHPUnit",
-                files.len()
-            ));
+            let names = super::count(files.len(), "PHP test file");
+            seen.push(format!("{names}, and neither phpunit.xml nor composer.json names PHPUnit"));
         }
         return None;
     }
@@ -431,7 +429,8 @@ pub(super) fn shell(survey: &Survey, others: &[Setup], seen: &mut Vec<String>) -
     }
     // Beside the tests of a framework, such scripts are its helpers.
     if !others.is_empty() {
-        seen.push(format!("{} shell scripts in a folder of tests, none of them named like a test", files.len()));
+        let names = super::count(files.len(), "shell script");
+        seen.push(format!("{names} in a folder of tests, not named like a test"));
         return None;
     }
     let is_helper = |path: &&str| {

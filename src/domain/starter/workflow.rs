@@ -153,3 +153,98 @@ fn router(callee: &Callee) -> String {
         )
         .replace(own, &runner)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn callee(labels: &[&str]) -> Callee {
+        Callee {
+            repository: "acme/pester-gate".to_owned(),
+            reference: "v3".to_owned(),
+            runner: labels.iter().map(|label| (*label).to_owned()).collect(),
+        }
+    }
+
+    fn gate(id: &'static str, config: &str, install: &[&str]) -> Gate {
+        let install = install.iter().map(|line| (*line).to_owned()).collect();
+        Gate { id, config: config.to_owned(), install }
+    }
+
+    fn one() -> Vec<Gate> {
+        vec![gate("pytest", "pester-gate.yml", &[])]
+    }
+
+    #[test]
+    fn every_configuration_has_its_gate_and_what_it_needs_is_installed_once() {
+        let gates = [
+            gate("jest", "pester-gate.yml", &["npm ci"]),
+            gate("vitest", "pester-gate.vitest.yml", &["npm ci"]),
+            gate("pytest", "pester-gate.pytest.yml", &["pip install -r 'it''s.txt'"]),
+        ];
+        let text = workflow(Form::OneStep, &callee(&["ubuntu-latest"]), &gates);
+        let read: serde_yaml::Value = serde_yaml::from_str(&text).unwrap_or_else(|e| panic!("{e}\n{text}"));
+        let steps = read["jobs"]["gate"]["steps"].as_sequence().unwrap();
+        let runs: Vec<&str> = steps.iter().filter_map(|step| step["run"].as_str()).collect();
+        assert_eq!(runs, ["npm ci", "pip install -r 'it''s.txt'"]);
+        let uses: Vec<_> = steps[3..]
+            .iter()
+            .map(|step| (step["with"]["config"].as_str(), step["with"]["gate-id"].as_str(), step["if"].as_str()))
+            .collect();
+        let always = Some("${{ !cancelled() }}");
+        assert_eq!(
+            uses,
+            [
+                (Some("pester-gate.yml"), Some("jest"), None),
+                (Some("pester-gate.vitest.yml"), Some("vitest"), always),
+                (Some("pester-gate.pytest.yml"), Some("pytest"), always),
+            ]
+        );
+        let text = workflow(Form::FiveJobs, &callee(&["ubuntu-latest"]), &gates);
+        let read: serde_yaml::Value = serde_yaml::from_str(&text).unwrap_or_else(|e| panic!("{e}\n{text}"));
+        for gate in &gates {
+            let with = &read["jobs"][format!("gate-{}", gate.id)]["with"];
+            assert_eq!((with["config"].as_str(), with["gate-id"].as_str()), (Some(&*gate.config), Some(gate.id)));
+        }
+    }
+
+    #[test]
+    fn a_workflow_takes_pull_requests_only_where_strangers_do_no_harm() {
+        for labels in
+            [&["lab-host-7"][..], &["Self-Hosted"], &["ubuntu-latest", "gpu"], &["SELF-HOSTED", "windows-2022"]]
+        {
+            assert!(!workflow(Form::OneStep, &callee(labels), &one()).contains("  pull_request:"), "{labels:?}");
+        }
+        assert!(workflow(Form::OneStep, &callee(&["Windows-2022"]), &one()).contains("\n  pull_request:\n"));
+        let own = callee(&["self-hosted", "Windows"]);
+        let hosted = callee(&["ubuntu-latest"]);
+        for form in [Form::OneStep, Form::FiveJobs] {
+            assert!(!workflow(form, &own, &one()).contains("  pull_request:"));
+            assert!(workflow(form, &hosted, &one()).contains("\n  pull_request:\n"));
+        }
+        let router = workflow(Form::TrustedPr, &own, &one());
+        for part in [
+            "uses: acme/pester-gate/actions/route@v3\n",
+            "uses: acme/pester-gate/.github/workflows/gate.yml@v3\n",
+            "runner: '[\"self-hosted\", \"Windows\"]'\n",
+        ] {
+            assert!(router.contains(part), "{part} is not in\n{router}");
+        }
+        assert!(!router.contains("./") && !router.contains("gate-repository"), "{router}");
+    }
+
+    #[test]
+    fn labels_are_texts_whatever_they_hold() {
+        let odd = callee(&["it's", "a\"b", "x: y", "[z]"]);
+        for (form, key) in [(Form::OneStep, "runs-on"), (Form::FiveJobs, "with"), (Form::TrustedPr, "with")] {
+            let text = workflow(form, &odd, &one());
+            let read: serde_yaml::Value = serde_yaml::from_str(&text).unwrap_or_else(|e| panic!("{e}\n{text}"));
+            let held = &read["jobs"]["gate"][key];
+            let labels = match held.get("runner").and_then(serde_yaml::Value::as_str) {
+                Some(json) => serde_json::from_str::<Vec<String>>(json).unwrap(),
+                None => serde_yaml::from_value(held.clone()).unwrap(),
+            };
+            assert_eq!(labels, odd.runner, "{text}");
+        }
+    }
+}
