@@ -271,6 +271,17 @@ mod tests {
     }
 
     #[test]
+    fn what_a_failed_case_printed_is_its_message_where_it_has_none() {
+        let case = r#"<testcase name="t"><failure message=""/><system-out>x.c:2: no</system-out></testcase>"#;
+        let reading = read(&format!("<testsuite>{case}</testsuite>"));
+        let found = (reading.failures[0].message.as_str(), reading.failures[0].output.as_str());
+        assert_eq!(found, ("x.c:2: no", ""));
+        let both = read(&format!("<testsuite>{}</testsuite>", case.replace("\"\"", "\"why\"")));
+        let found = (both.failures[0].message.as_str(), both.failures[0].output.as_str());
+        assert_eq!(found, ("why", "x.c:2: no"));
+    }
+
+    #[test]
     fn the_class_of_bats_is_the_name_of_a_file() {
         let reading =
             read(r#"<testsuite name="a.bats"><testcase classname="a.bats" name="x"><failure/></testcase></testsuite>"#);

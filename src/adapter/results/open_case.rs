@@ -153,6 +153,12 @@ impl OpenCase {
 
     fn case(&self, outcome: CaseOutcome) -> Case {
         let filled = |text: &String| Some(resolved(text).into_owned()).filter(|text| !text.is_empty());
+        // CTest leaves the failure empty, and writes all that the test printed beside it.
+        let is_bad = matches!(outcome, CaseOutcome::Failed | CaseOutcome::Errored);
+        let (message, output) = match (self.message.trim(), self.output.trim()) {
+            ("", output) if is_bad => (output, ""),
+            both => both,
+        };
         let trimmed = |attempt: &Attempt| Attempt { message: attempt.message.trim().to_owned(), ..attempt.clone() };
         Case {
             name: self.shown().into_owned(),
@@ -163,8 +169,8 @@ impl OpenCase {
             duration: self.duration,
             attempts: self.attempts.iter().map(trimmed).collect(),
             more_attempts: self.more_attempts,
-            message: self.message.trim().to_owned(),
-            output: self.output.trim().to_owned(),
+            message: message.to_owned(),
+            output: output.to_owned(),
         }
     }
 }

@@ -122,7 +122,8 @@ pub(super) fn maven(survey: &Survey, seen: &mut Vec<String>) -> Option<Setup> {
     if !folder.is_empty() {
         command.extend(argv(&["-f", pom]));
     }
-    command.push(if failsafe { "verify" } else { "test" }.to_owned());
+    // Without `clean` Maven runs the compiled classes of tests that are no longer there.
+    command.extend(argv(&["clean", if failsafe { "verify" } else { "test" }]));
     let mut results = argv(&["**/target/surefire-reports/TEST-*.xml"]);
     if failsafe {
         results.push("**/target/failsafe-reports/TEST-*.xml".to_owned());
@@ -231,6 +232,7 @@ pub(super) fn ctest(survey: &Survey, seen: &mut Vec<String>) -> Option<Setup> {
     Some(Setup {
         found_below: shared_folder(&files),
         run: Run::Command { command, results, before },
+        requires: argv(&["cmake", "ctest"]),
         ignore: vec![format!("/{build}/")],
         check: argv(&["ctest", "--version"]),
         ..whole

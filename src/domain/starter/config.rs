@@ -24,6 +24,11 @@ pub(crate) fn config(setup: &Setup, name: &str, powershell: &str, policy: Priori
             }
         }
     }
+    if !setup.requires.is_empty() {
+        let tools = setup.requires.iter().map(|tool| format!("{{tool: {}}}", quoted(tool)));
+        let tools = tools.collect::<Vec<_>>().join(", ");
+        out.push_str(&format!("packs:\n  - name: full\n    requires: [{tools}]\n"));
+    }
     out.push_str("dispatcher:\n");
     let mut before_lines = String::new();
     match &setup.run {

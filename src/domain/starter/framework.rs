@@ -89,6 +89,8 @@ pub(crate) struct Setup {
     pub(crate) patterns: Vec<String>,
     /// What runs them.
     pub(crate) run: Run,
+    /// Programs that must be there although something runs before the command.
+    pub(crate) requires: Vec<String>,
     /// Lines of the workflow that install what the tests need.
     pub(crate) install: Vec<String>,
     /// Lines for `.gitignore`.
@@ -131,6 +133,7 @@ impl Setup {
             folder: ".".to_owned(),
             patterns: Vec::new(),
             run: Run::Command { command, results, before: Vec::new() },
+            requires: Vec::new(),
             install: Vec::new(),
             ignore: Vec::new(),
             check: Vec::new(),

@@ -239,7 +239,7 @@ mod tests {
             (&[("go/go.mod", ""), ("go/a_test.go", "")], "go test -C go -json", "go -C go mod download"),
             (
                 &[("pom.xml", "maven-failsafe-plugin"), ("src/test/java/AIT.java", ""), ("mvnw", "")],
-                "./mvnw -B --fail-at-end verify",
+                "./mvnw -B --fail-at-end clean verify",
                 "",
             ),
             (&[("Gemfile", "gem 'rspec'"), ("spec/a_spec.rb", "")], "bundle exec rspec", "bundle install"),
