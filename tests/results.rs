@@ -123,6 +123,46 @@ fn a_huge_file_takes_little_memory() {
     assert_eq!(counts[0]["counts"]["failed"], 1);
 }
 
+#[test]
+fn huge_events_and_documents_take_little_memory() {
+    use std::io::Write;
+    let sandbox = Sandbox::new();
+    let output = "x".repeat(4000);
+    for (name, before, case, behind) in [
+        (
+            "huge.jsonl",
+            "{\"Action\":\"start\",\"Package\":\"p\"}\n".to_owned(),
+            format!(
+                "{{\"Action\":\"output\",\"Package\":\"p\",\"Test\":\"T\",\"Output\":\"{output}\"}}\n\
+                 {{\"Action\":\"pass\",\"Package\":\"p\",\"Test\":\"T\"}}\n"
+            ),
+            "{\"Action\":\"fail\",\"Package\":\"p\",\"Test\":\"F\"}\n\
+             {\"Action\":\"fail\",\"Package\":\"p\"}\n",
+        ),
+        (
+            "huge.json",
+            "{\"summary\":{},\"examples\":[".to_owned(),
+            format!("{{\"description\":\"a\",\"status\":\"passed\",\"x\":\"{output}\"}},"),
+            "{\"description\":\"f\",\"status\":\"failed\"}]}",
+        ),
+    ] {
+        let path = sandbox.root.join(name);
+        {
+            let mut file = std::io::BufWriter::new(std::fs::File::create(&path).unwrap());
+            file.write_all(before.as_bytes()).unwrap();
+            for _ in 0..25_000 {
+                file.write_all(case.as_bytes()).unwrap();
+            }
+            file.write_all(behind.as_bytes()).unwrap();
+        }
+        let mut command = sandbox.command(&["results", "--format", "json", path.to_str().unwrap()], &[]);
+        let output = limited(&mut command);
+        let read: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"));
+        let counts = &read[0]["counts"];
+        assert_eq!((&counts["total"], &counts["failed"]), (&25_001.into(), &1.into()), "{name}");
+    }
+}
+
 /// In a process that may not have more than 400 MB of addresses, where the platform can say so: the
 /// file has 100 MB, and a document of it would take several times that.
 fn limited(command: &mut Command) -> std::process::Output {

@@ -102,7 +102,7 @@ impl Lines for Go {
         match event(line) {
             Some(event) if event.is_complete() => self.event(event, reading),
             // An event that cannot be read may be a failure.
-            _ if line.starts_with('{') && line.contains("\"Action\"") => {
+            _ if line.contains("\"Action\":") => {
                 let why = format!("a line is no event: {:?}", excerpt(line, 60));
                 reading.defect.get_or_insert(Defect::Invalid(why));
             }
@@ -264,6 +264,10 @@ impl Go {
             let output = std::mem::take(&mut self.plain);
             package_case(package, why, &output, None, reading);
             return;
+        }
+        if super::libtest::knows(line) {
+            let why = "the output of `cargo test` stands in it, too".to_owned();
+            reading.defect.get_or_insert(Defect::Invalid(why));
         }
         if line.starts_with("# ") {
             self.plain.clear();
@@ -458,6 +462,10 @@ mod tests {
         assert_eq!(spoiled.defect.map(|defect| defect.word()), Some("invalid"));
         let unknown = lines(&[START, r#"{"Action":"explode","Package":"m/p","Test":"TestA"}"#, end]);
         assert_eq!(unknown.defect.map(|defect| defect.word()), Some("invalid"));
+        let behind = lines(&[START, r#"done. {"Action":"fail","Package":"m/p","Test":"TestA"}"#, end]);
+        assert_eq!(behind.defect.map(|defect| defect.word()), Some("invalid"));
+        let mixed = lines(&[START, end, "running 1 test"]);
+        assert_eq!(mixed.defect.map(|defect| defect.word()), Some("invalid"));
         let plain = lines(&["go: downloading example.com/x v1.0.0", START, RUN, "{not json", end]);
         assert_eq!(plain.defect, None);
         // A dependency that does not build, and no package that says so.

@@ -112,6 +112,10 @@ fn section(line: &str) -> Option<&str> {
 impl Lines for Libtest {
     fn line(&mut self, line: &str, reading: &mut Reading) {
         let Some(block) = &mut self.block else {
+            if super::go::knows(line) {
+                let why = "the output of `go test` stands in it, too".to_owned();
+                reading.defect.get_or_insert(Defect::Invalid(why));
+            }
             self.block = announced(line).map(|announced| Block { announced, ..Block::default() });
             return;
         };
