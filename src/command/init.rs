@@ -158,11 +158,12 @@ fn look_around(root: &Path) -> anyhow::Result<Survey> {
 
 /// The answer where no framework is recognized.
 fn nothing_found(root: &Path, look: &Look) -> anyhow::Error {
-    let mut why = format!("no test framework was recognized in {}; nothing was written", shown(root));
-    for seen in &look.seen {
-        why.push_str(&format!("\n  seen: {}", printable(seen)));
+    let mut why = format!("no test framework was recognized in {}; nothing was written.", shown(root));
+    if !look.seen.is_empty() {
+        let seen: Vec<String> = look.seen.iter().map(|seen| printable(seen)).collect();
+        why.push_str(&format!(" Seen: {}.", seen.join("; ")));
     }
-    why.push_str("\n  run your own command instead: pester-gate run --results GLOB -- CMD");
+    why.push_str(" To use a command of your own: `pester-gate run --results GLOB -- CMD`.");
     anyhow::anyhow!(why)
 }
 

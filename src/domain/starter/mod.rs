@@ -264,6 +264,27 @@ mod tests {
     }
 
     #[test]
+    fn options_of_a_script_are_kept_or_named() {
+        for (script, expected, note) in [
+            ("mocha", "{files}", ""),
+            ("mocha --reporter spec -R dot --watch", "{files}", ""),
+            ("lint && mocha --require ./env 'test/**/*.js' && x", "--require ./env test/**/*.js", ""),
+            ("cross-env NODE_ENV=test mocha -t 9", "-t 9 {files}", "NODE_ENV=test"),
+        ] {
+            let manifest = serde_json::json!({"scripts": {"test": script}}).to_string();
+            let look = look(&[("package.json", &manifest), ("test/a.js", ""), ("test/support/env.js", "")]);
+            let setup = &look.setups[0];
+            let own = "npx --no-install mocha --reporter json --reporter-option output=mocha-results.json ";
+            assert_eq!(command(setup), format!("{own}{expected}"));
+            assert_eq!((setup.files, setup.notes.join(" ").contains(note)), (1, true), "{setup:?}");
+        }
+        let manifest = r#"{"scripts": {"test": "jest --config j.js --bail --coverage"}}"#;
+        let look = look(&[("package.json", manifest), ("a.test.js", "")]);
+        assert!(command(&look.setups[0]).ends_with("--testLocationInResults --config j.js"), "{look:?}");
+        assert!(look.setups[0].notes[0].contains("--bail"), "{look:?}");
+    }
+
+    #[test]
     fn every_configuration_can_be_read_whatever_the_folder_is_called() {
         for folder in [".", "tests", "it's \"a\" [b] #c: {d}", "\u{202e}x\ty", "- a", "ä/ö", "*x", "no", "a\nb"] {
             let below = |name: &str| if folder == "." { name.to_owned() } else { format!("{folder}/{name}") };

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::framework::{Framework, Run, Setup, argv};
-use super::survey::{Survey, folder_of, in_folder, is_python_test, is_script_test, name_of, shared_folder};
+use super::survey::{Survey, folder_of, in_folder, is_fixture, is_python_test, is_script_test, name_of, shared_folder};
 
 /// The argument that becomes the selected files.
 const FILES: &str = "{files}";
@@ -63,14 +63,16 @@ pub(super) fn python(survey: &Survey, seen: &mut Vec<String>) -> Option<Setup> {
         .any(|path| survey.says(path, "pytest"));
     let is_pytest = configured || depends || sources("import pytest") || !sources("unittest");
     let mut install: Vec<String> = Vec::new();
-    for path in requirements.iter().filter(|path| folder_of(path).is_empty() || requirements.len() == 1) {
+    for path in requirements.iter().filter(|path| ["", "requirements"].contains(&folder_of(path))) {
         install.push(format!("python3 -m pip install -r {}", super::quoted_for_sh(path)));
     }
     let packaged = survey.has("setup.py")
         || survey.says("pyproject.toml", "[build-system]")
         || survey.says("pyproject.toml", "[project]");
     if packaged {
-        install.push("python3 -m pip install .".to_owned());
+        let extra = survey.text("pyproject.toml").and_then(test_extra);
+        let target = extra.map_or_else(|| ".".to_owned(), |extra| format!("'.[{extra}]'"));
+        install.push(format!("python3 -m pip install {target}"));
     }
     if is_pytest {
         install.push("python3 -m pip install pytest".to_owned());
@@ -87,6 +89,14 @@ pub(super) fn python(survey: &Survey, seen: &mut Vec<String>) -> Option<Setup> {
     let note = "unittest writes no report itself: the package unittest-xml-reporting does".to_owned();
     let check = argv(&["python3", "-c", "import xmlrunner"]);
     Some(Setup { install, check, notes: vec![note], ..setup })
+}
+
+/// The optional dependencies of a `pyproject.toml` that are for its tests.
+fn test_extra(text: &str) -> Option<&str> {
+    let section = text.split("[project.optional-dependencies]").nth(1)?;
+    let names = section.lines().take_while(|line| !line.starts_with('[')).filter_map(|line| line.split_once('='));
+    let mut names = names.map(|(name, _)| name.trim().trim_matches(['"', '\'']));
+    names.find(|name| ["test", "tests", "testing", "dev"].contains(name))
 }
 
 /// How Node's tools are started and installed in this repository.
@@ -161,16 +171,21 @@ pub(super) fn javascript(survey: &Survey, seen: &mut Vec<String>) -> Vec<Setup> 
         let own: Vec<&str> = files.iter().copied().filter(|path| owner(path) == Some(*framework)).collect();
         // In the folder `test` Mocha takes every file, the others only those that are named like tests.
         let named: Vec<&str> = match framework {
-            Framework::Mocha => own,
+            Framework::Mocha => own.into_iter().filter(|path| is_mocha_spec(path)).collect(),
             _ => own.into_iter().filter(|path| !only_by_folder(path)).collect(),
         };
         if named.is_empty() {
             seen.push(format!("{} in package.json, but no test file of it", framework.name()));
             continue;
         }
-        setups.push(one_javascript(survey, *framework, &named, &manifest));
+        setups.push(one_javascript(survey, *framework, &named, &manifest, &scripts));
     }
     setups
+}
+
+/// Whether Mocha takes a file by itself: directly in `test`, or named like a test.
+fn is_mocha_spec(path: &str) -> bool {
+    folder_of(path) == "test" || !only_by_folder(path)
 }
 
 /// Whether a file is taken for a test because of the folder `test` alone.
@@ -179,9 +194,17 @@ fn only_by_folder(path: &str) -> bool {
     !stem.ends_with(".test") && !stem.ends_with(".spec") && !in_folder(path, "__tests__")
 }
 
-fn one_javascript(survey: &Survey, framework: Framework, files: &[&str], manifest: &Value) -> Setup {
+fn one_javascript(
+    survey: &Survey,
+    framework: Framework,
+    files: &[&str],
+    manifest: &Value,
+    scripts: &[(&str, &str)],
+) -> Setup {
     let usual = usual_names(framework, files);
     let usual: Vec<&str> = usual.iter().map(String::as_str).collect();
+    let typed = Typed::of(framework, scripts);
+    let kept: Vec<&str> = typed.kept.iter().map(String::as_str).collect();
     let manager = manager(survey);
     let start = |words: &[&str]| argv(&[manager.launcher, words].concat());
     let results = format!("{}-results.json", framework.slug());
@@ -197,7 +220,8 @@ fn one_javascript(survey: &Survey, framework: Framework, files: &[&str], manifes
         Framework::Jest => {
             let words = ["jest", "--ci", "--json", &output, "--testLocationInResults"];
             // Where the repository says itself which files are tests, Jest finds them.
-            if configured("jest", &["testMatch", "testRegex"]) {
+            let words = [&words[..], &kept].concat();
+            if configured("jest", &["testMatch", "testRegex"]) || !kept.is_empty() {
                 Setup::whole(framework, files, start(&words), vec![results.clone()])
             } else {
                 let command = start(&[&words[..], &["--runTestsByPath", FILES]].concat());
@@ -206,7 +230,8 @@ fn one_javascript(survey: &Survey, framework: Framework, files: &[&str], manifes
         }
         Framework::Vitest => {
             let words = ["vitest", "run", "--reporter=default", "--reporter=json", &output];
-            if configured("vitest", &["include"]) {
+            let words = [&words[..], &kept].concat();
+            if configured("vitest", &["include"]) || !kept.is_empty() {
                 Setup::whole(framework, files, start(&words), vec![results.clone()])
             } else {
                 let command = start(&[&words[..], &[FILES]].concat());
@@ -216,12 +241,11 @@ fn one_javascript(survey: &Survey, framework: Framework, files: &[&str], manifes
         Framework::Mocha => {
             let output = option("output");
             let words = ["mocha", "--reporter", "json", "--reporter-option", &output];
-            let own =
-                survey.files(|path| path.starts_with(".mocharc")).len() + usize::from(manifest.get("mocha").is_some());
-            if own > 0 {
-                Setup::whole(framework, files, start(&words), vec![results.clone()])
+            let own = survey.files(|path| path.starts_with(".mocharc")).len();
+            if typed.names_files || own > 0 || manifest.get("mocha").is_some() {
+                Setup::whole(framework, files, start(&[&words[..], &kept].concat()), vec![results.clone()])
             } else {
-                let command = start(&[&words[..], &[FILES]].concat());
+                let command = start(&[&words[..], &kept, &[FILES]].concat());
                 by_files(survey, framework, files, &usual, command, &results)
             }
         }
@@ -232,9 +256,128 @@ fn one_javascript(survey: &Survey, framework: Framework, files: &[&str], manifes
         install: argv(manager.install),
         ignore: vec![format!("/{results}")],
         check: start(&[tool, "--version"]),
+        notes: typed.note(tool).into_iter().collect(),
         ..base
     }
 }
+
+/// What a script of `package.json` gives to a framework.
+#[derive(Debug, Default)]
+struct Typed {
+    /// Options and files that the command keeps.
+    kept: Vec<String>,
+    /// What it does not keep, and a person may need.
+    dropped: Vec<String>,
+    /// Whether files or folders are among what is kept.
+    names_files: bool,
+}
+
+impl Typed {
+    /// Of the script `test`, else of the first that starts the framework.
+    fn of(framework: Framework, scripts: &[(&str, &str)]) -> Self {
+        let tool = framework.slug();
+        let starts = |line: &str| words(line).any(|word| word == tool);
+        let script = scripts
+            .iter()
+            .find(|(name, line)| *name == "test" && starts(line))
+            .or_else(|| scripts.iter().find(|(name, line)| name.starts_with("test") && starts(line)));
+        let mut typed = Self::default();
+        let Some((_, line)) = script else { return typed };
+        let is_operator = |word: &&str| ["&&", "||", ";", "|", ">", "2>&1"].contains(word);
+        let before: Vec<&str> = words(line).take_while(|word| *word != tool).collect();
+        let segment = before.rsplit(|word| is_operator(&word)).next().unwrap_or_default();
+        typed.dropped.extend(segment.iter().filter(|word| word.contains('=')).map(|word| (*word).to_owned()));
+        let mut rest = words(line).skip_while(|word| *word != tool).skip(1).take_while(|word| !is_operator(word));
+        while let Some(word) = rest.next() {
+            let name = word.split('=').next().unwrap_or(word);
+            if !word.starts_with('-') {
+                let is_file = framework == Framework::Mocha;
+                typed.names_files |= is_file;
+                if is_file {
+                    typed.kept.push(word.to_owned());
+                }
+            } else if OURS.contains(&name) {
+                if OURS_WITH_VALUE.contains(&name) && !word.contains('=') {
+                    rest.next();
+                }
+            } else if KEPT_WITH_VALUE.contains(&name) && !word.contains('=') {
+                typed.kept.push(word.to_owned());
+                typed.kept.extend(rest.next().map(str::to_owned));
+            } else if KEPT_WITH_VALUE.contains(&name) || framework == Framework::Mocha || KEPT.contains(&name) {
+                typed.kept.push(word.to_owned());
+            } else {
+                typed.dropped.push(word.to_owned());
+            }
+        }
+        typed
+    }
+
+    fn note(&self, tool: &str) -> Option<String> {
+        let dropped = self.dropped.join(" ");
+        let why = format!("the script of package.json also has {dropped}: add what the tests need to the command");
+        (!dropped.is_empty()).then(|| format!("{why} ({tool})"))
+    }
+}
+
+/// Options that the gate gives itself, or that change no test.
+const OURS: [&str; 21] = [
+    "--reporter",
+    "-R",
+    "--reporters",
+    "--reporter-option",
+    "--reporter-options",
+    "-O",
+    "--outputFile",
+    "--watch",
+    "-w",
+    "--watchAll",
+    "--coverage",
+    "--ci",
+    "--json",
+    "--verbose",
+    "--silent",
+    "--color",
+    "--colors",
+    "--no-color",
+    "--run",
+    "--passWithNoTests",
+    "--detectOpenHandles",
+];
+const OURS_WITH_VALUE: [&str; 6] =
+    ["--reporter", "-R", "--reporter-option", "--reporter-options", "-O", "--outputFile"];
+/// Options that take the next word, and that the command keeps.
+const KEPT_WITH_VALUE: [&str; 28] = [
+    "--config",
+    "-c",
+    "--rootDir",
+    "--root",
+    "--dir",
+    "--project",
+    "--selectProjects",
+    "--env",
+    "--environment",
+    "--require",
+    "-r",
+    "--timeout",
+    "-t",
+    "--ui",
+    "-u",
+    "--extension",
+    "--file",
+    "--grep",
+    "-g",
+    "--exclude",
+    "--ignore",
+    "--spec",
+    "--retries",
+    "--slow",
+    "-s",
+    "--jobs",
+    "-j",
+    "--package",
+];
+/// Options without a value that the command keeps.
+const KEPT: [&str; 4] = ["--runInBand", "-i", "--no-file-parallelism", "--experimental-vm-modules"];
 
 /// What the test files of a framework are called, for each ending that is in use.
 fn usual_names(framework: Framework, files: &[&str]) -> Vec<String> {
@@ -280,11 +423,11 @@ fn imports(survey: &Survey, path: &str) -> Option<Framework> {
     let text = survey.text(path)?;
     let names = |module: &str| ['"', '\''].iter().any(|quote| text.contains(&format!("{quote}{module}{quote}")));
     [
-        ("node:test", Framework::NodeTest),
         ("vitest", Framework::Vitest),
         ("@jest/globals", Framework::Jest),
         ("mocha", Framework::Mocha),
         ("chai", Framework::Mocha),
+        ("node:test", Framework::NodeTest),
     ]
     .into_iter()
     .find(|(module, _)| names(module))
@@ -385,7 +528,7 @@ pub(super) fn bats(survey: &Survey) -> Option<Setup> {
         ["bats", "bats-core", "bats-support", "bats-assert", "bats-file"].iter().any(|name| in_folder(path, name))
             && (in_folder(path, "test_helper") || in_folder(path, "libexec") || path.contains("/bats/test/"))
     };
-    let files = survey.files(|path| path.ends_with(".bats") && !is_library(path));
+    let files = survey.files(|path| path.ends_with(".bats") && !is_library(path) && !is_fixture(path));
     if files.is_empty() {
         return None;
     }
@@ -414,6 +557,7 @@ pub(super) fn shell(survey: &Survey, others: &[Setup], seen: &mut Vec<String>) -
     let named = |path: &str| {
         let name = name_of(path);
         name.ends_with(".sh")
+            && !is_fixture(path)
             && (["test_", "test-"].iter().any(|start| name.starts_with(start))
                 || ["_test.sh", "-test.sh", ".test.sh"].iter().any(|end| name.ends_with(end)))
     };
@@ -422,7 +566,9 @@ pub(super) fn shell(survey: &Survey, others: &[Setup], seen: &mut Vec<String>) -
         let (folder, patterns) = survey.select(&files, &NAMES);
         return Some(scripts(&files, folder, patterns, None));
     }
-    let in_tests = |path: &str| path.ends_with(".sh") && (in_folder(path, "tests") || in_folder(path, "test"));
+    let in_tests = |path: &str| {
+        path.ends_with(".sh") && !is_fixture(path) && (in_folder(path, "tests") || in_folder(path, "test"))
+    };
     let files = survey.files(in_tests);
     if files.is_empty() {
         return None;

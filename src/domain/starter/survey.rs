@@ -84,7 +84,7 @@ pub(crate) fn wanted(paths: &[String]) -> Vec<&str> {
 /// Whether a file is a Python test by its name.
 pub(crate) fn is_python_test(path: &str) -> bool {
     let name = name_of(path);
-    name.ends_with("_test.py") || (name.starts_with("test_") && name.ends_with(".py"))
+    !is_fixture(path) && (name.ends_with("_test.py") || (name.starts_with("test_") && name.ends_with(".py")))
 }
 
 /// Whether a file is a JavaScript or TypeScript test by its name or by its folder.
@@ -93,7 +93,12 @@ pub(crate) fn is_script_test(path: &str) -> bool {
     let Some((stem, ending)) = name.rsplit_once('.') else { return false };
     let is_script = ["js", "mjs", "cjs", "jsx", "ts", "mts", "cts", "tsx"].contains(&ending);
     let named = stem.ends_with(".test") || stem.ends_with(".spec");
-    is_script && (named || in_folder(path, "__tests__") || path.starts_with("test/"))
+    is_script && !is_fixture(path) && (named || in_folder(path, "__tests__") || path.starts_with("test/"))
+}
+
+/// Whether a file lies among the data of tests: what is named like a test there is none.
+pub(crate) fn is_fixture(path: &str) -> bool {
+    ["fixtures", "__fixtures__", "testdata", "test-data"].iter().any(|name| in_folder(path, name))
 }
 
 /// The name of a file.
