@@ -54,8 +54,8 @@ fn failures_in_json(text: &str) -> u64 {
     events.filter(failed).count() as u64
 }
 
-/// How many cases failed, by the tags alone: no reader of ours, no library. None where cases stand in cases, whose
-/// counting is the readers' own matter.
+/// How many cases failed, by the tags alone: no reader of ours, no library. None where cases stand
+/// in cases, whose counting is the readers' own matter.
 fn failures_in_tags(mut text: &str) -> u64 {
     let (mut root, mut open, mut failed, mut shown) = ("", false, false, 0);
     while let Some(at) = text.find('<') {

@@ -1,4 +1,5 @@
-//! `init`: a configuration and a caller workflow for a repository that has none, after a look at it.
+//! `init`: a configuration and a caller workflow for a repository that has none, after a look at
+//! it.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -217,7 +218,8 @@ fn write_all(plan: &[Planned]) -> anyhow::Result<()> {
     for planned in plan.iter().filter(writes) {
         if let Err(error) = files::write_atomic(&planned.path, &planned.bytes) {
             for done in written {
-                // What was there before is put back; a second failure changes nothing about the first.
+                // What was there before is put back; a second failure changes nothing about the
+                // first.
                 let _ = match &done.before {
                     Some(bytes) => files::write_atomic(&done.path, bytes),
                     None => files::remove(&done.path),
@@ -230,7 +232,8 @@ fn write_all(plan: &[Planned]) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Starts the program of a setup once, for its version. A wrapper that would download its tool is not started.
+/// Starts the program of a setup once, for its version. A wrapper that would download its tool is
+/// not started.
 fn start(world: &World, root: &Path, setup: &Setup) -> Option<Started> {
     let program = setup.check.first()?;
     let command = setup.check.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ");
@@ -254,7 +257,7 @@ fn start(world: &World, root: &Path, setup: &Setup) -> Option<Started> {
 fn version(world: &World, root: &Path, argv: &[String]) -> Result<String, String> {
     let done = capture(world, argv, root, PATIENCE)?;
     let all = [done.stdout, done.stderr].join("\n");
-    let mut lines = all.lines().map(|line| without_colors(line)).filter(|line| !line.is_empty());
+    let mut lines = all.lines().map(without_colors).filter(|line| !line.is_empty());
     match done.code {
         0 => Ok(shortened(&lines.next().unwrap_or_default(), 120)),
         code => Err(format!("exit code {code}: {}", shortened(&lines.next_back().unwrap_or_default(), 120))),
@@ -306,14 +309,14 @@ fn to_do(callee: &Callee, form: Form, look: &Look, powershell: Option<&str>) -> 
         list.push(format!("replace OWNER in {} by where pester-gate lives (--gate-repository)", form.path()));
     }
     if RELEASED.is_none() {
-        list.push("set PESTER_GATE_BIN on the runner to the path of a pester-gate: there is no release yet".to_owned());
+        let why = "there is no release yet";
+        list.push(format!("set PESTER_GATE_BIN on the runner to the path of a pester-gate: {why}"));
     }
     list.push("commit the files and push".to_owned());
     if form == Form::TrustedPr {
         list.push("gh label create pester-gate: who may set it decides what runs on the machine".to_owned());
-        list.push(
-            "require the check `verdict`, and no other of this workflow: a skipped job counts as success".to_owned(),
-        );
+        let why = "a skipped job counts as success";
+        list.push(format!("require the check `verdict`, and no other of this workflow: {why}"));
     }
     list
 }
@@ -373,8 +376,12 @@ pub(crate) fn text(done: &Done) -> String {
 /// As JSON.
 pub(crate) fn json(done: &Done) -> Value {
     let found = |(setup, config): (&Setup, &String)| {
-        let framework = setup.framework.name();
-        json!({"framework": framework, "files": setup.files, "folder": setup.found_below, "config": config})
+        json!({
+            "framework": setup.framework.name(),
+            "files": setup.files,
+            "folder": setup.found_below,
+            "config": config,
+        })
     };
     let started = |Started { framework, command, said }: &Started| {
         let (starts, said) = match said {
@@ -383,13 +390,14 @@ pub(crate) fn json(done: &Done) -> Value {
         };
         json!({"framework": framework.name(), "command": command, "starts": starts, "said": said})
     };
+    let file = |(name, did): &(String, Did)| json!({"path": name, "did": did.word()});
     let next = done.configs.iter().enumerate().map(|(at, config)| command_of(at, config));
     json!({
         "found": done.look.setups.iter().zip(&done.configs).map(found).collect::<Vec<_>>(),
         "seen": done.look.seen,
         "programs": done.started.iter().map(started).collect::<Vec<_>>(),
         "powershell": done.powershell,
-        "files": done.files.iter().map(|(name, did)| json!({"path": name, "did": did.word()})).collect::<Vec<_>>(),
+        "files": done.files.iter().map(file).collect::<Vec<_>>(),
         "notes": done.notes,
         "toDo": done.to_do,
         "next": next.collect::<Vec<_>>(),

@@ -1,8 +1,9 @@
-//! `go test -json`: one test2json event for each line, with plain lines of the go command in between.
+//! `go test -json`: one test2json event for each line, with plain lines of the go command in
+//! between.
 //!
-//! Rules (docs/results.md): every test and subtest that ends is a case. A package that fails by itself (it does not
-//! build, its test program ends early) is an errored case of its own, so that its output is not lost. A package without
-//! tests is no case.
+//! Rules (docs/results.md): every test and subtest that ends is a case. A package that fails by
+//! itself (it does not build, its test program ends early) is an errored case of its own, so that
+//! its output is not lost. A package without tests is no case.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -337,8 +338,8 @@ fn named(
     case
 }
 
-/// Where a test failed: where its panic began, where an assertion library or the framework marks the error, else the
-/// last line that the test logged: `t.Fatal` ends a test.
+/// Where a test failed: where its panic began, where an assertion library or the framework marks
+/// the error, else the last line that the test logged: `t.Fatal` ends a test.
 fn place_of(package: &str, open: &Open) -> Option<(String, u64)> {
     if panicked(&open.output) {
         return frame(package, &open.output);
@@ -352,7 +353,8 @@ fn place_of(package: &str, open: &Open) -> Option<(String, u64)> {
     place.map(|(file, line)| (file.to_owned(), line))
 }
 
-/// Whether a line begins an entry of a test's log, `    FILE.go:12: message`. What a test prints itself is no such line.
+/// Whether a line begins an entry of a test's log, `    FILE.go:12: message`. What a test prints
+/// itself is no such line.
 fn is_logged(line: &&str) -> bool {
     let entry = line.strip_prefix("    ").filter(|text| !text.starts_with([' ', '\t']));
     entry.is_some_and(|text| place_of_line(text).is_some())
@@ -366,7 +368,8 @@ fn place_of_line(line: &str) -> Option<(&str, u64)> {
     at_start(text, ".go").filter(|(file, _)| !file.contains(char::is_whitespace) || is_whole(file))
 }
 
-/// The first place of a stack trace that stands in a function of this package, below the panic itself.
+/// The first place of a stack trace that stands in a function of this package, below the panic
+/// itself.
 fn frame(package: &str, output: &str) -> Option<(String, u64)> {
     let mut lines = output.lines().skip_while(|line| !line.starts_with("goroutine ")).peekable();
     while let Some(function) = lines.next() {
@@ -478,11 +481,12 @@ mod tests {
 
     #[test]
     fn an_assertion_library_names_the_place() {
+        let prints = |text: &str| format!(r#"{{"Action":"output","Package":"m/p","Test":"TestA","Output":"{text}"}}"#);
         let reading = lines(&[
             RUN,
-            r#"{"Action":"output","Package":"m/p","Test":"TestA","Output":"    a_test.go:7: \n"}"#,
-            r#"{"Action":"output","Package":"m/p","Test":"TestA","Output":"        \tError Trace:\t/r/a_test.go:7\n"}"#,
-            r#"{"Action":"output","Package":"m/p","Test":"TestA","Output":"    a_test.go:30: closed\n"}"#,
+            &prints(r"    a_test.go:7: \n"),
+            &prints(r"        \tError Trace:\t/r/a_test.go:7\n"),
+            &prints(r"    a_test.go:30: closed\n"),
             r#"{"Action":"fail","Package":"m/p","Test":"TestA","Elapsed":0.25}"#,
             r#"{"Action":"fail","Package":"m/p","Elapsed":0.3}"#,
         ]);

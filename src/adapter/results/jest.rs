@@ -1,8 +1,9 @@
-//! JSON of Jest (`--json --outputFile=F`) and of Vitest (`--reporter=json --outputFile=F`): one object whose
-//! `testResults` holds one entry for each test file.
+//! JSON of Jest (`--json --outputFile=F`) and of Vitest (`--reporter=json --outputFile=F`): one
+//! object whose `testResults` holds one entry for each test file.
 //!
-//! Rules (docs/results.md): `status` decides. A file that failed while none of its tests did is an errored case of its
-//! own, with the message of the file. `numTotalTests`, `numFailedTests` and `success` are compared, never counted.
+//! Rules (docs/results.md): `status` decides. A file that failed while none of its tests did is an
+//! errored case of its own, with the message of the file. `numTotalTests`, `numFailedTests` and
+//! `success` are compared, never counted.
 
 use std::time::Duration;
 
@@ -62,7 +63,8 @@ impl Document for Jest {
         for case in complete {
             one_case(name, case, reading);
         }
-        // A list that ended before the break has a last case that is whole, too: only its failure is certain.
+        // A list that ended before the break has a last case that is whole, too: only its failure
+        // is certain.
         if text(last, "status").and_then(outcome_word::jest).is_some_and(is_bad) {
             one_case(name, last, reading);
         }

@@ -1,9 +1,9 @@
-//! The text that `cargo test` prints to its standard output: for each test binary a block from `running N tests` to
-//! `test result:`, with doc tests in the same form.
+//! The text that `cargo test` prints to its standard output: for each test binary a block from
+//! `running N tests` to `test result:`, with doc tests in the same form.
 //!
-//! Rules (docs/results.md): the lines `test NAME ... WORD` count. A block whose lines are not what its `test result:`
-//! says is inconsistent, one without that line is truncated. Only the standard output is read: the names of the
-//! binaries stand in the standard error.
+//! Rules (docs/results.md): the lines `test NAME ... WORD` count. A block whose lines are not what
+//! its `test result:` says is inconsistent, one without that line is truncated. Only the standard
+//! output is read: the names of the binaries stand in the standard error.
 
 use super::open_case::{MESSAGE_KEPT, beginning};
 use super::plain::Lines;
@@ -169,10 +169,9 @@ impl Libtest {
                 reading.defect.get_or_insert(Defect::Truncated(why));
             }
             Some(claimed) if !block.agrees(claimed) => {
-                let why = format!(
-                    "`test result:` claims {} passed, {} failed, {} ignored of {announced}, the lines show {shown}",
-                    claimed.passed, claimed.failed, claimed.ignored
-                );
+                let Claimed { passed, failed, ignored, .. } = claimed;
+                let claims = format!("{passed} passed, {failed} failed, {ignored} ignored");
+                let why = format!("`test result:` claims {claims}; {announced} run, {shown}");
                 reading.defect.get_or_insert(Defect::Inconsistent(why));
             }
             Some(claimed) if claimed.filtered > 0 => {
@@ -234,7 +233,8 @@ fn failed_case(name: &str, section: &str, reading: &mut Reading) {
     });
 }
 
-/// The place in `src/lib.rs - add (line 7)`. The place that its panic names is one of a file that rustdoc made.
+/// The place in `src/lib.rs - add (line 7)`. The place that its panic names is one of a file that
+/// rustdoc made.
 fn doc_test(name: &str) -> Option<(String, u64)> {
     let (file, rest) = name.split_once(" - ")?;
     let (_, line) = rest.rsplit_once("(line ")?;
@@ -242,8 +242,8 @@ fn doc_test(name: &str) -> Option<(String, u64)> {
     file.ends_with(".rs").then(|| (file.to_owned(), line))
 }
 
-/// The place of the first panic, or the first place of its backtrace that is the repository's, where it stands in a
-/// library.
+/// The place of the first panic, or the first place of its backtrace that is the repository's,
+/// where it stands in a library.
 fn panic_place(section: &str) -> Option<(String, u64)> {
     let place = |text: &str| {
         let (place, _column) = text.trim_end_matches(':').rsplit_once(':')?;
@@ -289,53 +289,46 @@ mod tests {
         assert_eq!(reading.failures[1].message, "Error: \"no database\"");
     }
 
+    /// The line that ends a block.
+    fn result(word: &str, passed: u64, failed: u64, filtered: u64) -> String {
+        let rest = format!("0 ignored; 0 measured; {filtered} filtered out; finished in 0.01s");
+        format!("\ntest result: {word}. {passed} passed; {failed} failed; {rest}\n")
+    }
+
     #[test]
     fn a_block_that_does_not_add_up_is_never_green() {
-        for (text, word) in [
-            ("running 1 test\ntest a ... ok\n", "truncated"),
-            (
-                "running 2 tests\ntest a ... ok\n\ntest result: ok. 1 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out\n",
-                "inconsistent",
-            ),
-            (
-                "running 1 test\ntest a ... ok\n\ntest result: ok. 2 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out\n",
-                "inconsistent",
-            ),
-            (
-                "running 1 test\ntest a ... ok\n\ntest result: FAILED. 1 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out\n",
-                "inconsistent",
-            ),
-            (
-                "running 2 tests\n.F\n\ntest result: FAILED. 1 passed; 1 failed; 0 ignored; 0 measured; 0 filtered out\n",
-                "inconsistent",
-            ),
-            (
-                "running 1 test\nrunning 1 test\ntest a ... ok\n\ntest result: ok. 1 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out\n",
-                "truncated",
-            ),
-            (
-                "running 1 test\ntest a ... printed\nok\n\ntest result: ok. 1 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out\n",
-                "inconsistent",
-            ),
+        for (text, end, word) in [
+            ("running 1 test\ntest a ... ok\n", String::new(), "truncated"),
+            ("running 2 tests\ntest a ... ok\n", result("ok", 1, 0, 0), "inconsistent"),
+            ("running 1 test\ntest a ... ok\n", result("ok", 2, 0, 0), "inconsistent"),
+            ("running 1 test\ntest a ... ok\n", result("FAILED", 1, 0, 0), "inconsistent"),
+            ("running 2 tests\n.F\n", result("FAILED", 1, 1, 0), "inconsistent"),
+            ("running 1 test\nrunning 1 test\ntest a ... ok\n", result("ok", 1, 0, 0), "truncated"),
+            ("running 1 test\ntest a ... printed\nok\n", result("ok", 1, 0, 0), "inconsistent"),
         ] {
-            assert_eq!(read(text).defect.map(|defect| defect.word()), Some(word), "{text}");
+            let defect = read(&format!("{text}{end}")).defect;
+            assert_eq!(defect.map(|defect| defect.word()), Some(word), "{text}{end}");
         }
-        let fine = read(
-            "running 0 tests\n\ntest result: ok. 0 passed; 0 failed; 0 ignored; 0 measured; 3 filtered out; finished in 0.00s\n",
-        );
-        assert_eq!((fine.defect, fine.counts.total, fine.notes.len()), (None, 0, 1));
+        let empty = format!("running 0 tests\n{}", result("ok", 0, 0, 0));
+        let mixed = read(&format!("{empty}FAIL\tm/p [build failed]\n"));
+        assert_eq!(mixed.defect.map(|defect| defect.word()), Some("invalid"));
+        let filtered = read(&format!("running 0 tests\n{}", result("ok", 0, 0, 3)));
+        assert_eq!((filtered.defect, filtered.counts.total, filtered.notes.len()), (None, 0, 1));
     }
 
     #[test]
     fn what_a_failing_test_prints_does_not_end_its_block() {
-        let inner = "running 1 test\ntest x ... FAILED\ntest result: ok. 0 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out\nfailures:\n";
-        let end = "test result: FAILED. 1 passed; 1 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.01s\n";
-        let text = format!(
-            "running 2 tests\ntest a ... ok\ntest b ... FAILED\n\nfailures:\n\n---- b stdout ----\n{inner}\nthread 'b' panicked at 'no', tests/b.rs:3:5\n\nfailures:\n    b\n\n{end}"
-        );
-        let reading = read(&text);
+        let inner = ["running 1 test\ntest x ... FAILED", &result("ok", 0, 0, 0), "failures:"].join("\n");
+        let text = [
+            "running 2 tests\ntest a ... ok\ntest b ... FAILED\n\nfailures:\n\n---- b stdout ----",
+            &inner,
+            "thread 'b' panicked at 'no', tests/b.rs:3:5\n\nfailures:\n    b\n",
+            &result("FAILED", 1, 1, 0),
+        ];
+        let reading = read(&text.join("\n"));
         assert_eq!((reading.defect, reading.counts.failed, reading.counts.passed), (None, 1, 1));
-        assert_eq!((reading.failures[0].file.as_deref(), reading.failures[0].line), (Some("tests/b.rs"), Some(3)));
+        let case = &reading.failures[0];
+        assert_eq!((case.file.as_deref(), case.line), (Some("tests/b.rs"), Some(3)));
     }
 
     #[test]
@@ -356,8 +349,10 @@ mod tests {
 
     #[test]
     fn a_panic_inside_a_library_is_placed_by_its_backtrace() {
-        let section = "thread 'a' panicked at /rustc/abc/library/core/src/x.rs:1:2:\nboom\n   0: core::x\n             at /rustc/abc/library/core/src/x.rs:1:2\n   1: w::a\n             at ./src/lib.rs:9:5\n";
-        assert_eq!(panic_place(section), Some(("src/lib.rs".to_owned(), 9)));
+        let library = "/rustc/abc/library/core/src/x.rs:1:2";
+        let frames = format!("   0: core::x\n     at {library}\n   1: w::a\n     at ./src/lib.rs:9:5\n");
+        let section = format!("thread 'a' panicked at {library}:\nboom\n{frames}");
+        assert_eq!(panic_place(&section), Some(("src/lib.rs".to_owned(), 9)));
         assert_eq!(
             panic_place("thread 'a' panicked at C:\\w\\lib.rs:9:5:\nboom"),
             Some(("C:\\w\\lib.rs".to_owned(), 9))

@@ -1,9 +1,10 @@
-//! JSON of Mocha (`--reporter json --reporter-option output=F`): `stats`, and the lists `tests`, `pending`, `failures`
-//! and `passes`.
+//! JSON of Mocha (`--reporter json --reporter-option output=F`): `stats`, and the lists `tests`,
+//! `pending`, `failures` and `passes`.
 //!
-//! Rules (docs/results.md): in which list a test stands decides. `tests` comes first and holds every test that ended;
-//! what has an error there has failed, also where the file is cut before `failures`. A hook that failed stands in
-//! `failures` alone and is an errored case. `stats` is compared, never counted.
+//! Rules (docs/results.md): in which list a test stands decides. `tests` comes first and holds
+//! every test that ended; what has an error there has failed, also where the file is cut before
+//! `failures`. A hook that failed stands in `failures` alone and is an errored case. `stats` is
+//! compared, never counted.
 
 use std::collections::HashMap;
 

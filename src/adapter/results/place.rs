@@ -1,6 +1,7 @@
 //! Where a failure stands, by the words of its runner's own output.
 
-/// The first line of `file` that a text names as `FILE:LINE`, by the file's whole path or by the end of it.
+/// The first line of `file` that a text names as `FILE:LINE`, by the file's whole path or by the
+/// end of it.
 pub(super) fn line_in(text: &str, file: &str) -> Option<u64> {
     let file = file.replace('\\', "/");
     let file = file.trim_start_matches("./");

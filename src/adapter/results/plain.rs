@@ -1,5 +1,6 @@
-//! The door for results that are not XML: lines of text, or one JSON document. It owns decoding, bounds and the end
-//! of the file; a format is one file with an implementation of [`Lines`] or [`Document`] and one line in `mod.rs`.
+//! The door for results that are not XML: lines of text, or one JSON document. It owns decoding,
+//! bounds and the end of the file; a format is one file with an implementation of [`Lines`] or
+//! [`Document`] and one line in `mod.rs`.
 
 use std::cell::Cell;
 use std::fmt;
@@ -47,7 +48,8 @@ pub(super) trait Lines {
 pub(super) trait Document {
     /// An element of the list that stands at `key` of the root.
     fn element(&mut self, key: &str, element: &Value, reading: &mut Reading);
-    /// The beginning of an element in which the file breaks off: only what is known to have failed counts.
+    /// The beginning of an element in which the file breaks off: only what is known to have failed
+    /// counts.
     fn broken(&mut self, key: &str, element: &Value, reading: &mut Reading);
     /// A value at the root that is no list of elements.
     fn value(&mut self, key: &str, value: &Value, reading: &mut Reading);
@@ -96,7 +98,8 @@ fn encoding_of(head: &[u8]) -> &'static Encoding {
     }
 }
 
-/// Decodes a source; what is no text of its encoding is replaced. No piece may take more than the budget.
+/// Decodes a source; what is no text of its encoding is replaced. No piece may take more than the
+/// budget.
 fn decoded(source: impl Read, encoding: &'static Encoding, budget: &Rc<Cell<u64>>) -> impl BufRead {
     let bounded = Bounded { source, budget: budget.clone() };
     let decoder = DecodeReaderBytesBuilder::new().encoding(Some(encoding)).bom_override(true).build(bounded);

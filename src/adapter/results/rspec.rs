@@ -1,7 +1,9 @@
-//! JSON of RSpec (`--format json --out F`): `examples`, and a `summary` with what failed outside of them.
+//! JSON of RSpec (`--format json --out F`): `examples`, and a `summary` with what failed outside of
+//! them.
 //!
-//! Rules (docs/results.md): `status` decides. An error outside of examples (a file that cannot be loaded, a hook of the
-//! suite) is an errored case with the message that RSpec printed for it. The counts of `summary` are compared.
+//! Rules (docs/results.md): `status` decides. An error outside of examples (a file that cannot be
+//! loaded, a hook of the suite) is an errored case with the message that RSpec printed for it. The
+//! counts of `summary` are compared.
 
 use serde_json::Value;
 
@@ -105,7 +107,8 @@ fn whole_message(exception: &Value) -> String {
     [part("class"), part("message"), &trace.join("\n")].join("\n")
 }
 
-/// An error outside of examples; its place is the first that its message names in a line `# ./FILE.rb:1:in ..`.
+/// An error outside of examples; its place is the first that its message names in a line `#
+/// ./FILE.rb:1:in ..`.
 fn outside(message: &str, reading: &mut Reading) {
     reading.case(CaseOutcome::Errored, false, || {
         let mut case = new_case("[an error outside of examples]", CaseOutcome::Errored);

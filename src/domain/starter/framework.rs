@@ -99,7 +99,8 @@ pub(crate) struct Setup {
     pub(crate) check: Vec<String>,
     /// What a person should know about this choice.
     pub(crate) notes: Vec<String>,
-    /// Files that the framework needs, each with its text; they are written only where they are absent.
+    /// Files that the framework needs, each with its text; they are written only where they are
+    /// absent.
     pub(crate) files_to_write: Vec<(String, String)>,
     /// Whether some of the tests are integration tests.
     pub(crate) has_integration: bool,

@@ -274,8 +274,9 @@ mod tests {
             let manifest = serde_json::json!({"scripts": {"test": script}}).to_string();
             let look = look(&[("package.json", &manifest), ("test/a.js", ""), ("test/support/env.js", "")]);
             let setup = &look.setups[0];
-            let own = "npx --no-install mocha --reporter json --reporter-option output=mocha-results.json ";
-            assert_eq!(command(setup), format!("{own}{expected}"));
+            let own = "npx --no-install mocha --reporter json";
+            let whole = format!("{own} --reporter-option output=mocha-results.json {expected}");
+            assert_eq!(command(setup), whole);
             assert_eq!((setup.files, setup.notes.join(" ").contains(note)), (1, true), "{setup:?}");
         }
         let manifest = r#"{"scripts": {"test": "jest --config j.js --bail --coverage"}}"#;

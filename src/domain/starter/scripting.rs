@@ -169,7 +169,8 @@ pub(super) fn javascript(survey: &Survey, seen: &mut Vec<String>) -> Vec<Setup> 
     let mut setups = Vec::new();
     for framework in &here {
         let own: Vec<&str> = files.iter().copied().filter(|path| owner(path) == Some(*framework)).collect();
-        // In the folder `test` Mocha takes every file, the others only those that are named like tests.
+        // In the folder `test` Mocha takes every file, the others only those that are named like
+        // tests.
         let named: Vec<&str> = match framework {
             Framework::Mocha => own.into_iter().filter(|path| is_mocha_spec(path)).collect(),
             _ => own.into_iter().filter(|path| !only_by_folder(path)).collect(),
@@ -285,7 +286,7 @@ impl Typed {
         let Some((_, line)) = script else { return typed };
         let is_operator = |word: &&str| ["&&", "||", ";", "|", ">", "2>&1"].contains(word);
         let before: Vec<&str> = words(line).take_while(|word| *word != tool).collect();
-        let segment = before.rsplit(|word| is_operator(&word)).next().unwrap_or_default();
+        let segment = before.rsplit(is_operator).next().unwrap_or_default();
         typed.dropped.extend(segment.iter().filter(|word| word.contains('=')).map(|word| (*word).to_owned()));
         let mut rest = words(line).skip_while(|word| *word != tool).skip(1).take_while(|word| !is_operator(word));
         while let Some(word) = rest.next() {
@@ -551,7 +552,8 @@ pub(super) fn bats(survey: &Survey) -> Option<Setup> {
     Some(Setup { install, check, ..setup })
 }
 
-/// Shell scripts that are named like tests; without any, all of a folder of tests that holds nothing else.
+/// Shell scripts that are named like tests; without any, all of a folder of tests that holds
+/// nothing else.
 pub(super) fn shell(survey: &Survey, others: &[Setup], seen: &mut Vec<String>) -> Option<Setup> {
     const NAMES: [&str; 5] = ["test_*.sh", "test-*.sh", "*_test.sh", "*-test.sh", "*.test.sh"];
     let named = |path: &str| {

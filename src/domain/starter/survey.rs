@@ -1,4 +1,5 @@
-//! What a look at a repository brings: the paths of its files, and the texts of those that tell which frameworks it uses.
+//! What a look at a repository brings: the paths of its files, and the texts of those that tell
+//! which frameworks it uses.
 
 use std::collections::BTreeMap;
 
@@ -162,8 +163,9 @@ impl Survey {
         self.texts.iter().filter(move |(path, _)| is(path)).map(|(path, text)| (path.as_str(), text.as_str()))
     }
 
-    /// `tests.path` and `tests.pattern` that select these files and no others. `usual` are the patterns that a person
-    /// would write. Folders that package managers fill are never selected, also where they are not there yet.
+    /// `tests.path` and `tests.pattern` that select these files and no others. `usual` are the
+    /// patterns that a person would write. Folders that package managers fill are never selected,
+    /// also where they are not there yet.
     pub(crate) fn select(&self, files: &[&str], usual: &[&str]) -> (String, Vec<String>) {
         let folder = shared_folder(files);
         let barriers = self.barriers();
@@ -204,7 +206,8 @@ fn is_below(path: &str, folder: &str) -> bool {
     folder == "." || path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'))
 }
 
-/// Patterns for the folders below `folder` that hold files and no barrier; files beside a barrier are listed.
+/// Patterns for the folders below `folder` that hold files and no barrier; files beside a barrier
+/// are listed.
 fn cover(folder: &str, files: &[&str], barriers: &[String], usual: &[&str], out: &mut Vec<String>) {
     let mut inner: Vec<String> = Vec::new();
     for file in files.iter().filter(|file| is_below(file, folder)) {

@@ -35,8 +35,9 @@ pub(crate) struct Callee {
 }
 
 impl Callee {
-    /// Whether this may be a machine of somebody's own: pull requests do not run there unasked. A label of one's own
-    /// is enough to reach such a machine, so all that is not known to be GitHub's is taken for one.
+    /// Whether this may be a machine of somebody's own: pull requests do not run there unasked. A
+    /// label of one's own is enough to reach such a machine, so all that is not known to be
+    /// GitHub's is taken for one.
     fn is_own_machine(&self) -> bool {
         let hosted = |label: &String| {
             let label = label.to_ascii_lowercase();
