@@ -2,6 +2,8 @@
 
 use std::io::Cursor;
 
+use serde_json::Value;
+
 use crate::adapter::results;
 
 /// Reads results from any bytes.
@@ -24,9 +26,37 @@ pub fn results(bytes: &[u8]) {
     }
 }
 
-/// How many cases failed, by the tags alone: no reader of ours, no library. None where cases stand in cases, whose
-/// counting is the readers' own matter.
-fn failures_shown(mut text: &str) -> u64 {
+/// How many cases failed: by the tags alone in XML, else by the events or by the whole JSON.
+fn failures_shown(text: &str) -> u64 {
+    match text.trim_start_matches('\u{feff}').trim_start().chars().next() {
+        Some('<') => failures_in_tags(text),
+        Some('{') => failures_in_json(text),
+        _ => 0,
+    }
+}
+
+fn failures_in_json(text: &str) -> u64 {
+    let list = |value: &Value, key: &str| value.get(key).and_then(Value::as_array).cloned();
+    let is = |value: &Value, key: &str, word: &str| value.get(key).and_then(Value::as_str) == Some(word);
+    if let Ok(root) = serde_json::from_str::<Value>(text)
+        && root.get("Action").is_none()
+    {
+        let files = list(&root, "testResults").unwrap_or_default();
+        let in_files = files.iter().filter_map(|file| list(file, "assertionResults")).flatten();
+        let cases = in_files.chain(list(&root, "examples").unwrap_or_default());
+        return cases.filter(|case| is(case, "status", "failed")).count() as u64;
+    }
+    let events = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let failed = |event: &Value| {
+        let named = |key| event.get(key).and_then(Value::as_str).is_some_and(|text| !text.is_empty());
+        is(event, "Action", "fail") && named("Package") && named("Test")
+    };
+    events.filter(failed).count() as u64
+}
+
+/// How many cases failed, by the tags alone: no reader of ours, no library. None where cases stand
+/// in cases, whose counting is the readers' own matter.
+fn failures_in_tags(mut text: &str) -> u64 {
     let (mut root, mut open, mut failed, mut shown) = ("", false, false, 0);
     while let Some(at) = text.find('<') {
         text = &text[at..];

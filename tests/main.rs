@@ -17,6 +17,7 @@ mod faults;
 mod github;
 mod harness;
 mod hostile;
+mod init;
 mod killed;
 mod layers;
 #[cfg(unix)]

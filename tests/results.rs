@@ -1,4 +1,4 @@
-//! Results files against an independent oracle: a small ElementTree script, never our own reader.
+//! Results files against an independent oracle: a small Python script, never our own reader.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -11,13 +11,19 @@ fn folder(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
 }
 
-/// Every results file below a folder.
-fn readable(folder: &Path) -> Vec<String> {
+const XML: &[&str] = &["xml", "trx"];
+const ALL: &[&str] = &["xml", "trx", "json", "jsonl", "txt"];
+
+/// Every results file below a folder, by these endings.
+fn readable(folder: &Path, endings: &[&str]) -> Vec<String> {
     if !folder.is_dir() {
         println!("skipped: {} is not there, so its files were not counted", folder.display());
         return Vec::new();
     }
-    let ending = |path: &PathBuf| path.extension().is_some_and(|ending| ending == "xml" || ending == "trx");
+    let ending = |path: &PathBuf| {
+        let ending = path.extension().and_then(std::ffi::OsStr::to_str);
+        ending.is_some_and(|ending| endings.contains(&ending))
+    };
     let files: Vec<PathBuf> = walk(folder).into_iter().filter(ending).collect();
     files.iter().map(|path| path.to_str().unwrap().to_owned()).collect()
 }
@@ -44,9 +50,9 @@ fn files_are_counted_as_the_oracle_counts_them() {
         println!("skipped: no Python on PATH, so no results file was compared with the oracle");
         return;
     };
-    let own = readable(&folder("tests/data/results"));
-    assert!(own.len() >= 12, "{own:?}");
-    let files = [own, readable(&folder("../shared/corpus"))].concat();
+    let own = readable(&folder("tests/data/results"), ALL);
+    assert!(own.len() >= 19, "{own:?}");
+    let files = [own, readable(&folder("../shared/corpus"), XML)].concat();
     let oracle = Command::new(python).arg(folder("tests/oracle.py")).args(&files).output().unwrap();
     assert!(oracle.status.success(), "{}", String::from_utf8_lossy(&oracle.stderr));
     let oracle: Value = serde_json::from_slice(&oracle.stdout).unwrap();
@@ -66,7 +72,7 @@ fn files_are_counted_as_the_oracle_counts_them() {
 #[test]
 fn the_corpus_is_counted_as_the_table_says() {
     let corpus = folder("../shared/corpus");
-    let files = readable(&corpus);
+    let files = readable(&corpus, XML);
     if files.is_empty() {
         return;
     }
@@ -115,6 +121,46 @@ fn a_huge_file_takes_little_memory() {
     let counts: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"));
     assert_eq!(counts[0]["counts"]["total"], 25_001);
     assert_eq!(counts[0]["counts"]["failed"], 1);
+}
+
+#[test]
+fn huge_events_and_documents_take_little_memory() {
+    use std::io::Write;
+    let sandbox = Sandbox::new();
+    let output = "x".repeat(4000);
+    for (name, before, case, behind) in [
+        (
+            "huge.jsonl",
+            "{\"Action\":\"start\",\"Package\":\"p\"}\n".to_owned(),
+            format!(
+                "{{\"Action\":\"output\",\"Package\":\"p\",\"Test\":\"T\",\"Output\":\"{output}\"}}\n\
+                 {{\"Action\":\"pass\",\"Package\":\"p\",\"Test\":\"T\"}}\n"
+            ),
+            "{\"Action\":\"fail\",\"Package\":\"p\",\"Test\":\"F\"}\n\
+             {\"Action\":\"fail\",\"Package\":\"p\"}\n",
+        ),
+        (
+            "huge.json",
+            "{\"summary\":{},\"examples\":[".to_owned(),
+            format!("{{\"description\":\"a\",\"status\":\"passed\",\"x\":\"{output}\"}},"),
+            "{\"description\":\"f\",\"status\":\"failed\"}]}",
+        ),
+    ] {
+        let path = sandbox.root.join(name);
+        {
+            let mut file = std::io::BufWriter::new(std::fs::File::create(&path).unwrap());
+            file.write_all(before.as_bytes()).unwrap();
+            for _ in 0..25_000 {
+                file.write_all(case.as_bytes()).unwrap();
+            }
+            file.write_all(behind.as_bytes()).unwrap();
+        }
+        let mut command = sandbox.command(&["results", "--format", "json", path.to_str().unwrap()], &[]);
+        let output = limited(&mut command);
+        let read: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"));
+        let counts = &read[0]["counts"];
+        assert_eq!((&counts["total"], &counts["failed"]), (&25_001.into(), &1.into()), "{name}");
+    }
 }
 
 /// In a process that may not have more than 400 MB of addresses, where the platform can say so: the

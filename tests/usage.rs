@@ -50,8 +50,9 @@ fn mistakes_on_the_command_line_are_named() {
         (&["explain", "tests-faild"], &["tests-faild", "did you mean tests-failed?"]),
         (&["schema", "no-such@v1"], &["no-such@v1"]),
         (&["results", "nowhere.xml"], &["nowhere.xml"]),
-        (&["init", "--jobs", "two"], &["--jobs", "neither one nor five"]),
-        (&["init", "--jobs", "one", "--trusted-pr"], &["--jobs", "--trusted-pr"]),
+        (&["init", "--layout", "two"], &["--layout", "neither one-step nor five-jobs"]),
+        (&["init", "--layout", "one-step", "--trusted-pr"], &["--layout", "--trusted-pr"]),
+        (&["init", "--standing-priority", "often"], &["--standing-priority", "often"]),
         (&["init", "--gate-repository", "x"], &["--gate-repository", "owner/name"]),
         (&["init", "--gate-ref", "v1\n- run: x"], &["--gate-ref", "no tag"]),
     ] {
@@ -244,91 +245,4 @@ fn the_nearest_configuration_up_to_the_top_of_the_checkout_is_used() {
     let typed = ["--", "sh", "-c", "echo '<testsuites><testcase name=\"t\"/></testsuites>' > r.xml"];
     assert_eq!(in_folder("pkg/deep", &typed)["reason"], "tests-passed");
     assert!(sandbox.root.join("pkg/deep/r.xml").is_file(), "a typed command works where it is typed");
-}
-
-#[test]
-fn init_writes_what_the_repository_needs_and_never_over_what_is_there() {
-    let sandbox = Sandbox::green();
-    let (config, workflow) = (sandbox.root.join("pester-gate.yml"), ".github/workflows/pester-gate.yml");
-    let path = sandbox.root.join(workflow);
-    let own = fs::read_to_string(&config).unwrap();
-    let did = |ran: &crate::harness::Ran| -> Vec<String> {
-        ran.json()["files"].as_array().unwrap().iter().map(|file| file["did"].as_str().unwrap().to_owned()).collect()
-    };
-    let first = sandbox.gate(&["init", "--format", "json"]);
-    assert_eq!((first.code, did(&first)), (0, vec!["kept".to_owned(), "wrote".to_owned()]), "{first:?}");
-    assert_eq!(fs::read_to_string(&config).unwrap(), own);
-    let one = fs::read_to_string(&path).unwrap();
-    assert!(one.contains("runs-on: [\"ubuntu-latest\"]") && one.contains("/pester-gate@v"), "{one}");
-    let again = sandbox.gate(&["init", "--format", "json"]);
-    assert_eq!((again.code, did(&again)), (0, vec!["kept".to_owned(), "unchanged".to_owned()]), "{again:?}");
-
-    // Nothing is written below the top, or through what is no folder of the repository's.
-    let below = sandbox.gate(&["init", "--root", "tests"]);
-    assert!(below.code == 2 && below.stderr.contains("run init there"), "{below:?}");
-    assert!(!sandbox.root.join("tests/.github").exists());
-    let named = sandbox.gate(&["init", "--config", "../other.yml"]);
-    assert!(named.code == 2 && named.stderr.contains("--config"), "{named:?}");
-    #[cfg(unix)]
-    {
-        let other = Sandbox::new();
-        let outside = other.state.with_file_name("outside");
-        fs::create_dir_all(&outside).unwrap();
-        std::os::unix::fs::symlink(&outside, other.root.join(".github")).unwrap();
-        let linked = other.gate(&["init"]);
-        assert!(linked.code == 2 && linked.stderr.contains("is a link"), "{linked:?}");
-        assert!(fs::read_dir(&outside).unwrap().next().is_none() && !other.root.join("pester-gate.yml").exists());
-        fs::remove_file(other.root.join(".github")).unwrap();
-        other.file(".github", "a file");
-        let blocked = other.gate(&["init", "--force"]);
-        assert!(blocked.code == 2 && !other.root.join("pester-gate.yml").exists(), "{blocked:?}");
-    }
-
-    // Another form in the same place is refused, and then nothing at all is written.
-    fs::remove_file(&config).unwrap();
-    let refused = sandbox.gate(&["init", "--jobs", "five"]);
-    assert_eq!((refused.code, refused.stdout.as_str()), (2, ""), "{refused:?}");
-    assert!(refused.stderr.contains(workflow) && refused.stderr.contains("--force"), "{refused:?}");
-    assert!(!config.exists());
-    assert_eq!(fs::read_to_string(&path).unwrap(), one);
-
-    let arguments = ["--force", "--jobs", "five", "--runner", "self-hosted", "--runner", "it's", "--format", "json"];
-    let forced = sandbox.gate(&[&["init"], &arguments[..]].concat());
-    assert_eq!((forced.code, did(&forced)), (0, vec!["wrote".to_owned(), "replaced".to_owned()]), "{forced:?}");
-    let five = fs::read_to_string(&path).unwrap();
-    assert!(five.contains("runner: '[\"self-hosted\", \"it''s\"]'"), "{five}");
-    let router = sandbox.gate(&["init", "--trusted-pr", "--gate-repository", "acme/gate", "--gate-ref", "v7"]);
-    assert_eq!(router.code, 0, "{router:?}");
-    let text = fs::read_to_string(sandbox.root.join(".github/workflows/trusted-pr.yml")).unwrap();
-    assert!(text.contains("uses: acme/gate/actions/route@v7") && !text.contains("uses: ./"), "{text}");
-    assert!(router.stdout.contains("require the check `verdict`"), "{router:?}");
-    assert!(!router.stdout.contains("OWNER"), "{router:?}");
-}
-
-#[test]
-fn what_init_writes_runs() {
-    for (files, found) in [
-        (&[("checks/tests/a.sh", "#!/bin/sh\nexit 0\n")][..], "found      1 shell file below checks/tests\n"),
-        (&[("it's \"x\"/test_a.py", "def test_a():\n    assert True\n")], "found      1 pytest file below it's"),
-        (&[("t/a.test.mjs", "import test from 'node:test';\ntest('a', () => {});\n")], "found      1 node:test file"),
-    ] {
-        let sandbox = Sandbox::new();
-        for (path, text) in files {
-            sandbox.file(path, text).executable(path);
-        }
-        let ran = sandbox.gate(&["init"]);
-        assert!(ran.code == 0 && ran.stdout.starts_with(found), "{ran:?}");
-        let needs = if found.contains("pytest") { "pytest" } else { "node" };
-        if !found.contains("shell") && !crate::harness::on_path(needs) {
-            println!("skipped: no {needs}, so that what init writes for it runs was not proven");
-            continue;
-        }
-        let gate = sandbox.run(&[], &[]);
-        assert_eq!((gate.ran.code, gate.outcome["counts"]["passed"].as_u64()), (0, Some(1)), "{:?}", gate.outcome);
-    }
-    let sandbox = Sandbox::new();
-    let ran = sandbox.gate(&["init"]);
-    assert!(ran.code == 0 && ran.stdout.contains("no test file was found"), "{ran:?}");
-    let ran = sandbox.gate(&["run"]);
-    assert_ne!(ran.code, 0, "a repository without tests is not green: {ran:?}");
 }

@@ -44,6 +44,8 @@ pub(crate) enum Subject {
     Continue,
     /// The results of a command given after `--`.
     Results,
+    /// The standing priority.
+    Priority,
     /// Init's own.
     Init,
     /// The host's lock.
@@ -122,7 +124,7 @@ pub(crate) const FLAGS: &[Flag] = &[
     flag("head-sha", "SHA", "The commit under test (default: what the event names)", Value, S::Commit),
     flag("sample-id", "ID", "Kept in every receipt", Value, S::Context),
     flag("correlation-id", "ID", "Kept in every receipt", Value, S::Context),
-    flag("standing-priority", "required|advisory|off", "How much the standing priority matters", Value, S::Context),
+    flag("standing-priority", "required|advisory|off", "How much the standing priority matters", Value, S::Priority),
     flag(
         "standing-priority-issue",
         "ISSUE",
@@ -180,7 +182,13 @@ pub(crate) const FLAGS: &[Flag] = &[
     ),
     flag("continue-on-failure", "", "A red gate exits with 0 and says notice", Switch, S::Continue),
     flag("results", "GLOB", "Results files that the command after -- writes", List, S::Results),
-    flag("jobs", "one|five", "All layers in one step, or five jobs (default: one)", Value, S::Init),
+    flag(
+        "layout",
+        "one-step|five-jobs",
+        "Run all layers in one step of one job, or in five jobs (default: one-step)",
+        Value,
+        S::Init,
+    ),
     flag("trusted-pr", "", "Five jobs behind the router for pull requests", Switch, S::Init),
     flag("runner", "LABEL", "A label of the runner; several are all needed", List, S::Init),
     flag("gate-repository", "OWNER/NAME", "Where the gate is taken from", Value, S::Init),
@@ -208,6 +216,7 @@ pub(crate) const VERBS: &[Verb] = &[
             S::Event,
             S::Commit,
             S::Context,
+            S::Priority,
             S::Pack,
             S::Selection,
             S::Limits,
@@ -226,7 +235,7 @@ pub(crate) const VERBS: &[Verb] = &[
     Verb {
         name: "context",
         about: "Which repository, which commit, which standing priority",
-        subjects: &[S::Event, S::Commit, S::Context],
+        subjects: &[S::Event, S::Commit, S::Context, S::Priority],
     },
     Verb {
         name: "preflight",
@@ -274,7 +283,11 @@ pub(crate) const VERBS: &[Verb] = &[
         about: "The host's lock: `inspect` says who holds it, `acquire -- CMD..` holds it while CMD runs, `release` asks this run's holder to end",
         subjects: &[S::Lock],
     },
-    Verb { name: "init", about: "Write pester-gate.yml and a workflow for this repository", subjects: &[S::Init] },
+    Verb {
+        name: "init",
+        about: "Write pester-gate.yml and a workflow for this repository",
+        subjects: &[S::Init, S::Priority],
+    },
     Verb {
         name: "doctor",
         about: "Everything that any pack asks of this host, with remedies; blocks nothing",

@@ -115,7 +115,7 @@ impl<'a> Overlay<'a> {
     }
 
     /// A word out of a closed set, through its serde names.
-    fn word<T: serde::de::DeserializeOwned>(&self, flag: &str) -> Result<Option<Sourced<T>>, Invalid> {
+    pub(super) fn word<T: serde::de::DeserializeOwned>(&self, flag: &str) -> Result<Option<Sourced<T>>, Invalid> {
         let Some(text) = self.text(flag)? else { return Ok(None) };
         let value = serde_json::from_value(Value::String(text.value.clone())).map_err(|error| {
             let why = error.to_string().replace("unknown variant", "unknown word");

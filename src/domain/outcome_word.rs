@@ -13,6 +13,16 @@ pub(crate) enum Format {
     Nunit3,
     /// Visual Studio's TRX.
     Trx,
+    /// `go test -json`.
+    Go,
+    /// Text of `cargo test`.
+    Libtest,
+    /// JSON of Jest, which Vitest writes too.
+    Jest,
+    /// JSON of Mocha.
+    Mocha,
+    /// JSON of RSpec.
+    Rspec,
 }
 
 impl Format {
@@ -23,6 +33,11 @@ impl Format {
             Self::Nunit25 => "NUnit 2.5",
             Self::Nunit3 => "NUnit 3",
             Self::Trx => "TRX",
+            Self::Go => "go test -json",
+            Self::Libtest => "cargo test",
+            Self::Jest => "Jest JSON",
+            Self::Mocha => "Mocha JSON",
+            Self::Rspec => "RSpec JSON",
         }
     }
 }
@@ -57,6 +72,10 @@ const STATUS: &str = "`status`, `result`";
 const RESULT: &str = "`result`";
 const LABEL: &str = "`label` of `Failed`";
 const OUTCOME: &str = "`outcome`";
+const ACTION: &str = "`Action`";
+const LINE: &str = "`test NAME ... `";
+const STATE: &str = "`status`";
+const LIST: &str = "list";
 
 const RULES: &str = "counting rules";
 const SUREFIRE: &str = "Surefire's and nextest's schema";
@@ -66,6 +85,12 @@ const GTEST: &str = "GoogleTest's XML output";
 const NUNIT25: &str = "NUnit 2.5's result states";
 const NUNIT3: &str = "NUnit 3's test result XML";
 const VSTST: &str = "`TestOutcome` of Visual Studio's vstst schema";
+const TEST2JSON: &str = "`go doc test2json`";
+const LIBTEST: &str = "libtest's pretty output";
+const JEST: &str = "Jest's `AssertionResult`";
+const VITEST: &str = "Vitest's JSON reporter";
+const MOCHA: &str = "Mocha's JSON reporter";
+const RSPEC: &str = "RSpec's JSON formatter";
 /// A state in which nobody knows what the test would have said: it must not pass.
 const SAFE: &str = "nothing was proven, so it is not green";
 
@@ -125,6 +150,26 @@ pub(crate) const WORDS: &[Word] = &[
     word(Format::Trx, OUTCOME, "PassedButRunAborted", Errored, SAFE),
     word(Format::Trx, OUTCOME, "InProgress", Errored, SAFE),
     word(Format::Trx, OUTCOME, "Pending", Errored, SAFE),
+    word(Format::Go, ACTION, "pass", Passed, TEST2JSON),
+    word(Format::Go, ACTION, "bench", Passed, TEST2JSON),
+    word(Format::Go, ACTION, "skip", Skipped, TEST2JSON),
+    word(Format::Go, ACTION, "fail", Failed, TEST2JSON),
+    word(Format::Libtest, LINE, "ok", Passed, LIBTEST),
+    word(Format::Libtest, LINE, "bench", Passed, LIBTEST),
+    word(Format::Libtest, LINE, "ignored", Skipped, LIBTEST),
+    word(Format::Libtest, LINE, "FAILED", Failed, LIBTEST),
+    word(Format::Jest, STATE, "passed", Passed, JEST),
+    word(Format::Jest, STATE, "pending", Skipped, JEST),
+    word(Format::Jest, STATE, "todo", Skipped, JEST),
+    word(Format::Jest, STATE, "skipped", Skipped, VITEST),
+    word(Format::Jest, STATE, "disabled", NotRun, JEST),
+    word(Format::Jest, STATE, "failed", Failed, JEST),
+    word(Format::Mocha, LIST, "passes", Passed, MOCHA),
+    word(Format::Mocha, LIST, "pending", Skipped, MOCHA),
+    word(Format::Mocha, LIST, "failures", Failed, MOCHA),
+    word(Format::Rspec, STATE, "passed", Passed, RSPEC),
+    word(Format::Rspec, STATE, "pending", Skipped, RSPEC),
+    word(Format::Rspec, STATE, "failed", Failed, RSPEC),
 ];
 
 /// What a word means in its place.
@@ -160,6 +205,31 @@ pub(crate) fn nunit3(result: &str, label: Option<&str>) -> Option<CaseOutcome> {
 /// TRX: what `outcome` says; nothing for a word that is not known.
 pub(crate) fn trx(outcome: &str) -> Option<CaseOutcome> {
     meaning(Format::Trx, OUTCOME, outcome)
+}
+
+/// `go test -json`: what the `Action` that ends a test says; nothing for a word that is not known.
+pub(crate) fn go(action: &str) -> Option<CaseOutcome> {
+    meaning(Format::Go, ACTION, action)
+}
+
+/// `cargo test`: what stands behind `test NAME ... `; nothing for a word that is not known.
+pub(crate) fn libtest(word: &str) -> Option<CaseOutcome> {
+    meaning(Format::Libtest, LINE, word)
+}
+
+/// Jest and Vitest: what `status` says; nothing for a word that is not known.
+pub(crate) fn jest(status: &str) -> Option<CaseOutcome> {
+    meaning(Format::Jest, STATE, status)
+}
+
+/// Mocha: what it means to stand in a list; nothing for a list that decides nothing.
+pub(crate) fn mocha(list: &str) -> Option<CaseOutcome> {
+    meaning(Format::Mocha, LIST, list)
+}
+
+/// RSpec: what `status` says; nothing for a word that is not known.
+pub(crate) fn rspec(status: &str) -> Option<CaseOutcome> {
+    meaning(Format::Rspec, STATE, status)
 }
 
 #[cfg(test)]

@@ -980,8 +980,8 @@ def init(world, *arguments):
 
 @scenario("init", "what `pester-gate init` writes runs, in either form")
 def init_runs(world):
-    for form, owed in (("one", {"gate": "success"}), ("five", GREEN)):
-        more = init(world, "--jobs", form)
+    for form, owed in (("one-step", {"gate": "success"}), ("five-jobs", GREEN)):
+        more = init(world, "--layout", form)
         ran = world.run(".github/workflows/pester-gate.yml", "workflow_dispatch", {"repository": {"full_name": f"{OWNER}/{NAME}"}}, more=more)
         same(f"{form}: jobs", {name: ran.jobs.get(name) for name in owed}, owed)
         same(f"{form}: verdict", verdict(ran), ("completed", "none", "tests-passed"))

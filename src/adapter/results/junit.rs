@@ -109,6 +109,11 @@ impl Junit {
         {
             OpenCase::keep(&mut case.file, Some(&suite.file));
         }
+        // bats writes the name of the file where others write a class.
+        if case.file.is_empty() && case.class.ends_with(".bats") {
+            let class = case.class.clone();
+            OpenCase::keep(&mut case.file, Some(&class));
+        }
         case.outcome = said;
         case.takes(time.as_deref(), parse_seconds, reading);
     }
@@ -263,6 +268,26 @@ mod tests {
         // Writers count assertions, subtests and blocks among failures.
         let more = read("<testsuites failures='7'><testcase name='a'><failure/></testcase></testsuites>");
         assert_eq!((more.defect, more.counts.failed, more.notes.len()), (None, 1, 1));
+    }
+
+    #[test]
+    fn what_a_failed_case_printed_is_its_message_where_it_has_none() {
+        let case = r#"<testcase name="t"><failure message=""/><system-out>x.c:2: no</system-out></testcase>"#;
+        let reading = read(&format!("<testsuite>{case}</testsuite>"));
+        let found = (reading.failures[0].message.as_str(), reading.failures[0].output.as_str());
+        assert_eq!(found, ("x.c:2: no", ""));
+        let both = read(&format!("<testsuite>{}</testsuite>", case.replace("\"\"", "\"why\"")));
+        let found = (both.failures[0].message.as_str(), both.failures[0].output.as_str());
+        assert_eq!(found, ("why", "x.c:2: no"));
+    }
+
+    #[test]
+    fn the_class_of_bats_is_the_name_of_a_file() {
+        let reading =
+            read(r#"<testsuite name="a.bats"><testcase classname="a.bats" name="x"><failure/></testcase></testsuite>"#);
+        assert_eq!(reading.failures[0].file.as_deref(), Some("a.bats"));
+        let other = read(r#"<testsuite><testcase classname="a.Bats" name="x"><failure/></testcase></testsuite>"#);
+        assert_eq!(other.failures[0].file, None);
     }
 
     #[test]

@@ -1,13 +1,21 @@
 //! Results files: one streaming reader per format behind one loop.
 //!
-//! [`walk`] owns what formats share: decoding, well-formedness, the end of the file and the bounds. A format is one file
-//! with an implementation of [`walk::Dialect`] and one line in [`dialect_of`]; it counts cases and never builds a document.
-//! Memory is bounded whatever the file holds.
+//! [`walk`] owns what XML formats share: decoding, well-formedness, the end of the file and the bounds. [`plain`] owns the
+//! same for lines of text and for JSON. A format is one file with an implementation of [`walk::Dialect`], [`plain::Lines`]
+//! or [`plain::Document`], and one line in [`dialect_of`], [`lines_of`] or [`document_of`]; it counts cases and never
+//! builds a document. Memory is bounded whatever the file holds.
 
+mod go;
+mod jest;
 mod junit;
+mod libtest;
+mod mocha;
 mod nunit25;
 mod nunit3;
 mod open_case;
+mod place;
+mod plain;
+mod rspec;
 mod suites;
 mod trx;
 mod walk;
@@ -15,6 +23,8 @@ mod walk;
 use std::io::{self, Read, Seek};
 use std::path::Path;
 
+use self::open_case::{NAME_KEPT, beginning};
+use self::plain::{Document, Lines, Shape};
 use self::walk::Dialect;
 use crate::adapter::workspace::files;
 use crate::domain::case::Case;
@@ -164,17 +174,17 @@ pub(crate) fn read(path: &Path) -> io::Result<Reading> {
 
 /// Reads results from bytes, whatever they hold.
 pub(crate) fn read_from(source: impl Read + Seek) -> Reading {
-    walk::read(source, dialect_of, false)
+    read_any(source, false)
 }
 
 /// Reads one results file and lists every case of it.
 pub(crate) fn list(path: &Path) -> io::Result<Reading> {
-    Ok(walk::read(files::open(path)?, dialect_of, true))
+    Ok(read_any(files::open(path)?, true))
 }
 
 /// Reads results from bytes and lists every case of them.
 pub(crate) fn list_from(source: impl Read + Seek) -> Reading {
-    walk::read(source, dialect_of, true)
+    read_any(source, true)
 }
 
 /// The reader for a root element.
@@ -185,6 +195,52 @@ fn dialect_of(root: &str) -> Option<(Format, Box<dyn Dialect>)> {
         "test-run" | "test-suite" => Some((Format::Nunit3, Box::new(nunit3::Nunit3::default()))),
         "TestRun" => Some((Format::Trx, Box::new(trx::Trx::default()))),
         _ => None,
+    }
+}
+
+/// The reader for a file of lines, by the first line that is of a known format.
+fn lines_of(line: &str) -> Option<(Format, Box<dyn Lines>)> {
+    match line {
+        _ if go::knows(line) => Some((Format::Go, Box::new(go::Go::default()))),
+        _ if libtest::knows(line) => Some((Format::Libtest, Box::new(libtest::Libtest::default()))),
+        _ => None,
+    }
+}
+
+/// The reader for a JSON object, by the first key that only this format has.
+fn document_of(key: &str) -> Option<(Format, Box<dyn Document>)> {
+    match key {
+        "testResults" => Some((Format::Jest, Box::new(jest::Jest::default()))),
+        "stats" => Some((Format::Mocha, Box::new(mocha::Mocha::default()))),
+        "examples" => Some((Format::Rspec, Box::new(rspec::Rspec::default()))),
+        _ => None,
+    }
+}
+
+fn read_any(mut source: impl Read + Seek, list: bool) -> Reading {
+    match plain::shape_of(&mut source) {
+        Ok(Shape::Xml) => walk::read(source, dialect_of, list),
+        Ok(Shape::Json(encoding)) => plain::read_json(source, encoding, list),
+        Ok(Shape::Lines(encoding, format, lines)) => plain::read_lines(source, encoding, format, lines, list),
+        Err(error) => Reading { defect: Some(Defect::Invalid(error.to_string())), ..Reading::default() },
+    }
+}
+
+/// A case of which only the name and the outcome are known.
+fn new_case(name: &str, outcome: CaseOutcome) -> Case {
+    let mut kept = String::new();
+    beginning(&mut kept, name, NAME_KEPT);
+    Case {
+        name: kept,
+        class: None,
+        file: None,
+        line: None,
+        outcome,
+        duration: None,
+        attempts: Vec::new(),
+        more_attempts: 0,
+        message: String::new(),
+        output: String::new(),
     }
 }
 

@@ -9,15 +9,15 @@ use crate::domain::case::{Attempt, Case};
 use crate::domain::counts::CaseOutcome;
 
 /// How much of a message is kept: its beginning.
-const MESSAGE_KEPT: usize = 4 << 10;
+pub(super) const MESSAGE_KEPT: usize = 4 << 10;
 /// How much of what a case printed is kept: its end.
 const OUTPUT_KEPT: usize = 4 << 10;
 /// How many attempts are kept.
 const ATTEMPTS_KEPT: usize = 20;
 /// How much of an attempt's message is kept: its beginning.
-const ATTEMPT_KEPT: usize = 1 << 10;
+pub(super) const ATTEMPT_KEPT: usize = 1 << 10;
 /// How much of a name is kept, and of a class or file.
-const NAME_KEPT: usize = 4 << 10;
+pub(super) const NAME_KEPT: usize = 4 << 10;
 
 /// Where the text inside a case goes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -153,6 +153,12 @@ impl OpenCase {
 
     fn case(&self, outcome: CaseOutcome) -> Case {
         let filled = |text: &String| Some(resolved(text).into_owned()).filter(|text| !text.is_empty());
+        // CTest leaves the failure empty, and writes all that the test printed beside it.
+        let is_bad = matches!(outcome, CaseOutcome::Failed | CaseOutcome::Errored);
+        let (message, output) = match (self.message.trim(), self.output.trim()) {
+            ("", output) if is_bad => (output, ""),
+            both => both,
+        };
         let trimmed = |attempt: &Attempt| Attempt { message: attempt.message.trim().to_owned(), ..attempt.clone() };
         Case {
             name: self.shown().into_owned(),
@@ -163,8 +169,8 @@ impl OpenCase {
             duration: self.duration,
             attempts: self.attempts.iter().map(trimmed).collect(),
             more_attempts: self.more_attempts,
-            message: self.message.trim().to_owned(),
-            output: self.output.trim().to_owned(),
+            message: message.to_owned(),
+            output: output.to_owned(),
         }
     }
 }
@@ -252,13 +258,13 @@ const fn weight(outcome: CaseOutcome) -> u8 {
 }
 
 /// Adds to a text up to a limit, at a character's edge.
-fn beginning(text: &mut String, more: &str, most: usize) {
+pub(super) fn beginning(text: &mut String, more: &str, most: usize) {
     let room = most.saturating_sub(text.len());
     text.push_str(&more[..more.floor_char_boundary(room)]);
 }
 
 /// Adds to a text of which the end is kept, at a character's edge.
-fn ending(text: &mut String, more: &str) {
+pub(super) fn ending(text: &mut String, more: &str) {
     let more = &more[more.ceil_char_boundary(more.len().saturating_sub(OUTPUT_KEPT))..];
     text.push_str(more);
     // Now and then, not for every piece.

@@ -176,9 +176,9 @@ fn encoding_of(head: &[u8]) -> &'static Encoding {
 }
 
 /// A source that gives out: one piece must not take more than the budget.
-struct Bounded<R> {
-    source: R,
-    budget: Rc<Cell<u64>>,
+pub(super) struct Bounded<R> {
+    pub(super) source: R,
+    pub(super) budget: Rc<Cell<u64>>,
 }
 
 impl<R: Read> Read for Bounded<R> {

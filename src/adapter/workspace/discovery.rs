@@ -51,22 +51,30 @@ pub(crate) fn walk(folder: &Path, ours: &[PathBuf]) -> io::Result<(Vec<Found>, V
     Ok((found, links))
 }
 
-/// The paths of a repository's own files, `/` between names, for a first look: hidden folders and those that package
-/// managers and builds fill are left out, as is what cannot be read.
+/// The paths of a repository's own files, `/` between names, in order, for a first look: folders that package managers
+/// and builds fill are left out, as are hidden ones other than `.config` and `.github`, and what cannot be read.
 pub(crate) fn survey(root: &Path) -> io::Result<Vec<String>> {
-    const FOREIGN: [&str; 5] = ["node_modules", "target", "vendor", "venv", "__pycache__"];
+    const FOREIGN: [&str; 6] = ["node_modules", "target", "vendor", "venv", "__pycache__", "site-packages"];
+    const HIDDEN: [&str; 2] = [".config", ".github"];
     std::fs::read_dir(root)?;
+    let is_filled =
+        |folder: &Path| files::exists(&folder.join("pyvenv.cfg")) || files::exists(&folder.join("CMakeCache.txt"));
     let own = |entry: &walkdir::DirEntry| {
+        if entry.depth() == 0 || !entry.file_type().is_dir() {
+            return true;
+        }
         let name = entry.file_name().to_string_lossy();
-        entry.depth() == 0
-            || !(entry.file_type().is_dir() && (name.starts_with('.') || FOREIGN.contains(&name.as_ref())))
+        let hidden = name.starts_with('.') && !(entry.depth() == 1 && HIDDEN.contains(&name.as_ref()));
+        !hidden && !FOREIGN.contains(&name.as_ref()) && !is_filled(entry.path())
     };
-    let files = walkdir::WalkDir::new(root).sort_by_file_name().into_iter().filter_entry(own).filter_map(Result::ok);
+    let entries = walkdir::WalkDir::new(root).into_iter().filter_entry(own).filter_map(Result::ok);
     let below = |entry: walkdir::DirEntry| {
         let path = files::slashed(entry.path().strip_prefix(root).ok()?)?;
         Some(path.as_str().to_owned())
     };
-    Ok(files.filter(|entry| entry.file_type().is_file()).filter_map(below).collect())
+    let mut paths: Vec<String> = entries.filter(|entry| entry.file_type().is_file()).filter_map(below).collect();
+    paths.sort();
+    Ok(paths)
 }
 
 /// A path's own bytes with `/` between names.

@@ -82,6 +82,11 @@ fn written_beside(path: &Path, bytes: &[u8]) -> io::Result<tempfile::NamedTempFi
     Ok(temporary)
 }
 
+/// Whether a file can be made in a folder: one is made and removed.
+pub(crate) fn takes_files(folder: &Path) -> io::Result<()> {
+    tempfile::Builder::new().prefix(".pester-gate-").tempfile_in(folder).map(drop)
+}
+
 /// Temporary files are private; a receipt is for the next job, maybe another user's.
 #[cfg(unix)]
 fn readable_by_others(path: &Path) -> io::Result<()> {

@@ -52,16 +52,20 @@ impl Session<'_> {
             let why = format!("init writes {} at the root, and no other", config_file::NAME);
             return Err(Invalid::new("--config", why).into());
         }
-        let jobs = self.overlay.text("jobs")?.map(|text| text.value);
-        let form = match (jobs.as_deref(), self.overlay.switch("trusted-pr")?) {
+        let layout = self.overlay.text("layout")?.map(|text| text.value);
+        let form = match (layout.as_deref(), self.overlay.switch("trusted-pr")?) {
             (None, false) => None,
-            (Some("one"), false) => Some(Form::OneStep),
-            (Some("five"), false) => Some(Form::FiveJobs),
-            (None | Some("five"), true) => Some(Form::TrustedPr),
-            (Some("one"), true) => {
-                return Err(Invalid::new("--jobs", "the router of --trusted-pr drives five jobs, not one").into());
+            (Some("one-step"), false) => Some(Form::OneStep),
+            (Some("five-jobs"), false) => Some(Form::FiveJobs),
+            (None | Some("five-jobs"), true) => Some(Form::TrustedPr),
+            (Some("one-step"), true) => {
+                let why = "the router of --trusted-pr drives five jobs, not one step";
+                return Err(Invalid::new("--layout", why).into());
             }
-            (Some(other), _) => return Err(Invalid::new("--jobs", format!("{other:?} is neither one nor five")).into()),
+            (Some(other), _) => {
+                let why = format!("{other:?} is neither one-step nor five-jobs");
+                return Err(Invalid::new("--layout", why).into());
+            }
         };
         let gate_ref = self.overlay.text("gate-ref")?.map(|text| text.value);
         if let Some(odd) = gate_ref.as_ref().filter(|name| !is_ref(name)) {
@@ -72,6 +76,7 @@ impl Session<'_> {
             gate_repository: self.overlay.parsed::<RepoSlug>("gate-repository")?.map(|slug| slug.value.to_string()),
             gate_ref,
             runner: self.overlay.list("runner")?.map(|labels| labels.value),
+            priority: self.overlay.word("standing-priority")?.map(|word| word.value),
             force: self.overlay.switch("force")?,
         };
         let done = command::init::run(self.world, &self.root, config_file::NAME, &request).map_err(Failure::Usage)?;

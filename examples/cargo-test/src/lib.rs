@@ -1,0 +1,4 @@
+/// Returns the sum of two numbers.
+pub fn add(a: i32, b: i32) -> i32 {
+    a + b
+}

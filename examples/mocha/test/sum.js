@@ -1,0 +1,7 @@
+const assert = require('node:assert');
+
+describe('sum', () => {
+  it('adds', () => {
+    assert.equal(1 + 2, 3);
+  });
+});

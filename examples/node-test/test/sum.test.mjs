@@ -1,0 +1,6 @@
+import assert from 'node:assert';
+import test from 'node:test';
+
+test('adds', () => {
+  assert.equal(1 + 2, 3);
+});

@@ -1,0 +1,6 @@
+import unittest
+
+
+class Sum(unittest.TestCase):
+    def test_adds(self):
+        self.assertEqual(1 + 2, 3)
