@@ -131,7 +131,7 @@ fn doctor_looks_at_what_every_pack_asks_for_and_blocks_nothing() {
     let text = sandbox.gate_in(&["doctor"], &environment);
     assert_eq!(text.code, 0);
     assert!(text.stdout.contains("missing  no-such-tool"), "{}", text.stdout);
-    assert!(!text.stdout.contains('\u{1b}') && text.stdout.ends_with("looked at, 3 amiss\n"), "{}", text.stdout);
+    assert!(!text.stdout.contains('\u{1b}') && text.stdout.ends_with(" checks, 3 problems\n"), "{}", text.stdout);
 }
 
 #[test]

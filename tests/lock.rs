@@ -135,7 +135,17 @@ fn another_users_leftovers_keep_nobody_back() {
     fs::copy(program, &copy).unwrap();
     let lock = |arguments: &[&str]| {
         let mut command = Command::new(&copy);
-        command.args(["lock", "--lock-directory", folder.to_str().unwrap(), "--state-dir", "/nowhere", "--lock-scope", "host"]).args(arguments);
+        command
+            .args([
+                "lock",
+                "--lock-directory",
+                folder.to_str().unwrap(),
+                "--state-dir",
+                "/nowhere",
+                "--lock-scope",
+                "host",
+            ])
+            .args(arguments);
         command.env_clear().env("PATH", std::env::var_os("PATH").unwrap()).current_dir("/");
         command
     };
@@ -225,7 +235,10 @@ fn post_asks_what_its_own_run_left_and_nobody_else() {
         by_hand.env_remove("GITHUB_RUN_ID");
         by_hand
     });
-    assert!(by_hand.code == 0 && by_hand.stdout.contains("is not ours to release: github.com/octo/widgets, run 4711"), "{by_hand:?}");
+    assert!(
+        by_hand.code == 0 && by_hand.stdout.contains("is not ours to release: github.com/octo/widgets, run 4711"),
+        "{by_hand:?}"
+    );
     let own = post("4711", &["--needs", over]);
     assert!(own.stderr.contains("still held the host's lock"), "{}", own.stderr);
     assert_eq!(execute.wait().unwrap().code(), Some(6), "it was asked to end");

@@ -35,6 +35,8 @@ mod replay;
 mod rerun;
 mod results;
 #[cfg(unix)]
+mod runs;
+#[cfg(unix)]
 mod secrets;
 #[cfg(unix)]
 mod triage;

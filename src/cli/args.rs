@@ -50,6 +50,10 @@ pub(crate) enum Subject {
     Init,
     /// The host's lock.
     Lock,
+    /// Showing what would happen.
+    DryRun,
+    /// Keeping the run.
+    Keep,
 }
 
 /// How a flag takes its value.
@@ -120,7 +124,14 @@ pub(crate) const FLAGS: &[Flag] = &[
     flag("label", "NAME", "The label that opens the runner (default: pester-gate)", Value, S::Route),
     flag("trust", "same-owner|same-repository", "Whose forks may be admitted (default: same-owner)", Value, S::Route),
     flag("when-refused", "fail|notice", "What a refusal means for the required check (default: fail)", Value, S::Route),
-    flag("dry-run", "", "Print the decision and every fact used, write nothing", Switch, S::Route),
+    flag(
+        "dry-run",
+        "",
+        "Show what would be decided or run, then exit; start nothing, write nothing",
+        Switch,
+        S::DryRun,
+    ),
+    flag("keep", "", "Never remove this run's files by rule", Switch, S::Keep),
     flag("head-sha", "SHA", "The commit under test (default: what the event names)", Value, S::Commit),
     flag("sample-id", "ID", "Kept in every receipt", Value, S::Context),
     flag("correlation-id", "ID", "Kept in every receipt", Value, S::Context),
@@ -225,12 +236,14 @@ pub(crate) const VERBS: &[Verb] = &[
             S::Results,
             S::Baseline,
             S::Rerun,
+            S::DryRun,
+            S::Keep,
         ],
     },
     Verb {
         name: "route",
         about: "May this event drive a self-hosted runner, and at which commit",
-        subjects: &[S::Event, S::Route],
+        subjects: &[S::Event, S::Route, S::DryRun],
     },
     Verb {
         name: "context",
@@ -293,6 +306,12 @@ pub(crate) const VERBS: &[Verb] = &[
         about: "Everything that any pack asks of this host, with remedies; blocks nothing",
         subjects: &[S::Lock],
     },
+    Verb { name: "open", about: "Open the page of a run (default: the last one)", subjects: &[] },
+    Verb {
+        name: "runs",
+        about: "List the runs that are kept on this machine, show one, or remove those that the rule removes",
+        subjects: &[],
+    },
     Verb { name: "packs", about: "Which packs there are", subjects: &[] },
     Verb { name: "schema", about: "JSON Schema of a receipt or of the configuration", subjects: &[] },
 ];
@@ -347,7 +366,7 @@ pub(crate) fn command() -> Command {
                     .last(true)
                     .num_args(1..)
                     .value_name("CMD")
-                    .help("Run this as the tests (with --results)"),
+                    .help("Run this command as the tests, in the current folder"),
             ),
             "lock" => command
                 .arg(
@@ -362,6 +381,16 @@ pub(crate) fn command() -> Command {
             "results" => {
                 command.arg(Arg::new("files").required(true).num_args(1..).value_name("FILE").help("The files"))
             }
+            "open" => command.arg(run_argument()),
+            "runs" => command
+                .arg(
+                    Arg::new("action")
+                        .required(true)
+                        .value_parser(["list", "show", "prune"])
+                        .value_name("ACTION")
+                        .help("What to do"),
+                )
+                .arg(run_argument()),
             "explain" => command.arg(Arg::new("code").value_name("CODE").help("One code (default: all)")),
             "schema" => command.arg(Arg::new("id").value_name("ID").help("One schema id (default: list them)")),
             _ => command,
@@ -372,11 +401,17 @@ pub(crate) fn command() -> Command {
     top.subcommand(Command::new(GUARD).hide(true))
 }
 
+fn run_argument() -> Arg {
+    Arg::new("run").value_name("RUN").help("`last`, the id of a run or its beginning, or a folder (default: last)")
+}
+
 fn arg(flag: &Flag) -> Arg {
     let arg = Arg::new(flag.name).long(flag.name).help(flag.help);
     match flag.kind {
         Kind::Switch => arg.action(ArgAction::SetTrue),
         Kind::Value => arg.value_name(flag.value).num_args(1),
+        // A shell may have expanded the glob.
+        Kind::List if flag.name == "results" => arg.value_name(flag.value).num_args(1..).action(ArgAction::Append),
         Kind::List => arg.value_name(flag.value).num_args(1).action(ArgAction::Append),
     }
 }

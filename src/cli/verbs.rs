@@ -210,6 +210,11 @@ impl<'a> Session<'a> {
             _ => {}
         }
         let mut ground = self.ground()?;
+        match self.verb {
+            "open" => return self.open(&ground),
+            "runs" => return self.runs(&ground),
+            _ => {}
+        }
         if self.verb == "lock" && !self.overlay.switch("show-config")? {
             return self.lock(&ground);
         }
@@ -232,7 +237,9 @@ impl<'a> Session<'a> {
             }
             "doctor" => {
                 let checks = command::doctor::check(self.world, &ground);
-                self.print(&command::doctor::json(self.world, &checks), &command::doctor::text(&checks))?;
+                let found = command::doctor::configurations(&ground);
+                let json = command::doctor::json(self.world, &checks, &found);
+                self.print(&json, &command::doctor::text(&checks, &found))?;
                 Ok(Ending::Good)
             }
             "route" => self.route(&ground),

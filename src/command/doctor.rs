@@ -6,9 +6,12 @@ use std::fmt::Write;
 use serde_json::{Value, json};
 
 use super::packs;
+use crate::adapter::receipt_store::shown;
+use crate::adapter::workspace::discovery;
 use crate::adapter::world::World;
 use crate::domain::config::Requirement;
 use crate::domain::receipt::ProbeOutcome;
+use crate::domain::settings::ConfigFile;
 use crate::layer::ground::Ground;
 use crate::layer::preflight::{self, Looked};
 use crate::report::quote::printable;
@@ -39,9 +42,36 @@ pub(crate) fn check(world: &World, ground: &Ground) -> Vec<Check> {
     looked.into_iter().zip(packs).map(|(looked, packs)| Check { looked, packs: packs.unwrap_or_default() }).collect()
 }
 
-/// As text: a line for each fact, and for what is amiss its remedy.
-pub(crate) fn text(checks: &[Check]) -> String {
+/// The configuration in use, and others in the tree.
+pub(crate) struct Configurations {
+    used: Option<String>,
+    others: Vec<String>,
+}
+
+/// Looks for configurations.
+pub(crate) fn configurations(ground: &Ground) -> Configurations {
+    let used = match &ground.settings.config {
+        ConfigFile::Read(file) => Some(file.clone()),
+        ConfigFile::Missing(_) => None,
+    };
+    let name = |path: &&String| {
+        let name = path.rsplit('/').next().unwrap_or(path);
+        name.starts_with("pester-gate.") && name.ends_with(".yml")
+    };
+    let paths = discovery::survey(&ground.root).unwrap_or_default();
+    let others = paths.iter().filter(name).map(|path| shown(&ground.root.join(path)));
+    let others = others.filter(|path| Some(path) != used.as_ref()).collect();
+    Configurations { used, others }
+}
+
+/// As text: a line for each check, and the fix for each problem.
+pub(crate) fn text(checks: &[Check], configurations: &Configurations) -> String {
     let mut out = String::new();
+    let used = configurations.used.as_deref().unwrap_or("none; `pester-gate init` writes one");
+    let _ = writeln!(out, "configuration {}", printable(used));
+    for other in &configurations.others {
+        let _ = writeln!(out, "              not used here: {} (--config)", printable(other));
+    }
     for Check { looked: Looked { name, record, details }, packs } in checks {
         let state = match record.outcome {
             ProbeOutcome::Pass => "ok",
@@ -49,13 +79,13 @@ pub(crate) fn text(checks: &[Check]) -> String {
             ProbeOutcome::Warn => "warning",
             ProbeOutcome::Fail => "missing",
         };
-        let who = if packs.is_empty() { "always looked at".to_owned() } else { format!("for {}", packs.join(", ")) };
+        let who = if packs.is_empty() { "always checked".to_owned() } else { format!("for {}", packs.join(", ")) };
         let _ = writeln!(out, "{state:<8} {:<20} {} ({} ms)", printable(name), printable(&who), record.duration_ms);
         for detail in details {
             let _ = writeln!(out, "         {}", printable(detail));
         }
         if let Some(remedy) = &record.remedy {
-            let _ = writeln!(out, "         next: {remedy}");
+            let _ = writeln!(out, "         fix: {remedy}");
         }
         for (fact, value) in &record.facts {
             let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
@@ -63,12 +93,13 @@ pub(crate) fn text(checks: &[Check]) -> String {
         }
     }
     let amiss = checks.iter().filter(|check| check.looked.record.outcome != ProbeOutcome::Pass).count();
-    let _ = writeln!(out, "{} looked at, {amiss} amiss", checks.len());
+    let problems = if amiss == 1 { "problem" } else { "problems" };
+    let _ = writeln!(out, "{} checks, {amiss} {problems}", checks.len());
     out
 }
 
 /// As JSON.
-pub(crate) fn json(world: &World, checks: &[Check]) -> Value {
+pub(crate) fn json(world: &World, checks: &[Check], configurations: &Configurations) -> Value {
     let each = |Check { looked, packs }: &Check| {
         let record = &looked.record;
         json!({
@@ -76,5 +107,5 @@ pub(crate) fn json(world: &World, checks: &[Check]) -> Value {
             "reason": record.reason, "remedy": record.remedy, "facts": record.facts, "durationMs": record.duration_ms,
         })
     };
-    json!({"host": world.host(), "checks": checks.iter().map(each).collect::<Vec<_>>()})
+    json!({"host": world.host(), "configuration": configurations.used, "otherConfigurations": configurations.others, "checks": checks.iter().map(each).collect::<Vec<_>>()})
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::adapter::receipt_store::shown;
+use crate::adapter::runs::{self, RUNS};
 use crate::adapter::workspace::files;
 use crate::adapter::world::World;
 use crate::domain::classify::Job;
@@ -35,6 +36,8 @@ pub(crate) struct Request {
     pub(crate) durations: selection::Durations,
     /// What was typed.
     pub(crate) typed: Typed,
+    /// Whether its files are never removed by rule.
+    pub(crate) keep: bool,
 }
 
 /// Runs all layers. `say` is given a line for each as it ends.
@@ -46,7 +49,8 @@ pub(crate) fn run(
 ) -> Result<RunOutcome, Unreported> {
     let (run, attempt) = ground.facts.run.clone().unwrap_or_else(|| (ground::local_run(world), 1));
     ground.facts.run = Some((run.clone(), attempt));
-    let base = ground.out.take().unwrap_or_else(|| ground.state.join("runs"));
+    let by_rule = ground.out.is_none();
+    let base = ground.out.take().unwrap_or_else(|| ground.state.join(RUNS));
     let folder = match own_folder(&base, run.as_str(), attempt) {
         Ok(folder) => folder,
         Err(error) => {
@@ -55,12 +59,16 @@ pub(crate) fn run(
             return Err(Unreported { layer: Layer::Context, fault });
         }
     };
+    // What somebody asked to be written elsewhere is theirs to remove.
+    let name = folder.file_name().map(|name| name.to_string_lossy().into_owned()).filter(|_| by_rule);
+    let (repository, root) = (ground.repository_key(world), shown(&ground.root));
+    let in_progress = name.map(|name| runs::begin(world, &ground.state, &name, &repository, &root, request.keep));
     ground.runs = Some(files::canonical(&base));
     ground.out = Some(folder.clone());
 
     let mut jobs = BTreeMap::new();
     let mut digests = post::Digests::default();
-    let Request { context, continue_on_failure, against, durations, typed } = request;
+    let Request { context, continue_on_failure, against, durations, typed, .. } = request;
     let typed = typed.masked(&|text| ground.redactor.mask_text(text));
     let ran = layers(world, &ground, (context, durations), &mut jobs, &mut digests, say);
     ground.progress.done();
@@ -77,6 +85,11 @@ pub(crate) fn run(
         ..post::Request::default()
     };
     let post = post::run(world, &ground, &request)?;
+    if in_progress.is_some() {
+        let removed = runs::prune(world, &ground.state);
+        tracing::info!("{} earlier runs were removed by rule", removed.len());
+    }
+    drop(in_progress);
     Ok(RunOutcome { post: post.outcome, text: post.text })
 }
 

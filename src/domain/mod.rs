@@ -30,6 +30,7 @@ pub(crate) mod reason;
 pub(crate) mod receipt;
 pub(crate) mod redact;
 pub(crate) mod repository;
+pub(crate) mod retention;
 pub(crate) mod route;
 pub(crate) mod selection;
 pub(crate) mod settings;

@@ -127,6 +127,22 @@ pub(crate) fn run(world: &World, ground: &Ground, request: Request) -> Result<Ou
     Ok(outcome)
 }
 
+/// What would be selected, with nothing written and nothing started.
+pub(crate) struct Preview {
+    /// The files, and those that were left out.
+    pub(crate) selection: Selection,
+    /// The settings of the run.
+    pub(crate) profile: DispatcherProfile,
+}
+
+/// Selects without a receipt.
+pub(crate) fn preview(world: &World, ground: &Ground) -> Result<Preview, Fault> {
+    let mut draft = Draft::default();
+    select(world, ground, &ground.state, &BTreeMap::new(), &mut draft)?;
+    let missing = || Fault::InternalError("a selection that is ready has no profile".to_owned());
+    Ok(Preview { selection: draft.selection, profile: draft.profile.ok_or_else(missing)? })
+}
+
 /// The worktree is at the commit that context certified, as far as git tells.
 fn same_checkout(world: &World, ground: &Ground, identity: &Identity) -> Result<(), Fault> {
     let (Some(found), Some(own)) = (identity.head_sha.clone(), git::head(world, &ground.root)) else { return Ok(()) };

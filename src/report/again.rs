@@ -2,7 +2,7 @@
 
 use super::quote::{doubled, program, quoted};
 use crate::domain::config::DispatcherKind;
-use crate::domain::failure::{Failure, Sources, is_foreign};
+use crate::domain::failure::{Failure, Settled, Sources, is_foreign};
 use crate::domain::typed::Argument;
 
 /// What a command repeats.
@@ -209,7 +209,11 @@ impl Replay {
 
     /// Where it failed, as it was settled.
     pub(crate) fn place(&self, failure: &Failure) -> Option<(String, Option<u64>)> {
-        failure.place.clone().or_else(|| self.locate(failure, None))
+        match &failure.place {
+            Settled::Open => self.locate(failure, None),
+            Settled::At(file, line) => Some((file.clone(), *line)),
+            Settled::Nowhere => None,
+        }
     }
 
     /// The same as GitHub takes it: below the workspace, which the root may lie in.

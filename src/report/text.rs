@@ -243,7 +243,7 @@ pub(crate) fn change_line(change: &Change) -> String {
 /// A failure's name, place and first line of message.
 pub(crate) fn failure_line(failure: &Failure) -> String {
     let mut line = failure.name.clone();
-    let place = failure.place.clone().or_else(|| Replay::default().locate(failure, None));
+    let place = Replay::default().place(failure);
     if let Some((file, line_number)) = place.filter(|(file, line)| *file != failure.name || line.is_some()) {
         line.push_str(&format!(" ({})", at(&file, line_number)));
     }

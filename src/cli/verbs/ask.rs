@@ -1,6 +1,7 @@
 //! Verbs that only answer: nothing is run and no layer is asked.
 
 use super::*;
+use crate::adapter::runs;
 
 impl Session<'_> {
     pub(super) fn explain(&self) -> Result<Ending, Failure> {
@@ -31,6 +32,43 @@ impl Session<'_> {
         let verified = command::verify::verify(self.world, &self.world.absolute(dir)).map_err(Failure::Usage)?;
         self.print(&command::verify::json(&verified), &command::verify::text(&verified))?;
         Ok(Ending::of(verified.findings.first()))
+    }
+
+    /// The run that was named.
+    fn run_folder(&self, ground: &Ground) -> Result<PathBuf, Failure> {
+        let word = args::typed(self.matches, "run").and_then(|words| words.into_iter().next());
+        let word = word.unwrap_or_else(|| "last".to_owned());
+        runs::named(self.world, &ground.state, &word).map_err(|why| Failure::Usage(anyhow::anyhow!(why)))
+    }
+
+    pub(super) fn open(&self, ground: &Ground) -> Result<Ending, Failure> {
+        let folder = self.run_folder(ground)?;
+        let (page, opened) = command::runs::open(self.world, &folder).map_err(Failure::Usage)?;
+        self.print(&json!({"page": page, "opened": opened}), &format!("{}\n", printable(&page)))?;
+        Ok(Ending::Good)
+    }
+
+    pub(super) fn runs(&self, ground: &Ground) -> Result<Ending, Failure> {
+        let action = args::typed(self.matches, "action").and_then(|words| words.into_iter().next());
+        match action.as_deref() {
+            Some("show") => {
+                let folder = self.run_folder(ground)?;
+                let text = command::runs::show(&folder).map_err(Failure::Usage)?;
+                self.print(&json!({"folder": shown(&folder), "report": text}), &text)?;
+            }
+            Some("prune") => {
+                let removed = runs::prune(self.world, &ground.state);
+                let bytes: u64 = removed.iter().map(|run| run.bytes).sum();
+                let size = crate::domain::quantity::Size::from_bytes(bytes);
+                let text = format!("removed {} runs ({size})\n", removed.len());
+                self.print(&command::runs::json(&removed), &text)?;
+            }
+            _ => {
+                let runs = runs::all(&ground.state);
+                self.print(&command::runs::json(&runs), &command::runs::text(&runs))?;
+            }
+        }
+        Ok(Ending::Good)
     }
 
     /// The exit code says whether the files could be read and hold no failure.

@@ -87,7 +87,23 @@ impl Session<'_> {
         Ok(done.post.ending)
     }
 
+    /// What `run` would do, without doing it.
+    fn dry_run(&self, ground: &Ground) -> Result<Ending, Failure> {
+        let planned = match selection::preview(self.world, ground) {
+            Ok(planned) => planned,
+            Err(fault) => return Err(Failure::Unreported(Unreported { layer: Layer::Selection, fault })),
+        };
+        let settings = overlay::show(&ground.settings);
+        let json = command::dry_run::json(ground, &planned, &settings);
+        let text = command::dry_run::text(ground, &planned, &overlay::show_text(&settings));
+        self.print(&json, &ground.redactor.mask_text(&text))?;
+        Ok(Ending::Good)
+    }
+
     pub(super) fn run_all(&self, ground: Ground) -> Result<Ending, Failure> {
+        if self.overlay.switch("dry-run")? {
+            return self.dry_run(&ground);
+        }
         let continue_on_failure = self.overlay.switch("continue-on-failure")?;
         let progress = ground.progress.clone();
         let say = |line: &str| progress.line(line);
@@ -96,6 +112,7 @@ impl Session<'_> {
             continue_on_failure,
             against: self.against(&ground)?,
             durations: self.durations(&ground)?,
+            keep: self.overlay.switch("keep")?,
             typed: Typed { folder: self.world.cwd().display().to_string(), arguments: self.repeated()? },
         };
         let done = command::run::run(self.world, ground, request, &say).map_err(Failure::Unreported)?;

@@ -18,6 +18,18 @@ pub(crate) use self::class::{Class, ClassRule, ClassRules};
 use self::message::{normalised, plain, telling, without_root};
 pub(crate) use self::place::{Place, Sources, is_foreign, places};
 
+/// Where a failure is reported.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) enum Settled {
+    /// Nobody has looked.
+    #[default]
+    Open,
+    /// At a file of the repository, and its line where that is known.
+    At(String, Option<u64>),
+    /// Nowhere in the repository.
+    Nowhere,
+}
+
 /// One failure.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Failure {
@@ -29,8 +41,8 @@ pub(crate) struct Failure {
     pub(crate) begins: Option<u64>,
     /// Its stack trace, where its runner keeps one beside the message.
     pub(crate) trace: String,
-    /// The place that failed, once it is settled: a file of the repository, and the line.
-    pub(crate) place: Option<(String, Option<u64>)>,
+    /// The place that failed: a file of the repository, and the line.
+    pub(crate) place: Settled,
     /// Whether it is an error beside the tests' claims.
     pub(crate) errored: bool,
     /// Whether its file could not be loaded.
@@ -53,7 +65,7 @@ impl Failure {
             file: case.file.clone(),
             begins: case.line,
             trace: String::new(),
-            place: None,
+            place: Settled::Open,
             errored: case.outcome == CaseOutcome::Errored,
             not_loaded: false,
             duration_ms: case.duration.and_then(|time| u64::try_from(time.as_millis()).ok()),

@@ -12,7 +12,7 @@ use crate::adapter::workspace::files;
 use crate::adapter::workspace::sources::Checkout;
 use crate::adapter::world::World;
 use crate::domain::classify::Verdict;
-use crate::domain::failure::{ClassRules, Sources};
+use crate::domain::failure::{ClassRules, Settled, Sources};
 use crate::domain::fault::{Fault, Finding, charge};
 use crate::domain::ids::GateId;
 use crate::domain::reason::{Layer, Severity};
@@ -35,7 +35,8 @@ pub(super) fn digest(ground: &Ground, request: &Request, repeat: &Replay, collec
     collected.failures = failures.collect();
     let checkout = at_hand(ground, repeat).then(|| Checkout::at(&ground.root));
     for failure in &mut collected.failures {
-        failure.place = repeat.locate(failure, checkout.as_ref().map(|checkout| checkout as &dyn Sources));
+        let place = repeat.locate(failure, checkout.as_ref().map(|checkout| checkout as &dyn Sources));
+        failure.place = place.map_or(Settled::Nowhere, |(file, line)| Settled::At(file, line));
     }
     // Of several of one name each has its own, in the reports' order.
     let mut signatures: HashMap<(Option<String>, &str), VecDeque<String>> = HashMap::new();

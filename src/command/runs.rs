@@ -1,0 +1,73 @@
+//! `runs list|show|prune` and `open`: the runs that are kept on this machine.
+
+use std::path::Path;
+
+use anyhow::{Result, anyhow, bail};
+use serde_json::{Value, json};
+
+use crate::adapter::opener;
+use crate::adapter::receipt_store::shown;
+use crate::adapter::runs::Run;
+use crate::adapter::workspace::files;
+use crate::adapter::world::World;
+use crate::domain::quantity::Size;
+use crate::domain::receipt::{OperatorOutcome, Receipt};
+use crate::report::quote::printable;
+
+/// Every run as JSON, the newest first.
+pub(crate) fn json(runs: &[Run]) -> Value {
+    let each = |run: &Run| {
+        let (verdict, reason) = verdict(&run.folder);
+        json!({
+            "run": run.name, "folder": shown(&run.folder), "repository": run.repository,
+            "startedAtUtc": run.started, "bytes": run.bytes, "keep": run.keep, "inProgress": run.running,
+            "classification": verdict, "reason": reason,
+        })
+    };
+    runs.iter().map(each).collect()
+}
+
+/// The same as lines.
+pub(crate) fn text(runs: &[Run]) -> String {
+    if runs.is_empty() {
+        return "no runs\n".to_owned();
+    }
+    let line = |run: &Run| {
+        let (verdict, reason) = verdict(&run.folder);
+        let state = match (run.running, verdict) {
+            (true, _) => "in progress".to_owned(),
+            (false, Some(verdict)) => format!("{verdict} ({})", reason.unwrap_or_default()),
+            (false, None) => "no verdict".to_owned(),
+        };
+        let keep = if run.keep { ", kept" } else { "" };
+        let started = run.started.strftime("%Y-%m-%d %H:%M:%S");
+        let (size, repository) = (Size::from_bytes(run.bytes), printable(&run.repository));
+        format!("{started}  {}  {}  {size}{keep}  {repository}\n", printable(&run.name), printable(&state))
+    };
+    runs.iter().map(line).collect()
+}
+
+/// Classification and reason of a run that has ended.
+fn verdict(folder: &Path) -> (Option<String>, Option<String>) {
+    let bytes = files::read_bounded(&folder.join(OperatorOutcome::FILE)).ok();
+    let outcome: Option<Value> = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+    let field = |name: &str| outcome.as_ref()?.get(name)?.as_str().map(str::to_owned);
+    (field("classification"), field("reason"))
+}
+
+/// The report of one run, as it was printed.
+pub(crate) fn show(folder: &Path) -> Result<String> {
+    let path = folder.join("report.txt");
+    let bytes =
+        files::read_bounded(&path).map_err(|_| anyhow!("{} holds no report: the run did not end", shown(folder)))?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// Opens the page of a run; returns its path, and whether a program was started for it.
+pub(crate) fn open(world: &World, folder: &Path) -> Result<(String, bool)> {
+    let page = folder.join("report.html");
+    if !files::exists(&page) {
+        bail!("{} holds no page: the run did not end, or `report.html` is false", shown(folder));
+    }
+    Ok((shown(&page), opener::open(world, &page)))
+}
