@@ -39,6 +39,8 @@ mod runs;
 #[cfg(unix)]
 mod secrets;
 #[cfg(unix)]
+mod snapshots;
+#[cfg(unix)]
 mod triage;
 mod usage;
 mod workflows;

@@ -159,7 +159,11 @@ fn findings(page: &mut Page, story: &Story) {
     if let Some(triage) = &story.triage {
         page.labelled("Baseline", BOLD, &printable(&text::triage_line(triage)));
     }
-    for change in story.since_green.iter().flat_map(|since| &since.changes).take(3) {
+    // Of a run that tested nothing, or something else, the difference to a green one explains nothing.
+    let comparable = matches!(story.classification, Classification::TestFailures | Classification::SeamDefect)
+        && story.repeat.command.is_empty();
+    let since = story.since_green.iter().filter(|_| comparable);
+    for change in since.flat_map(|since| &since.changes).take(3) {
         page.labelled("Changed", BOLD, &printable(&text::change_line(change)));
     }
 }
@@ -201,12 +205,18 @@ fn verdict(page: &mut Page, story: &Story) {
         return;
     }
     if story.next_action_id != "no-action" {
-        page.labelled("Fix", BOLD, &story.next_action);
+        page.labelled("Fix", BOLD, &sentence(&story.next_action));
     }
     if let Some(replay) = &story.replay {
         let label = page.styled(BOLD, &format!("{}:", replay.label()));
         page.line(&format!("{label} {}", printable(&replay.command)));
     }
+}
+
+/// The text with a capital letter at its beginning.
+fn sentence(text: &str) -> String {
+    let mut rest = text.chars();
+    rest.next().map_or_else(String::new, |first| first.to_uppercase().chain(rest).collect())
 }
 
 /// Where the evidence is.

@@ -29,6 +29,13 @@ const REPORT: &str = "scripts.junit.xml";
 /// The exit code that means skipped, as Automake and Meson have it.
 const SKIPPED: i32 = 77;
 
+/// Stands for a tab in the report until it is written: the writer takes tabs for escape sequences and drops them.
+const TAB: char = '\u{f0009}';
+
+fn kept_tabs(text: &str) -> String {
+    text.replace('\t', &TAB.to_string())
+}
+
 /// One file's run.
 #[derive(Debug)]
 struct Ran {
@@ -213,7 +220,7 @@ fn write_report(plan: &Plan, ran: &[Option<Ran>]) -> Result<(RelPath, Reading), 
         case.set_time(ran.duration);
         case.extra.insert("file".into(), file.as_str().into());
         if !ran.tail.is_empty() {
-            case.set_system_out(ran.tail.as_str());
+            case.set_system_out(kept_tabs(&ran.tail));
         }
         suite.add_test_case(case);
     }
@@ -221,6 +228,7 @@ fn write_report(plan: &Plan, ran: &[Option<Ran>]) -> Result<(RelPath, Reading), 
     report.add_test_suite(suite);
     let unusable = |why: String| Fault::ResultsDirUnusable { path: REPORT.to_owned(), why };
     let text = report.to_string().map_err(|error| unusable(error.to_string()))?;
+    let text = text.replace(TAB, "&#9;");
     // Counted as it is, before masks and before anything a test left behind can write to it.
     let reading = results::read_from(std::io::Cursor::new(text.as_bytes()));
     let masked = plan.redactor.mask(text.as_bytes());
@@ -234,7 +242,7 @@ fn status(end: &ChildEnd, tail: &str) -> TestCaseStatus {
         let mut status = TestCaseStatus::non_success(kind);
         status.set_message(message);
         // What it printed last is what a reader of the report looks for.
-        status.set_description(super::last_lines(tail, 20).join("\n"));
+        status.set_description(kept_tabs(&super::last_lines(tail, 20).join("\n")));
         status
     };
     match end {
