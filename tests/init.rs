@@ -29,7 +29,9 @@ fn examples() -> Vec<String> {
     let by_hand = ["pester", "quickstart"];
     let mut names: Vec<String> = fs::read_dir(example("."))
         .unwrap()
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .map(Result::unwrap)
+        .filter(|entry| entry.path().is_dir())
+        .map(|entry| entry.file_name().into_string().unwrap())
         .filter(|name| !by_hand.contains(&name.as_str()))
         .collect();
     names.sort();

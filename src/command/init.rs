@@ -94,7 +94,7 @@ pub(crate) fn run(world: &World, root: &Path, config_name: &str, request: &Reque
     if let Some(top) = git::top_level(root).filter(|top| files::canonical(top) != files::canonical(root)) {
         bail!("{} is a folder of the repository at {}; run init there", shown(root), shown(&top));
     }
-    let survey = look_around(root)?;
+    let survey = look_around(world, root)?;
     let look = Look::over(&survey);
     let Some(first) = look.setups.first() else { return Err(nothing_found(root, &look)) };
     let powershell =
@@ -145,7 +145,7 @@ pub(crate) fn run(world: &World, root: &Path, config_name: &str, request: &Reque
 }
 
 /// The paths of the repository, and the texts of the files that tell its frameworks.
-fn look_around(root: &Path) -> anyhow::Result<Survey> {
+fn look_around(world: &World, root: &Path) -> anyhow::Result<Survey> {
     let paths = discovery::survey(root).with_context(|| format!("cannot look at {}", shown(root)))?;
     let mut texts = BTreeMap::new();
     for name in starter::wanted(&paths).into_iter().take(starter::TEXTS_MOST) {
@@ -154,7 +154,9 @@ fn look_around(root: &Path) -> anyhow::Result<Survey> {
             texts.insert(name.to_owned(), text.trim_start_matches('\u{feff}').to_owned());
         }
     }
-    Ok(Survey { paths, texts })
+    let is_here = |name: &&str| which::which_in(name, world.path(), root).is_ok();
+    let python = ["python3", "python"].into_iter().find(is_here).unwrap_or("python3");
+    Ok(Survey { paths, texts, python })
 }
 
 /// The answer where no framework is recognized.
@@ -269,7 +271,7 @@ fn without_colors(line: &str) -> String {
     let mut parts = line.split("\u{1b}[");
     let first = parts.next().unwrap_or_default().to_owned();
     let rest = parts.map(|part| part.trim_start_matches(|c: char| c.is_ascii_digit() || c == ';'));
-    let plain = rest.map(|part| part.get(1..).unwrap_or_default());
+    let plain = rest.map(|part| part.strip_prefix(|_: char| true).unwrap_or_default());
     plain.fold(first, |line, part| line + part).trim().to_owned()
 }
 
@@ -344,6 +346,10 @@ pub(crate) fn text(done: &Done) -> String {
     let mut line = |label: &str, text: &str| out.push_str(&format!("{label:<10} {text}\n"));
     for setup in &done.look.setups {
         let files = if setup.files == 1 { "file" } else { "files" };
+        if setup.files == 0 {
+            line("found", setup.framework.name());
+            continue;
+        }
         let place = if setup.found_below == "." { "the root".to_owned() } else { printable(&setup.found_below) };
         line("found", &format!("{} {} {files} below {place}", setup.files, setup.framework.name()));
     }
@@ -402,4 +408,21 @@ pub(crate) fn json(done: &Done) -> Value {
         "toDo": done.to_do,
         "next": next.collect::<Vec<_>>(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_version_is_shown_without_colors() {
+        for (line, plain) in [
+            ("\u{1b}[1mApache Maven 3.8.7\u{1b}[m", "Apache Maven 3.8.7"),
+            ("a\u{1b}[31;1mb\u{1b}[0m c ", "ab c"),
+            ("\u{1b}[", ""),
+            ("\u{1b}[3é", ""),
+        ] {
+            assert_eq!(without_colors(line), plain, "{line:?}");
+        }
+    }
 }

@@ -131,7 +131,7 @@ mod tests {
         paths.sort();
         let texts: BTreeMap<String, String> =
             files.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())).collect();
-        Survey { paths, texts }
+        Survey { paths, texts, python: "python3" }
     }
 
     fn look(files: &[(&str, &str)]) -> Look {

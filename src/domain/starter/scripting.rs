@@ -64,7 +64,7 @@ pub(super) fn python(survey: &Survey, seen: &mut Vec<String>) -> Option<Setup> {
     let is_pytest = configured || depends || sources("import pytest") || !sources("unittest");
     let mut install: Vec<String> = Vec::new();
     for path in requirements.iter().filter(|path| ["", "requirements"].contains(&folder_of(path))) {
-        install.push(format!("python3 -m pip install -r {}", super::quoted_for_sh(path)));
+        install.push(format!("{} -m pip install -r {}", survey.python, super::quoted_for_sh(path)));
     }
     let packaged = survey.has("setup.py")
         || survey.says("pyproject.toml", "[build-system]")
@@ -72,22 +72,22 @@ pub(super) fn python(survey: &Survey, seen: &mut Vec<String>) -> Option<Setup> {
     if packaged {
         let extra = survey.text("pyproject.toml").and_then(test_extra);
         let target = extra.map_or_else(|| ".".to_owned(), |extra| format!("'.[{extra}]'"));
-        install.push(format!("python3 -m pip install {target}"));
+        install.push(format!("{} -m pip install {target}", survey.python));
     }
     if is_pytest {
-        install.push("python3 -m pip install pytest".to_owned());
+        install.push(format!("{} -m pip install pytest", survey.python));
         let command =
-            argv(&["python3", "-m", "pytest", "-o", "junit_family=xunit1", "--junitxml=pytest-results.xml", FILES]);
+            argv(&[survey.python, "-m", "pytest", "-o", "junit_family=xunit1", "--junitxml=pytest-results.xml", FILES]);
         let usual = ["test_*.py", "*_test.py"];
         let setup = by_files(survey, Framework::Pytest, &files, &usual, command, "pytest-results.xml");
-        return Some(Setup { install, check: argv(&["python3", "-m", "pytest", "--version"]), ..setup });
+        return Some(Setup { install, check: argv(&[survey.python, "-m", "pytest", "--version"]), ..setup });
     }
-    install.push("python3 -m pip install unittest-xml-reporting".to_owned());
-    let command = argv(&["python3", "-m", "xmlrunner", "--output-file", "unittest-results.xml", FILES]);
+    install.push(format!("{} -m pip install unittest-xml-reporting", survey.python));
+    let command = argv(&[survey.python, "-m", "xmlrunner", "--output-file", "unittest-results.xml", FILES]);
     let usual = ["test_*.py", "*_test.py"];
     let setup = by_files(survey, Framework::Unittest, &files, &usual, command, "unittest-results.xml");
     let note = "unittest writes no report itself: the package unittest-xml-reporting does".to_owned();
-    let check = argv(&["python3", "-c", "import xmlrunner"]);
+    let check = argv(&[survey.python, "-c", "import xmlrunner"]);
     Some(Setup { install, check, notes: vec![note], ..setup })
 }
 

@@ -21,6 +21,8 @@ pub(crate) struct Survey {
     pub(crate) paths: Vec<String>,
     /// What the wanted files hold.
     pub(crate) texts: BTreeMap<String, String>,
+    /// What Python is called here.
+    pub(crate) python: &'static str,
 }
 
 /// Names of files that say which frameworks a repository uses.
@@ -250,7 +252,7 @@ mod tests {
     fn survey(paths: &[&str]) -> Survey {
         let mut paths: Vec<String> = paths.iter().map(|path| (*path).to_owned()).collect();
         paths.sort();
-        Survey { paths, texts: BTreeMap::new() }
+        Survey { paths, texts: BTreeMap::new(), python: "python3" }
     }
 
     #[test]

@@ -106,8 +106,9 @@ fn one_step(out: &mut String, callee: &Callee, gates: &[Gate]) {
     out.push_str(&format!("      - uses: {CHECKOUT}\n        with:\n          persist-credentials: false\n"));
     let mut installed: Vec<&String> = Vec::new();
     for line in gates.iter().flat_map(|gate| &gate.install) {
-        // Two frameworks of one package manager need its packages once.
-        if !installed.contains(&line) {
+        // Two frameworks of one package manager need its packages once. GitHub would evaluate an
+        // expression that stands in a name.
+        if !installed.contains(&line) && !line.contains("${{") {
             installed.push(line);
             out.push_str(&format!("      - run: {}\n", quoted(line)));
         }
@@ -181,7 +182,7 @@ mod tests {
         let gates = [
             gate("jest", "pester-gate.yml", &["npm ci"]),
             gate("vitest", "pester-gate.vitest.yml", &["npm ci"]),
-            gate("pytest", "pester-gate.pytest.yml", &["pip install -r 'it''s.txt'"]),
+            gate("pytest", "pester-gate.pytest.yml", &["pip install -r 'it''s.txt'", "pip install -r '${{ x }}'"]),
         ];
         let text = workflow(Form::OneStep, &callee(&["ubuntu-latest"]), &gates);
         let read: serde_yaml::Value = serde_yaml::from_str(&text).unwrap_or_else(|e| panic!("{e}\n{text}"));
