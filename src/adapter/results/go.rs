@@ -315,7 +315,9 @@ fn package_case(package: &str, why: &str, output: &str, elapsed: Option<f64>, re
     reading.case(outcome, false, || {
         let compiler = output.lines().find_map(place_of_line);
         let place = compiler.map(|(file, line)| (file.to_owned(), line));
-        let lines: Vec<&str> = output.lines().filter(|line| !line.starts_with("FAIL\t")).collect();
+        // The names of the package and of its build stand in the case already.
+        let is_name = |line: &&str| line.starts_with("FAIL\t") || line.starts_with("# ");
+        let lines: Vec<&str> = output.lines().filter(|line| !is_name(line)).collect();
         named(package, &format!("[{why}]"), place, outcome, elapsed, &lines.join("\n"), "")
     });
 }
@@ -409,7 +411,7 @@ mod tests {
         assert!(message.ends_with("got 3,\n        want 4"), "{message}");
         let (file, line, message) = found("example.com/widgets/broken › [build failed]");
         assert_eq!((file, line), ("broken/b_test.go", Some(5)));
-        assert!(message.contains("undefined: undefined1"), "{message}");
+        assert!(message.starts_with("broken/b_test.go:5:28: undefined: undefined1"), "{message}");
         let (file, line, message) = found("example.com/widgets/panics › TestPanics");
         assert_eq!((file, line), ("/repo/panics/p_test.go", Some(9)));
         assert!(message.starts_with("panic: assignment to entry in nil map"), "{message}");

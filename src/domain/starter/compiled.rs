@@ -87,6 +87,7 @@ pub(super) fn rust(survey: &Survey, seen: &mut Vec<String>) -> Option<Setup> {
     let target = if folder.is_empty() { "target".to_owned() } else { format!("{folder}/target") };
     let results = vec![format!("{target}/nextest/default/junit.xml")];
     let mut setup = Setup::whole(Framework::Nextest, &files, command, results);
+    setup.ignore = vec![format!("/{target}/")];
     let section = "[profile.default.junit]\npath = \"junit.xml\"\n";
     if !survey.has(configured) {
         setup.files_to_write.push((configured.to_owned(), section.to_owned()));
