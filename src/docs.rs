@@ -39,7 +39,8 @@ pub fn parts() -> Vec<Part> {
 
 /// Every command by which something is seen again, with its places for values.
 pub fn replay_commands() -> Vec<String> {
-    let mut commands: Vec<_> = crate::domain::reason::TABLE.iter().map(|row| row.command()).collect();
+    let mut commands: Vec<_> =
+        crate::domain::reason::TABLE.iter().map(|row| row.command()).collect();
     commands.extend(report::tables::QUICK.map(|(_, command)| command.to_owned()));
     commands.sort_unstable();
     commands.dedup();

@@ -37,7 +37,8 @@ fn failures_shown(text: &str) -> u64 {
 
 fn failures_in_json(text: &str) -> u64 {
     let list = |value: &Value, key: &str| value.get(key).and_then(Value::as_array).cloned();
-    let is = |value: &Value, key: &str, word: &str| value.get(key).and_then(Value::as_str) == Some(word);
+    let is =
+        |value: &Value, key: &str, word: &str| value.get(key).and_then(Value::as_str) == Some(word);
     if let Ok(root) = serde_json::from_str::<Value>(text)
         && root.get("Action").is_none()
     {
@@ -48,7 +49,8 @@ fn failures_in_json(text: &str) -> u64 {
     }
     let events = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
     let failed = |event: &Value| {
-        let named = |key| event.get(key).and_then(Value::as_str).is_some_and(|text| !text.is_empty());
+        let named =
+            |key| event.get(key).and_then(Value::as_str).is_some_and(|text| !text.is_empty());
         is(event, "Action", "fail") && named("Package") && named("Test")
     };
     events.filter(failed).count() as u64
@@ -93,9 +95,12 @@ fn failures_in_tags(mut text: &str) -> u64 {
         }
         let name = tag.split([' ', '\t', '\r', '\n', '/']).next().unwrap_or_default();
         // What stands between the quotes is a value, what stands before it ends with its key.
-        let parts: Vec<&str> = if tag.contains('\'') { Vec::new() } else { tag.split('"').collect() };
+        let parts: Vec<&str> =
+            if tag.contains('\'') { Vec::new() } else { tag.split('"').collect() };
         let says = |key: &str, value: &str| {
-            let is = |pair: &[&str]| pair.len() == 2 && pair[0].ends_with(&format!(" {key}=")) && pair[1] == value;
+            let is = |pair: &[&str]| {
+                pair.len() == 2 && pair[0].ends_with(&format!(" {key}=")) && pair[1] == value
+            };
             parts.chunks(2).any(is)
         };
         if root.is_empty() && !name.is_empty() {

@@ -18,7 +18,10 @@ fn src() -> PathBuf {
 /// The code of a file, without its comments.
 fn code(path: &Path) -> String {
     let text = fs::read_to_string(path).unwrap();
-    text.lines().map(|line| line.split("//").next().unwrap_or_default()).collect::<Vec<_>>().join("\n")
+    text.lines()
+        .map(|line| line.split("//").next().unwrap_or_default())
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 #[test]
@@ -46,7 +49,8 @@ fn layers_meet_only_through_receipts() {
     let layers = ["context", "preflight", "selection", "execute", "post"];
     for layer in layers {
         let folder = src().join("layer").join(layer);
-        let files = if folder.is_dir() { sources(&folder) } else { vec![folder.with_extension("rs")] };
+        let files =
+            if folder.is_dir() { sources(&folder) } else { vec![folder.with_extension("rs")] };
         for path in files {
             for other in layers.iter().filter(|other| **other != layer) {
                 let code = code(&path);
@@ -87,7 +91,8 @@ fn domain_and_report_are_pure() {
 #[test]
 fn the_fence_bites() {
     // The bans are by full name: a rename or a glob would silently ban nothing.
-    let bans = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("clippy.toml")).unwrap();
+    let bans =
+        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("clippy.toml")).unwrap();
     for name in [
         "std::env::var",
         "std::time::SystemTime::now",
@@ -109,16 +114,29 @@ fn github_is_asked_in_one_room_and_only_asked() {
     for path in sources(&src()) {
         let (code, room) = (code(&path), path.starts_with(src().join("adapter/github")));
         // Endpoints of a pack's own are asked by their probe, with the same client.
-        let http = ["adapter/http.rs", "adapter/probe/http.rs"].iter().any(|name| path.ends_with(name));
+        let http =
+            ["adapter/http.rs", "adapter/probe/http.rs"].iter().any(|name| path.ends_with(name));
         for word in ["octocrab", "tokio", "reqwest::"] {
             // An address is no client.
             let named = code.replace("reqwest::Url", "").contains(word);
-            assert!(room || (http && word != "octocrab") || !named, "{} names {word}", path.display());
+            assert!(
+                room || (http && word != "octocrab") || !named,
+                "{} names {word}",
+                path.display()
+            );
         }
         if room || path.ends_with("adapter/http.rs") {
-            for word in
-                ["post(", "put(", "patch(", "delete(", "graphql(", ".execute(", ".send(", "Method::", "request("]
-            {
+            for word in [
+                "post(",
+                "put(",
+                "patch(",
+                "delete(",
+                "graphql(",
+                ".execute(",
+                ".send(",
+                "Method::",
+                "request(",
+            ] {
                 assert!(!code.contains(word), "{} has {word}, which could write", path.display());
             }
         }
@@ -126,11 +144,14 @@ fn github_is_asked_in_one_room_and_only_asked() {
     let room = fs::read_to_string(src().join("adapter/github/mod.rs")).unwrap();
     assert!(room.contains("#![deny(clippy::disallowed_methods)]"), "the room is not fenced");
     // What holds the token cannot be printed: neither a panic nor an error can show it.
-    for (file, holder) in [("transport.rs", "Transport"), ("look_up.rs", "Question<'a>"), ("mod.rs", "Session<'a>")] {
+    for (file, holder) in
+        [("transport.rs", "Transport"), ("look_up.rs", "Question<'a>"), ("mod.rs", "Session<'a>")]
+    {
         let text = fs::read_to_string(src().join("adapter/github").join(file)).unwrap();
         let before = text.split(&format!("struct {holder} {{")).next().unwrap();
         assert_ne!(before, text, "{file} has no {holder}");
-        let above = before.lines().rev().take_while(|line| !line.is_empty()).collect::<Vec<_>>().join("\n");
+        let above =
+            before.lines().rev().take_while(|line| !line.is_empty()).collect::<Vec<_>>().join("\n");
         assert!(
             !above.contains("derive(") && !text.contains(&format!("Debug for {holder}")),
             "{holder} can be printed"
@@ -141,10 +162,22 @@ fn github_is_asked_in_one_room_and_only_asked() {
 /// The packages that the product was asked to stand on, as code names them.
 #[test]
 fn the_packages_that_were_asked_for_are_direct_and_used() {
-    let manifest = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml")).unwrap();
-    let dependencies = manifest.split("\n[dependencies]\n").nth(1).unwrap().split("\n[").next().unwrap();
+    let manifest =
+        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml")).unwrap();
+    let dependencies =
+        manifest.split("\n[dependencies]\n").nth(1).unwrap().split("\n[").next().unwrap();
     let all: String = sources(&src()).iter().map(|path| code(path)).collect();
-    for package in ["octocrab", "clap", "serde", "serde_yaml", "serde_json", "tokio", "reqwest", "anyhow", "tracing"] {
+    for package in [
+        "octocrab",
+        "clap",
+        "serde",
+        "serde_yaml",
+        "serde_json",
+        "tokio",
+        "reqwest",
+        "anyhow",
+        "tracing",
+    ] {
         assert!(
             dependencies.lines().any(|line| line.starts_with(&format!("{package} = "))),
             "{package} is no direct dependency"
@@ -162,7 +195,12 @@ fn unwraps_outside_tests_carry_their_proof() {
         for (at, line) in lines.iter().enumerate() {
             if line.contains(".unwrap()") || line.contains(".expect(") {
                 let before = lines[at.saturating_sub(3)..=at].join("\n");
-                assert!(before.contains("reason = "), "{}:{} unwraps without a proof", path.display(), at + 1);
+                assert!(
+                    before.contains("reason = "),
+                    "{}:{} unwraps without a proof",
+                    path.display(),
+                    at + 1
+                );
             }
         }
     }

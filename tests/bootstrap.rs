@@ -37,7 +37,12 @@ fn release(files: BTreeMap<String, Vec<u8>>, failing: usize) -> Release {
             let mut buffer = [0; 4096];
             let read = stream.read(&mut buffer).unwrap_or(0);
             let text = String::from_utf8_lossy(&buffer[..read]).into_owned();
-            let path = text.split_whitespace().nth(1).unwrap_or_default().trim_start_matches('/').to_owned();
+            let path = text
+                .split_whitespace()
+                .nth(1)
+                .unwrap_or_default()
+                .trim_start_matches('/')
+                .to_owned();
             let count = {
                 let mut seen = seen.lock().unwrap();
                 seen.push(path.clone());
@@ -49,8 +54,11 @@ fn release(files: BTreeMap<String, Vec<u8>>, failing: usize) -> Release {
                 None => ("404 Not Found", b"none".as_slice()),
             };
             let length = body.len();
-            let _ = write!(stream, "HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n")
-                .and_then(|()| stream.write_all(body));
+            let _ = write!(
+                stream,
+                "HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n"
+            )
+            .and_then(|()| stream.write_all(body));
         }
     });
     Release { url, requests }
@@ -74,7 +82,11 @@ impl Place {
         fs::create_dir_all(&root).unwrap();
         fs::write(root.join("binary"), manifest_of).unwrap();
         let digest = sha256(&root.join("binary"));
-        fs::write(root.join("manifest"), format!("{digest}  {}\n{digest}  another-asset\n", asset())).unwrap();
+        fs::write(
+            root.join("manifest"),
+            format!("{digest}  {}\n{digest}  another-asset\n", asset()),
+        )
+        .unwrap();
         Self { _folder: folder, root }
     }
 
@@ -91,7 +103,9 @@ impl Place {
         let mut command = Command::new("sh");
         command.arg(script).arg(self.root.join("manifest")).env_clear();
         command.env("PATH", std::env::var_os("PATH").unwrap()).env("GITHUB_OUTPUT", &output);
-        command.env("RUNNER_TOOL_CACHE", self.root.join("cache")).env("PESTER_GATE_VERSION", "9.9.9");
+        command
+            .env("RUNNER_TOOL_CACHE", self.root.join("cache"))
+            .env("PESTER_GATE_VERSION", "9.9.9");
         command.env("PESTER_GATE_DOWNLOAD_URL", url).env("PESTER_GATE_LAYER", "context");
         let ran = command.envs(more.iter().copied()).output().unwrap();
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
@@ -102,7 +116,10 @@ impl Place {
     fn refused(&self, url: &str, more: &[(&str, &str)], reason: &str) -> String {
         let (code, out, err, outputs) = self.run(url, more);
         assert_eq!((code, out.as_str()), (2, ""), "{err}");
-        assert!(err.lines().any(|line| line.starts_with(&format!("{reason}: "))), "{reason} is not in {err}");
+        assert!(
+            err.lines().any(|line| line.starts_with(&format!("{reason}: "))),
+            "{reason} is not in {err}"
+        );
         assert_eq!(outputs, format!("status=blocked\nreason={reason}\n"));
         let cache = self.root.join("cache");
         let left = if cache.exists() { crate::harness::walk(&cache) } else { Vec::new() };
@@ -132,7 +149,10 @@ fn a_release_is_fetched_once_and_hashed_every_time() {
     }
     let (place, release) = (Place::new(BINARY), release(whole(), 0));
     let path = place.found(&release.url, &[]);
-    assert_eq!((path.clone(), fs::read_to_string(&path).unwrap().as_str()), (place.cached(), BINARY));
+    assert_eq!(
+        (path.clone(), fs::read_to_string(&path).unwrap().as_str()),
+        (place.cached(), BINARY)
+    );
     assert!(Command::new(&path).status().unwrap().success());
     assert_eq!(place.found(&release.url, &[]), path);
     assert_eq!(release.requests.lock().unwrap().len(), 1, "the second use was the cache's");
@@ -152,7 +172,9 @@ fn a_release_is_fetched_once_and_hashed_every_time() {
 #[test]
 fn what_is_not_what_was_released_is_refused() {
     if !on_path("curl") && !on_path("wget") {
-        println!("skipped: neither curl nor wget is there, so the bootstrap refused nothing that it fetched");
+        println!(
+            "skipped: neither curl nor wget is there, so the bootstrap refused nothing that it fetched"
+        );
         return;
     }
     let place = Place::new(BINARY);
@@ -177,13 +199,19 @@ fn a_binary_that_is_named_is_taken_and_nothing_is_asked() {
     place.refused("http://127.0.0.1:1", &[("PESTER_GATE_BIN", name)], "bootstrap-binary-missing");
     fs::set_permissions(&own, fs::Permissions::from_mode(0o755)).unwrap();
     assert_eq!(place.found("http://127.0.0.1:1", &[("PESTER_GATE_BIN", name)]), own);
-    place.refused("http://127.0.0.1:1", &[("PESTER_GATE_BIN", "/no/such/gate")], "bootstrap-binary-missing");
+    place.refused(
+        "http://127.0.0.1:1",
+        &[("PESTER_GATE_BIN", "/no/such/gate")],
+        "bootstrap-binary-missing",
+    );
 }
 
 #[test]
 fn a_ref_that_is_no_release_says_what_to_set() {
     let place = Place::new(BINARY);
-    for manifest in ["", "0123  short\n", &format!("{}  pester-gate-1.0.0-elsewhere\n", "a".repeat(64))] {
+    for manifest in
+        ["", "0123  short\n", &format!("{}  pester-gate-1.0.0-elsewhere\n", "a".repeat(64))]
+    {
         fs::write(place.root.join("manifest"), manifest).unwrap();
         let said = place.refused("http://127.0.0.1:1", &[], "bootstrap-binary-missing");
         assert!(said.contains("PESTER_GATE_BIN"), "{said}");

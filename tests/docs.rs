@@ -21,7 +21,8 @@ fn marks(place: &str) -> (String, String) {
 fn generated_parts_are_what_the_code_says() {
     let writing = std::env::var_os("PESTER_GATE_WRITE_DOCS").is_some();
     let mut stale = Vec::new();
-    let of_code = pester_gate::docs::parts().into_iter().map(|part| (part.file, part.place, part.text));
+    let of_code =
+        pester_gate::docs::parts().into_iter().map(|part| (part.file, part.place, part.text));
     for (name, place, text) in of_code.chain(of_files()) {
         let path = file(&name);
         let now = fs::read_to_string(&path).unwrap_or_default();
@@ -29,8 +30,11 @@ fn generated_parts_are_what_the_code_says() {
             None => text.clone(),
             Some(place) => {
                 let (open, close) = marks(place);
-                let (before, rest) = now.split_once(&open).unwrap_or_else(|| panic!("{name} has no place {place}"));
-                let (_, after) = rest.split_once(&close).unwrap_or_else(|| panic!("{name}: {place} does not end"));
+                let (before, rest) =
+                    now.split_once(&open).unwrap_or_else(|| panic!("{name} has no place {place}"));
+                let (_, after) = rest
+                    .split_once(&close)
+                    .unwrap_or_else(|| panic!("{name}: {place} does not end"));
                 format!("{before}{open}{text}{close}{after}")
             }
         };
@@ -42,7 +46,10 @@ fn generated_parts_are_what_the_code_says() {
             }
         }
     }
-    assert!(writing || stale.is_empty(), "stale: {stale:?}; run PESTER_GATE_WRITE_DOCS=1 cargo test docs");
+    assert!(
+        writing || stale.is_empty(),
+        "stale: {stale:?}; run PESTER_GATE_WRITE_DOCS=1 cargo test docs"
+    );
 }
 
 /// The actions and the workflow that is called, one place each.
@@ -60,31 +67,48 @@ const ACTIONS: [(&str, &str); 8] = [
 /// Parts that are made from files of the repository: the actions' inputs and outputs, the scenarios of the
 /// workflows.
 fn of_files() -> Vec<(String, Option<&'static str>, String)> {
-    let mut parts: Vec<(String, Option<&'static str>, String)> =
-        ACTIONS.iter().map(|(place, path)| ("docs/actions.md".to_owned(), Some(*place), action_table(path))).collect();
+    let mut parts: Vec<(String, Option<&'static str>, String)> = ACTIONS
+        .iter()
+        .map(|(place, path)| ("docs/actions.md".to_owned(), Some(*place), action_table(path)))
+        .collect();
     let list = Command::new("python3").arg(file("tests/workflows/suite.py")).arg("--list").output();
     match list {
         Ok(list) if list.status.success() => {
             let text = String::from_utf8(list.stdout).unwrap();
             parts.push(("docs/workflow-scenarios.md".to_owned(), Some("scenarios"), text));
         }
-        _ => println!("skipped: Python is not there, so the table of workflow scenarios was not compared"),
+        _ => println!(
+            "skipped: Python is not there, so the table of workflow scenarios was not compared"
+        ),
     }
     parts
 }
 
 fn action_table(path: &str) -> String {
-    let action: serde_yaml::Value = serde_yaml::from_str(&fs::read_to_string(file(path)).unwrap()).unwrap();
+    let action: serde_yaml::Value =
+        serde_yaml::from_str(&fs::read_to_string(file(path)).unwrap()).unwrap();
     // A workflow has them below its trigger.
     let called = action.get("on").and_then(|on| on.get("workflow_call"));
     let rows = |key: &str| {
-        let entries =
-            called.unwrap_or(&action).get(key).and_then(serde_yaml::Value::as_mapping).cloned().unwrap_or_default();
+        let entries = called
+            .unwrap_or(&action)
+            .get(key)
+            .and_then(serde_yaml::Value::as_mapping)
+            .cloned()
+            .unwrap_or_default();
         let text = |value: &serde_yaml::Value, key: &str| {
-            value.get(key).and_then(serde_yaml::Value::as_str).unwrap_or_default().replace('|', "\\|")
+            value
+                .get(key)
+                .and_then(serde_yaml::Value::as_str)
+                .unwrap_or_default()
+                .replace('|', "\\|")
         };
         entries.into_iter().map(move |(name, value)| {
-            (name.as_str().unwrap().to_owned(), text(&value, "default"), text(&value, "description"))
+            (
+                name.as_str().unwrap().to_owned(),
+                text(&value, "default"),
+                text(&value, "description"),
+            )
         })
     };
     let mut out = String::from("| input | default | meaning |\n|---|---|---|\n");
@@ -96,7 +120,9 @@ fn action_table(path: &str) -> String {
     let shard = |name: &str| name.strip_prefix("receipt-sha256-").is_some_and(|k| k != "1");
     for (name, _, meaning) in rows("outputs").filter(|(name, _, _)| !shard(name)) {
         let (name, meaning) = match name.as_str() {
-            "receipt-sha256-1" => ("receipt-sha256-1` to `-16", "The digest, where this was that shard"),
+            "receipt-sha256-1" => {
+                ("receipt-sha256-1` to `-16", "The digest, where this was that shard")
+            }
             _ => (name.as_str(), meaning.as_str()),
         };
         out.push_str(&format!("| `{name}` | {meaning} |\n"));
@@ -126,9 +152,15 @@ fn every_command_of_the_runbook_runs() {
     for command in commands {
         let mut words = command.split(' ');
         assert_eq!(words.next(), Some("pester-gate"), "{command}");
-        let words: Vec<&str> =
-            words.map(|word| values.iter().find(|(name, _)| *name == word).map_or(word, |(_, value)| value)).collect();
-        assert!(!words.iter().any(|word| word.contains('{')), "{command} asks for what nobody fills in");
+        let words: Vec<&str> = words
+            .map(|word| {
+                values.iter().find(|(name, _)| *name == word).map_or(word, |(_, value)| value)
+            })
+            .collect();
+        assert!(
+            !words.iter().any(|word| word.contains('{')),
+            "{command} asks for what nobody fills in"
+        );
         let ran = sandbox.gate_in(&words, &[("GITHUB_EVENT_NAME", "push"), ("GITHUB_RUN_ID", "1")]);
         // What it finds is another matter; that it is a command is not.
         assert!(![2, 70].contains(&ran.code), "{command}: {ran:?}");
@@ -147,7 +179,9 @@ fn no_schema_is_left_behind() {
 
 /// What the README shows for a command, after its `$` line.
 fn shown(readme: &str, command: &str) -> String {
-    let at = readme.find(&format!("$ {command}\n")).unwrap_or_else(|| panic!("the README does not show {command}"));
+    let at = readme
+        .find(&format!("$ {command}\n"))
+        .unwrap_or_else(|| panic!("the README does not show {command}"));
     let rest = &readme[at..];
     let rest = &rest[rest.find('\n').unwrap() + 1..];
     rest.split("```").next().unwrap().split("\n$ ").next().unwrap().trim_end().to_owned()
@@ -163,7 +197,8 @@ fn settled(text: &str) -> String {
             }
             _ => line.to_owned(),
         };
-        let place = ["evidence   ", "receipts   "].into_iter().find(|start| line.starts_with(start));
+        let place =
+            ["evidence   ", "receipts   "].into_iter().find(|start| line.starts_with(start));
         out.push(place.map_or(line.clone(), |start| format!("{start}<folder>")));
     }
     out.join("\n")
@@ -190,7 +225,11 @@ fn the_readme_shows_the_real_output() {
     sandbox.git(&["init", "-q", "-b", "main"]);
     sandbox.commit();
     for (shown_as, arguments, exit) in [
-        ("cargo run -q -- run --root examples/quickstart", &["run", "--root", "examples/quickstart", "--quiet"][..], 0),
+        (
+            "cargo run -q -- run --root examples/quickstart",
+            &["run", "--root", "examples/quickstart", "--quiet"][..],
+            0,
+        ),
         (
             "cargo run -q -- run --root examples/quickstart --pack red",
             &["run", "--root", "examples/quickstart", "--pack", "red", "--quiet"],
@@ -200,9 +239,10 @@ fn the_readme_shows_the_real_output() {
         let ran = sandbox.gate(arguments);
         assert_eq!(ran.code, exit, "{ran:?}");
         let root = sandbox.root.to_str().unwrap();
-        let real = ran
-            .stdout
-            .replace(&format!("'{}/examples/quickstart'", root.replace('\'', r"'\''")), "examples/quickstart");
+        let real = ran.stdout.replace(
+            &format!("'{}/examples/quickstart'", root.replace('\'', r"'\''")),
+            "examples/quickstart",
+        );
         assert_eq!(settled(&real), settled(&shown(&readme, shown_as)), "the README's `{shown_as}`");
     }
 }
@@ -230,10 +270,21 @@ fn acceptance_names_tests_that_exist() {
     let list = Command::new(std::env::current_exe().unwrap()).arg("--list").output().unwrap();
     let mut known = String::from_utf8(list.stdout).unwrap();
     for entry in walk(&file("src")) {
-        let module = entry.strip_prefix(file("src")).unwrap().with_extension("").to_str().unwrap().replace('/', "::");
+        let module = entry
+            .strip_prefix(file("src"))
+            .unwrap()
+            .with_extension("")
+            .to_str()
+            .unwrap()
+            .replace('/', "::");
         for line in fs::read_to_string(&entry).unwrap().lines() {
-            if let Some(name) = line.trim().strip_prefix("fn ").and_then(|rest| rest.split('(').next()) {
-                known.push_str(&format!("{}::tests::{name}: test\n", module.trim_end_matches("::mod")));
+            if let Some(name) =
+                line.trim().strip_prefix("fn ").and_then(|rest| rest.split('(').next())
+            {
+                known.push_str(&format!(
+                    "{}::tests::{name}: test\n",
+                    module.trim_end_matches("::mod")
+                ));
             }
         }
     }
@@ -250,8 +301,10 @@ fn acceptance_names_tests_that_exist() {
 
 #[test]
 fn links_between_documents_lead_somewhere() {
-    let mut documents: Vec<PathBuf> =
-        walk(&file("docs")).into_iter().filter(|p| p.extension().is_some_and(|e| e == "md")).collect();
+    let mut documents: Vec<PathBuf> = walk(&file("docs"))
+        .into_iter()
+        .filter(|p| p.extension().is_some_and(|e| e == "md"))
+        .collect();
     documents.extend([file("README.md"), file("CHANGELOG.md")]);
     for document in documents {
         let text = fs::read_to_string(&document).unwrap();
@@ -260,23 +313,36 @@ fn links_between_documents_lead_somewhere() {
             if target.is_empty() || target.contains("://") {
                 continue;
             }
-            assert!(document.parent().unwrap().join(target).exists(), "{}: {link} leads nowhere", document.display());
+            assert!(
+                document.parent().unwrap().join(target).exists(),
+                "{}: {link} leads nowhere",
+                document.display()
+            );
         }
     }
 }
 
 #[test]
 fn every_configuration_key_is_described() {
-    let schema = fs::read_to_string(file("docs/schemas/pester-gate-configuration@v1.json")).unwrap();
+    let schema =
+        fs::read_to_string(file("docs/schemas/pester-gate-configuration@v1.json")).unwrap();
     let described = fs::read_to_string(file("docs/configuration.md")).unwrap();
     let schema: serde_json::Value = serde_json::from_str(&schema).unwrap();
     let mut keys = Vec::new();
     collect_keys(&schema, &mut keys);
     assert!(keys.len() > 40, "{keys:?}");
     for key in keys {
-        let ways =
-            [format!("`{key}`"), format!(".{key}`"), format!("`{key}."), format!(".{key}."), format!("`{key}[]")];
-        assert!(ways.iter().any(|way| described.contains(way)), "docs/configuration.md does not describe {key}");
+        let ways = [
+            format!("`{key}`"),
+            format!(".{key}`"),
+            format!("`{key}."),
+            format!(".{key}."),
+            format!("`{key}[]"),
+        ];
+        assert!(
+            ways.iter().any(|way| described.contains(way)),
+            "docs/configuration.md does not describe {key}"
+        );
     }
 }
 

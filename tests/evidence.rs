@@ -26,7 +26,10 @@ fn red(more: &str, environment: &[(&str, &str)]) -> (Sandbox, Seen) {
 fn every_failure_is_digested_and_can_be_repeated() {
     let (sandbox, seen) = red("", &[]);
     let told = read_json(&seen.folder.join("pester-failures.json"));
-    assert_eq!((&told["schema"], &told["detailStatus"]), (&json!("pester-failures@v2"), &json!("available")));
+    assert_eq!(
+        (&told["schema"], &told["detailStatus"]),
+        (&json!("pester-failures@v2"), &json!("available"))
+    );
     assert_eq!(told["summary"], json!({"total": 4, "failed": 2, "errors": 0, "skipped": 0}));
     let [one, other] = told["results"].as_array().unwrap().as_slice() else { panic!("{told}") };
     assert_eq!(one["signature"], other["signature"], "they fail alike");
@@ -43,9 +46,16 @@ fn every_failure_is_digested_and_can_be_repeated() {
         .args(["-c", &format!("{line} --format json")])
         .env("PESTER_GATE_STATE_DIR", &state)
         .current_dir(&sandbox.root);
-    let again = shell.env("PESTER_GATE_LOCK_DIRECTORY", sandbox.state.with_file_name("locks")).output().unwrap();
+    let again = shell
+        .env("PESTER_GATE_LOCK_DIRECTORY", sandbox.state.with_file_name("locks"))
+        .output()
+        .unwrap();
     let again: serde_json::Value = serde_json::from_slice(&again.stdout).unwrap();
-    assert_eq!((&again["reason"], &again["counts"]["total"]), (&json!("tests-failed"), &json!(1)), "{again}");
+    assert_eq!(
+        (&again["reason"], &again["counts"]["total"]),
+        (&json!("tests-failed"), &json!(1)),
+        "{again}"
+    );
 
     let totals = read_json(&seen.folder.join("pester-totals.json"));
     assert_eq!((&totals["status"], &totals["failed"]), (&json!("fail"), &json!(2)));
@@ -53,9 +63,17 @@ fn every_failure_is_digested_and_can_be_repeated() {
     assert_eq!((&summary["schemaVersion"], &summary["passed"]), (&json!("1.7.1"), &json!(2)));
     let provenance = read_json(&seen.folder.join("pester-evidence-provenance.json"));
     let outputs = provenance["derivedOutputs"].as_array().unwrap();
-    for file in ["pester-failures.json", "pester-totals.json", "pester-summary.json", "report.html", "summary.md"] {
-        let output =
-            outputs.iter().find(|output| output["path"] == file).unwrap_or_else(|| panic!("{file} is not told of"));
+    for file in [
+        "pester-failures.json",
+        "pester-totals.json",
+        "pester-summary.json",
+        "report.html",
+        "summary.md",
+    ] {
+        let output = outputs
+            .iter()
+            .find(|output| output["path"] == file)
+            .unwrap_or_else(|| panic!("{file} is not told of"));
         assert_eq!(output["sha256"], crate::harness::sha256(&seen.folder.join(file)), "{file}");
     }
 }
@@ -83,7 +101,10 @@ fn a_run_without_tests_says_so_in_every_file() {
     sandbox.commit();
     let seen = sandbox.run(&[], &[]);
     assert_eq!(read_json(&seen.folder.join("pester-totals.json"))["status"], "missing-summary");
-    assert_eq!(read_json(&seen.folder.join("pester-failures.json"))["detailStatus"], "not-applicable");
+    assert_eq!(
+        read_json(&seen.folder.join("pester-failures.json"))["detailStatus"],
+        "not-applicable"
+    );
     assert!(!seen.folder.join("pester-summary.json").exists());
     let page = fs::read_to_string(seen.folder.join("report.html")).unwrap();
     assert!(page.contains("required-path-missing") && page.contains("at fault"), "{page}");
@@ -103,14 +124,18 @@ fn the_page_holds_nothing_from_outside_as_markup_and_can_be_left_out() {
 
 #[test]
 fn failures_stand_beside_the_code_under_actions_and_nowhere_else() {
-    let actions = [("GITHUB_ACTIONS", "true"), ("GITHUB_RUN_ID", "1"), ("GITHUB_REPOSITORY", "octo/widgets")];
+    let actions =
+        [("GITHUB_ACTIONS", "true"), ("GITHUB_RUN_ID", "1"), ("GITHUB_REPOSITORY", "octo/widgets")];
     let commands = |seen: &Seen| -> Vec<String> {
         seen.ran.stderr.lines().filter(|line| line.starts_with("::")).map(str::to_owned).collect()
     };
     let (_sandbox, seen) = red("", &actions);
     let told = commands(&seen);
     assert_eq!(told.len(), 1, "{told:?}");
-    assert!(told[0].starts_with("::error file=tests/sums.py,line=7,title=tests/c.sh::exit code 1%0A"), "{told:?}");
+    assert!(
+        told[0].starts_with("::error file=tests/sums.py,line=7,title=tests/c.sh::exit code 1%0A"),
+        "{told:?}"
+    );
     assert!(told[0].ends_with("1 more like it"), "{told:?}");
     assert!(commands(&red("report: {annotations: false}\n", &actions).1).is_empty());
     assert!(commands(&red("", &[]).1).is_empty());
@@ -128,7 +153,11 @@ fn what_a_run_copied_as_an_artifact_is_none_of_its_failures() {
     let seen = sandbox.run(&[], &[]);
     assert_eq!((seen.ran.code, seen.text("reason")), (0, "tests-passed"));
     let told = read_json(&seen.folder.join("pester-failures.json"));
-    assert_eq!((&told["detailStatus"], &told["detailCount"]), (&json!("not-applicable"), &json!(0)), "{told}");
+    assert_eq!(
+        (&told["detailStatus"], &told["detailCount"]),
+        (&json!("not-applicable"), &json!(0)),
+        "{told}"
+    );
     assert!(!fs::read_to_string(seen.folder.join("summary.md")).unwrap().contains("forged"));
 }
 
@@ -142,19 +171,30 @@ fn scripts_that_end_differently_are_two_groups_and_a_limit_is_a_timeout() {
     sandbox.commit();
     let seen = sandbox.run(&["--file-timeout", "700ms", "--kill-grace", "100ms"], &[]);
     let told = read_json(&seen.folder.join("pester-failures.json"));
-    let classes: Vec<&str> =
-        told["results"].as_array().unwrap().iter().map(|failure| failure["class"].as_str().unwrap()).collect();
+    let classes: Vec<&str> = told["results"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|failure| failure["class"].as_str().unwrap())
+        .collect();
     assert_eq!(classes, ["network", "assertion", "timeout"], "{told}");
     assert_eq!(read_json(&seen.folder.join("pester-summary.json"))["timedOut"], true);
     let summary = fs::read_to_string(seen.folder.join("summary.md")).unwrap();
-    assert!(summary.contains("Connection refused") && summary.contains("Expected 4, but got 5."), "{summary}");
+    assert!(
+        summary.contains("Connection refused") && summary.contains("Expected 4, but got 5."),
+        "{summary}"
+    );
 }
 
 #[test]
 fn a_report_that_is_cut_off_is_no_good_total() {
     let sandbox = Sandbox::green();
-    sandbox.script("run.sh", "mkdir -p out; printf '<testsuites><testcase name=\"t\"/>' > out/r.xml");
-    sandbox.config_with("dispatcher: {kind: command, command: [./run.sh], results: [\"out/*.xml\"]}\n", "");
+    sandbox
+        .script("run.sh", "mkdir -p out; printf '<testsuites><testcase name=\"t\"/>' > out/r.xml");
+    sandbox.config_with(
+        "dispatcher: {kind: command, command: [./run.sh], results: [\"out/*.xml\"]}\n",
+        "",
+    );
     sandbox.commit();
     let seen = sandbox.run(&[], &[]);
     assert_eq!(seen.text("reason"), "results-truncated");
@@ -180,7 +220,9 @@ fn of_each_classification() -> Vec<(&'static str, Sandbox)> {
         ("context-blocked", with("context: {required-paths: [nowhere]}\n")),
         (
             "readiness-blocked",
-            with("packs: [{name: smoke, requires: [{tool: no-such-tool}]}]\ndefaults: {pack: smoke}\n"),
+            with(
+                "packs: [{name: smoke, requires: [{tool: no-such-tool}]}]\ndefaults: {pack: smoke}\n",
+            ),
         ),
         ("selection-blocked", with("defaults: {pack: nowhere}\n")),
         ("seam-defect", with("profiles: {default: {before: [[\"false\"]]}}\n")),
@@ -224,7 +266,15 @@ fn the_exit_code_is_the_gates_status_in_every_classification_and_every_verb() {
             // And by hand on the same receipts, with the other word.
             let folder = seen.folder.to_str().unwrap();
             let out = sandbox.state.with_file_name("by-hand");
-            let mut all = vec!["post", "--format", "json", "--receipts-dir", folder, "--out", out.to_str().unwrap()];
+            let mut all = vec![
+                "post",
+                "--format",
+                "json",
+                "--receipts-dir",
+                folder,
+                "--out",
+                out.to_str().unwrap(),
+            ];
             if !continues {
                 all.push("--continue-on-failure");
             }
@@ -249,16 +299,35 @@ fn where_execute_died_post_writes_its_receipt_and_nothing_takes_it_for_executes_
         .job("execute", "cancelled", "")
         .without_digests()
         .run();
-    assert_eq!(seen.verdict(), ("seam-defect", "execute", "layer-cancelled", 6), "{:?}", seen.codes());
+    assert_eq!(
+        seen.verdict(),
+        ("seam-defect", "execute", "layer-cancelled", 6),
+        "{:?}",
+        seen.codes()
+    );
     let receipt = read_json(&seen.folder.join("pester-run-receipt.json"));
-    assert_eq!((&receipt["source"], &receipt["status"]), (&json!("post/finalize"), &json!("seam-defect")));
-    assert_eq!((&receipt["reason"], &receipt["dispatcherExitCode"]), (&json!("layer-cancelled"), &json!(-1)));
+    assert_eq!(
+        (&receipt["source"], &receipt["status"]),
+        (&json!("post/finalize"), &json!("seam-defect"))
+    );
+    assert_eq!(
+        (&receipt["reason"], &receipt["dispatcherExitCode"]),
+        (&json!("layer-cancelled"), &json!(-1))
+    );
     assert_eq!(receipt["accounting"].as_array().unwrap().len(), 3, "{receipt}");
     assert_eq!(receipt["telemetryPresent"], true);
     // Post again, and replay, in the folder where it lies now: the same verdict, not a run that is there.
     let folder = seen.folder.to_str().unwrap();
     let out = sandbox.state.with_file_name("again");
-    let ran = sandbox.gate(&["post", "--format", "json", "--receipts-dir", folder, "--out", out.to_str().unwrap()]);
+    let ran = sandbox.gate(&[
+        "post",
+        "--format",
+        "json",
+        "--receipts-dir",
+        folder,
+        "--out",
+        out.to_str().unwrap(),
+    ]);
     assert_eq!(ran.json()["reason"], "execution-receipt-missing", "{ran:?}");
     assert_eq!(seen.replayed.as_ref().unwrap().json()["reason"], "layer-cancelled");
     let told = read_json(&seen.folder.join("pester-failures.json"));
@@ -267,7 +336,10 @@ fn where_execute_died_post_writes_its_receipt_and_nothing_takes_it_for_executes_
         (&json!("layer-cancelled"), &json!("execute")),
         "{told}"
     );
-    assert!(told["layers"][0]["replay"]["layer"].as_str().unwrap().starts_with("pester-gate "), "{told}");
+    assert!(
+        told["layers"][0]["replay"]["layer"].as_str().unwrap().starts_with("pester-gate "),
+        "{told}"
+    );
 }
 
 #[test]
@@ -275,11 +347,17 @@ fn rules_of_the_repository_say_what_class_a_failure_is_of() {
     let rule = "report: {classes: [{class: environment, message: \"Expected 4\", remedy: ask the bench for a seat}]}\n";
     let (_sandbox, seen) = red(rule, &[]);
     let one = &read_json(&seen.folder.join("pester-failures.json"))["results"][0];
-    assert_eq!((&one["class"], &one["remedy"]), (&json!("environment"), &json!("ask the bench for a seat")));
+    assert_eq!(
+        (&one["class"], &one["remedy"]),
+        (&json!("environment"), &json!("ask the bench for a seat"))
+    );
     // The replay, which has no configuration, has them from the evidence.
     let again = tempfile::tempdir().unwrap();
     crate::harness::replay(&seen.folder, &["--out", again.path().to_str().unwrap()]);
-    assert_eq!(read_json(&again.path().join("pester-failures.json"))["results"][0]["class"], "environment");
+    assert_eq!(
+        read_json(&again.path().join("pester-failures.json"))["results"][0]["class"],
+        "environment"
+    );
     for (rule, owed) in [
         ("{class: network, message: \"(\"}", "report.classes"),
         ("{class: none, message: x}", "class"),
@@ -308,7 +386,10 @@ fn commands_hold_where_their_reader_is() {
     let red = sandbox.run(&[], &actions);
     let root = sandbox.root.file_name().unwrap().to_str().unwrap();
     assert_eq!(red.text("replay"), format!("pester-gate run --root {root} --file tests/c.sh"));
-    assert_eq!(red.failures["results"][0]["replay"]["run"], format!("pester-gate run --root {root}"));
+    assert_eq!(
+        red.failures["results"][0]["replay"]["run"],
+        format!("pester-gate run --root {root}")
+    );
     let mut command = sandbox.command(&["run", "--root", root, "--file", "tests/c.sh"], &[]);
     assert_eq!(Ran::of(&command.current_dir(&workspace).output().unwrap()).code, 1);
     fs::remove_dir_all(&sandbox.out).unwrap();
@@ -317,13 +398,15 @@ fn commands_hold_where_their_reader_is() {
     for (name, value) in actions {
         chain = chain.env("*", name, value);
     }
-    let download =
-        "gh run download 1 --repo octo/widgets --pattern 'pester-*' --dir evidence; pester-gate replay evidence";
+    let download = "gh run download 1 --repo octo/widgets --pattern 'pester-*' --dir evidence; pester-gate replay evidence";
     assert_eq!(chain.run().text("replay"), download);
     fs::remove_dir_all(&sandbox.out).unwrap();
 
     // What was typed must be typed again: no configuration knows it.
     let typed = sandbox.run(&["--", "sh", "-c", "exit 3"], &[]);
     let command = typed.text("replay");
-    assert!(command.starts_with("pester-gate run ") && command.ends_with(" -- sh -c 'exit 3'"), "{command}");
+    assert!(
+        command.starts_with("pester-gate run ") && command.ends_with(" -- sh -c 'exit 3'"),
+        "{command}"
+    );
 }

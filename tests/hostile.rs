@@ -77,8 +77,13 @@ fn hostile_file_names_run_and_stay_names() {
     let markdown = fs::read_to_string(&summary).unwrap();
     let mut block: Option<&str> = None;
     for line in markdown.lines() {
-        assert!(!line.chars().any(|c| c.is_control() || ('\u{202a}'..='\u{202e}').contains(&c)), "{line:?}");
-        if let Some(fence) = line.strip_suffix("text").filter(|fence| block.is_none() && fence.starts_with("```")) {
+        assert!(
+            !line.chars().any(|c| c.is_control() || ('\u{202a}'..='\u{202e}').contains(&c)),
+            "{line:?}"
+        );
+        if let Some(fence) =
+            line.strip_suffix("text").filter(|fence| block.is_none() && fence.starts_with("```"))
+        {
             block = Some(fence);
             continue;
         }
@@ -90,8 +95,12 @@ fn hostile_file_names_run_and_stay_names() {
         let starts = ["## ", "### ", "**", "| ", "|---", "Again: `", "`"];
         let ours = line.is_empty()
             || starts.iter().any(|start| line.starts_with(start))
-            || ["No layer is at fault: ", "No test ran: ", "The layer "].iter().any(|start| line.starts_with(start))
-            || line.split_once(" more ").is_some_and(|(count, _)| count.bytes().all(|byte| byte.is_ascii_digit()));
+            || ["No layer is at fault: ", "No test ran: ", "The layer "]
+                .iter()
+                .any(|start| line.starts_with(start))
+            || line
+                .split_once(" more ")
+                .is_some_and(|(count, _)| count.bytes().all(|byte| byte.is_ascii_digit()));
         assert!(ours, "{line:?}");
         let outside: String = line.split('`').step_by(2).collect();
         assert!(!outside.contains("<script") && !outside.contains("](http"), "{line:?}");
@@ -101,8 +110,12 @@ fn hostile_file_names_run_and_stay_names() {
     let outputs = fs::read_to_string(&outputs).unwrap();
     let mut lines = outputs.lines();
     while let Some(line) = lines.next() {
-        let (name, delimiter) = line.split_once("<<").unwrap_or_else(|| panic!("{line:?} is no output"));
-        assert!(name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-'), "{name:?}");
+        let (name, delimiter) =
+            line.split_once("<<").unwrap_or_else(|| panic!("{line:?} is no output"));
+        assert!(
+            name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-'),
+            "{name:?}"
+        );
         assert!(lines.by_ref().any(|line| line == delimiter), "{name} does not end");
     }
     // The screen: no control characters, and no line of stderr that the runner would take for a command.
@@ -121,7 +134,8 @@ fn is_harmless(line: &str) -> bool {
     let Some(command) = line.trim_start().strip_prefix("::") else { return true };
     let (head, message) = command.split_once("::").unwrap_or_default();
     let (kind, properties) = head.split_once(' ').unwrap_or_default();
-    let named = properties.split(',').filter_map(|property| property.split_once('=')).map(|(name, _)| name);
+    let named =
+        properties.split(',').filter_map(|property| property.split_once('=')).map(|(name, _)| name);
     let names: Vec<&str> = named.collect();
     ["error", "warning"].contains(&kind)
         && !message.is_empty()
@@ -139,7 +153,11 @@ fn the_run_command_shows_hostile_names_and_output_harmlessly() {
     );
     let ran = sandbox.gate_in(
         &["run"],
-        &[("GITHUB_ACTIONS", "true"), ("GITHUB_RUN_ID", "1"), ("GITHUB_REPOSITORY", "octo/widgets")],
+        &[
+            ("GITHUB_ACTIONS", "true"),
+            ("GITHUB_RUN_ID", "1"),
+            ("GITHUB_REPOSITORY", "octo/widgets"),
+        ],
     );
     assert_eq!(ran.code, 1, "{ran:?}");
     for line in ran.stdout.lines().chain(ran.stderr.lines()) {
@@ -165,8 +183,10 @@ fn results_full_of_hostile_names_leave_the_summary_whole() {
     .map(|name| format!("<testcase name=\"{name}\"><failure message=\"{name}\"/></testcase>"))
     .collect();
     sandbox.file("cases.xml", &format!("<testsuites>{cases}</testsuites>"));
-    let seen =
-        sandbox.run(&["--results", "out/*.xml", "--", "sh", "-c", "mkdir -p out; cp cases.xml out/; exit 1"], &[]);
+    let seen = sandbox.run(
+        &["--results", "out/*.xml", "--", "sh", "-c", "mkdir -p out; cp cases.xml out/; exit 1"],
+        &[],
+    );
     assert_eq!(seen.outcome["counts"]["failed"], 7, "{:?}", seen.codes());
 }
 
@@ -180,7 +200,10 @@ fn a_configuration_value_that_looks_like_a_command_is_an_argument() {
     );
     let seen = sandbox.run(&[], &[]);
     assert_eq!(seen.ran.code, 0, "{:?}", seen.codes());
-    assert_eq!(fs::read_to_string(sandbox.root.join("out/args")).unwrap(), "$(touch pwned)\n; touch pwned\na b\n");
+    assert_eq!(
+        fs::read_to_string(sandbox.root.join("out/args")).unwrap(),
+        "$(touch pwned)\n; touch pwned\na b\n"
+    );
     assert!(!sandbox.root.join("pwned").exists());
 }
 
@@ -190,7 +213,11 @@ fn explicit_files_do_not_climb_out() {
     fs::write(sandbox.root.with_file_name("outside.sh"), "exit 0").unwrap();
     for path in ["../outside.sh", "/etc/passwd", "tests/../../outside.sh"] {
         let seen = sandbox.run(&["--file", path], &[]);
-        assert_eq!(seen.verdict(), ("selection-blocked", "selection", "test-file-missing", 5), "{path}");
+        assert_eq!(
+            seen.verdict(),
+            ("selection-blocked", "selection", "test-file-missing", 5),
+            "{path}"
+        );
         fs::remove_dir_all(&sandbox.out).unwrap();
     }
 }
@@ -204,7 +231,8 @@ fn links_are_not_followed_out_of_the_tests() {
     fs::write(outside.join("evil.sh"), "exit 0").unwrap();
     std::os::unix::fs::symlink(&outside, sandbox.root.join("tests/linked")).unwrap();
     std::os::unix::fs::symlink(outside.join("evil.sh"), sandbox.root.join("tests/one.sh")).unwrap();
-    std::os::unix::fs::symlink(sandbox.root.join("tests"), sandbox.root.join("tests/loop")).unwrap();
+    std::os::unix::fs::symlink(sandbox.root.join("tests"), sandbox.root.join("tests/loop"))
+        .unwrap();
     let seen = sandbox.run(&[], &[]);
     assert_eq!((seen.ran.code, &seen.outcome["counts"]["total"]), (0, &2.into()));
     let excluded = seen.receipt("selection")["selection"]["excluded"].to_string();
@@ -228,19 +256,26 @@ fn receipts_that_are_bombs_are_refused() {
 
 /// What a gate says of a run in which everything that comes from outside is this text: job results, outputs, and the
 /// structure of both summaries.
-fn said_with(text: &str) -> (BTreeMap<&'static str, String>, BTreeMap<String, String>, Vec<String>) {
+fn said_with(
+    text: &str,
+) -> (BTreeMap<&'static str, String>, BTreeMap<String, String>, Vec<String>) {
     let sandbox = Sandbox::green();
     // What a file name, a variable or XML cannot hold is left out there.
     let no_null = text.replace('\0', "");
     let token = text.starts_with("ghs_") || text.starts_with("github_pat_");
     if !token {
         let name: String = no_null.chars().filter(|c| *c != '/').take(60).collect();
-        let name =
-            if cfg!(windows) { name.replace(['<', '>', ':', '"', '|', '?', '*', '\\', '\n', '\r'], "") } else { name };
+        let name = if cfg!(windows) {
+            name.replace(['<', '>', ':', '"', '|', '?', '*', '\\', '\n', '\r'], "")
+        } else {
+            name
+        };
         sandbox.script(&format!("tests/{name}.sh"), "exit 0");
     }
-    let xml: String = no_null.chars().map(|c| if c < ' ' && !"\n\r\t".contains(c) { '?' } else { c }).collect();
-    let xml = xml.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;");
+    let xml: String =
+        no_null.chars().map(|c| if c < ' ' && !"\n\r\t".contains(c) { '?' } else { c }).collect();
+    let xml =
+        xml.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;");
     let lines = xml.replace('\n', "&#10;").replace('\r', "&#13;");
     sandbox.file(
         "cases.xml",
@@ -280,10 +315,16 @@ fn said_with(text: &str) -> (BTreeMap<&'static str, String>, BTreeMap<String, St
     // Route sees the same event as a stranger's.
     let routed = sandbox.gate_in(
         &["route", "--event", &path("event.json"), "--event-name", "pull_request_target"],
-        &[("GITHUB_STEP_SUMMARY", &path("route.md")), ("GITHUB_REPOSITORY", "octo/widgets"), ("GITHUB_RUN_ID", "1")],
+        &[
+            ("GITHUB_STEP_SUMMARY", &path("route.md")),
+            ("GITHUB_REPOSITORY", "octo/widgets"),
+            ("GITHUB_RUN_ID", "1"),
+        ],
     );
     assert!(!sandbox.root.join("pwned").exists(), "{text:?} was executed");
-    for line in [&seen.ran.stderr, &routed.stdout, &routed.stderr].iter().flat_map(|shown| shown.lines()) {
+    for line in
+        [&seen.ran.stderr, &routed.stdout, &routed.stderr].iter().flat_map(|shown| shown.lines())
+    {
         assert!(is_harmless(line), "{text:?}: {line:?}");
         assert!(!line.chars().any(|c| c.is_control() && c != '\t'), "{text:?}: {line:?}");
     }
@@ -298,7 +339,10 @@ fn said_with(text: &str) -> (BTreeMap<&'static str, String>, BTreeMap<String, St
         results.insert(layer, receipt["status"].as_str().unwrap_or_default().to_owned());
     }
     results.insert("verdict", format!("{:?}", seen.verdict()));
-    results.insert("route", format!("{} {}", routed.code, routed.stdout.split(':').next().unwrap_or_default()));
+    results.insert(
+        "route",
+        format!("{} {}", routed.code, routed.stdout.split(':').next().unwrap_or_default()),
+    );
     let mut structure = Vec::new();
     for name in ["summary.md", "route.md"] {
         structure.extend(structure_of(&fs::read_to_string(beside(name)).unwrap()));
@@ -310,7 +354,8 @@ fn said_with(text: &str) -> (BTreeMap<&'static str, String>, BTreeMap<String, St
 fn outputs_of(file: &str) -> BTreeMap<String, String> {
     let (mut outputs, mut lines) = (BTreeMap::new(), file.lines());
     while let Some(line) = lines.next() {
-        let (name, delimiter) = line.split_once("<<").unwrap_or_else(|| panic!("{line:?} is no output"));
+        let (name, delimiter) =
+            line.split_once("<<").unwrap_or_else(|| panic!("{line:?} is no output"));
         let value: Vec<&str> = lines.by_ref().take_while(|line| *line != delimiter).collect();
         let differs = name.ends_with("-path") || name.contains("sha256");
         outputs.insert(name.to_owned(), if differs { String::new() } else { value.join("\n") });
@@ -341,7 +386,9 @@ fn no_text_from_outside_changes_what_a_gate_says() {
     std::thread::scope(|scope| {
         for _ in 0..4 {
             scope.spawn(|| {
-                while let Some(text) = texts.get(next.fetch_add(1, std::sync::atomic::Ordering::Relaxed)) {
+                while let Some(text) =
+                    texts.get(next.fetch_add(1, std::sync::atomic::Ordering::Relaxed))
+                {
                     let mut said = said_with(text);
                     // One file fewer is selected where the text cannot be a file's name.
                     said.1.insert("count".to_owned(), plain.1["count"].clone());

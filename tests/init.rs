@@ -41,19 +41,36 @@ fn examples() -> Vec<String> {
 #[test]
 fn init_writes_what_the_repository_needs_and_never_over_what_is_there() {
     let sandbox = Sandbox::green();
-    let (config, workflow) = (sandbox.root.join("pester-gate.yml"), ".github/workflows/pester-gate.yml");
+    let (config, workflow) =
+        (sandbox.root.join("pester-gate.yml"), ".github/workflows/pester-gate.yml");
     let path = sandbox.root.join(workflow);
     let own = fs::read_to_string(&config).unwrap();
     let did = |ran: &crate::harness::Ran| -> Vec<String> {
-        ran.json()["files"].as_array().unwrap().iter().map(|file| file["did"].as_str().unwrap().to_owned()).collect()
+        ran.json()["files"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|file| file["did"].as_str().unwrap().to_owned())
+            .collect()
     };
     let first = sandbox.gate(&["init", "--format", "json"]);
-    assert_eq!((first.code, did(&first)), (0, vec!["kept".to_owned(), "wrote".to_owned()]), "{first:?}");
+    assert_eq!(
+        (first.code, did(&first)),
+        (0, vec!["kept".to_owned(), "wrote".to_owned()]),
+        "{first:?}"
+    );
     assert_eq!(fs::read_to_string(&config).unwrap(), own);
     let one = fs::read_to_string(&path).unwrap();
-    assert!(one.contains("runs-on: [\"ubuntu-latest\"]") && one.contains("/pester-gate@v"), "{one}");
+    assert!(
+        one.contains("runs-on: [\"ubuntu-latest\"]") && one.contains("/pester-gate@v"),
+        "{one}"
+    );
     let again = sandbox.gate(&["init", "--format", "json"]);
-    assert_eq!((again.code, did(&again)), (0, vec!["kept".to_owned(), "unchanged".to_owned()]), "{again:?}");
+    assert_eq!(
+        (again.code, did(&again)),
+        (0, vec!["kept".to_owned(), "unchanged".to_owned()]),
+        "{again:?}"
+    );
 
     // Nothing is written below the top, or through what is no folder of the repository's.
     let below = sandbox.gate(&["init", "--root", "tests"]);
@@ -70,7 +87,10 @@ fn init_writes_what_the_repository_needs_and_never_over_what_is_there() {
         std::os::unix::fs::symlink(&outside, other.root.join(".github")).unwrap();
         let linked = other.gate(&["init"]);
         assert!(linked.code == 2 && linked.stderr.contains("is a link"), "{linked:?}");
-        assert!(fs::read_dir(&outside).unwrap().next().is_none() && !other.root.join("pester-gate.yml").exists());
+        assert!(
+            fs::read_dir(&outside).unwrap().next().is_none()
+                && !other.root.join("pester-gate.yml").exists()
+        );
         fs::remove_file(other.root.join(".github")).unwrap();
         other.file(".github", "a file");
         let blocked = other.gate(&["init", "--force"]);
@@ -85,16 +105,39 @@ fn init_writes_what_the_repository_needs_and_never_over_what_is_there() {
     assert!(!config.exists());
     assert_eq!(fs::read_to_string(&path).unwrap(), one);
 
-    let arguments =
-        ["--force", "--layout", "five-jobs", "--runner", "self-hosted", "--runner", "it's", "--format", "json"];
+    let arguments = [
+        "--force",
+        "--layout",
+        "five-jobs",
+        "--runner",
+        "self-hosted",
+        "--runner",
+        "it's",
+        "--format",
+        "json",
+    ];
     let forced = sandbox.gate(&[&["init"], &arguments[..]].concat());
-    assert_eq!((forced.code, did(&forced)), (0, vec!["wrote".to_owned(), "replaced".to_owned()]), "{forced:?}");
+    assert_eq!(
+        (forced.code, did(&forced)),
+        (0, vec!["wrote".to_owned(), "replaced".to_owned()]),
+        "{forced:?}"
+    );
     let five = fs::read_to_string(&path).unwrap();
     assert!(five.contains("runner: '[\"self-hosted\", \"it''s\"]'"), "{five}");
-    let router = sandbox.gate(&["init", "--trusted-pr", "--gate-repository", "acme/gate", "--gate-ref", "v7"]);
+    let router = sandbox.gate(&[
+        "init",
+        "--trusted-pr",
+        "--gate-repository",
+        "acme/gate",
+        "--gate-ref",
+        "v7",
+    ]);
     assert_eq!(router.code, 0, "{router:?}");
     let text = fs::read_to_string(sandbox.root.join(".github/workflows/trusted-pr.yml")).unwrap();
-    assert!(text.contains("uses: acme/gate/actions/route@v7") && !text.contains("uses: ./"), "{text}");
+    assert!(
+        text.contains("uses: acme/gate/actions/route@v7") && !text.contains("uses: ./"),
+        "{text}"
+    );
     assert!(router.stdout.contains("require the check `verdict`"), "{router:?}");
     assert!(!router.stdout.contains("OWNER"), "{router:?}");
 }
@@ -116,21 +159,30 @@ fn every_example_has_the_configuration_that_init_writes() {
             fs::write(&committed, &written).unwrap();
         }
         let committed = fs::read_to_string(&committed).unwrap_or_default().replace("\r\n", "\n");
-        assert_eq!(committed, written, "{name}: PESTER_GATE_WRITE_DOCS=1 cargo test init writes it");
+        assert_eq!(
+            committed, written,
+            "{name}: PESTER_GATE_WRITE_DOCS=1 cargo test init writes it"
+        );
     }
 }
 
 #[test]
 fn what_init_writes_runs() {
-    for (name, program) in
-        [("shell", "sh"), ("pytest", "pytest"), ("node-test", "node"), ("go", "go"), ("bats", "bats")]
-    {
+    for (name, program) in [
+        ("shell", "sh"),
+        ("pytest", "pytest"),
+        ("node-test", "node"),
+        ("go", "go"),
+        ("bats", "bats"),
+    ] {
         let sandbox = Sandbox::new();
         copy(name, &sandbox);
         let ran = sandbox.gate(&["init"]);
         assert!(ran.code == 0 && ran.stdout.ends_with("next       pester-gate run\n"), "{ran:?}");
         if !crate::harness::on_path(program) {
-            println!("skipped: no {program}, so that what init writes for {name} runs was not proven");
+            println!(
+                "skipped: no {program}, so that what init writes for {name} runs was not proven"
+            );
             continue;
         }
         // Go's cache has its place below the home folder, which a sandbox does not have.
@@ -169,14 +221,21 @@ fn several_frameworks_have_a_configuration_each_and_one_workflow() {
         assert!(ran.stdout.contains(part), "{part} is not in\n{}", ran.stdout);
     }
     let again = sandbox.gate(&["init", "--force", "--standing-priority", "advisory"]);
-    assert!(!again.stdout.contains("wrote") && !again.stdout.contains("replaced"), "{}", again.stdout);
+    assert!(
+        !again.stdout.contains("wrote") && !again.stdout.contains("replaced"),
+        "{}",
+        again.stdout
+    );
 }
 
 #[test]
 fn a_repository_without_a_known_framework_stays_as_it_is() {
     for (files, part) in [
         (&[][..], "no test framework was recognized"),
-        (&[("pyproject.toml", "[project]\nname = \"x\"\n")], "pyproject.toml, but no Python test file"),
+        (
+            &[("pyproject.toml", "[project]\nname = \"x\"\n")],
+            "pyproject.toml, but no Python test file",
+        ),
         (&[("package.json", "{not json")], "package.json, which is not JSON"),
         (&[("tests/reset_database.sh", "exit 1\n")], "tests/reset_database.sh"),
         (&[("Makefile", "test:\n")], "the target \"test\" of Makefile"),
@@ -190,7 +249,9 @@ fn a_repository_without_a_known_framework_stays_as_it_is() {
         assert_eq!((ran.code, ran.stdout.as_str()), (2, ""), "{ran:?}");
         assert!(ran.stderr.contains(part) && ran.stderr.contains("nothing was written"), "{ran:?}");
         assert!(!ran.stderr.contains('\u{1b}'), "{ran:?}");
-        let left = [".github", ".gitignore", "pester-gate.yml"].iter().find(|name| sandbox.root.join(name).exists());
+        let left = [".github", ".gitignore", "pester-gate.yml"]
+            .iter()
+            .find(|name| sandbox.root.join(name).exists());
         assert_eq!(left, None, "{files:?}");
     }
 }
@@ -205,7 +266,12 @@ fn odd_names_are_quoted_wherever_they_stand() {
     assert!(ran.code == 0 && !ran.stdout.contains('\u{1b}'), "{ran:?}");
     assert!(ran.stdout.starts_with("found      1 shell file below it's"), "{ran:?}");
     let gate = sandbox.run(&[], &[]);
-    assert_eq!((gate.ran.code, gate.outcome["counts"]["passed"].as_u64()), (0, Some(1)), "{:?}", gate.outcome);
+    assert_eq!(
+        (gate.ran.code, gate.outcome["counts"]["passed"].as_u64()),
+        (0, Some(1)),
+        "{:?}",
+        gate.outcome
+    );
 }
 
 #[test]
@@ -220,7 +286,10 @@ fn fifty_thousand_files_are_looked_at_in_seconds() {
     }
     let began = std::time::Instant::now();
     let ran = sandbox.gate(&["init"]);
-    assert!(ran.code == 0 && ran.stdout.starts_with("found      50000 pytest files below src\n"), "{ran:?}");
+    assert!(
+        ran.code == 0 && ran.stdout.starts_with("found      50000 pytest files below src\n"),
+        "{ran:?}"
+    );
     assert!(began.elapsed().as_secs() < 60, "{:?}", began.elapsed());
 }
 

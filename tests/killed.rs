@@ -26,7 +26,8 @@ enum Moment {
     Renaming,
 }
 
-const MOMENTS: [Moment; 4] = [Moment::BeforeSpawn, Moment::Running, Moment::AfterExit, Moment::Renaming];
+const MOMENTS: [Moment; 4] =
+    [Moment::BeforeSpawn, Moment::Running, Moment::AfterExit, Moment::Renaming];
 /// How many kills in all, and the least of each moment.
 const KILLS: u64 = 200;
 const LEAST: u64 = 20;
@@ -39,7 +40,10 @@ fn checkout() -> Sandbox {
     let sandbox = Sandbox::green();
     fs::remove_dir_all(sandbox.root.join("tests")).unwrap();
     sandbox.script("tests/a.sh", "exit 0");
-    sandbox.script("tests/b.sh", "setsid sh -c 'sleep \"$1\" & sleep \"$1\"' sh \"$MARK\" & sleep 0.15; exit 0");
+    sandbox.script(
+        "tests/b.sh",
+        "setsid sh -c 'sleep \"$1\" & sleep \"$1\"' sh \"$MARK\" & sleep 0.15; exit 0",
+    );
     // Masking, copying and hashing it takes a while.
     sandbox.file("big.txt", &"a line of some length that holds no secret at all\n".repeat(120_000));
     sandbox.config(
@@ -65,7 +69,8 @@ fn start(sandbox: &Sandbox, folder: &Path, mark: &str) -> Child {
     let path = |name: &str| folder.join(name).into_os_string();
     // Several at a time: each has a host of its own.
     let group = mark.split('.').next().unwrap();
-    let mut command = sandbox.command(&["execute", "--quiet", "--lock-group", group], &[("MARK", mark)]);
+    let mut command =
+        sandbox.command(&["execute", "--quiet", "--lock-group", group], &[("MARK", mark)]);
     command.arg("--out").arg(folder);
     command.arg("--context-receipt").arg(path("pester-context.json"));
     command.arg("--preflight-receipt").arg(path("selfhosted-readiness.json"));
@@ -79,7 +84,8 @@ fn journal(folder: &Path) -> String {
 
 /// A receipt that is being written: its text is there under a name of its own, and not yet under the last.
 fn half_written(folder: &Path) -> bool {
-    let temporary = |entry: fs::DirEntry| entry.file_name().to_string_lossy().starts_with(".pester-gate-");
+    let temporary =
+        |entry: fs::DirEntry| entry.file_name().to_string_lossy().starts_with(".pester-gate-");
     fs::read_dir(folder).unwrap().filter_map(Result::ok).any(temporary)
 }
 
@@ -111,7 +117,10 @@ fn step(child: &Child, holds: impl Fn() -> bool) -> nix::Result<()> {
 fn kill(child: &mut Child, folder: &Path, aim: Moment, dice: &mut Dice) -> Option<Moment> {
     let since = Instant::now();
     let wait_for = |child: &mut Child, holds: &dyn Fn() -> bool, pause: u64| {
-        while !holds() && child.try_wait().unwrap().is_none() && since.elapsed() < Duration::from_secs(20) {
+        while !holds()
+            && child.try_wait().unwrap().is_none()
+            && since.elapsed() < Duration::from_secs(20)
+        {
             std::thread::sleep(Duration::from_micros(pause));
         }
     };
@@ -163,12 +172,16 @@ fn check(sandbox: &Sandbox, folder: &Path, moment: Moment, mark: &str) -> Vec<St
         let mut arguments = vec!["post", "--format", "json", "--out", dir, "--receipts-dir", dir];
         arguments.extend(more);
         let seen = Seen::new(sandbox.gate(&arguments), folder.to_owned());
-        let reason = if more.is_empty() { "execution-receipt-missing" } else { "layer-not-reported" };
+        let reason =
+            if more.is_empty() { "execution-receipt-missing" } else { "layer-not-reported" };
         if seen.verdict() != ("seam-defect", "execute", reason, 6) {
             wrong.push(format!("post says {:?} {}", seen.verdict(), seen.ran.stderr));
         }
         let last = seen.outcome["inFlight"]["name"].as_str().unwrap_or_default();
-        if moment == Moment::Running && !["tests/a.sh", "tests/b.sh"].contains(&last) && ended(folder) < 2 {
+        if moment == Moment::Running
+            && !["tests/a.sh", "tests/b.sh"].contains(&last)
+            && ended(folder) < 2
+        {
             wrong.push(format!("in flight is {}", seen.outcome["inFlight"]));
         }
     }
@@ -184,10 +197,12 @@ fn ended(folder: &Path) -> usize {
 fn whatever_execute_is_killed_at_is_named_and_nothing_lives_on() {
     let sandbox = checkout();
     let before = receipts(&sandbox);
-    let (next, tally, wrong) = (AtomicU64::new(0), Mutex::new(BTreeMap::<Moment, u64>::new()), Mutex::new(Vec::new()));
+    let (next, tally, wrong) =
+        (AtomicU64::new(0), Mutex::new(BTreeMap::<Moment, u64>::new()), Mutex::new(Vec::new()));
     let enough = || {
         let tally = tally.lock().unwrap();
-        tally.values().sum::<u64>() >= KILLS && MOMENTS.iter().all(|moment| tally.get(moment) >= Some(&LEAST))
+        tally.values().sum::<u64>() >= KILLS
+            && MOMENTS.iter().all(|moment| tally.get(moment) >= Some(&LEAST))
     };
     std::thread::scope(|scope| {
         for _ in 0..3 {
@@ -201,7 +216,11 @@ fn whatever_execute_is_killed_at_is_named_and_nothing_lives_on() {
                     let aim = MOMENTS[usize::try_from(seed % 4).unwrap()];
                     let folder = sandbox.out.join(format!("killed-{seed}"));
                     fs::create_dir_all(&folder).unwrap();
-                    for name in ["pester-context.json", "selfhosted-readiness.json", "pester-selection.json"] {
+                    for name in [
+                        "pester-context.json",
+                        "selfhosted-readiness.json",
+                        "pester-selection.json",
+                    ] {
                         fs::copy(before.join(name), folder.join(name)).unwrap();
                     }
                     let mark = format!("77{seed}.0625");
@@ -209,10 +228,9 @@ fn whatever_execute_is_killed_at_is_named_and_nothing_lives_on() {
                     if let Some(moment) = kill(&mut child, &folder, aim, &mut dice) {
                         *tally.lock().unwrap().entry(moment).or_default() += 1;
                         let problems = check(&sandbox, &folder, moment, &mark);
-                        wrong
-                            .lock()
-                            .unwrap()
-                            .extend(problems.into_iter().map(|why| format!("{seed} {moment:?}: {why}")));
+                        wrong.lock().unwrap().extend(
+                            problems.into_iter().map(|why| format!("{seed} {moment:?}: {why}")),
+                        );
                     }
                     // The guard may be writing its last word into the journal.
                     let _ = fs::remove_dir_all(&folder);

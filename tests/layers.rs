@@ -13,7 +13,17 @@ fn context_ready() {
     let head = sandbox.git(&["rev-parse", "HEAD"]);
     let out = sandbox.out.to_str().unwrap();
     let ran = sandbox.gate_in(
-        &["context", "--format", "json", "--out", out, "--sample-id", "s1", "--correlation-id", "c1"],
+        &[
+            "context",
+            "--format",
+            "json",
+            "--out",
+            out,
+            "--sample-id",
+            "s1",
+            "--correlation-id",
+            "c1",
+        ],
         &[
             ("GITHUB_RUN_ID", "77"),
             ("GITHUB_RUN_ATTEMPT", "2"),
@@ -25,23 +35,44 @@ fn context_ready() {
     assert_eq!(receipt["schema"], "pester-context-receipt@v1");
     assert_eq!(receipt["reason"], "standing-priority-not-required");
     assert_eq!(receipt["repository"], "octo/widgets");
-    assert_eq!(receipt["slugSources"], json!([{"source": "remote:origin", "value": "octo/widgets"}]));
-    assert_eq!((&receipt["run"]["runId"], &receipt["run"]["runAttempt"]), (&json!("77"), &json!(2)));
-    assert_eq!((&receipt["run"]["sampleId"], &receipt["run"]["correlationId"]), (&json!("s1"), &json!("c1")));
+    assert_eq!(
+        receipt["slugSources"],
+        json!([{"source": "remote:origin", "value": "octo/widgets"}])
+    );
+    assert_eq!(
+        (&receipt["run"]["runId"], &receipt["run"]["runAttempt"]),
+        (&json!("77"), &json!(2))
+    );
+    assert_eq!(
+        (&receipt["run"]["sampleId"], &receipt["run"]["correlationId"]),
+        (&json!("s1"), &json!("c1"))
+    );
     assert_eq!((&receipt["sampleId"], &receipt["run"]["headSha"]), (&json!("s1"), &json!(head)));
     assert_eq!(
         receipt["token"],
         json!({"present": true, "kind": "installation", "probe": null, "rateLimitRemaining": null})
     );
     assert_eq!(receipt["worktree"]["dirty"], false);
-    assert_eq!(read_json(&sandbox.out.join(file_of("context"))), receipt, "what is printed is what is written");
+    assert_eq!(
+        read_json(&sandbox.out.join(file_of("context"))),
+        receipt,
+        "what is printed is what is written"
+    );
 }
 
 #[test]
 fn context_without_a_token_warns_and_never_says_that_there_is_none() {
     let sandbox = Sandbox::green();
     let out = sandbox.out.to_str().unwrap();
-    let ran = sandbox.gate(&["context", "--format", "json", "--out", out, "--standing-priority", "advisory"]);
+    let ran = sandbox.gate(&[
+        "context",
+        "--format",
+        "json",
+        "--out",
+        out,
+        "--standing-priority",
+        "advisory",
+    ]);
     let receipt = ran.json();
     assert_eq!((ran.code, &receipt["status"]), (0, &json!("warning")));
     assert_eq!(receipt["standingPriority"]["reason"], "token-missing");
@@ -53,7 +84,15 @@ fn context_without_a_token_warns_and_never_says_that_there_is_none() {
 fn context_blocked() {
     let sandbox = Sandbox::green();
     let out = sandbox.out.to_str().unwrap();
-    let ran = sandbox.gate(&["context", "--format", "json", "--out", out, "--standing-priority", "required"]);
+    let ran = sandbox.gate(&[
+        "context",
+        "--format",
+        "json",
+        "--out",
+        out,
+        "--standing-priority",
+        "required",
+    ]);
     let receipt = ran.json();
     assert_eq!((ran.code, &receipt["status"]), (3, &json!("blocked")));
     assert_eq!(receipt["reasons"][0]["layer"], "context");
@@ -68,7 +107,8 @@ fn slugs_come_from_every_form_of_remote() {
     ] {
         let sandbox = Sandbox::green();
         sandbox.git(&["remote", "set-url", "origin", address]);
-        let ran = sandbox.gate(&["context", "--format", "json", "--out", sandbox.out.to_str().unwrap()]);
+        let ran =
+            sandbox.gate(&["context", "--format", "json", "--out", sandbox.out.to_str().unwrap()]);
         assert_eq!(ran.json()["repository"], "octo/widgets", "{address}");
         assert!(!ran.stdout.contains("u:p"), "credentials of a remote reached the receipt");
     }
@@ -79,7 +119,8 @@ fn readiness_ready_on_a_bare_machine() {
     // A pack that needs nothing is ready with nothing on PATH, and without context's receipt by hand.
     let sandbox = Sandbox::green();
     let out = sandbox.out.to_str().unwrap();
-    let ran = sandbox.gate_in(&["preflight", "--format", "json", "--out", out], &[("PATH", "/nonexistent")]);
+    let ran = sandbox
+        .gate_in(&["preflight", "--format", "json", "--out", out], &[("PATH", "/nonexistent")]);
     let receipt = ran.json();
     assert_eq!(
         (ran.code, &receipt["status"], &receipt["reason"]),
@@ -98,10 +139,16 @@ fn readiness_blocked_lists_every_missing_thing() {
         "defaults: {pack: p}\npacks: [{name: p, requires: [{tool: no-such-tool}, {command: [\"false\"], name: licence}, {tool: git, version: \">=1\"}]}]\n\
          fixtures: [{name: base, path: gone.vi}]\n",
     );
-    let ran = sandbox.gate(&["preflight", "--format", "json", "--out", sandbox.out.to_str().unwrap()]);
+    let ran =
+        sandbox.gate(&["preflight", "--format", "json", "--out", sandbox.out.to_str().unwrap()]);
     let receipt = ran.json();
     assert_eq!((ran.code, &receipt["status"]), (4, &json!("blocked")));
-    let codes: Vec<_> = receipt["reasons"].as_array().unwrap().iter().map(|r| r["code"].as_str().unwrap()).collect();
+    let codes: Vec<_> = receipt["reasons"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|r| r["code"].as_str().unwrap())
+        .collect();
     assert_eq!(codes, ["tool-missing", "probe-failed", "fixture-missing"]);
     assert_eq!(receipt["probes"]["licence"]["outcome"], "unknown");
     assert_eq!(receipt["probes"]["git"]["outcome"], "pass");
@@ -119,28 +166,41 @@ fn doctor_looks_at_what_every_pack_asks_for_and_blocks_nothing() {
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     let told = ran.json();
     let checks: Vec<_> = told["checks"].as_array().unwrap().iter().collect();
-    let of =
-        |name: &str| *checks.iter().find(|check| check["name"] == name).unwrap_or_else(|| panic!("no {name}: {told}"));
+    let of = |name: &str| {
+        *checks
+            .iter()
+            .find(|check| check["name"] == name)
+            .unwrap_or_else(|| panic!("no {name}: {told}"))
+    };
     assert_eq!((&of("git")["outcome"], &of("git")["packs"]), (&json!("pass"), &json!(["a"])));
     let missing = of("no-such-tool");
     assert_eq!((&missing["outcome"], &missing["packs"]), (&json!("fail"), &json!(["a", "b"])));
     assert_eq!(missing["reason"], "tool-missing");
     assert!(missing["remedy"].as_str().unwrap().contains("install"));
-    assert_eq!((&of("disk")["packs"], &of("fixtures")["reason"]), (&json!([]), &json!("fixture-missing")));
+    assert_eq!(
+        (&of("disk")["packs"], &of("fixtures")["reason"]),
+        (&json!([]), &json!("fixture-missing"))
+    );
     assert!(!told["host"]["name"].as_str().unwrap().is_empty());
     let text = sandbox.gate_in(&["doctor"], &environment);
     assert_eq!(text.code, 0);
     assert!(text.stdout.contains("missing  no-such-tool"), "{}", text.stdout);
-    assert!(!text.stdout.contains('\u{1b}') && text.stdout.ends_with(" checks, 3 problems\n"), "{}", text.stdout);
+    assert!(
+        !text.stdout.contains('\u{1b}') && text.stdout.ends_with(" checks, 3 problems\n"),
+        "{}",
+        text.stdout
+    );
 }
 
 #[test]
 fn probes_run_at_the_same_time() {
     let sandbox = Sandbox::green();
-    let probes: String = (0..6).map(|n| format!("{{command: [sleep, \"1\"], name: p{n}}}, ")).collect();
+    let probes: String =
+        (0..6).map(|n| format!("{{command: [sleep, \"1\"], name: p{n}}}, ")).collect();
     sandbox.config(&format!("defaults: {{pack: p}}\npacks: [{{name: p, requires: [{probes}]}}]\n"));
     let began = std::time::Instant::now();
-    let ran = sandbox.gate(&["preflight", "--format", "json", "--out", sandbox.out.to_str().unwrap()]);
+    let ran =
+        sandbox.gate(&["preflight", "--format", "json", "--out", sandbox.out.to_str().unwrap()]);
     assert_eq!(ran.code, 0, "{}", ran.stdout);
     // Six seconds one after the other; the bound leaves room for a slow machine.
     assert!(began.elapsed().as_secs() < 5, "{:?}", began.elapsed());
@@ -175,8 +235,12 @@ fn selection_receipt() {
     let receipt = ran.json();
     assert_eq!((ran.code, &receipt["status"]), (0, &json!("ready")), "{receipt:#}");
     let chosen = &receipt["selection"];
-    assert_eq!((&chosen["executionPack"], &chosen["executionPackSource"]), (&json!("quick"), &json!("declared")));
-    let paths: Vec<_> = chosen["files"].as_array().unwrap().iter().map(|f| f["path"].as_str().unwrap()).collect();
+    assert_eq!(
+        (&chosen["executionPack"], &chosen["executionPackSource"]),
+        (&json!("quick"), &json!("declared"))
+    );
+    let paths: Vec<_> =
+        chosen["files"].as_array().unwrap().iter().map(|f| f["path"].as_str().unwrap()).collect();
     assert_eq!(paths, ["tests/a.sh", "tests/b.sh"]);
     assert_eq!(chosen["files"][0]["sha256"], sha256(&sandbox.root.join("tests/a.sh")));
     assert_eq!(
@@ -186,7 +250,10 @@ fn selection_receipt() {
             {"path": "tests/x.Integration.sh", "reason": "integration test (*.Integration.sh), and the integration mode is exclude"},
         ])
     );
-    assert_eq!((&chosen["integrationMode"], &chosen["fixtureRequired"]), (&json!("exclude"), &json!(false)));
+    assert_eq!(
+        (&chosen["integrationMode"], &chosen["fixtureRequired"]),
+        (&json!("exclude"), &json!(false))
+    );
     let profile = &receipt["dispatcherProfile"];
     assert_eq!(profile["runLimit"], json!({"value": "7m", "source": "pack:quick"}));
     assert_eq!(profile["fileLimit"], json!({"value": "9s", "source": "profile:default"}));
@@ -213,11 +280,18 @@ fn execution_only_with_a_mocked_dispatcher() {
     sandbox.commit();
     let seen = Chain::new(&sandbox).run();
     assert_eq!(seen.verdict(), ("completed", "none", "tests-passed", 0), "{:?}", seen.codes());
-    assert_eq!(fs::read_to_string(sandbox.root.join("out/args")).unwrap(), "tests/a.sh tests/b.sh last");
+    assert_eq!(
+        fs::read_to_string(sandbox.root.join("out/args")).unwrap(),
+        "tests/a.sh tests/b.sh last"
+    );
     let receipt = seen.receipt("execute");
-    assert_eq!((&receipt["dispatcherExitCode"], &receipt["outcome"]["kind"]), (&json!(0), &json!("exited")));
+    assert_eq!(
+        (&receipt["dispatcherExitCode"], &receipt["outcome"]["kind"]),
+        (&json!(0), &json!("exited"))
+    );
     assert_eq!(receipt["accounting"][0], json!({"path": "tests/a.sh", "state": "ran"}));
-    let files: Vec<_> = receipt["files"].as_array().unwrap().iter().map(|f| f["path"].as_str().unwrap()).collect();
+    let files: Vec<_> =
+        receipt["files"].as_array().unwrap().iter().map(|f| f["path"].as_str().unwrap()).collect();
     assert_eq!(files, ["dispatcher-events.ndjson", "reports/out/r.xml"]);
     assert_eq!(receipt["parents"].as_array().unwrap().len(), 3);
     assert_eq!(
@@ -243,7 +317,12 @@ fn post_on_missing_summary_skipped_blocked_and_failures() {
     sandbox.config("context: {required-paths: [gone]}\n");
     let skipped = Chain::new(&sandbox).run();
     assert_eq!(skipped.verdict(), ("context-blocked", "context", "required-path-missing", 3));
-    assert!(skipped.codes().iter().all(|code| code != "receipt-missing" && code != "execution-receipt-missing"));
+    assert!(
+        skipped
+            .codes()
+            .iter()
+            .all(|code| code != "receipt-missing" && code != "execution-receipt-missing")
+    );
     // Blocked.
     let sandbox = green();
     let blocked = Chain::new(&sandbox).args("selection", &["--refine", "zzz"]).run();
@@ -270,22 +349,36 @@ fn post_writes_classification_outcome_provenance_summary_and_report() {
     let seen = chain.env("post", "GITHUB_OUTPUT", outputs.to_str().unwrap()).run();
     let evidence = read_json(&seen.folder.join("pester-evidence-classification.json"));
     assert_eq!(evidence["classification"], "test-failures");
-    assert_eq!((&evidence["contextStatus"], &evidence["executionJobResult"]), (&json!("warning"), &json!("failure")));
+    assert_eq!(
+        (&evidence["contextStatus"], &evidence["executionJobResult"]),
+        (&json!("warning"), &json!("failure"))
+    );
     let provenance = read_json(&seen.folder.join("pester-evidence-provenance.json"));
-    let roles: Vec<_> =
-        provenance["sourceInputs"].as_array().unwrap().iter().map(|f| f["role"].as_str().unwrap()).collect();
-    for role in ["context-receipt", "preflight-receipt", "selection-receipt", "execute-receipt", "raw"] {
+    let roles: Vec<_> = provenance["sourceInputs"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|f| f["role"].as_str().unwrap())
+        .collect();
+    for role in
+        ["context-receipt", "preflight-receipt", "selection-receipt", "execute-receipt", "raw"]
+    {
         assert!(roles.contains(&role), "{role} in {roles:?}");
     }
-    for file in
-        provenance["sourceInputs"].as_array().unwrap().iter().chain(provenance["derivedOutputs"].as_array().unwrap())
+    for file in provenance["sourceInputs"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .chain(provenance["derivedOutputs"].as_array().unwrap())
     {
         let path = seen.folder.join(file["path"].as_str().unwrap());
         assert_eq!(file["sha256"], sha256(&path), "{}", path.display());
     }
     let markdown = fs::read_to_string(&summary).unwrap();
     assert_eq!(markdown, fs::read_to_string(seen.folder.join("summary.md")).unwrap());
-    for part in ["test-failures", "tests/c.sh", "fix the failing tests", "| execute | `test-failures` |"] {
+    for part in
+        ["test-failures", "tests/c.sh", "fix the failing tests", "| execute | `test-failures` |"]
+    {
         assert!(markdown.contains(part), "{part} in\n{markdown}");
     }
     let report = fs::read_to_string(seen.folder.join("report.txt")).unwrap();
@@ -313,7 +406,10 @@ fn continuing_after_a_failure_is_a_notice_and_keeps_the_classification() {
     sandbox.script("tests/c.sh", "exit 4");
     let seen = sandbox.run(&["--continue-on-failure"], &[]);
     assert_eq!(seen.verdict(), ("test-failures", "none", "tests-failed", 0));
-    assert_eq!((seen.text("gateStatus"), &seen.outcome["continueOnError"]), ("notice", &json!(true)));
+    assert_eq!(
+        (seen.text("gateStatus"), &seen.outcome["continueOnError"]),
+        ("notice", &json!(true))
+    );
 }
 
 #[test]
@@ -321,7 +417,8 @@ fn fixtures_are_staged_as_verified_copies() {
     let sandbox = Sandbox::green();
     sandbox.file("data/VI1.vi", "original");
     sandbox.config("fixtures: [{name: base/vi, path: data/VI1.vi, env: LV_BASE_VI}, {name: later, path: data/none.vi, when: integration}]\n");
-    sandbox.script("tests/a.sh", "grep -q original \"$LV_BASE_VI\" && echo spoilt > \"$LV_BASE_VI\"");
+    sandbox
+        .script("tests/a.sh", "grep -q original \"$LV_BASE_VI\" && echo spoilt > \"$LV_BASE_VI\"");
     let seen = sandbox.run(&[], &[]);
     assert_eq!(seen.verdict(), ("completed", "none", "tests-passed", 0), "{}", seen.ran.stderr);
     assert_eq!(fs::read_to_string(sandbox.root.join("data/VI1.vi")).unwrap(), "original");
@@ -377,14 +474,24 @@ fn legs_that_ran_different_plans_are_no_whole() {
             // The other leg ran by a selection of its own, which nobody hands on.
             let other = sandbox.state.with_file_name("other");
             let context = folder.join(file_of("context"));
-            let arguments =
-                ["selection", "--out", other.to_str().unwrap(), "--context-receipt", context.to_str().unwrap()];
+            let arguments = [
+                "selection",
+                "--out",
+                other.to_str().unwrap(),
+                "--context-receipt",
+                context.to_str().unwrap(),
+            ];
             assert_eq!(sandbox.gate(&arguments).code, 0);
             second_leg(sandbox, folder, &other.join(file_of("selection")));
         })
         .without_digests()
         .run();
-    assert_eq!(seen.verdict(), ("selection-blocked", "selection", "receipt-digest-mismatch", 5), "{:?}", seen.codes());
+    assert_eq!(
+        seen.verdict(),
+        ("selection-blocked", "selection", "receipt-digest-mismatch", 5),
+        "{:?}",
+        seen.codes()
+    );
 }
 
 #[test]

@@ -19,11 +19,14 @@ pub(crate) fn impossible(seen: &Seen, root: &Path) -> Vec<String> {
     for failure in seen.failures["results"].as_array().into_iter().flatten() {
         let at = &failure["at"];
         let (Some(file), Some(line)) = (at["file"].as_str(), at["line"].as_u64()) else { continue };
-        let lines = fs::read(root.join(file)).map(|bytes| bytes.split(|byte| *byte == b'\n').count() as u64);
+        let lines = fs::read(root.join(file))
+            .map(|bytes| bytes.split(|byte| *byte == b'\n').count() as u64);
         match lines {
             Ok(lines) if line <= lines => {}
             Ok(lines) => wrong.push(format!("{}: {file}:{line} of {lines} lines", failure["name"])),
-            Err(_) => wrong.push(format!("{}: {file}:{line} is no file of the checkout", failure["name"])),
+            Err(_) => {
+                wrong.push(format!("{}: {file}:{line} is no file of the checkout", failure["name"]))
+            }
         }
     }
     wrong
@@ -53,11 +56,16 @@ fn located(seen: &Seen, expected: &Value) -> Option<String> {
     let name = expected["name"].as_str()?;
     let at = expected["at"].as_array()?;
     let failures = seen.failures["results"].as_array()?;
-    let own = failures.iter().filter(|failure| failure["name"].as_str().is_some_and(|known| known.ends_with(name)));
+    let own = failures
+        .iter()
+        .filter(|failure| failure["name"].as_str().is_some_and(|known| known.ends_with(name)));
     let places: Vec<String> = own
-        .map(|failure| format!("{}:{}", failure["at"]["file"].as_str().unwrap_or("?"), failure["at"]["line"]))
+        .map(|failure| {
+            format!("{}:{}", failure["at"]["file"].as_str().unwrap_or("?"), failure["at"]["line"])
+        })
         .collect();
-    let fits = at.iter().filter_map(Value::as_str).any(|place| places.iter().any(|known| known == place));
+    let fits =
+        at.iter().filter_map(Value::as_str).any(|place| places.iter().any(|known| known == place));
     (!fits).then(|| format!("{name}: at {places:?}, expected {at:?}"))
 }
 
@@ -76,8 +84,15 @@ fn every_recorded_report_names_the_failing_line() {
             continue;
         }
         let (sandbox, seen) = replayed(&path, &path.parent().unwrap().join("src"));
-        wrong.extend(impossible(&seen, &sandbox.root).into_iter().map(|why| format!("{report}: {why}")));
-        for failure in expected["failures"].as_array().unwrap().iter().filter(|failure| failure["at"].is_array()) {
+        wrong.extend(
+            impossible(&seen, &sandbox.root).into_iter().map(|why| format!("{report}: {why}")),
+        );
+        for failure in expected["failures"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|failure| failure["at"].is_array())
+        {
             match located(&seen, failure) {
                 Some(why) => wrong.push(format!("{report}: {why}")),
                 None => right += 1,

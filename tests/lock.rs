@@ -14,7 +14,10 @@ fn lock(sandbox: &Sandbox, folder: &Path, arguments: &[&str]) -> Command {
     let folder = folder.to_str().unwrap();
     let mut all = vec!["lock", "--lock-directory", folder];
     all.extend(arguments);
-    sandbox.command(&all, &[("GITHUB_RUN_ID", "4711"), ("GITHUB_JOB", "execute"), ("GITHUB_ACTOR", "octo\u{1b}[31m")])
+    sandbox.command(
+        &all,
+        &[("GITHUB_RUN_ID", "4711"), ("GITHUB_JOB", "execute"), ("GITHUB_ACTOR", "octo\u{1b}[31m")],
+    )
 }
 
 fn ran(mut command: Command) -> Ran {
@@ -38,23 +41,51 @@ fn it_is_held_while_the_command_runs_and_says_by_whom() {
 
     let (started, go) = (sandbox.root.join("started"), sandbox.root.join("go"));
     let script = "touch started; while [ ! -e go ]; do sleep 0.02; done; exit 7";
-    let mut holder = lock(&sandbox, &folder, &["acquire", "--", "sh", "-c", script]).spawn().unwrap();
+    let mut holder =
+        lock(&sandbox, &folder, &["acquire", "--", "sh", "-c", script]).spawn().unwrap();
     until("the command starts", || started.exists());
     let held = ran(lock(&sandbox, &folder, &["inspect", "--format", "json"]));
     let owner = &held.json()["holder"];
-    assert_eq!((held.code, &owner["runId"], &owner["pid"]), (0, &"4711".into(), &holder.id().into()));
+    assert_eq!(
+        (held.code, &owner["runId"], &owner["pid"]),
+        (0, &"4711".into(), &holder.id().into())
+    );
     let text = ran(lock(&sandbox, &folder, &["inspect"])).stdout;
-    assert!(text.contains("run 4711") && text.contains("job execute") && !text.contains('\u{1b}'), "{text}");
+    assert!(
+        text.contains("run 4711") && text.contains("job execute") && !text.contains('\u{1b}'),
+        "{text}"
+    );
     // Another group is another lock, and whoever waits in vain is told for whom.
-    assert_eq!(ran(lock(&sandbox, &folder, &["acquire", "--lock-group", "other", "--", "true"])).code, 0);
-    let vain = ran(lock(&sandbox, &folder, &["acquire", "--lock-wait", "700ms", "--", "touch", "entered"]));
+    assert_eq!(
+        ran(lock(&sandbox, &folder, &["acquire", "--lock-group", "other", "--", "true"])).code,
+        0
+    );
+    let vain = ran(lock(
+        &sandbox,
+        &folder,
+        &["acquire", "--lock-wait", "700ms", "--", "touch", "entered"],
+    ));
     assert_eq!(vain.code, 4, "{vain:?}");
-    assert!(vain.stderr.contains("waiting for the lock default (0 s): run 4711"), "{}", vain.stderr);
-    assert!(vain.stderr.contains("lock-held") && !sandbox.root.join("entered").exists(), "{}", vain.stderr);
+    assert!(
+        vain.stderr.contains("waiting for the lock default (0 s): run 4711"),
+        "{}",
+        vain.stderr
+    );
+    assert!(
+        vain.stderr.contains("lock-held") && !sandbox.root.join("entered").exists(),
+        "{}",
+        vain.stderr
+    );
     fs::write(go, "").unwrap();
     assert_eq!(holder.wait().unwrap().code(), Some(7), "the command's own exit code");
-    assert_eq!(ran(lock(&sandbox, &folder, &["acquire", "--lock-wait", "10s", "--", "true"])).code, 0);
-    assert_eq!(ran(lock(&sandbox, &folder, &["inspect", "--format", "json"])).json()["held"], false);
+    assert_eq!(
+        ran(lock(&sandbox, &folder, &["acquire", "--lock-wait", "10s", "--", "true"])).code,
+        0
+    );
+    assert_eq!(
+        ran(lock(&sandbox, &folder, &["inspect", "--format", "json"])).json()["held"],
+        false
+    );
 }
 
 #[test]
@@ -63,13 +94,16 @@ fn whoever_came_first_is_served_first() {
     let folder = sandbox.state.join("locks");
     let go = sandbox.root.join("go");
     let hold = "touch started; while [ ! -e go ]; do sleep 0.02; done";
-    let mut all = vec![lock(&sandbox, &folder, &["acquire", "--", "sh", "-c", hold]).spawn().unwrap()];
+    let mut all =
+        vec![lock(&sandbox, &folder, &["acquire", "--", "sh", "-c", hold]).spawn().unwrap()];
     until("the holder starts", || sandbox.root.join("started").exists());
     for number in 1..=5 {
         let note = format!("echo {number} >> order");
         all.push(lock(&sandbox, &folder, &["acquire", "--", "sh", "-c", &note]).spawn().unwrap());
         // The holder's number is gone, each that waits has its own.
-        until("it waits", || fs::read_dir(folder.join("default.queue")).is_ok_and(|q| q.count() == number));
+        until("it waits", || {
+            fs::read_dir(folder.join("default.queue")).is_ok_and(|q| q.count() == number)
+        });
     }
     fs::write(go, "").unwrap();
     all.iter_mut().for_each(|child| assert!(child.wait().unwrap().success()));
@@ -84,7 +118,11 @@ fn what_cannot_be_used_is_said_and_what_is_typed_wrong_is_named() {
     for (folder, arguments, part) in [
         (sandbox.state.clone(), &["acquire"][..], "lock acquire -- CMD"),
         (sandbox.state.clone(), &["inspect", "--", "true"], "takes no command"),
-        (sandbox.state.clone(), &["acquire", "--lock-group", "../up", "--", "true"], "--lock-group"),
+        (
+            sandbox.state.clone(),
+            &["acquire", "--lock-group", "../up", "--", "true"],
+            "--lock-group",
+        ),
         (sandbox.state.clone(), &["acquire", "--lock-wait", "soon", "--", "true"], "--lock-wait"),
         (sandbox.state.clone(), &["seize"], "seize"),
         (
@@ -121,7 +159,10 @@ fn another_users_leftovers_keep_nobody_back() {
             .args(["--reuid=65534", "--regid=65534", "--clear-groups"])
             .arg(command.get_program())
             .args(command.get_args());
-        other.env_clear().envs(command.get_envs().filter_map(|(name, value)| Some((name, value?)))).current_dir("/");
+        other
+            .env_clear()
+            .envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))))
+            .current_dir("/");
         other
     };
     let shared = tempfile::Builder::new().prefix("pester-gate-lock-").tempdir().unwrap();
@@ -129,7 +170,9 @@ fn another_users_leftovers_keep_nobody_back() {
     let sandbox = Sandbox::new();
     // Where neither user may be taken on, or the other may not run the program, nothing is shown.
     let program = sandbox.command(&["--version"], &[]).get_program().to_owned();
-    let open = |path: &Path| fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o777)).unwrap();
+    let open = |path: &Path| {
+        fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o777)).unwrap()
+    };
     open(shared.path());
     let copy = shared.path().join("pester-gate");
     fs::copy(program, &copy).unwrap();
@@ -150,18 +193,29 @@ fn another_users_leftovers_keep_nobody_back() {
         command
     };
     if !as_nobody(&mut lock(&["--help"])).output().is_ok_and(|output| output.status.success()) {
-        println!("skipped: no other user can be taken on here, so a lock between users was not tried");
+        println!(
+            "skipped: no other user can be taken on here, so a lock between users was not tried"
+        );
         return;
     }
     // This one makes every file, the other leaves its number and its name when it is killed.
     assert_eq!(ran(lock(&["acquire", "--", "true"])).code, 0);
     for killed_first in [true, false] {
-        let turn = |mut command: Command, other: bool| if other { as_nobody(&mut command) } else { command };
+        let turn = |mut command: Command, other: bool| {
+            if other { as_nobody(&mut command) } else { command }
+        };
         let go = shared.path().join(format!("go-{killed_first}"));
-        let hold = format!("echo $$ > {0}.new; chmod 666 {0}.new; mv {0}.new {0}; exec sleep 60", go.display());
-        let mut holder = turn(lock(&["acquire", "--", "sh", "-c", &hold]), killed_first).spawn().unwrap();
+        let hold = format!(
+            "echo $$ > {0}.new; chmod 666 {0}.new; mv {0}.new {0}; exec sleep 60",
+            go.display()
+        );
+        let mut holder =
+            turn(lock(&["acquire", "--", "sh", "-c", &hold]), killed_first).spawn().unwrap();
         until("the holder starts", || go.exists());
-        let mut waiter = turn(lock(&["acquire", "--", "true"]), killed_first).stderr(Stdio::null()).spawn().unwrap();
+        let mut waiter = turn(lock(&["acquire", "--", "true"]), killed_first)
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
         until("it waits", || fs::read_dir(folder.join("default.queue")).unwrap().count() > 0);
         // The command lives on with the lock; then it ends too.
         waiter.kill().unwrap();
@@ -169,7 +223,8 @@ fn another_users_leftovers_keep_nobody_back() {
         holder.kill().unwrap();
         holder.wait().unwrap();
         signal(fs::read_to_string(&go).unwrap().trim().parse().unwrap(), "KILL");
-        let after = ran(turn(lock(&["acquire", "--lock-wait", "10s", "--", "true"]), !killed_first));
+        let after =
+            ran(turn(lock(&["acquire", "--lock-wait", "10s", "--", "true"]), !killed_first));
         assert_eq!(after.code, 0, "killed first: {killed_first}: {after:?}");
     }
 }
@@ -181,7 +236,10 @@ fn a_killed_execute_keeps_the_host_until_nothing_of_it_lives() {
     let sandbox = Sandbox::green();
     let mark = "8815.0625";
     // It ignores being asked, and leaves its group.
-    sandbox.script("tests/a.sh", &format!("trap '' TERM; setsid sleep {mark} & touch ../started; sleep {mark}"));
+    sandbox.script(
+        "tests/a.sh",
+        &format!("trap '' TERM; setsid sleep {mark} & touch ../started; sleep {mark}"),
+    );
     sandbox.commit();
     let started = sandbox.root.with_file_name("started");
     let folder = sandbox.state.with_file_name("locks");
@@ -190,13 +248,20 @@ fn a_killed_execute_keeps_the_host_until_nothing_of_it_lives() {
         let mut gate = sandbox.command(&["run", "--quiet"], &[]);
         let mut gate = gate.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         until("the tests run", || started.exists());
-        assert_eq!(ran(lock(&sandbox, &folder, &["inspect", "--format", "json"])).json()["held"], true);
+        assert_eq!(
+            ran(lock(&sandbox, &folder, &["inspect", "--format", "json"])).json()["held"],
+            true
+        );
         gate.kill().unwrap();
         gate.wait().unwrap();
         let script = format!(
             "for f in /proc/[0-9]*/cmdline; do [ $f = /proc/$$/cmdline ] || ! tr '\\0' ' ' < $f 2>/dev/null | grep -q '^sleep {mark}' || exit 9; done"
         );
-        let next = ran(lock(&sandbox, &folder, &["acquire", "--lock-wait", "30s", "--", "sh", "-c", &script]));
+        let next = ran(lock(
+            &sandbox,
+            &folder,
+            &["acquire", "--lock-wait", "30s", "--", "sh", "-c", &script],
+        ));
         assert_eq!(next.code, 0, "the host was free before the run was gone: {next:?}");
     }
 }
@@ -209,7 +274,11 @@ fn post_asks_what_its_own_run_left_and_nobody_else() {
     sandbox.commit();
     let started = sandbox.root.with_file_name("started");
     let run = |run: &'static str| {
-        vec![("GITHUB_ACTIONS", "true"), ("GITHUB_RUN_ID", run), ("GITHUB_REPOSITORY", "octo/widgets")]
+        vec![
+            ("GITHUB_ACTIONS", "true"),
+            ("GITHUB_RUN_ID", run),
+            ("GITHUB_REPOSITORY", "octo/widgets"),
+        ]
     };
     let mut execute = sandbox.command(&["run", "--quiet", "--kill-grace", "300ms"], &run("4711"));
     let mut execute = execute.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
@@ -223,9 +292,11 @@ fn post_asks_what_its_own_run_left_and_nobody_else() {
         sandbox.gate_in(&arguments, &run(of))
     };
     // Another run, another gate of this one, and a post that knows of no execute that is over.
-    for (of, more) in
-        [("4712", &["--needs", over][..]), ("4711", &["--needs", over, "--gate-id", "other"]), ("4711", &[])]
-    {
+    for (of, more) in [
+        ("4712", &["--needs", over][..]),
+        ("4711", &["--needs", over, "--gate-id", "other"]),
+        ("4711", &[]),
+    ] {
         assert!(!post(of, more).json()["failedLayer"].is_null());
         assert!(execute.try_wait().unwrap().is_none(), "{of} {more:?} ended another's holder");
     }
@@ -236,13 +307,17 @@ fn post_asks_what_its_own_run_left_and_nobody_else() {
         by_hand
     });
     assert!(
-        by_hand.code == 0 && by_hand.stdout.contains("is not ours to release: github.com/octo/widgets, run 4711"),
+        by_hand.code == 0
+            && by_hand.stdout.contains("is not ours to release: github.com/octo/widgets, run 4711"),
         "{by_hand:?}"
     );
     let own = post("4711", &["--needs", over]);
     assert!(own.stderr.contains("still held the host's lock"), "{}", own.stderr);
     assert_eq!(execute.wait().unwrap().code(), Some(6), "it was asked to end");
-    assert_eq!(ran(lock(&sandbox, &folder, &["inspect", "--format", "json"])).json()["held"], false);
+    assert_eq!(
+        ran(lock(&sandbox, &folder, &["inspect", "--format", "json"])).json()["held"],
+        false
+    );
     // With nobody there, nothing is asked.
     assert!(!post("4711", &["--needs", over]).stderr.contains("host's lock"), "nothing is held");
 }
@@ -254,8 +329,13 @@ fn post_asks_what_its_own_run_left_and_nobody_else() {
 fn what_a_command_leaves_running_keeps_the_lock() {
     let sandbox = Sandbox::new();
     let folder = sandbox.state.join("locks");
-    let held = || ran(lock(&sandbox, &folder, &["inspect", "--format", "json"])).json()["held"].clone();
-    let left = ran(lock(&sandbox, &folder, &["acquire", "--", "sh", "-c", "sleep 1.5 >/dev/null 2>&1 & exit 3"]));
+    let held =
+        || ran(lock(&sandbox, &folder, &["inspect", "--format", "json"])).json()["held"].clone();
+    let left = ran(lock(
+        &sandbox,
+        &folder,
+        &["acquire", "--", "sh", "-c", "sleep 1.5 >/dev/null 2>&1 & exit 3"],
+    ));
     assert_eq!((left.code, held()), (3, true.into()), "its child is alive");
     until("the child is done", || held() == false);
 
@@ -280,9 +360,13 @@ fn a_stopped_waiter_is_named_for_what_it_is() {
     let hold = "touch started; while [ ! -e go ]; do sleep 0.02; done";
     let mut holder = lock(&sandbox, &folder, &["acquire", "--", "sh", "-c", hold]).spawn().unwrap();
     until("the holder starts", || sandbox.root.join("started").exists());
-    let mut waiter =
-        lock(&sandbox, &folder, &["acquire", "--quiet", "--", "true"]).stderr(Stdio::null()).spawn().unwrap();
-    until("it waits", || fs::read_dir(folder.join("default.queue")).is_ok_and(|queue| queue.count() > 0));
+    let mut waiter = lock(&sandbox, &folder, &["acquire", "--quiet", "--", "true"])
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    until("it waits", || {
+        fs::read_dir(folder.join("default.queue")).is_ok_and(|queue| queue.count() > 0)
+    });
     signal(waiter.id(), "STOP");
     fs::write(go, "").unwrap();
     holder.wait().unwrap();
@@ -310,7 +394,8 @@ fn schedule(sandbox: &Sandbox, seed: u64, folders: usize) -> bool {
     fs::create_dir_all(&work).unwrap();
     let folder = |number: usize| work.join(format!("locks-{}", number % folders));
     let start = |number: usize, stay: &str| -> Child {
-        let arguments = ["acquire", "--lock-wait", "20s", "--quiet", "--", "sh", "-c", INSIDE, "sh", stay];
+        let arguments =
+            ["acquire", "--lock-wait", "20s", "--quiet", "--", "sh", "-c", INSIDE, "sh", stay];
         let mut command = lock(sandbox, &folder(number), &arguments);
         command.current_dir(&work).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
     };
@@ -333,7 +418,10 @@ fn schedule(sandbox: &Sandbox, seed: u64, folders: usize) -> bool {
             r#"{"acquiredAtUtc":"1970-01-01T00:00:00Z"}"#,
             r#"{"acquiredAtUtc":"2999-01-01T00:00:00Z","pid":1}"#,
         ];
-        let _ = fs::write(folder(0).join("default.owner.json"), told[usize::try_from(dice.below(4)).unwrap()]);
+        let _ = fs::write(
+            folder(0).join("default.owner.json"),
+            told[usize::try_from(dice.below(4)).unwrap()],
+        );
     }
     for child in &mut all {
         child.wait().unwrap();

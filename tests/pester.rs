@@ -76,7 +76,8 @@ fn play(
     for file in run["files"].as_array().unwrap() {
         let file = file.as_str().unwrap();
         let case = recording.file_name().unwrap();
-        let text = corpus().and_then(|corpus| fs::read_to_string(corpus.join("cases").join(case).join(file)).ok());
+        let text = corpus()
+            .and_then(|corpus| fs::read_to_string(corpus.join("cases").join(case).join(file)).ok());
         sandbox.file(&format!("tests/{file}"), text.as_deref().unwrap_or("Describe 'x' { }"));
         if file.contains("Missing") {
             missing.push(format!("[rm, \"tests/{file}\"]"));
@@ -102,7 +103,11 @@ fn recordings(corpus: &Path) -> Vec<(String, String, PathBuf)> {
     for version in ["5.7.1", "6.0.1"] {
         let Ok(cases) = fs::read_dir(corpus.join("recorded").join(version)) else { continue };
         for case in cases.map(|case| case.unwrap().path()) {
-            found.push((version.to_owned(), case.file_name().unwrap().to_str().unwrap().to_owned(), case));
+            found.push((
+                version.to_owned(),
+                case.file_name().unwrap().to_str().unwrap().to_owned(),
+                case,
+            ));
         }
     }
     found.sort();
@@ -113,21 +118,34 @@ fn recordings(corpus: &Path) -> Vec<(String, String, PathBuf)> {
 fn owed(expected: &Value, case: &str, version: &str) -> Value {
     let entry = &expected[case];
     let by_version = entry["versions"].as_object();
-    let own = by_version.and_then(|v| v.iter().find(|(prefix, _)| version.starts_with(prefix.as_str())));
+    let own =
+        by_version.and_then(|v| v.iter().find(|(prefix, _)| version.starts_with(prefix.as_str())));
     own.map_or_else(|| entry.clone(), |(_, own)| own.clone())
 }
 
 fn limits(owed: &Value) -> Vec<&'static str> {
-    if owed["limitSeconds"].is_null() { vec![] } else { vec!["--run-timeout", "1500ms", "--kill-grace", "200ms"] }
+    if owed["limitSeconds"].is_null() {
+        vec![]
+    } else {
+        vec!["--run-timeout", "1500ms", "--kill-grace", "200ms"]
+    }
 }
 
 /// Where a verdict is not what is owed.
 fn problems(case: &str, owed: &Value, seen: &Seen) -> Vec<String> {
     let mut wrong = Vec::new();
     let verdict = (seen.text("classification"), seen.text("reason"), json!(seen.ran.code));
-    let should = (owed["classification"].as_str().unwrap(), owed["reason"].as_str().unwrap(), owed["exitCode"].clone());
+    let should = (
+        owed["classification"].as_str().unwrap(),
+        owed["reason"].as_str().unwrap(),
+        owed["exitCode"].clone(),
+    );
     if verdict != should {
-        wrong.push(format!("{case}: owed {should:?}, got {verdict:?} {:?}\n{}", seen.codes(), seen.ran.stderr));
+        wrong.push(format!(
+            "{case}: owed {should:?}, got {verdict:?} {:?}\n{}",
+            seen.codes(),
+            seen.ran.stderr
+        ));
     }
     for (key, count) in owed["counts"].as_object().into_iter().flatten() {
         if seen.outcome["counts"][key] != *count {
@@ -182,7 +200,9 @@ fn each<T: Sync>(items: &[T], work: impl Fn(&T) -> Vec<String> + Sync) -> Vec<St
 #[test]
 fn every_recording_gives_the_verdict_that_is_owed() {
     let (Some(corpus), true) = (corpus(), on_path("python3")) else {
-        println!("skipped: the corpus or Python is not there, so no recorded Pester run was judged");
+        println!(
+            "skipped: the corpus or Python is not there, so no recorded Pester run was judged"
+        );
         return;
     };
     let expected = read_json(&corpus.join("expected.json"));
@@ -190,15 +210,21 @@ fn every_recording_gives_the_verdict_that_is_owed() {
     assert!(recordings.len() >= 41, "{}", recordings.len());
     let wrong = each(&recordings, |(version, case, path)| {
         let owed = owed(&expected, case, version);
-        let (sandbox, seen) = play(path, "", &limits(&owed), &[("DEMO_SECRET", "hunter2-demo-secret")], |_| {});
+        let (sandbox, seen) =
+            play(path, "", &limits(&owed), &[("DEMO_SECRET", "hunter2-demo-secret")], |_| {});
         let mut wrong = problems(&format!("{version} {case}"), &owed, &seen);
         let places = crate::locations::impossible(&seen, &sandbox.root);
         wrong.extend(places.into_iter().map(|why| format!("{version} {case}: {why}")));
         // The failing line stands in the test's own file wherever an error record has a stack trace.
         for failure in seen.failures["results"].as_array().into_iter().flatten() {
             let message = failure["message"].as_str().unwrap_or_default();
-            if !message.is_empty() && !failure["at"]["file"].as_str().is_some_and(|file| file.starts_with("tests/")) {
-                wrong.push(format!("{version} {case}: {} has no place: {}", failure["name"], failure["at"]));
+            if !message.is_empty()
+                && !failure["at"]["file"].as_str().is_some_and(|file| file.starts_with("tests/"))
+            {
+                wrong.push(format!(
+                    "{version} {case}: {} has no place: {}",
+                    failure["name"], failure["at"]
+                ));
             }
         }
         wrong
@@ -210,24 +236,37 @@ fn every_recording_gives_the_verdict_that_is_owed() {
 
 #[test]
 fn a_real_project_is_counted_as_it_ran() {
-    let Some(real) = corpus().map(|corpus| corpus.join("recorded/real")).filter(|_| on_path("python3")) else {
+    let Some(real) =
+        corpus().map(|corpus| corpus.join("recorded/real")).filter(|_| on_path("python3"))
+    else {
         println!("skipped: the corpus or Python is not there, so no real project was judged");
         return;
     };
     for project in fs::read_dir(real).unwrap().map(|project| project.unwrap().path()) {
         let run = read_json(&project.join("pester-run.json"));
-        let file = |file: &Value| file["file"].as_str().unwrap().rsplit("/suite/").next().unwrap().to_owned();
+        let file = |file: &Value| {
+            file["file"].as_str().unwrap().rsplit("/suite/").next().unwrap().to_owned()
+        };
         let files: Vec<String> = run["files"].as_array().unwrap().iter().map(file).collect();
         let folder = tempfile::tempdir().unwrap();
         for entry in fs::read_dir(&project).unwrap().map(|entry| entry.unwrap().path()) {
             fs::copy(&entry, folder.path().join(entry.file_name().unwrap())).unwrap();
         }
-        let how = json!({"files": files, "exitCode": 1, "leftBehind": [], "killedAfterSeconds": null});
+        let how =
+            json!({"files": files, "exitCode": 1, "leftBehind": [], "killedAfterSeconds": null});
         fs::write(folder.path().join("run.json"), how.to_string()).unwrap();
         let (_sandbox, seen) = play(folder.path(), "", &[], &[], |_| {});
-        assert_eq!(seen.verdict(), ("test-failures", "none", "tests-failed", 1), "{:?}", seen.codes());
+        assert_eq!(
+            seen.verdict(),
+            ("test-failures", "none", "tests-failed", 1),
+            "{:?}",
+            seen.codes()
+        );
         let counts = &seen.outcome["counts"];
-        assert_eq!((&counts["total"], &counts["failed"]), (&run["counts"]["total"], &run["counts"]["failed"]));
+        assert_eq!(
+            (&counts["total"], &counts["failed"]),
+            (&run["counts"]["total"], &run["counts"]["failed"])
+        );
         assert_eq!((&counts["total"], &counts["failed"]), (&json!(190), &json!(10)));
     }
 }
@@ -235,8 +274,10 @@ fn a_real_project_is_counted_as_it_ran() {
 /// The newest Pester that the real PowerShell has.
 fn real_pester() -> Option<String> {
     let ask = "(Get-Module -ListAvailable Pester | Sort-Object Version -Descending | Select-Object -First 1).Version.ToString()";
-    let told =
-        Command::new("pwsh").args(["-NoLogo", "-NoProfile", "-NonInteractive", "-Command", ask]).output().ok()?;
+    let told = Command::new("pwsh")
+        .args(["-NoLogo", "-NoProfile", "-NonInteractive", "-Command", ask])
+        .output()
+        .ok()?;
     let version = String::from_utf8(told.stdout).ok()?.trim().to_owned();
     version.starts_with(['5', '6']).then_some(version)
 }
@@ -244,7 +285,9 @@ fn real_pester() -> Option<String> {
 #[test]
 fn every_suite_gives_the_verdict_that_is_owed_on_a_real_pester() {
     let (Some(corpus), Some(version)) = (corpus(), real_pester()) else {
-        println!("skipped: no pwsh with Pester 5 or 6 on PATH, so recordings stood in for real runs");
+        println!(
+            "skipped: no pwsh with Pester 5 or 6 on PATH, so recordings stood in for real runs"
+        );
         return;
     };
     let expected = read_json(&corpus.join("expected.json"));
@@ -290,11 +333,14 @@ fn every_suite_gives_the_verdict_that_is_owed_on_a_real_pester() {
 #[test]
 fn a_test_that_exceeds_its_own_limit_ends_the_run_and_the_limit_is_named() {
     let Some(corpus) = corpus().filter(|_| on_path("python3")) else {
-        println!("skipped: the corpus or Python is not there, so the limit of one test was not tried");
+        println!(
+            "skipped: the corpus or Python is not there, so the limit of one test was not tried"
+        );
         return;
     };
     let path = corpus.join("recorded/6.0.1/hang");
-    let (_sandbox, seen) = play(&path, "", &["--test-timeout", "700ms", "--kill-grace", "200ms"], &[], |_| {});
+    let (_sandbox, seen) =
+        play(&path, "", &["--test-timeout", "700ms", "--kill-grace", "200ms"], &[], |_| {});
     assert_eq!(seen.verdict(), ("seam-defect", "execute", "dispatcher-timed-out", 6));
     assert_eq!(seen.receipt("execute")["outcome"]["limit"], "test");
 }
@@ -314,7 +360,8 @@ fn the_pester_example_is_green_and_red_as_it_says() {
         ("red", ("test-failures", "none", "setup-or-teardown-failed", 1)),
     ] {
         let sandbox = Sandbox::new();
-        let seen = sandbox.run(&["--root", example.to_str().unwrap(), "--pack", pack], &environment);
+        let seen =
+            sandbox.run(&["--root", example.to_str().unwrap(), "--pack", pack], &environment);
         assert_eq!(seen.verdict(), owed, "{}", seen.ran.stderr);
     }
 }
@@ -335,8 +382,12 @@ fn spoiling_any_one_file_of_a_recording_never_turns_it_green() {
         let was_green = owed["exitCode"] == 0;
         for entry in fs::read_dir(&path).unwrap() {
             let name = entry.unwrap().file_name().into_string().unwrap();
-            if ["dispatcher-events.ndjson", "pester-run.json", "pester-results.xml"].contains(&name.as_str()) {
-                items.extend(["deleted", "cut"].map(|how| (was_green, path.clone(), name.clone(), how)));
+            if ["dispatcher-events.ndjson", "pester-run.json", "pester-results.xml"]
+                .contains(&name.as_str())
+            {
+                items.extend(
+                    ["deleted", "cut"].map(|how| (was_green, path.clone(), name.clone(), how)),
+                );
             }
         }
     }
@@ -354,7 +405,11 @@ fn spoiling_any_one_file_of_a_recording_never_turns_it_green() {
         let is_green = seen.ran.code == 0;
         // Losing an XML or the whole journal costs no verdict; losing the run object does.
         let must_be_red = !was_green || name == "pester-run.json";
-        if is_green && must_be_red { vec![format!("{}: {name} {how} is green", path.display())] } else { vec![] }
+        if is_green && must_be_red {
+            vec![format!("{}: {name} {how} is green", path.display())]
+        } else {
+            vec![]
+        }
     });
     end_marked("4747.25");
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
@@ -398,16 +453,26 @@ fn execute_charges_a_missing_pester_to_preflight() {
         }
         let (_sandbox, seen) = play(&path, "", &[], &[], |_| {});
         let reason = if case == "none" { "pester-missing" } else { "pester-version-unsupported" };
-        assert_eq!(seen.verdict(), ("readiness-blocked", "preflight", reason, 4), "{:?}", expected.get(case));
+        assert_eq!(
+            seen.verdict(),
+            ("readiness-blocked", "preflight", reason, 4),
+            "{:?}",
+            expected.get(case)
+        );
     }
 }
 
 #[test]
 fn the_shipped_script_knows_nothing_of_queues_and_keeps_to_ascii() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/adapter/dispatcher/pester/Invoke-PesterTests.ps1");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("src/adapter/dispatcher/pester/Invoke-PesterTests.ps1");
     let script = fs::read_to_string(path).unwrap();
-    assert!(script.is_ascii(), "Windows PowerShell reads a file without mark in the ANSI code page");
-    let code: Vec<String> = script.lines().map(|line| line.split('#').next().unwrap().to_lowercase()).collect();
+    assert!(
+        script.is_ascii(),
+        "Windows PowerShell reads a file without mark in the ANSI code page"
+    );
+    let code: Vec<String> =
+        script.lines().map(|line| line.split('#').next().unwrap().to_lowercase()).collect();
     for word in [
         "issue",
         "standing",

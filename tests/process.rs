@@ -40,11 +40,17 @@ fn a_test_that_ignores_termination_is_killed_with_its_children_within_its_limit(
         println!("skipped: no /proc, so that nothing stays alive was not looked at");
         return;
     }
-    let body = "trap '' TERM; sh -c 'trap \"\" TERM; sleep 4242.25' & trap '' INT; sleep 4242.25; wait";
+    let body =
+        "trap '' TERM; sh -c 'trap \"\" TERM; sleep 4242.25' & trap '' INT; sleep 4242.25; wait";
     let sandbox = scripts(&[("stubborn", body), ("z", "exit 0")], "");
     let began = Instant::now();
     let seen = sandbox.run(&["--file-timeout", "700ms", "--kill-grace", "500ms"], &[]);
-    assert_eq!(seen.verdict(), ("test-failures", "none", "test-timed-out", 1), "{:?}", seen.codes());
+    assert_eq!(
+        seen.verdict(),
+        ("test-failures", "none", "test-timed-out", 1),
+        "{:?}",
+        seen.codes()
+    );
     assert!(began.elapsed() < Duration::from_secs(8), "{:?}", began.elapsed());
     assert_eq!(seen.outcome["counts"], counts(2, 1, 0, 1, 0), "the other test went on");
     gone("4242.25");
@@ -87,20 +93,32 @@ fn a_child_that_floods_both_streams_is_drained_and_stored_whole() {
     let seen = sandbox.run(&[], &[]);
     assert_eq!(seen.ran.code, 0, "{:?}", seen.codes());
     let files = seen.receipt("execute")["files"].clone();
-    let log = files.as_array().unwrap().iter().find(|f| f["path"] == "logs/00001-flood.sh.log").unwrap().clone();
+    let log = files
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|f| f["path"] == "logs/00001-flood.sh.log")
+        .unwrap()
+        .clone();
     assert_eq!(log["size"], 3000 * 71 + 3000 * 4);
 }
 
 #[test]
 fn the_pool_is_bounded_and_keeps_the_order_of_the_plan() {
-    let bodies: Vec<(String, String)> = (0..8).map(|n| (format!("t{n}"), format!("sleep 0.{}", 8 - n))).collect();
+    let bodies: Vec<(String, String)> =
+        (0..8).map(|n| (format!("t{n}"), format!("sleep 0.{}", 8 - n))).collect();
     let bodies: Vec<(&str, &str)> = bodies.iter().map(|(a, b)| (a.as_str(), b.as_str())).collect();
     let sandbox = scripts(&bodies, "dispatcher: {kind: scripts, jobs: 3}\n");
     let seen = sandbox.run(&[], &[]);
     let execute = seen.receipt("execute");
     let peak = execute["peakInFlight"].as_u64().unwrap();
     assert!((2..=3).contains(&peak), "{peak}");
-    let order: Vec<_> = execute["accounting"].as_array().unwrap().iter().map(|a| a["path"].as_str().unwrap()).collect();
+    let order: Vec<_> = execute["accounting"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|a| a["path"].as_str().unwrap())
+        .collect();
     assert_eq!(order, (0..8).map(|n| format!("tests/t{n}.sh")).collect::<Vec<_>>());
 }
 
@@ -108,7 +126,8 @@ fn the_pool_is_bounded_and_keeps_the_order_of_the_plan() {
 fn a_second_signal_ends_it_at_once_and_the_receipt_is_there() {
     let sandbox = scripts(&[("a", "trap '' TERM; sleep 4343.25; sleep 4343.25")], "");
     let out = sandbox.out.to_str().unwrap().to_owned();
-    let mut command = sandbox.command(&["run", "--format", "json", "--out", &out, "--kill-grace", "60s"], &[]);
+    let mut command =
+        sandbox.command(&["run", "--format", "json", "--out", &out, "--kill-grace", "60s"], &[]);
     let child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
     let began = Instant::now();
     while !alive("4343.25") && began.elapsed() < Duration::from_secs(10) {
@@ -129,14 +148,16 @@ fn a_second_signal_ends_it_at_once_and_the_receipt_is_there() {
 #[test]
 fn a_process_left_behind_is_reported_or_ended_as_the_setting_says() {
     let body = "sleep 4444.25 >/dev/null 2>&1 & exit 0";
-    let report = scripts(&[("a", body)], "profiles: {default: {leak-grace: 200ms}}\n").run(&[], &[]);
+    let report =
+        scripts(&[("a", body)], "profiles: {default: {leak-grace: 200ms}}\n").run(&[], &[]);
     assert_eq!((report.ran.code, &report.outcome["leaks"][0]["action"]), (0, &json!("reported")));
     assert!(report.outcome["leaks"][0]["command"].as_str().unwrap().contains("4444.25"));
     assert!(alive("4444.25"), "what is only reported is left alone");
     end_marked("4444.25");
     gone("4444.25");
 
-    let ended = scripts(&[("a", "sleep 4545.25 >/dev/null 2>&1 & exit 0")], "leaks: end\n").run(&[], &[]);
+    let ended =
+        scripts(&[("a", "sleep 4545.25 >/dev/null 2>&1 & exit 0")], "leaks: end\n").run(&[], &[]);
     assert_eq!((ended.ran.code, &ended.outcome["leaks"][0]["action"]), (0, &json!("ended")));
     gone("4545.25");
 }
@@ -212,14 +233,24 @@ fn a_cancel_is_a_cancel_wherever_it_comes_and_cleanup_still_runs() {
         "defaults: {pack: p}\npacks: [{name: p, requires: [{command: [sleep, \"4848.25\"], timeout: 60s}]}]\n",
     );
     let seen = cancelled_at(&probe, "4848.25");
-    assert_eq!(seen.verdict(), ("readiness-blocked", "preflight", "layer-cancelled", 4), "{:?}", seen.codes());
+    assert_eq!(
+        seen.verdict(),
+        ("readiness-blocked", "preflight", "layer-cancelled", 4),
+        "{:?}",
+        seen.codes()
+    );
 
     let before = scripts(
         &[("a", "exit 0")],
         "profiles: {default: {before: [[sleep, \"4949.25\"]], after: [[sh, -c, \"sleep 0.3; touch cleaned\"]]}}\n",
     );
     let seen = cancelled_at(&before, "4949.25");
-    assert_eq!(seen.verdict(), ("seam-defect", "execute", "run-cancelled", 6), "{:?}", seen.codes());
+    assert_eq!(
+        seen.verdict(),
+        ("seam-defect", "execute", "run-cancelled", 6),
+        "{:?}",
+        seen.codes()
+    );
     assert!(before.root.join("cleaned").exists(), "the clean-up did not run");
     assert!(!seen.codes().contains(&"cleanup-command-failed".to_owned()));
 }
@@ -233,9 +264,9 @@ struct Helper {
     also: fn(&Seen),
 }
 
-const GOOD: &str = "mkdir -p out; echo '<testsuites><testcase name=\"t\"/></testsuites>' > out/r.xml";
-const BAD: &str =
-    "mkdir -p out; echo '<testsuites><testcase name=\"t\"><failure/></testcase></testsuites>' > out/r.xml";
+const GOOD: &str =
+    "mkdir -p out; echo '<testsuites><testcase name=\"t\"/></testsuites>' > out/r.xml";
+const BAD: &str = "mkdir -p out; echo '<testsuites><testcase name=\"t\"><failure/></testcase></testsuites>' > out/r.xml";
 const ENDED: (&str, &str, &str, i32) = ("seam-defect", "execute", "dispatcher-timed-out", 6);
 const FINE: (&str, &str, &str, i32) = ("completed", "none", "tests-passed", 0);
 
@@ -320,7 +351,14 @@ fn every_misbehaving_helper_has_its_documented_outcome_in_time_and_is_gone() {
         let began = Instant::now();
         let seen = sandbox.run(&["--run-timeout", "2s", "--kill-grace", "300ms"], &[]);
         let took = began.elapsed();
-        assert_eq!(seen.verdict(), helper.owed, "{}: {:?} {}", helper.name, seen.codes(), seen.ran.stderr);
+        assert_eq!(
+            seen.verdict(),
+            helper.owed,
+            "{}: {:?} {}",
+            helper.name,
+            seen.codes(),
+            seen.ran.stderr
+        );
         assert!(took < Duration::from_secs(4), "{}: {took:?}", helper.name);
         assert!(!alive(&mark), "{}: {:?} live on", helper.name, marked(&mark));
         (helper.also)(&seen);
@@ -328,9 +366,17 @@ fn every_misbehaving_helper_has_its_documented_outcome_in_time_and_is_gone() {
 
     let never = Sandbox::green();
     never.file("helper.sh", "no program").executable("helper.sh");
-    never.config_with("dispatcher: {kind: command, command: [./helper.sh], results: [\"out/*.xml\"]}\n", "");
+    never.config_with(
+        "dispatcher: {kind: command, command: [./helper.sh], results: [\"out/*.xml\"]}\n",
+        "",
+    );
     let seen = never.run(&[], &[]);
-    assert_eq!(seen.verdict(), ("seam-defect", "execute", "dispatcher-not-started", 6), "{:?}", seen.codes());
+    assert_eq!(
+        seen.verdict(),
+        ("seam-defect", "execute", "dispatcher-not-started", 6),
+        "{:?}",
+        seen.codes()
+    );
 }
 
 #[test]
@@ -344,10 +390,16 @@ fn a_guard_is_nothing_for_a_person() {
 #[test]
 fn the_guard_knows_no_secret() {
     let sandbox = scripts(
-        &[("a", "tr '\\0' '\\n' < /proc/$PPID/environ > environment; tr '\\0' ' ' < /proc/$PPID/cmdline > line")],
+        &[(
+            "a",
+            "tr '\\0' '\\n' < /proc/$PPID/environ > environment; tr '\\0' ' ' < /proc/$PPID/cmdline > line",
+        )],
         "",
     );
-    let seen = sandbox.run(&[], &[("GITHUB_TOKEN", "ghs_0123456789abcdefghij0123456789abcdef"), ("GITHUB_OUTPUT", "")]);
+    let seen = sandbox.run(
+        &[],
+        &[("GITHUB_TOKEN", "ghs_0123456789abcdefghij0123456789abcdef"), ("GITHUB_OUTPUT", "")],
+    );
     assert_eq!(seen.ran.code, 0, "{:?}", seen.codes());
     assert!(fs::read_to_string(sandbox.root.join("line")).unwrap().contains("guard"));
     let environment = fs::read_to_string(sandbox.root.join("environment")).unwrap();
@@ -356,7 +408,10 @@ fn the_guard_knows_no_secret() {
 
 #[test]
 fn a_leak_names_the_file_that_started_it() {
-    let sandbox = scripts(&[("a", "exit 0"), ("b", "setsid sleep 4746.25 >/dev/null 2>&1 & exit 0")], "leaks: end\n");
+    let sandbox = scripts(
+        &[("a", "exit 0"), ("b", "setsid sleep 4746.25 >/dev/null 2>&1 & exit 0")],
+        "leaks: end\n",
+    );
     let seen = sandbox.run(&[], &[]);
     assert_eq!(seen.outcome["leaks"][0]["file"], "tests/b.sh");
     gone("4746.25");
@@ -385,14 +440,20 @@ fn a_log_without_a_terminal_says_what_still_runs_and_for_how_long() {
     let seen = sandbox.run(&["--run-timeout", "33s", "--kill-grace", "100ms"], &[]);
     // 30 s, or a little more where the machine is busy.
     let line = "    running tests/hang.Tests.ps1: hang.works (3";
-    assert_eq!(seen.ran.stderr.lines().filter(|told| told.starts_with(line)).count(), 1, "{}", seen.ran.stderr);
+    assert_eq!(
+        seen.ran.stderr.lines().filter(|told| told.starts_with(line)).count(),
+        1,
+        "{}",
+        seen.ran.stderr
+    );
 }
 
 #[test]
 fn a_stderr_that_nobody_reads_keeps_no_run_from_its_end() {
     let sandbox = scripts(&[("a", "yes hello | head -c 3000000; sleep 4949.125")], "");
     let out = sandbox.out.to_str().unwrap().to_owned();
-    let mut command = sandbox.command(&["run", "--format", "json", "--out", &out, "--kill-grace", "300ms"], &[]);
+    let mut command =
+        sandbox.command(&["run", "--format", "json", "--out", &out, "--kill-grace", "300ms"], &[]);
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let id = child.id();
     let began = Instant::now();
@@ -417,12 +478,18 @@ fn a_stderr_that_nobody_reads_keeps_no_run_from_its_end() {
 
 #[test]
 fn a_log_line_that_quotes_a_file_name_commands_nothing_and_tells_no_secret() {
-    let body =
-        "mkdir art; ln -s nowhere 'art/x\n::error::pwned ##[error]x topsecretvalue'; exit 0".replace("\\n", "\n");
-    let sandbox =
-        scripts(&[("a", &body)], "redact: [topsecretvalue]\nprofiles: {default: {artifacts: [\"art/**\"]}}\n");
+    let body = "mkdir art; ln -s nowhere 'art/x\n::error::pwned ##[error]x topsecretvalue'; exit 0"
+        .replace("\\n", "\n");
+    let sandbox = scripts(
+        &[("a", &body)],
+        "redact: [topsecretvalue]\nprofiles: {default: {artifacts: [\"art/**\"]}}\n",
+    );
     let seen = sandbox.run(&[], &[]);
     assert!(seen.ran.stderr.contains("an artifact was left out"), "{}", seen.ran.stderr);
     assert!(!seen.ran.stderr.lines().any(|line| line.starts_with("::")), "{}", seen.ran.stderr);
-    assert!(!seen.ran.stderr.contains("##[") && !seen.ran.stderr.contains("topsecret"), "{}", seen.ran.stderr);
+    assert!(
+        !seen.ran.stderr.contains("##[") && !seen.ran.stderr.contains("topsecret"),
+        "{}",
+        seen.ran.stderr
+    );
 }

@@ -27,13 +27,18 @@ impl Checkout {
         for name in ["scripts", "actions/bootstrap"] {
             fs::create_dir_all(at.join(name)).unwrap();
         }
-        let files = ["scripts/release", "actions/bootstrap/bootstrap.sh", "actions/bootstrap/version.txt"];
+        let files =
+            ["scripts/release", "actions/bootstrap/bootstrap.sh", "actions/bootstrap/version.txt"];
         for name in files.into_iter().chain(["Cargo.toml", "README.md", "LICENSE", "SECURITY.md"]) {
             fs::copy(root().join(name), at.join(name)).unwrap();
         }
         fs::write(at.join("actions/bootstrap/manifest.sha256"), "").unwrap();
         let log = fs::read_to_string(root().join("CHANGELOG.md")).unwrap();
-        fs::write(at.join("CHANGELOG.md"), format!("{log}\n## [{VERSION}] - 2026-11-21\n\n- What is new.\n")).unwrap();
+        fs::write(
+            at.join("CHANGELOG.md"),
+            format!("{log}\n## [{VERSION}] - 2026-11-21\n\n- What is new.\n"),
+        )
+        .unwrap();
         git(&at, &["init", "-q", "-b", "main"]);
         git(&at, &["add", "-A"]);
         git(&at, &["commit", "-q", "-m", "x"]);
@@ -43,13 +48,24 @@ impl Checkout {
     /// Whether it went well, and what it said.
     fn release(&self, arguments: &[&str]) -> (bool, String) {
         let script = self.root.join("scripts/release");
-        let ran = Command::new("python3").arg(script).args(arguments).current_dir(&self.root).output().unwrap();
-        (ran.status.success(), String::from_utf8_lossy(&[ran.stdout, ran.stderr].concat()).into_owned())
+        let ran = Command::new("python3")
+            .arg(script)
+            .args(arguments)
+            .current_dir(&self.root)
+            .output()
+            .unwrap();
+        (
+            ran.status.success(),
+            String::from_utf8_lossy(&[ran.stdout, ran.stderr].concat()).into_owned(),
+        )
     }
 
     fn refused(&self, arguments: &[&str], why: &str) {
         let (went, said) = self.release(arguments);
-        assert!(!went && said.starts_with("release: ") && said.contains(why), "{arguments:?}: {said}");
+        assert!(
+            !went && said.starts_with("release: ") && said.contains(why),
+            "{arguments:?}: {said}"
+        );
         assert_eq!(said.lines().count(), 1, "{said}");
     }
 
@@ -65,7 +81,11 @@ pub(crate) fn targets() -> Option<Vec<(String, String)>> {
     if !on_path("python3") {
         return None;
     }
-    let ran = Command::new("python3").arg(root().join("scripts/release")).arg("targets").output().unwrap();
+    let ran = Command::new("python3")
+        .arg(root().join("scripts/release"))
+        .arg("targets")
+        .output()
+        .unwrap();
     let rows: Vec<BTreeMap<String, String>> = serde_json::from_slice(&ran.stdout).unwrap();
     Some(rows.into_iter().map(|row| (row["target"].clone(), row["runner"].clone())).collect())
 }
@@ -73,7 +93,9 @@ pub(crate) fn targets() -> Option<Vec<(String, String)>> {
 fn no_python() -> bool {
     let none = !on_path("python3");
     if none {
-        println!("skipped: no Python, so that scripts/release makes a whole release was not proven");
+        println!(
+            "skipped: no Python, so that scripts/release makes a whole release was not proven"
+        );
     }
     none
 }
@@ -116,7 +138,9 @@ fn a_release_is_packed_tagged_and_found_by_its_bootstrap() {
         .output()
         .unwrap();
     if !built.status.success() {
-        println!("skipped: no static C library, so that a release is found by its bootstrap was not proven");
+        println!(
+            "skipped: no static C library, so that a release is found by its bootstrap was not proven"
+        );
         return;
     }
     let gate = program.to_str().unwrap();
@@ -140,15 +164,18 @@ fn a_release_is_packed_tagged_and_found_by_its_bootstrap() {
         let windows = target.contains("-windows-");
         let base = place.root.join(format!("dist/pester-gate-{VERSION}-{target}"));
         let name = base.to_str().unwrap();
-        fs::write(format!("{name}{}", if windows { ".exe" } else { "" }), program_for(target)).unwrap();
-        fs::write(format!("{name}{}", if windows { ".zip" } else { ".tar.gz" }), "archive").unwrap();
+        fs::write(format!("{name}{}", if windows { ".exe" } else { "" }), program_for(target))
+            .unwrap();
+        fs::write(format!("{name}{}", if windows { ".zip" } else { ".tar.gz" }), "archive")
+            .unwrap();
     }
     place.refused(&["manifest", "dist", "nowhere"], "not the address of a repository");
     place.refused(&["tag"], "the manifest is empty");
     place.went(&["manifest", "dist", url]);
     let sums = fs::read_to_string(place.root.join("dist/SHA256SUMS")).unwrap();
     assert_eq!(sums.lines().count(), 12, "{sums}");
-    let manifest = fs::read_to_string(place.root.join("actions/bootstrap/manifest.sha256")).unwrap();
+    let manifest =
+        fs::read_to_string(place.root.join("actions/bootstrap/manifest.sha256")).unwrap();
     assert_eq!(manifest.lines().count(), 6, "{manifest}");
 
     let built = git(&place.root, &["rev-parse", "HEAD"]);
@@ -157,7 +184,11 @@ fn a_release_is_packed_tagged_and_found_by_its_bootstrap() {
     git(&place.root, &["checkout", "-q", "--", "README.md"]);
     let commit = place.went(&["tag"]).trim().to_owned();
     assert_eq!(git(&place.root, &["rev-parse", &format!("v{VERSION}^{{commit}}")]), commit);
-    assert_eq!(git(&place.root, &["rev-parse", &format!("v{VERSION}^")]), built, "on top of what was built");
+    assert_eq!(
+        git(&place.root, &["rev-parse", &format!("v{VERSION}^")]),
+        built,
+        "on top of what was built"
+    );
     let changed = git(&place.root, &["diff", "--name-only", &built, &commit]);
     assert_eq!(changed, "actions/bootstrap/manifest.sha256\nactions/bootstrap/release-url.txt");
     place.refused(&["tag"], "exists already");
@@ -165,13 +196,19 @@ fn a_release_is_packed_tagged_and_found_by_its_bootstrap() {
 
     // The tag's own bootstrap asks where the release says it is, and takes from there what the manifest names.
     let asset = format!("pester-gate-{VERSION}-{local}");
-    let served = crate::bootstrap::serve(BTreeMap::from([(asset.clone(), fs::read(&program).unwrap())]));
+    let served =
+        crate::bootstrap::serve(BTreeMap::from([(asset.clone(), fs::read(&program).unwrap())]));
     let run = |more: &[(&str, &str)]| {
         let mut command = Command::new("sh");
         command.arg(place.root.join("actions/bootstrap/bootstrap.sh")).env_clear();
-        command.env("PATH", std::env::var_os("PATH").unwrap()).env("RUNNER_TOOL_CACHE", place.root.join("../cache"));
+        command
+            .env("PATH", std::env::var_os("PATH").unwrap())
+            .env("RUNNER_TOOL_CACHE", place.root.join("../cache"));
         let ran = command.envs(more.iter().copied()).output().unwrap();
-        (ran.status.code(), String::from_utf8_lossy(&[ran.stdout, ran.stderr].concat()).trim().to_owned())
+        (
+            ran.status.code(),
+            String::from_utf8_lossy(&[ran.stdout, ran.stderr].concat()).trim().to_owned(),
+        )
     };
     let fails = place.root.join("../curl");
     fs::create_dir_all(&fails).unwrap();
@@ -206,7 +243,8 @@ fn what_is_not_that_release_is_refused() {
         for (other, _) in &targets {
             fs::write(&binary, program_for(other)).unwrap();
             // What is right by its first bytes is run, and this is no program.
-            let why = if target == other { "--version" } else { &format!("the binary for {target} is ") };
+            let why =
+                if target == other { "--version" } else { &format!("the binary for {target} is ") };
             place.refused(&["pack", target, name, "dist"], why);
         }
         fs::write(&binary, "").unwrap();
@@ -231,7 +269,9 @@ fn what_is_not_that_release_is_refused() {
 #[test]
 fn the_bootstraps_ask_for_the_names_that_a_release_has() {
     let Some(targets) = targets() else {
-        println!("skipped: no Python, so that the bootstraps ask for a release's names was not proven");
+        println!(
+            "skipped: no Python, so that the bootstraps ask for a release's names was not proven"
+        );
         return;
     };
     let scripts: Vec<String> = ["bootstrap.sh", "bootstrap.ps1"]
@@ -249,5 +289,8 @@ fn the_bootstraps_ask_for_the_names_that_a_release_has() {
     assert_eq!(noted.trim(), VERSION);
     // Empty on the branch; at a tag, that version's.
     let manifest = fs::read_to_string(root().join("actions/bootstrap/manifest.sha256")).unwrap();
-    assert!(manifest.lines().all(|line| line.contains(&format!("  pester-gate-{VERSION}-"))), "{manifest}");
+    assert!(
+        manifest.lines().all(|line| line.contains(&format!("  pester-gate-{VERSION}-"))),
+        "{manifest}"
+    );
 }

@@ -79,14 +79,16 @@ fn a_replay_in_another_place_is_byte_identical_but_for_times_and_paths() {
     assert_eq!(ran.json()["gateStatus"], "notice", "what the caller asked for is kept");
     let again = files(made.path());
     let kept = files(&seen.folder);
-    let (elsewhere, made_at) = (elsewhere.path().canonicalize().unwrap(), made.path().canonicalize().unwrap());
+    let (elsewhere, made_at) =
+        (elsewhere.path().canonicalize().unwrap(), made.path().canonicalize().unwrap());
     let folders: Vec<&Path> = vec![&seen.folder, &sandbox.root, &elsewhere, &made_at];
     let mut compared = 0;
     for (name, path) in &again {
         if name == "pester-evidence-provenance.json" {
             continue;
         }
-        let text = |path: &Path| without_times_and_paths(&fs::read_to_string(path).unwrap(), &folders);
+        let text =
+            |path: &Path| without_times_and_paths(&fs::read_to_string(path).unwrap(), &folders);
         let original = kept.get(name).unwrap_or_else(|| panic!("the run itself wrote no {name}"));
         let (own, other) = (text(path), text(original));
         let differing = own.lines().zip(other.lines()).find(|(a, b)| a != b);
@@ -100,14 +102,20 @@ fn a_replay_in_another_place_is_byte_identical_but_for_times_and_paths() {
         assert!(again.contains_key(name), "the replay wrote no {name}");
     }
     let provenance = read_json(&made.path().join("pester-evidence-provenance.json"));
-    assert_eq!((&provenance["kind"], &provenance["replayedBy"]["sameVerdict"]), (&json!("local-replay"), &json!(true)));
+    assert_eq!(
+        (&provenance["kind"], &provenance["replayedBy"]["sameVerdict"]),
+        (&json!("local-replay"), &json!(true))
+    );
     // And what was kept is as it was.
     for (name, path) in files(&seen.folder) {
         assert_eq!(sha256(&path), sha256(&elsewhere.join(&name)), "{name}");
     }
     // A replay of the replay's own evidence beside the same files is the same once more.
-    fs::copy(made.path().join("pester-evidence-provenance.json"), elsewhere.join("pester-evidence-provenance.json"))
-        .unwrap();
+    fs::copy(
+        made.path().join("pester-evidence-provenance.json"),
+        elsewhere.join("pester-evidence-provenance.json"),
+    )
+    .unwrap();
     for name in again.keys() {
         fs::copy(made.path().join(name), elsewhere.join(name)).unwrap();
     }
@@ -121,18 +129,28 @@ fn artifacts_that_lie_in_folders_of_their_own_are_found() {
     for (name, path) in files(&seen.folder) {
         let artifact = match name.as_str() {
             "pester-context.json" => "pester-context".to_owned(),
-            name if name.starts_with("raw/") => format!("pester-run-raw/{}", name.strip_prefix("raw/").unwrap()),
-            name if name.contains("evidence") || name.contains("outcome") => format!("pester-evidence/{name}"),
+            name if name.starts_with("raw/") => {
+                format!("pester-run-raw/{}", name.strip_prefix("raw/").unwrap())
+            }
+            name if name.contains("evidence") || name.contains("outcome") => {
+                format!("pester-evidence/{name}")
+            }
             _ => format!("pester-execution-contract/{name}"),
         };
-        let target = elsewhere
-            .path()
-            .join(artifact.strip_suffix("pester-context").map_or(artifact.clone(), |_| format!("{artifact}/{name}")));
+        let target = elsewhere.path().join(
+            artifact
+                .strip_suffix("pester-context")
+                .map_or(artifact.clone(), |_| format!("{artifact}/{name}")),
+        );
         fs::create_dir_all(target.parent().unwrap()).unwrap();
         fs::copy(path, target).unwrap();
     }
     let ran = replay(elsewhere.path(), &[]);
-    assert_eq!(outcome(&ran), ("test-failures".into(), "none".into(), "tests-failed".into(), 0), "{ran:?}");
+    assert_eq!(
+        outcome(&ran),
+        ("test-failures".into(), "none".into(), "tests-failed".into(), 0),
+        "{ran:?}"
+    );
 }
 
 /// One thing done to one file.
@@ -204,8 +222,10 @@ fn harm_every_input(seen: &Seen, other: &Seen) {
         let path = seen.folder.join(name);
         let neighbour = seen.folder.join(&inputs[(at + 1) % inputs.len()]);
         // The same file of another run, and another file of the same.
-        let others: Vec<PathBuf> =
-            [other.folder.join(name), neighbour].into_iter().filter(|other| other.exists()).collect();
+        let others: Vec<PathBuf> = [other.folder.join(name), neighbour]
+            .into_iter()
+            .filter(|other| other.exists())
+            .collect();
         let size = usize::try_from(fs::metadata(&path).unwrap().len()).unwrap();
         // A letter of a detail in the provenance decides nothing.
         let all = Harm::all(size, &others).into_iter();
@@ -215,7 +235,9 @@ fn harm_every_input(seen: &Seen, other: &Seen) {
     std::thread::scope(|scope| {
         for _ in 0..3 {
             scope.spawn(|| {
-                while let Some((name, harm)) = cases.get(next.fetch_add(1, std::sync::atomic::Ordering::SeqCst)) {
+                while let Some((name, harm)) =
+                    cases.get(next.fetch_add(1, std::sync::atomic::Ordering::SeqCst))
+                {
                     let scratch = tempfile::tempdir().unwrap();
                     copy(&seen.folder, scratch.path());
                     let copies = copies(scratch.path(), name);
@@ -243,11 +265,18 @@ fn harm_every_input(seen: &Seen, other: &Seen) {
                                 || code.starts_with("raw-artifact")
                                 || ["execution-receipt-missing", "shard-missing"].contains(code)
                         });
-                        let deciding =
-                            told["reasons"][0]["layer"] == writer(name) && told["reason"] != seen.outcome["reason"];
-                        if ran.code == 0 || told["classification"] == "completed" || !of_file || (green && !deciding) {
+                        let deciding = told["reasons"][0]["layer"] == writer(name)
+                            && told["reason"] != seen.outcome["reason"];
+                        if ran.code == 0
+                            || told["classification"] == "completed"
+                            || !of_file
+                            || (green && !deciding)
+                        {
                             let codes = &told["reasons"];
-                            wrong.lock().unwrap().push(format!("{verb}: {name} {harm:?}: {} {codes}", ran.code));
+                            wrong
+                                .lock()
+                                .unwrap()
+                                .push(format!("{verb}: {name} {harm:?}: {} {codes}", ran.code));
                         }
                     }
                 }
@@ -263,7 +292,8 @@ fn harm_every_input(seen: &Seen, other: &Seen) {
 fn copies(folder: &Path, name: &str) -> Vec<PathBuf> {
     let digest = sha256(&folder.join(name));
     let last = |name: &str| name.rsplit('/').next().unwrap().to_owned();
-    let same = |(path, file): &(String, PathBuf)| last(path) == last(name) && sha256(file) == digest;
+    let same =
+        |(path, file): &(String, PathBuf)| last(path) == last(name) && sha256(file) == digest;
     files(folder).into_iter().filter(same).map(|(_, file)| file).collect()
 }
 
@@ -278,8 +308,16 @@ fn post(folder: &Path, provenance: &Value) -> Ran {
         );
     }
     let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_pester-gate"));
-    command.args(["post", "--format", "json", "--receipts-dir"]).arg(folder).arg("--out").arg(out.path());
-    command.arg("--state-dir").arg(out.path().join("state")).arg("--needs").arg(json!(needs).to_string());
+    command
+        .args(["post", "--format", "json", "--receipts-dir"])
+        .arg(folder)
+        .arg("--out")
+        .arg(out.path());
+    command
+        .arg("--state-dir")
+        .arg(out.path().join("state"))
+        .arg("--needs")
+        .arg(json!(needs).to_string());
     for digest in provenance["told"]["digests"].as_array().unwrap() {
         let shard = digest["shard"].as_u64().map(|shard| format!("{shard}=")).unwrap_or_default();
         command
@@ -340,9 +378,15 @@ fn reports(failure: &str) -> (Sandbox, Seen) {
         )
     };
     let (a, b, code) = (case("a", ""), case("b", failure), i32::from(!failure.is_empty()));
-    sandbox.script("runner.sh", &format!("mkdir -p out; echo '{a}' > out/a.xml; echo '{b}' > out/b.xml; exit {code}"));
+    sandbox.script(
+        "runner.sh",
+        &format!("mkdir -p out; echo '{a}' > out/a.xml; echo '{b}' > out/b.xml; exit {code}"),
+    );
     sandbox.file(".gitignore", "out/\n");
-    sandbox.config_with("dispatcher: {kind: command, command: [./runner.sh], results: [\"out/*.xml\"]}\n", "");
+    sandbox.config_with(
+        "dispatcher: {kind: command, command: [./runner.sh], results: [\"out/*.xml\"]}\n",
+        "",
+    );
     sandbox.commit();
     let seen = sandbox.run(&[], &[]);
     (sandbox, seen)
@@ -377,11 +421,15 @@ fn whatever_is_done_to_one_input_of_pester_it_is_told_and_never_green() {
 #[test]
 fn a_folder_that_is_none_of_ours_is_a_usage_error_and_a_planted_receipt_is_told() {
     let (_sandbox, seen) = red();
-    for (folder, owed) in
-        [(seen.folder.join("nowhere"), "is not a folder"), (seen.folder.join("raw"), "holds no receipt")]
-    {
+    for (folder, owed) in [
+        (seen.folder.join("nowhere"), "is not a folder"),
+        (seen.folder.join("raw"), "holds no receipt"),
+    ] {
         let ran = replay(&folder, &[]);
-        assert!(ran.code == 2 && ran.json()["error"]["message"].as_str().unwrap().contains(owed), "{ran:?}");
+        assert!(
+            ran.code == 2 && ran.json()["error"]["message"].as_str().unwrap().contains(owed),
+            "{ran:?}"
+        );
     }
     let inside = replay(&seen.folder, &["--out", seen.folder.join("again").to_str().unwrap()]);
     assert!(inside.code == 2 && inside.stdout.contains("lie in one another"), "{inside:?}");
@@ -390,13 +438,25 @@ fn a_folder_that_is_none_of_ours_is_a_usage_error_and_a_planted_receipt_is_told(
     let before = fs::read(&outcome_file).unwrap();
     edit(&outcome_file, "/gateStatus", &json!("pass"));
     let ran = replay(&seen.folder, &[]).json();
-    assert_eq!((&ran["reason"], &ran["failedLayer"]), (&json!("receipt-digest-mismatch"), &json!("post")), "{ran}");
+    assert_eq!(
+        (&ran["reason"], &ran["failedLayer"]),
+        (&json!("receipt-digest-mismatch"), &json!("post")),
+        "{ran}"
+    );
     fs::write(&outcome_file, before).unwrap();
     fs::create_dir(seen.folder.join("other")).unwrap();
-    fs::copy(seen.folder.join("pester-context.json"), seen.folder.join("other/pester-context.json")).unwrap();
+    fs::copy(
+        seen.folder.join("pester-context.json"),
+        seen.folder.join("other/pester-context.json"),
+    )
+    .unwrap();
     edit(&seen.folder.join("other/pester-context.json"), "/repository", &json!("octo/other"));
     let ran = replay(&seen.folder, &[]).json();
-    assert_eq!((&ran["reason"], &ran["failedLayer"]), (&json!("receipt-corrupt"), &json!("context")), "{ran}");
+    assert_eq!(
+        (&ran["reason"], &ran["failedLayer"]),
+        (&json!("receipt-corrupt"), &json!("context")),
+        "{ran}"
+    );
 }
 
 #[test]
@@ -408,8 +468,10 @@ fn the_predecessors_retained_runs_come_out_as_they_should() {
         let ran = replay(&corpus.join(name), &[]);
         let told = ran.json();
         let class = &told["classification"];
-        let classes =
-            owed["classification"].as_array().cloned().unwrap_or_else(|| vec![owed["classification"].clone()]);
+        let classes = owed["classification"]
+            .as_array()
+            .cloned()
+            .unwrap_or_else(|| vec![owed["classification"].clone()]);
         assert!(classes.contains(class), "{name}: {told}");
         assert_eq!(ran.code == 0, class == "completed", "{name}");
         if let Some(reason) = owed.get("reason") {
@@ -436,18 +498,21 @@ fn a_run_of_the_predecessor_is_read_by_its_receipt_and_its_reports() {
     let folder = tempfile::tempdir().unwrap();
     let receipt = |status: &str, code: i32| {
         let layers = json!({"contextStatus": "ready", "readinessStatus": "ready", "selectionStatus": "ready"});
-        let mut receipt =
-            json!({"schema": "pester-execution-receipt@v1", "status": status, "dispatcherExitCode": code});
+        let mut receipt = json!({"schema": "pester-execution-receipt@v1", "status": status, "dispatcherExitCode": code});
         receipt.as_object_mut().unwrap().extend(layers.as_object().unwrap().clone());
-        fs::write(folder.path().join("pester-run-receipt.json"), format!("\u{feff}{receipt}")).unwrap();
+        fs::write(folder.path().join("pester-run-receipt.json"), format!("\u{feff}{receipt}"))
+            .unwrap();
         outcome(&replay(folder.path(), &[]))
     };
     let report = |name: &str, result: &str| {
         let own = folder.path().join("pester").join(name);
         fs::create_dir_all(&own).unwrap();
-        let case = format!("<test-case name=\"{name}\" executed=\"True\" result=\"{result}\" time=\"0\"/>");
-        let xml =
-            format!("<test-results name=\"Pester\"><test-suite><results>{case}</results></test-suite></test-results>");
+        let case = format!(
+            "<test-case name=\"{name}\" executed=\"True\" result=\"{result}\" time=\"0\"/>"
+        );
+        let xml = format!(
+            "<test-results name=\"Pester\"><test-suite><results>{case}</results></test-suite></test-results>"
+        );
         fs::write(own.join("pester-results.xml"), xml).unwrap();
     };
     let seam = |code: &str| ("seam-defect".to_owned(), "execute".to_owned(), code.to_owned(), 6);
@@ -457,8 +522,15 @@ fn a_run_of_the_predecessor_is_read_by_its_receipt_and_its_reports() {
     assert_eq!(receipt("completed", 1), seam("exit-code-mismatch"));
     assert_eq!(receipt("results-xml-truncated", -1), seam("results-truncated"));
     report("b", "Failure");
-    assert_eq!(receipt("completed", 0), ("test-failures".into(), "none".into(), "tests-failed".into(), 1));
-    fs::write(folder.path().join("pester-run-receipt.json"), "{\"schema\": \"pester-execution-receipt@v1\"}").unwrap();
+    assert_eq!(
+        receipt("completed", 0),
+        ("test-failures".into(), "none".into(), "tests-failed".into(), 1)
+    );
+    fs::write(
+        folder.path().join("pester-run-receipt.json"),
+        "{\"schema\": \"pester-execution-receipt@v1\"}",
+    )
+    .unwrap();
     assert_eq!(replay(folder.path(), &[]).json()["classification"], "context-blocked");
 }
 
@@ -514,7 +586,10 @@ fn evidence_that_was_edited_to_be_green_is_told() {
         let told = ran.json();
         assert_ne!(told["classification"], "completed", "{edits:?}: {told}");
         let codes = told["reasons"].to_string();
-        assert!(codes.contains("receipt-corrupt") || codes.contains("tests-failed"), "{edits:?}: {told}");
+        assert!(
+            codes.contains("receipt-corrupt") || codes.contains("tests-failed"),
+            "{edits:?}: {told}"
+        );
         if edits[0].0 != "/told" {
             assert!(codes.contains("receipt-corrupt"), "{edits:?}: {codes}");
         }
@@ -572,7 +647,9 @@ fn evidence_of_several_gates_and_artifacts_laid_in_one_folder_are_told_apart() {
 fn the_journal_of_a_run_that_left_no_receipt_is_held_against_what_post_read() {
     let sandbox = Sandbox::green();
     let seen = Chain::new(&sandbox)
-        .after("execute", |_, folder| fs::remove_file(folder.join("pester-run-receipt.json")).unwrap())
+        .after("execute", |_, folder| {
+            fs::remove_file(folder.join("pester-run-receipt.json")).unwrap()
+        })
         .without_digests()
         .run();
     assert_eq!(seen.verdict().2, "execution-receipt-missing");

@@ -51,10 +51,14 @@ fn a_rerun_in_another_folder_takes_up_exactly_what_failed() {
     assert_eq!(bundle["failed"]["files"], json!(["tests/c.sh", "tests/d.sh"]));
     assert_eq!(bundle["headSha"], sandbox.git(&["rev-parse", "HEAD"]), "the whole commit");
     assert_eq!((&bundle["dirty"], &bundle["plan"].as_array().unwrap().len()), (&json!(false), &4));
-    let environment: Vec<&str> = bundle["environment"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
+    let environment: Vec<&str> =
+        bundle["environment"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
     assert!(environment.contains(&"LICENCE") && environment.contains(&"PATH"), "{environment:?}");
     let text = fs::read_to_string(seen.folder.join(BUNDLE)).unwrap();
-    assert!(!text.contains(sandbox.root.to_str().unwrap()), "a path of this machine in a bundle that goes elsewhere");
+    assert!(
+        !text.contains(sandbox.root.to_str().unwrap()),
+        "a path of this machine in a bundle that goes elsewhere"
+    );
 
     // Downloaded beside another clone, without anything of the first.
     let other = elsewhere(&sandbox);
@@ -66,18 +70,29 @@ fn a_rerun_in_another_folder_takes_up_exactly_what_failed() {
     assert_eq!(files(&again), ["tests/c.sh", "tests/d.sh"]);
     assert!(!again.codes().contains(&"rerun-differs".to_owned()), "{:?}", again.codes());
     let of = &again.receipt("selection")["rerunOf"];
-    assert_eq!((&of["runId"], &of["sha256"]), (&bundle["runId"], &json!(crate::harness::sha256(&kept))));
+    assert_eq!(
+        (&of["runId"], &of["sha256"]),
+        (&bundle["runId"], &json!(crate::harness::sha256(&kept)))
+    );
 
     // One is mended, and a bundle of the rerun names the other: a bundle of a bundle chains.
     other.script("tests/c.sh", "exit 0");
     other.commit();
     let half = rerun(&other, &kept, &[]);
     assert_eq!((half.verdict().2, files(&half).len()), ("tests-failed", 2));
-    assert!(half.codes().contains(&"rerun-differs".to_owned()), "another commit is told: {:?}", half.codes());
+    assert!(
+        half.codes().contains(&"rerun-differs".to_owned()),
+        "another commit is told: {:?}",
+        half.codes()
+    );
     let next = other.state.with_file_name("next.json");
     fs::copy(half.folder.join(BUNDLE), &next).unwrap();
     assert_eq!(read_json(&next)["rerunOf"]["runId"], bundle["runId"]);
-    assert_eq!(read_json(&next)["rerunOf"]["path"], Value::Null, "a path of this machine in a bundle");
+    assert_eq!(
+        read_json(&next)["rerunOf"]["path"],
+        Value::Null,
+        "a path of this machine in a bundle"
+    );
     other.script("tests/d.sh", "exit 0");
     other.commit();
     let last = rerun(&other, &next, &[]);
@@ -89,10 +104,18 @@ fn a_rerun_in_another_folder_takes_up_exactly_what_failed() {
     let done = other.state.with_file_name("done.json");
     fs::copy(last.folder.join(BUNDLE), &done).unwrap();
     let nothing = rerun(&other, &done, &[]);
-    assert_eq!(nothing.verdict(), ("selection-blocked", "selection", "selection-empty", 5), "{:?}", nothing.ran);
+    assert_eq!(
+        nothing.verdict(),
+        ("selection-blocked", "selection", "selection-empty", 5),
+        "{:?}",
+        nothing.ran
+    );
     // What repeats a rerun is a rerun.
     let command = nothing.text("replay");
-    assert!(command.starts_with("pester-gate run ") && command.contains(" --rerun-from "), "{command}");
+    assert!(
+        command.starts_with("pester-gate run ") && command.contains(" --rerun-from "),
+        "{command}"
+    );
     assert!(command.ends_with("done.json'"), "{command}");
 }
 
@@ -100,7 +123,8 @@ fn a_rerun_in_another_folder_takes_up_exactly_what_failed() {
 fn what_failed_outside_the_tests_is_repeated_whole() {
     // No test failed: the host did, and the whole plan waits.
     let sandbox = Sandbox::green();
-    sandbox.config("packs: [{name: smoke, include: [\"a.sh\"], requires: [{tool: no-such-tool}]}]\n");
+    sandbox
+        .config("packs: [{name: smoke, include: [\"a.sh\"], requires: [{tool: no-such-tool}]}]\n");
     sandbox.commit();
     let seen = sandbox.run(&["--pack", "smoke"], &[]);
     assert_eq!(seen.verdict().2, "tool-missing");
@@ -122,8 +146,13 @@ fn what_failed_outside_the_tests_is_repeated_whole() {
     let seen = slow.run(&["--run-timeout", "1500ms", "--kill-grace", "100ms"], &[]);
     assert_eq!(seen.verdict().2, "dispatcher-timed-out");
     let told = read_json(&seen.folder.join(BUNDLE));
-    let failed: Vec<&str> = told["failed"]["files"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
-    assert_eq!((&told["scope"], failed), (&json!("files"), vec!["tests/c.sh", "tests/d.sh"]), "{told}");
+    let failed: Vec<&str> =
+        told["failed"]["files"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
+    assert_eq!(
+        (&told["scope"], failed),
+        (&json!("files"), vec!["tests/c.sh", "tests/d.sh"]),
+        "{told}"
+    );
 
     // A report that names no file: the plan.
     let command = Sandbox::green();
@@ -132,11 +161,18 @@ fn what_failed_outside_the_tests_is_repeated_whole() {
         "mkdir -p out; echo '<testsuites><testcase name=\"t\"><failure/></testcase></testsuites>' > out/r.xml; exit 1",
     );
     command.file(".gitignore", "out/\n");
-    command.config_with("dispatcher: {kind: command, command: [./runner.sh], results: [\"out/*.xml\"]}\n", "");
+    command.config_with(
+        "dispatcher: {kind: command, command: [./runner.sh], results: [\"out/*.xml\"]}\n",
+        "",
+    );
     command.commit();
     let seen = command.run(&[], &[]);
     let told = read_json(&seen.folder.join(BUNDLE));
-    assert_eq!((&told["scope"], &told["failed"]["tests"][0]["name"]), (&json!("plan"), &json!("t")), "{told}");
+    assert_eq!(
+        (&told["scope"], &told["failed"]["tests"][0]["name"]),
+        (&json!("plan"), &json!("t")),
+        "{told}"
+    );
 }
 
 #[test]
@@ -148,7 +184,12 @@ fn a_bundle_makes_nothing_run_that_the_checkout_takes_for_no_test() {
     fs::copy(seen.folder.join(BUNDLE), &kept).unwrap();
     edit(&kept, "/failed/files", &json!(["deploy.sh"]));
     let again = rerun(&sandbox, &kept, &[]);
-    assert_eq!(again.verdict(), ("selection-blocked", "selection", "test-file-missing", 5), "{:?}", again.ran);
+    assert_eq!(
+        again.verdict(),
+        ("selection-blocked", "selection", "test-file-missing", 5),
+        "{:?}",
+        again.ran
+    );
     assert!(!sandbox.root.join("deployed").exists());
     for (field, value, owed) in [
         ("/failed/files", json!(["../out.sh"]), "out.sh"),
@@ -168,16 +209,19 @@ fn a_bundle_makes_nothing_run_that_the_checkout_takes_for_no_test() {
             .unwrap(),
         )
         .unwrap();
-        let ran = sandbox.gate(&["run", "--format", "json", "--rerun-from", bundle.to_str().unwrap()]);
+        let ran =
+            sandbox.gate(&["run", "--format", "json", "--rerun-from", bundle.to_str().unwrap()]);
         assert!(ran.code == 2 && ran.stdout.contains(owed), "{field}: {ran:?}");
     }
     for (bytes, owed) in [(&b"{"[..], "broken.json"), (b"", "broken.json")] {
         let bundle = sandbox.state.with_file_name("broken.json");
         fs::write(&bundle, bytes).unwrap();
-        let ran = sandbox.gate(&["run", "--format", "json", "--rerun-from", bundle.to_str().unwrap()]);
+        let ran =
+            sandbox.gate(&["run", "--format", "json", "--rerun-from", bundle.to_str().unwrap()]);
         assert!(ran.code == 2 && ran.stdout.contains(owed), "{ran:?}");
     }
-    let both = sandbox.gate(&["run", "--rerun-from", kept.to_str().unwrap(), "--file", "tests/a.sh"]);
+    let both =
+        sandbox.gate(&["run", "--rerun-from", kept.to_str().unwrap(), "--file", "tests/a.sh"]);
     assert!(both.code == 2 && both.stderr.contains("--rerun-from"), "{both:?}");
 }
 
@@ -199,7 +243,15 @@ fn shards_are_cut_by_what_their_files_took() {
     fs::write(&kept, told.to_string()).unwrap();
     let shards = |arguments: &[&str]| {
         let _ = fs::remove_dir_all(&sandbox.out);
-        let mut all = vec!["selection", "--format", "json", "--out", sandbox.out.to_str().unwrap(), "--shards", "2"];
+        let mut all = vec![
+            "selection",
+            "--format",
+            "json",
+            "--out",
+            sandbox.out.to_str().unwrap(),
+            "--shards",
+            "2",
+        ];
         all.extend(arguments);
         let ran = sandbox.gate(&all);
         assert_eq!(ran.code, 0, "{ran:?}");

@@ -36,7 +36,8 @@ fn ours(files: &[String]) -> Vec<(String, String)> {
     arguments.extend(files.iter().map(String::as_str));
     let readings = Sandbox::new().gate(&arguments).json();
     let row = |reading: &Value| {
-        let counts: Vec<String> = OUTCOMES.iter().map(|key| reading["counts"][key].to_string()).collect();
+        let counts: Vec<String> =
+            OUTCOMES.iter().map(|key| reading["counts"][key].to_string()).collect();
         let file = reading["file"].as_str().unwrap().to_owned();
         (file, format!("{} {}", counts.join(" "), reading["status"].as_str().unwrap()))
     };
@@ -60,7 +61,8 @@ fn files_are_counted_as_the_oracle_counts_them() {
     assert_eq!(ours.len(), files.len());
     let mut wrong = Vec::new();
     for (file, said) in &ours {
-        let counts: Vec<String> = OUTCOMES.iter().map(|key| oracle[file][key].to_string()).collect();
+        let counts: Vec<String> =
+            OUTCOMES.iter().map(|key| oracle[file][key].to_string()).collect();
         if !said.starts_with(&format!("{} ", counts.join(" "))) {
             wrong.push(format!("{file}: {said}, the oracle says {}", counts.join(" ")));
         }
@@ -80,7 +82,11 @@ fn the_corpus_is_counted_as_the_table_says() {
     let mut said: Vec<String> = ours(&files)
         .into_iter()
         .map(|(file, said)| {
-            let below = Path::new(&file).strip_prefix(&corpus).unwrap().to_string_lossy().replace('\\', "/");
+            let below = Path::new(&file)
+                .strip_prefix(&corpus)
+                .unwrap()
+                .to_string_lossy()
+                .replace('\\', "/");
             format!("{below} {said}")
         })
         .collect();
@@ -94,12 +100,18 @@ fn the_corpus_is_counted_as_the_table_says() {
 fn the_predecessors_counting_trap_is_counted_right() {
     let file = folder("../shared/corpus/pester/nunit25-linux-20-passed-2-ignored-4-not-run.xml");
     if !file.exists() {
-        println!("skipped: the corpus is not there; the same shape stands in tests/data/results/nunit25-pester.xml");
+        println!(
+            "skipped: the corpus is not there; the same shape stands in tests/data/results/nunit25-pester.xml"
+        );
         return;
     }
-    let reading = &Sandbox::new().gate(&["results", "--format", "json", file.to_str().unwrap()]).json()[0];
+    let reading =
+        &Sandbox::new().gate(&["results", "--format", "json", file.to_str().unwrap()]).json()[0];
     let counts = &reading["counts"];
-    assert_eq!((&counts["passed"], &counts["skipped"], &counts["notRun"]), (&20.into(), &2.into(), &4.into()));
+    assert_eq!(
+        (&counts["passed"], &counts["skipped"], &counts["notRun"]),
+        (&20.into(), &2.into(), &4.into())
+    );
 }
 
 #[test]
@@ -110,15 +122,20 @@ fn a_huge_file_takes_little_memory() {
         use std::io::Write;
         let mut file = std::io::BufWriter::new(std::fs::File::create(&path).unwrap());
         file.write_all(b"<testsuites>").unwrap();
-        let case = format!("<testcase name=\"case\"><system-out>{}</system-out></testcase>\n", "x".repeat(4000));
+        let case = format!(
+            "<testcase name=\"case\"><system-out>{}</system-out></testcase>\n",
+            "x".repeat(4000)
+        );
         for _ in 0..25_000 {
             file.write_all(case.as_bytes()).unwrap();
         }
         file.write_all(b"<testcase name=\"f\"><failure/></testcase></testsuites>").unwrap();
     }
-    let mut command = sandbox.command(&["results", "--format", "json", path.to_str().unwrap()], &[]);
+    let mut command =
+        sandbox.command(&["results", "--format", "json", path.to_str().unwrap()], &[]);
     let output = limited(&mut command);
-    let counts: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"));
+    let counts: Value =
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"));
     assert_eq!(counts[0]["counts"]["total"], 25_001);
     assert_eq!(counts[0]["counts"]["failed"], 1);
 }
@@ -155,9 +172,11 @@ fn huge_events_and_documents_take_little_memory() {
             }
             file.write_all(behind.as_bytes()).unwrap();
         }
-        let mut command = sandbox.command(&["results", "--format", "json", path.to_str().unwrap()], &[]);
+        let mut command =
+            sandbox.command(&["results", "--format", "json", path.to_str().unwrap()], &[]);
         let output = limited(&mut command);
-        let read: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"));
+        let read: Value =
+            serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"));
         let counts = &read[0]["counts"];
         assert_eq!((&counts["total"], &counts["failed"]), (&25_001.into(), &1.into()), "{name}");
     }

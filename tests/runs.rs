@@ -31,14 +31,21 @@ fn runs_are_listed_shown_and_opened_by_last_and_by_the_beginning_of_their_id() {
     sandbox.script("tests/c.sh", "exit 1");
     run(&sandbox, &["--keep"]);
     let runs = listed(&sandbox);
-    let verdicts: Vec<&str> = runs.iter().map(|run| run["classification"].as_str().unwrap()).collect();
+    let verdicts: Vec<&str> =
+        runs.iter().map(|run| run["classification"].as_str().unwrap()).collect();
     assert_eq!(verdicts, ["test-failures", "completed"], "the newest first");
-    assert_eq!((&runs[0]["keep"], &runs[0]["repository"]), (&true.into(), &"remote:github.com/octo/widgets".into()));
+    assert_eq!(
+        (&runs[0]["keep"], &runs[0]["repository"]),
+        (&true.into(), &"remote:github.com/octo/widgets".into())
+    );
     let first = runs[1]["run"].as_str().unwrap();
     let begin = &first["local-".len().."local-".len() + 8];
     for (word, owed) in [("last", "tests failed"), (first, "passed"), (begin, "passed")] {
         let shown = sandbox.gate(&["runs", "show", word]);
-        assert!(shown.code == 0 && shown.stdout.contains(&format!("Verdict    {owed}")), "{word}: {shown:?}");
+        assert!(
+            shown.code == 0 && shown.stdout.contains(&format!("Verdict    {owed}")),
+            "{word}: {shown:?}"
+        );
     }
     let page = sandbox.gate(&["open", first]).stdout;
     assert!(page.contains(first) && Path::new(page.trim()).is_file(), "{page}");
@@ -63,12 +70,12 @@ fn old_runs_are_removed_by_rule_and_kept_ones_and_those_in_progress_never() {
     fs::create_dir_all(sandbox.state.join("runs/local-held")).unwrap();
     let held = fs::File::create(held).unwrap();
     held.lock().unwrap();
-    let record =
-        serde_json::json!({"repository": "x", "root": "/x", "startedAtUtc": "2020-01-01T00:00:00Z", "keep": false});
+    let record = serde_json::json!({"repository": "x", "root": "/x", "startedAtUtc": "2020-01-01T00:00:00Z", "keep": false});
     fs::write(sandbox.state.join("run-records/local-held.json"), record.to_string()).unwrap();
     // Every run prunes.
     run(&sandbox, &[]);
-    let names: Vec<String> = listed(&sandbox).iter().map(|run| run["run"].as_str().unwrap().to_owned()).collect();
+    let names: Vec<String> =
+        listed(&sandbox).iter().map(|run| run["run"].as_str().unwrap().to_owned()).collect();
     let kept = before.iter().find(|run| run["keep"] == true).unwrap();
     let removed = before.iter().find(|run| run["keep"] == false).unwrap();
     assert!(names.contains(&kept["run"].as_str().unwrap().to_owned()), "{names:?}");
@@ -87,12 +94,15 @@ fn at_most_twenty_runs_of_a_repository_stay() {
         let name = format!("local-{n:02}");
         fs::create_dir_all(sandbox.state.join("runs").join(&name)).unwrap();
         fs::create_dir_all(sandbox.state.join("run-records")).unwrap();
-        let started = jiff::Timestamp::from_second(jiff::Timestamp::now().as_second() - 3600 - n).unwrap();
+        let started =
+            jiff::Timestamp::from_second(jiff::Timestamp::now().as_second() - 3600 - n).unwrap();
         let record = serde_json::json!({"repository": "x", "root": "/x", "startedAtUtc": started, "keep": false});
-        fs::write(sandbox.state.join(format!("run-records/{name}.json")), record.to_string()).unwrap();
+        fs::write(sandbox.state.join(format!("run-records/{name}.json")), record.to_string())
+            .unwrap();
     }
     let pruned = sandbox.gate(&["runs", "prune", "--format", "json"]).json();
-    let mut names: Vec<&str> = pruned.as_array().unwrap().iter().map(|run| run["run"].as_str().unwrap()).collect();
+    let mut names: Vec<&str> =
+        pruned.as_array().unwrap().iter().map(|run| run["run"].as_str().unwrap()).collect();
     names.sort_unstable();
     assert_eq!(names, ["local-20", "local-21", "local-22", "local-23", "local-24"]);
 }
@@ -131,17 +141,25 @@ fn colors_are_used_where_they_are_wanted_and_nowhere_else() {
 
 #[test]
 fn two_repositories_wait_for_each_other_only_where_the_host_is_shared() {
-    for (requires, owed) in
-        [("", "completed"), ("packs: [{name: hw, requires: [session-lock]}]\n", "readiness-blocked")]
-    {
+    for (requires, owed) in [
+        ("", "completed"),
+        ("packs: [{name: hw, requires: [session-lock]}]\n", "readiness-blocked"),
+    ] {
         let one = Sandbox::green();
-        one.script("tests/a.sh", "touch started; for n in 1 2 3 4 5 6 7 8 9 10; do [ -e go ] && exit 0; sleep 1; done");
+        one.script(
+            "tests/a.sh",
+            "touch started; for n in 1 2 3 4 5 6 7 8 9 10; do [ -e go ] && exit 0; sleep 1; done",
+        );
         one.file(".gitignore", "started\ngo\n").config(requires);
         one.commit();
         let locks = one.state.with_file_name("locks");
         let start = |sandbox: &Sandbox, arguments: &[&str]| -> Command {
-            let mut command = sandbox.command(arguments, &[("PESTER_GATE_LOCK_DIRECTORY", locks.to_str().unwrap())]);
-            command.env_remove("PESTER_GATE_LOCK_SCOPE").stdout(Stdio::piped()).stderr(Stdio::piped());
+            let mut command = sandbox
+                .command(arguments, &[("PESTER_GATE_LOCK_DIRECTORY", locks.to_str().unwrap())]);
+            command
+                .env_remove("PESTER_GATE_LOCK_SCOPE")
+                .stdout(Stdio::piped())
+                .stderr(Stdio::piped());
             command
         };
         let holder = start(&one, &["run", "--quiet"]).spawn().unwrap();
@@ -161,7 +179,11 @@ fn two_repositories_wait_for_each_other_only_where_the_host_is_shared() {
         holder.wait_with_output().unwrap();
         assert_eq!(waited.json()["classification"], owed, "{waited:?}");
         if owed == "readiness-blocked" {
-            assert!(waited.stderr.contains("github.com/octo/widgets, process "), "who holds it: {}", waited.stderr);
+            assert!(
+                waited.stderr.contains("github.com/octo/widgets, process "),
+                "who holds it: {}",
+                waited.stderr
+            );
         }
     }
 }

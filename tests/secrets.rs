@@ -56,7 +56,10 @@ fn command(script: &str) -> Sandbox {
     let sandbox = Sandbox::green();
     sandbox.script("runner.sh", script);
     sandbox.file(".gitignore", "out/\n");
-    sandbox.config_with("dispatcher: {kind: command, command: [./runner.sh], results: [\"out/*.xml\"]}\n", "");
+    sandbox.config_with(
+        "dispatcher: {kind: command, command: [./runner.sh], results: [\"out/*.xml\"]}\n",
+        "",
+    );
     sandbox.commit();
     sandbox
 }
@@ -99,7 +102,12 @@ fn a_secret_in_a_test_files_name_or_a_command_stops_before_anything_runs() {
     sandbox.script(&format!("tests/{SECRET}.sh"), "exit 0");
     sandbox.commit();
     let seen = run(&sandbox, &[]);
-    assert_eq!(seen.verdict(), ("selection-blocked", "selection", "test-file-unusable", 5), "{:?}", seen.ran);
+    assert_eq!(
+        seen.verdict(),
+        ("selection-blocked", "selection", "test-file-unusable", 5),
+        "{:?}",
+        seen.ran
+    );
     clean(&seen, &sandbox);
     // Left out by a pattern it does no harm, and is told without it.
     let _ = fs::remove_dir_all(&sandbox.out);
@@ -111,14 +119,21 @@ fn a_secret_in_a_test_files_name_or_a_command_stops_before_anything_runs() {
         format!(
             "dispatcher: {{kind: command, command: [./runner.sh, --password, {SECRET}], results: [\"out/*.xml\"]}}\n"
         ),
-        format!("dispatcher: {{kind: scripts}}\nprofiles: {{default: {{before: [[./runner.sh, {SECRET}]]}}}}\n"),
+        format!(
+            "dispatcher: {{kind: scripts}}\nprofiles: {{default: {{before: [[./runner.sh, {SECRET}]]}}}}\n"
+        ),
     ] {
         let sandbox = Sandbox::green();
         sandbox.script("runner.sh", "touch ran; exit 0");
         sandbox.config_with("", &config);
         sandbox.commit();
         let seen = run(&sandbox, &[]);
-        assert_eq!(seen.verdict(), ("selection-blocked", "selection", "profile-invalid", 5), "{:?}", seen.ran);
+        assert_eq!(
+            seen.verdict(),
+            ("selection-blocked", "selection", "profile-invalid", 5),
+            "{:?}",
+            seen.ran
+        );
         assert!(!sandbox.root.join("ran").exists());
         clean(&seen, &sandbox);
     }
@@ -126,7 +141,12 @@ fn a_secret_in_a_test_files_name_or_a_command_stops_before_anything_runs() {
     let sandbox = Sandbox::green();
     let typed = ["--results", "out/*.xml", "--", "sh", "-c", &format!("echo {SECRET}")];
     let seen = sandbox.run(&typed, &[("DB_PASSWORD", SECRET)]);
-    assert_eq!(seen.verdict(), ("selection-blocked", "selection", "profile-invalid", 5), "{:?}", seen.ran);
+    assert_eq!(
+        seen.verdict(),
+        ("selection-blocked", "selection", "profile-invalid", 5),
+        "{:?}",
+        seen.ran
+    );
     assert!(seen.summary.contains("an argument holds a secret"), "{}", seen.summary);
     assert!(seen.text("replay").ends_with(" -- sh -c 'echo ***'"), "{}", seen.text("replay"));
     clean(&seen, &sandbox);
@@ -145,12 +165,22 @@ fn what_no_mask_caught_blocks_the_upload_and_says_where() {
         sandbox.commit();
         let file = outputs(&sandbox);
         let seen = run(&sandbox, &[("GITHUB_OUTPUT", file.to_str().unwrap())]);
-        assert_eq!(seen.verdict(), ("seam-defect", "execute", "secret-in-output", 6), "{:?}", seen.ran);
-        assert!(seen.outcome["headline"].as_str().unwrap().contains("a secret in another coding"), "{}", seen.outcome);
+        assert_eq!(
+            seen.verdict(),
+            ("seam-defect", "execute", "secret-in-output", 6),
+            "{:?}",
+            seen.ran
+        );
+        assert!(
+            seen.outcome["headline"].as_str().unwrap().contains("a secret in another coding"),
+            "{}",
+            seen.outcome
+        );
         assert!(seen.receipt("execute")["rawArtifactExpected"] == false);
         let said = fs::read_to_string(&file).unwrap();
         assert!(
-            said.contains("upload<<") && said.split("upload<<").nth(1).unwrap().lines().nth(1) == Some("false"),
+            said.contains("upload<<")
+                && said.split("upload<<").nth(1).unwrap().lines().nth(1) == Some("false"),
             "{said}"
         );
         // The tests are told of all the same, once, and the provenance has the list as it is.
@@ -165,7 +195,12 @@ fn what_no_mask_caught_blocks_the_upload_and_says_where() {
             let found = holds(&bytes, &coded[8..20]);
             assert!(!found || below.starts_with("raw/"), "{below}");
         }
-        assert!(everything(&seen.folder.join("raw")).iter().any(|(_, bytes)| holds(bytes, &coded[8..20])), "{place}");
+        assert!(
+            everything(&seen.folder.join("raw"))
+                .iter()
+                .any(|(_, bytes)| holds(bytes, &coded[8..20])),
+            "{place}"
+        );
     }
     // By name, by a job of its own: execute alone hands on no raw folder.
     let sandbox = command(
@@ -201,7 +236,12 @@ fn what_is_called_a_secret_and_is_none_stops_no_run() {
         sandbox.script("tests/postgres.sh", "echo connects to postgres; exit 0");
         sandbox.commit();
         let seen = sandbox.run(&[], &[(name, &value), ("GITHUB_REPOSITORY", "octo/widgets")]);
-        assert_eq!(seen.verdict(), ("completed", "none", "tests-passed", 0), "{name}={value}: {:?}", seen.ran);
+        assert_eq!(
+            seen.verdict(),
+            ("completed", "none", "tests-passed", 0),
+            "{name}={value}: {:?}",
+            seen.ran
+        );
     }
     let sandbox = Sandbox::green();
     let sha = sandbox.git(&["rev-parse", "HEAD"]);
@@ -231,7 +271,11 @@ fn what_was_in_flight_and_what_changed_are_told_without_secrets() {
         fs::write(journal, format!("{event}\n")).unwrap();
     });
     let summary = sandbox.state.with_file_name("step-summary");
-    let chain = chain.env("post", "DB_PASSWORD", SECRET).env("post", "GITHUB_STEP_SUMMARY", summary.to_str().unwrap());
+    let chain = chain.env("post", "DB_PASSWORD", SECRET).env(
+        "post",
+        "GITHUB_STEP_SUMMARY",
+        summary.to_str().unwrap(),
+    );
     let seen = chain.without_digests().run();
     assert_eq!(seen.text("failedLayer"), "execute", "{:?}", seen.codes());
     for (path, bytes) in everything(&seen.folder) {
@@ -239,5 +283,10 @@ fn what_was_in_flight_and_what_changed_are_told_without_secrets() {
         assert!(raw || !holds(&bytes, SECRET), "{}", path.display());
     }
     let told = fs::read_to_string(&summary).unwrap();
-    assert!(!told.contains(SECRET) && !seen.ran.stdout.contains(SECRET) && !seen.ran.stderr.contains(SECRET), "{told}");
+    assert!(
+        !told.contains(SECRET)
+            && !seen.ran.stdout.contains(SECRET)
+            && !seen.ran.stderr.contains(SECRET),
+        "{told}"
+    );
 }

@@ -54,8 +54,10 @@ fn help_reads_as_reviewed() {
     }
     insta::assert_snapshot!("help", top.stdout);
     insta::assert_snapshot!("help-run-short", sandbox.gate(&["run", "-h"]).stdout);
-    let whole: String =
-        VERBS.iter().map(|verb| format!("== {verb} ==\n{}\n", sandbox.gate(&[verb, "--help"]).stdout)).collect();
+    let whole: String = VERBS
+        .iter()
+        .map(|verb| format!("== {verb} ==\n{}\n", sandbox.gate(&[verb, "--help"]).stdout))
+        .collect();
     insta::assert_snapshot!("help-all", whole);
 }
 
@@ -82,7 +84,11 @@ fn reports_at_a_terminal_read_as_reviewed() {
     show("run-unknown-pack", &sandbox, &["run", "--pack", "ful"]);
     show("run-empty-selection", &sandbox, &["run", "--refine", "z*"]);
     show("run-file-missing", &sandbox, &["run", "--file", "tests/z.sh"]);
-    show("command-failed", &sandbox, &["run", "--", "sh", "-c", "echo 'error: no such flag --x' >&2; exit 2"]);
+    show(
+        "command-failed",
+        &sandbox,
+        &["run", "--", "sh", "-c", "echo 'error: no such flag --x' >&2; exit 2"],
+    );
     show("command-without-report", &sandbox, &["run", "--", "true"]);
     show("command-missing", &sandbox, &["run", "--", "no-such-program"]);
     fs::write(sandbox.root.join("pester-gate.yml"), "limits:\n\trun: 1m\n").unwrap();

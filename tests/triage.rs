@@ -26,17 +26,28 @@ fn against(sandbox: &Sandbox, baseline: &Path, arguments: &[&str]) -> (Seen, Val
 
 fn categories(triage: &Value) -> Vec<(String, String)> {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    triage["entries"].as_array().unwrap().iter().map(|entry| (text(&entry["category"]), text(&entry["name"]))).collect()
+    triage["entries"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|entry| (text(&entry["category"]), text(&entry["name"])))
+        .collect()
 }
 
 #[test]
 fn what_is_new_against_a_baseline_is_ranked_and_told_everywhere() {
     let sandbox = Sandbox::green();
-    sandbox.script("tests/c.sh", "echo boom; exit 1").script("tests/d.sh", "exit 1").script("tests/e.sh", "exit 0");
+    sandbox
+        .script("tests/c.sh", "echo boom; exit 1")
+        .script("tests/d.sh", "exit 1")
+        .script("tests/e.sh", "exit 0");
     sandbox.commit();
     let (kept, _) = baseline(&sandbox);
     // a regresses, c fails in another way, d is mended, e is gone, f is new and fails, g is new and passes.
-    sandbox.script("tests/a.sh", "exit 1").script("tests/c.sh", "echo bang; exit 1").script("tests/d.sh", "exit 0");
+    sandbox
+        .script("tests/a.sh", "exit 1")
+        .script("tests/c.sh", "echo bang; exit 1")
+        .script("tests/d.sh", "exit 0");
     sandbox.script("tests/f.sh", "exit 1").script("tests/g.sh", "exit 0");
     fs::remove_file(sandbox.root.join("tests/e.sh")).unwrap();
     sandbox.commit();
@@ -49,7 +60,8 @@ fn what_is_new_against_a_baseline_is_ranked_and_told_everywhere() {
         ("removed", "tests/e.sh"),
         ("added", "tests/g.sh"),
     ];
-    let owed: Vec<(String, String)> = owed.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect();
+    let owed: Vec<(String, String)> =
+        owed.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect();
     assert_eq!(categories(&triage), owed);
     assert_eq!((&triage["status"], &triage["counts"]["stable"]), (&json!("regressed"), &json!(1)));
     assert_eq!(triage["entries"][2]["sameFailure"], false);
@@ -58,7 +70,11 @@ fn what_is_new_against_a_baseline_is_ranked_and_told_everywhere() {
     for text in [&seen.summary, &page, &report] {
         assert!(text.contains("1 regression, 1 new-failure, 1 unresolved"), "{text}");
     }
-    assert!(seen.summary.contains("| unresolved, in another way | `tests/c.sh` |"), "{}", seen.summary);
+    assert!(
+        seen.summary.contains("| unresolved, in another way | `tests/c.sh` |"),
+        "{}",
+        seen.summary
+    );
     // The replay has the comparison again, without the baseline at hand.
     fs::remove_dir_all(&kept).unwrap();
     let again = tempfile::tempdir().unwrap();
@@ -92,7 +108,10 @@ fn a_focused_run_removes_nothing_and_fewer_tests_than_before_are_told() {
     let (seen, triage) = against(&sandbox, &kept, &[]);
     assert_eq!(seen.verdict(), ("completed", "none", "tests-passed", 0));
     assert!(seen.codes().contains(&"test-count-below-floor".to_owned()), "{:?}", seen.codes());
-    assert_eq!(triage["floor"], json!({"ran": 3, "baseline": 4, "least": 4, "below": true, "fails": false}));
+    assert_eq!(
+        triage["floor"],
+        json!({"ran": 3, "baseline": 4, "least": 4, "below": true, "fails": false})
+    );
 
     for (policy, owed) in [
         ("policy: {below-floor: fail}\n", ("seam-defect", "execute", "test-count-below-floor", 6)),
@@ -112,7 +131,9 @@ fn a_focused_run_removes_nothing_and_fewer_tests_than_before_are_told() {
 fn a_baseline_that_cannot_be_used_is_a_usage_error_and_another_runs_says_so() {
     let sandbox = Sandbox::green();
     let (kept, _) = baseline(&sandbox);
-    for (path, owed) in [("/nowhere/x", "No such file"), (sandbox.state.to_str().unwrap(), "no pester-tests.json")] {
+    for (path, owed) in
+        [("/nowhere/x", "No such file"), (sandbox.state.to_str().unwrap(), "no pester-tests.json")]
+    {
         let ran = sandbox.gate(&["run", "--format", "json", "--baseline", path]);
         assert_eq!(ran.code, 2, "{ran:?}");
         assert!(ran.json()["error"]["message"].as_str().unwrap().contains(owed), "{ran:?}");
@@ -134,10 +155,20 @@ fn a_baseline_that_cannot_be_used_is_a_usage_error_and_another_runs_says_so() {
     told["tests"] = json!([]);
     fs::write(kept.join("other/pester-tests.json"), told.to_string()).unwrap();
     let (_, triage) = against(&sandbox, &kept, &[]);
-    assert_eq!((&triage["status"], triage["baseline"]["ran"].as_u64()), (&json!("clean"), Some(2)), "{triage}");
+    assert_eq!(
+        (&triage["status"], triage["baseline"]["ran"].as_u64()),
+        (&json!("clean"), Some(2)),
+        "{triage}"
+    );
     fs::remove_dir_all(&sandbox.out).unwrap();
     // Another gate's alone are nobody's baseline; one that cannot be read beside this gate's is told.
-    let ran = sandbox.gate(&["run", "--format", "json", "--baseline", kept.join("other").to_str().unwrap()]);
+    let ran = sandbox.gate(&[
+        "run",
+        "--format",
+        "json",
+        "--baseline",
+        kept.join("other").to_str().unwrap(),
+    ]);
     assert!(ran.code == 2 && ran.stdout.contains("only the gates other are below it"), "{ran:?}");
     fs::write(kept.join("other/pester-tests.json"), "{").unwrap();
     let (_, triage) = against(&sandbox, &kept, &[]);
@@ -149,7 +180,11 @@ fn a_baseline_that_cannot_be_used_is_a_usage_error_and_another_runs_says_so() {
     fs::write(&list, told.to_string()).unwrap();
     let (seen, triage) = against(&sandbox, &list, &[]);
     assert_eq!((seen.ran.code, &triage["status"]), (0, &json!("incomparable")));
-    assert!(seen.summary.contains("incomparable: the baseline is of octo/other"), "{}", seen.summary);
+    assert!(
+        seen.summary.contains("incomparable: the baseline is of octo/other"),
+        "{}",
+        seen.summary
+    );
 }
 
 #[test]
@@ -170,7 +205,12 @@ fn a_red_run_tells_what_changed_on_its_host_since_it_was_green() {
     assert_eq!(sandbox.run(&["--pack", "smoke"], &[]).ran.code, 0);
     fs::remove_dir_all(&sandbox.out).unwrap();
     let flaky = sandbox.run(&["--pack", "smoke"], &[("BROKEN", "1")]);
-    assert_eq!((flaky.ran.code, &flaky.outcome["sinceGreen"]["changes"]), (1, &json!([])), "{}", flaky.outcome);
+    assert_eq!(
+        (flaky.ran.code, &flaky.outcome["sinceGreen"]["changes"]),
+        (1, &json!([])),
+        "{}",
+        flaky.outcome
+    );
     assert!(flaky.summary.contains("Nothing that the gate knows of"), "{}", flaky.summary);
     fs::remove_dir_all(&sandbox.out).unwrap();
 
@@ -181,7 +221,11 @@ fn a_red_run_tells_what_changed_on_its_host_since_it_was_green() {
     let red = sandbox.run(&["--pack", "smoke"], &[]);
     let changes = red.outcome["sinceGreen"]["changes"].as_array().unwrap().clone();
     let names: Vec<&str> = changes.iter().map(|change| change["what"].as_str().unwrap()).collect();
-    assert_eq!(names, ["file.tests/a.sh", "profile.runLimit", "file.tests/b.sh", "commit"], "{changes:?}");
+    assert_eq!(
+        names,
+        ["file.tests/a.sh", "profile.runLimit", "file.tests/b.sh", "commit"],
+        "{changes:?}"
+    );
     assert!(red.summary.contains("| `profile.runLimit` | `30m` | `20m` |"), "{}", red.summary);
     fs::remove_dir_all(&sandbox.out).unwrap();
 
@@ -190,5 +234,9 @@ fn a_red_run_tells_what_changed_on_its_host_since_it_was_green() {
     sandbox.commit();
     let lost = sandbox.run(&["--pack", "smoke"], &[]);
     assert_eq!(lost.verdict().0, "readiness-blocked");
-    assert_eq!(lost.outcome["sinceGreen"]["changes"][0]["what"], "probe.licence", "{}", lost.outcome["sinceGreen"]);
+    assert_eq!(
+        lost.outcome["sinceGreen"]["changes"][0]["what"], "probe.licence",
+        "{}",
+        lost.outcome["sinceGreen"]
+    );
 }

@@ -14,7 +14,8 @@ fn refused(sandbox: &Sandbox, arguments: &[&str], environment: &[(&str, &str)], 
     let ran = sandbox.gate_in(&all, environment);
     assert_eq!(ran.code, 2, "{arguments:?}: {ran:?}");
     let error = ran.json()["error"].clone();
-    let text = format!("{} {}", error["message"].as_str().unwrap(), error["where"].as_str().unwrap());
+    let text =
+        format!("{} {}", error["message"].as_str().unwrap(), error["where"].as_str().unwrap());
     for part in parts {
         assert!(text.contains(part), "{arguments:?}: {part:?} in {text:?}");
     }
@@ -40,11 +41,17 @@ fn mistakes_on_the_command_line_are_named() {
         (&["run", "--repository", "no-slash"], &["--repository", "owner/name"]),
         (&["run", "--root", "nowhere"], &["--root", "not a folder"]),
         (&["run", "--config", "nowhere.yml"], &["nowhere.yml"]),
-        (&["run", "--standing-priority", "sometimes"], &["--standing-priority", "sometimes", "advisory"]),
+        (
+            &["run", "--standing-priority", "sometimes"],
+            &["--standing-priority", "sometimes", "advisory"],
+        ),
         (&["execute", "--shard", "3/2"], &["--shard", "K/N"]),
         (&["execute", "--context-sha256", "abc"], &["--context-sha256", "64 hex"]),
         (&["post"], &["--receipts-dir"]),
-        (&["post", "--receipts-dir", ".", "--needs", "{\"context\": {\"result\": \"fine\"}}"], &["--needs", "fine"]),
+        (
+            &["post", "--receipts-dir", ".", "--needs", "{\"context\": {\"result\": \"fine\"}}"],
+            &["--needs", "fine"],
+        ),
         (&["post", "--receipts-dir", ".", "--needs", "{"], &["--needs"]),
         (&["verify", "nowhere"], &["nowhere"]),
         (&["explain", "tests-faild"], &["tests-faild", "did you mean tests-failed?"]),
@@ -74,8 +81,10 @@ fn mistakes_in_the_environment_are_named() {
         refused(&sandbox, &["run"], &[(name, value)], &[name]);
     }
     // Empty is unset, and the bootstrap's own are none of ours.
-    let ran = sandbox
-        .gate_in(&["packs"], &[("PESTER_GATE_SHARDS", ""), ("PESTER_GATE_BIN", "x"), ("PESTER_GATE_VERSION", "y")]);
+    let ran = sandbox.gate_in(
+        &["packs"],
+        &[("PESTER_GATE_SHARDS", ""), ("PESTER_GATE_BIN", "x"), ("PESTER_GATE_VERSION", "y")],
+    );
     assert_eq!(ran.code, 0, "{ran:?}");
 }
 
@@ -85,7 +94,10 @@ fn mistakes_in_the_configuration_name_key_file_and_line() {
     for (text, parts) in [
         ("leaks: report\nlimits:\n  rnu: 1m\n", &["pester-gate.yml:3", "rnu"][..]),
         ("limits: {run: soon}\n", &["pester-gate.yml:1", "soon"]),
-        ("packs:\n  - {name: a, requires: [{tool: x, vresion: 1}]}\n", &["pester-gate.yml:2", "vresion"]),
+        (
+            "packs:\n  - {name: a, requires: [{tool: x, vresion: 1}]}\n",
+            &["pester-gate.yml:2", "vresion"],
+        ),
         ("packs: [{name: a}, {name: b, aliases: [A]}]\n", &["pester-gate.yml", "\"A\""]),
         ("dispatcher: {jobs: 0}\n", &["pester-gate.yml:1", "jobs"]),
         ("redact: [\"/(/\"]\n", &["pester-gate.yml", "redact"]),
@@ -111,7 +123,9 @@ fn mistakes_in_the_configuration_name_key_file_and_line() {
 fn an_alias_bomb_and_deep_nesting_are_refused() {
     let sandbox = Sandbox::green();
     let mut bomb = String::from("a: &a [x, x, x, x, x, x, x, x, x]\n");
-    for (name, before) in ["b", "c", "d", "e", "f", "g", "h", "i"].iter().zip(["a", "b", "c", "d", "e", "f", "g", "h"])
+    for (name, before) in ["b", "c", "d", "e", "f", "g", "h", "i"]
+        .iter()
+        .zip(["a", "b", "c", "d", "e", "f", "g", "h"])
     {
         bomb.push_str(&format!(
             "{name}: &{name} [*{before}, *{before}, *{before}, *{before}, *{before}, *{before}, *{before}, *{before}]\n"
@@ -130,7 +144,11 @@ fn precedence_is_flag_environment_file_default_and_each_value_says_whence() {
     let shown = sandbox
         .gate_in(
             &["run", "--show-config", "--format", "json", "--run-timeout", "1m"],
-            &[("PESTER_GATE_RUN_TIMEOUT", "2m"), ("PESTER_GATE_SHARDS", "4"), ("PESTER_GATE_INCLUDE", "a*\n\n b*")],
+            &[
+                ("PESTER_GATE_RUN_TIMEOUT", "2m"),
+                ("PESTER_GATE_SHARDS", "4"),
+                ("PESTER_GATE_INCLUDE", "a*\n\n b*"),
+            ],
         )
         .json();
     for (key, value, source) in [
@@ -184,7 +202,11 @@ fn help_version_explain_packs_and_schema_answer() {
 fn no_home_folder_is_an_error_that_says_what_to_set() {
     let sandbox = Sandbox::green();
     let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_pester-gate"));
-    command.arg("run").current_dir(&sandbox.root).env_clear().env("PATH", std::env::var_os("PATH").unwrap());
+    command
+        .arg("run")
+        .current_dir(&sandbox.root)
+        .env_clear()
+        .env("PATH", std::env::var_os("PATH").unwrap());
     let output = command.output().unwrap();
     assert_eq!(output.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&output.stderr).contains("--state-dir"));
@@ -197,9 +219,15 @@ fn an_out_folder_that_cannot_be_written_is_the_layers_own_fault() {
     for (layer, exit) in [("context", 3), ("preflight", 4), ("selection", 5)] {
         let outputs = sandbox.state.with_file_name("outputs");
         let _ = fs::remove_file(&outputs);
-        let ran = sandbox
-            .gate_in(&[layer, "--format", "json", "--out", "taken/x"], &[("GITHUB_OUTPUT", outputs.to_str().unwrap())]);
-        assert_eq!((ran.code, &ran.json()["error"]["code"]), (exit, &Value::from("output-unwritable")), "{ran:?}");
+        let ran = sandbox.gate_in(
+            &[layer, "--format", "json", "--out", "taken/x"],
+            &[("GITHUB_OUTPUT", outputs.to_str().unwrap())],
+        );
+        assert_eq!(
+            (ran.code, &ran.json()["error"]["code"]),
+            (exit, &Value::from("output-unwritable")),
+            "{ran:?}"
+        );
         // Without a receipt, status and reason still reach the next jobs.
         let outputs = fs::read_to_string(&outputs).unwrap();
         assert!(outputs.contains("blocked") && outputs.contains("output-unwritable"), "{outputs}");
@@ -211,7 +239,13 @@ fn a_command_after_two_hyphens_is_the_tests() {
     let sandbox = Sandbox::green();
     let script = "mkdir -p out; echo '<testsuites><testcase name=\"t\"/></testsuites>' > out/r.xml";
     let seen = sandbox.run(&["--results", "out/*.xml", "--", "sh", "-c", script], &[]);
-    assert_eq!(seen.verdict(), ("completed", "none", "tests-passed", 0), "{:?} {}", seen.codes(), seen.ran.stderr);
+    assert_eq!(
+        seen.verdict(),
+        ("completed", "none", "tests-passed", 0),
+        "{:?} {}",
+        seen.codes(),
+        seen.ran.stderr
+    );
     assert_eq!(seen.receipt("selection")["dispatcherProfile"]["command"]["source"], "flag:--");
 }
 
@@ -235,14 +269,26 @@ fn the_nearest_configuration_up_to_the_top_of_the_checkout_is_used() {
         let mut all = vec!["run", "--format", "json"];
         all.extend(arguments);
         let mut command = sandbox.command(&all, &[]);
-        crate::harness::Ran::of(&command.current_dir(sandbox.root.join(folder)).output().unwrap()).json()
+        crate::harness::Ran::of(&command.current_dir(sandbox.root.join(folder)).output().unwrap())
+            .json()
     };
     assert_eq!(in_folder("pkg/deep", &[])["counts"]["total"], 2, "the one at the top");
-    sandbox.file("pkg/pester-gate.yml", &fs::read_to_string(sandbox.root.join("pester-gate.yml")).unwrap());
+    sandbox.file(
+        "pkg/pester-gate.yml",
+        &fs::read_to_string(sandbox.root.join("pester-gate.yml")).unwrap(),
+    );
     sandbox.script("pkg/tests/c.sh", "exit 0");
     sandbox.commit();
-    assert_eq!(in_folder("pkg/deep", &[])["counts"]["total"], 1, "the nearer one, whose folder is the root");
-    let typed = ["--", "sh", "-c", "echo '<testsuites><testcase name=\"t\"/></testsuites>' > r.xml"];
+    assert_eq!(
+        in_folder("pkg/deep", &[])["counts"]["total"],
+        1,
+        "the nearer one, whose folder is the root"
+    );
+    let typed =
+        ["--", "sh", "-c", "echo '<testsuites><testcase name=\"t\"/></testsuites>' > r.xml"];
     assert_eq!(in_folder("pkg/deep", &typed)["reason"], "tests-passed");
-    assert!(sandbox.root.join("pkg/deep/r.xml").is_file(), "a typed command works where it is typed");
+    assert!(
+        sandbox.root.join("pkg/deep/r.xml").is_file(),
+        "a typed command works where it is typed"
+    );
 }

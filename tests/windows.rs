@@ -47,7 +47,11 @@ fn helper() {
         }
         // Leaves one behind and ends well.
         "leave-child" => {
-            let _child = helping("stay", &marker.unwrap()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+            let _child = helping("stay", &marker.unwrap())
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .spawn()
+                .unwrap();
             write_results();
         }
         "pass" => write_results(),
@@ -91,7 +95,8 @@ impl Checkout {
         let base = folder.path().join(name);
         let root = base.join("root");
         fs::create_dir_all(&root).unwrap();
-        let program = serde_json::to_string(std::env::current_exe().unwrap().to_str().unwrap()).unwrap();
+        let program =
+            serde_json::to_string(std::env::current_exe().unwrap().to_str().unwrap()).unwrap();
         let config = format!(
             "standing-priority: {{policy: \"off\"}}\npreflight: {{disk: {{min-free: 1MiB}}}}\n\
              dispatcher: {{kind: command, command: [{program}, --exact, helper, --nocapture, -q], results: [\"out/*.xml\"]}}\n{more}"
@@ -105,10 +110,17 @@ impl Checkout {
     /// The binary, with a state folder and locks of its own.
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_pester-gate"));
-        command.args(arguments).arg("--root").arg(&self.root).arg("--state-dir").arg(self.base.join("state"));
+        command
+            .args(arguments)
+            .arg("--root")
+            .arg(&self.root)
+            .arg("--state-dir")
+            .arg(self.base.join("state"));
         command.current_dir(&self.base);
         // Nothing of a workflow's own variables.
-        let ours = |name: &str| ["GITHUB_", "RUNNER_", "ACTIONS_", "PESTER_GATE_"].iter().any(|p| name.starts_with(p));
+        let ours = |name: &str| {
+            ["GITHUB_", "RUNNER_", "ACTIONS_", "PESTER_GATE_"].iter().any(|p| name.starts_with(p))
+        };
         for (name, _) in std::env::vars().filter(|(name, _)| ours(name)) {
             command.env_remove(name);
         }
@@ -119,7 +131,8 @@ impl Checkout {
     fn run(&self, helper: &str, arguments: &[&str]) -> (Output, Value) {
         let mut all = vec!["run", "--format", "json"];
         all.extend(arguments);
-        let output = self.command(&all).env(HELPER, helper).env(MARKER, self.marker()).output().unwrap();
+        let output =
+            self.command(&all).env(HELPER, helper).env(MARKER, self.marker()).output().unwrap();
         let outcome = serde_json::from_slice(&output.stdout)
             .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&output.stderr)));
         (output, outcome)
@@ -134,10 +147,17 @@ impl Checkout {
         let at = arguments.iter().position(|word| *word == "--").unwrap_or(arguments.len());
         let mut command = self.command(&[]);
         let state: Vec<_> = command.get_args().map(ToOwned::to_owned).collect();
-        let environment: Vec<_> =
-            command.get_envs().map(|(name, value)| (name.to_owned(), value.map(ToOwned::to_owned))).collect();
+        let environment: Vec<_> = command
+            .get_envs()
+            .map(|(name, value)| (name.to_owned(), value.map(ToOwned::to_owned)))
+            .collect();
         command = Command::new(env!("CARGO_BIN_EXE_pester-gate"));
-        command.arg("lock").args(&arguments[..at]).args(state).args(&arguments[at..]).current_dir(&self.base);
+        command
+            .arg("lock")
+            .args(&arguments[..at])
+            .args(state)
+            .args(&arguments[at..])
+            .current_dir(&self.base);
         for (name, value) in environment {
             match value {
                 Some(value) => command.env(name, value),
@@ -155,9 +175,14 @@ impl Checkout {
     /// A holder of the lock whose command is a helper that stays.
     fn holder(&self) -> Child {
         let helper = std::env::current_exe().unwrap();
-        let arguments = ["acquire", "--", helper.to_str().unwrap(), "--exact", "helper", "--nocapture", "-q"];
+        let arguments =
+            ["acquire", "--", helper.to_str().unwrap(), "--exact", "helper", "--nocapture", "-q"];
         let mut command = self.lock(&arguments);
-        command.env(HELPER, "stay").env(MARKER, self.marker()).stdout(Stdio::null()).stderr(Stdio::null());
+        command
+            .env(HELPER, "stay")
+            .env(MARKER, self.marker())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
         let child = command.spawn().unwrap();
         until("the holder's command runs", || self.marker().exists());
         child
@@ -197,7 +222,8 @@ fn a_green_run_is_green() {
 #[test]
 fn a_hung_tree_is_ended_whole_by_its_limit() {
     let checkout = Checkout::new("");
-    let (output, outcome) = checkout.run("stay-with-child", &["--run-timeout", "3s", "--kill-grace", "300ms"]);
+    let (output, outcome) =
+        checkout.run("stay-with-child", &["--run-timeout", "3s", "--kill-grace", "300ms"]);
     assert_eq!(verdict(&outcome), ("seam-defect", "execute", "dispatcher-timed-out"), "{outcome}");
     assert_eq!(output.status.code(), Some(6));
     let child = checkout.marker().with_extension("child");
@@ -209,12 +235,21 @@ fn a_hung_tree_is_ended_whole_by_its_limit() {
 fn what_a_test_leaves_behind_is_named_and_ended() {
     let checkout = Checkout::new("leaks: end\nprofiles: {default: {leak-grace: 500ms}}\n");
     let (_, outcome) = checkout.run("leave-child", &[]);
-    let folder = fs::read_dir(checkout.base.join("state").join("runs")).unwrap().next().unwrap().unwrap().path();
+    let folder = fs::read_dir(checkout.base.join("state").join("runs"))
+        .unwrap()
+        .next()
+        .unwrap()
+        .unwrap()
+        .path();
     let receipt: Value =
-        serde_json::from_str(&fs::read_to_string(folder.join("pester-run-receipt.json")).unwrap()).unwrap();
+        serde_json::from_str(&fs::read_to_string(folder.join("pester-run-receipt.json")).unwrap())
+            .unwrap();
     assert_eq!(outcome["classification"], "completed", "{outcome}");
     let leaks = receipt["leaks"].as_array().unwrap();
-    assert!(leaks.iter().any(|leak| leak["action"] == "ended" && leak["pid"].as_u64() > Some(0)), "{receipt}");
+    assert!(
+        leaks.iter().any(|leak| leak["action"] == "ended" && leak["pid"].as_u64() > Some(0)),
+        "{receipt}"
+    );
     assert!(leaks.iter().all(|leak| leak["startTimeUtc"].is_string()), "{leaks:?}");
     assert!(is_gone(&checkout.marker()), "it lives on");
 }
@@ -223,7 +258,10 @@ fn what_a_test_leaves_behind_is_named_and_ended() {
 fn a_gate_that_is_killed_outright_takes_its_tree_along() {
     let checkout = Checkout::new("");
     let mut gate = checkout.command(&["run"]);
-    gate.env(HELPER, "stay-with-child").env(MARKER, checkout.marker()).stdout(Stdio::null()).stderr(Stdio::null());
+    gate.env(HELPER, "stay-with-child")
+        .env(MARKER, checkout.marker())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
     let mut gate = gate.spawn().unwrap();
     let child = checkout.marker().with_extension("child");
     until("the tree runs", || child.exists());
@@ -239,9 +277,16 @@ fn the_lock_is_held_by_one_named_and_freed_by_death() {
     let checkout = Checkout::new("");
     let mut holder = checkout.holder();
     let held = checkout.inspect();
-    assert_eq!((&held["held"], &held["holder"]["pid"]), (&true.into(), &holder.id().into()), "{held}");
+    assert_eq!(
+        (&held["held"], &held["holder"]["pid"]),
+        (&true.into(), &holder.id().into()),
+        "{held}"
+    );
     assert!(held["holder"]["processStartedAtUtc"].is_string(), "{held}");
-    let vain = checkout.lock(&["acquire", "--lock-wait", "700ms", "--", "cmd", "/c", "exit 0"]).output().unwrap();
+    let vain = checkout
+        .lock(&["acquire", "--lock-wait", "700ms", "--", "cmd", "/c", "exit 0"])
+        .output()
+        .unwrap();
     assert_eq!(vain.status.code(), Some(4), "{vain:?}");
     assert!(String::from_utf8_lossy(&vain.stderr).contains("lock-held"), "{vain:?}");
     let (_, outcome) = checkout.run("pass", &["--lock-wait", "500ms"]);
@@ -249,7 +294,10 @@ fn the_lock_is_held_by_one_named_and_freed_by_death() {
     holder.kill().unwrap();
     holder.wait().unwrap();
     until("its command is gone", || is_gone(&checkout.marker()));
-    let next = checkout.lock(&["acquire", "--lock-wait", "10s", "--", "cmd", "/c", "exit 7"]).output().unwrap();
+    let next = checkout
+        .lock(&["acquire", "--lock-wait", "10s", "--", "cmd", "/c", "exit 7"])
+        .output()
+        .unwrap();
     assert_eq!(next.status.code(), Some(7), "{next:?}");
 }
 
@@ -272,10 +320,13 @@ fn who_asks_with_the_claim_is_obeyed() {
 #[test]
 fn one_lock_lets_no_two_in() {
     let checkout = Checkout::new("");
-    let script = "@echo off\r\necho in>>log\r\nping -n 2 127.0.0.1 >nul\r\necho out>>log\r\nexit 0\r\n";
+    let script =
+        "@echo off\r\necho in>>log\r\nping -n 2 127.0.0.1 >nul\r\necho out>>log\r\nexit 0\r\n";
     fs::write(checkout.base.join("inside.cmd"), script).unwrap();
     let mut all: Vec<Child> = (0..6)
-        .map(|_| checkout.lock(&["acquire", "--quiet", "--", "cmd", "/c", "inside.cmd"]).spawn().unwrap())
+        .map(|_| {
+            checkout.lock(&["acquire", "--quiet", "--", "cmd", "/c", "inside.cmd"]).spawn().unwrap()
+        })
         .collect();
     for child in &mut all {
         assert!(child.wait().unwrap().success());
@@ -297,7 +348,9 @@ fn paths_may_be_long_odd_and_of_either_case() {
     assert!(folder.join("pester-run-receipt.json").is_file());
     let upper = checkout.root.to_str().unwrap().to_ascii_uppercase();
     let mut other = Command::new(env!("CARGO_BIN_EXE_pester-gate"));
-    other.args(["run", "--format", "json", "--root", &upper, "--state-dir"]).arg(checkout.base.join("upper"));
+    other
+        .args(["run", "--format", "json", "--root", &upper, "--state-dir"])
+        .arg(checkout.base.join("upper"));
     other
         .env("PESTER_GATE_LOCK_DIRECTORY", checkout.base.join("locks"))
         .env(HELPER, "pass")
@@ -310,24 +363,31 @@ fn paths_may_be_long_odd_and_of_either_case() {
 #[test]
 fn long_paths_are_refused_as_the_registry_says() {
     let key = r"HKLM\SYSTEM\CurrentControlSet\Control\FileSystem";
-    let asked = Command::new("reg").args(["query", key, "/v", "LongPathsEnabled"]).output().unwrap();
+    let asked =
+        Command::new("reg").args(["query", key, "/v", "LongPathsEnabled"]).output().unwrap();
     let enabled = String::from_utf8_lossy(&asked.stdout).contains("0x1");
     let git = which::which("git").is_ok();
-    let checkout = Checkout::new("defaults: {pack: p}\npacks: [{name: p, requires: [long-paths]}]\n");
+    let checkout =
+        Checkout::new("defaults: {pack: p}\npacks: [{name: p, requires: [long-paths]}]\n");
     let (output, outcome) = checkout.run("pass", &[]);
     if enabled {
         println!("the registry allows long paths here; git is there: {git}");
         let code = outcome["reason"].as_str().unwrap();
         assert!(code == "tests-passed" || (git && code == "long-paths-disabled"), "{outcome}");
     } else {
-        assert_eq!(verdict(&outcome), ("readiness-blocked", "preflight", "long-paths-disabled"), "{outcome}");
+        assert_eq!(
+            verdict(&outcome),
+            ("readiness-blocked", "preflight", "long-paths-disabled"),
+            "{outcome}"
+        );
         assert_eq!(output.status.code(), Some(4));
     }
 }
 
 #[test]
 fn an_open_labview_is_named_with_its_session() {
-    let checkout = Checkout::new("defaults: {pack: p}\npacks: [{name: p, requires: [labview-idle]}]\n");
+    let checkout =
+        Checkout::new("defaults: {pack: p}\npacks: [{name: p, requires: [labview-idle]}]\n");
     let program = checkout.base.join("LabVIEW.exe");
     fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
     let marker = checkout.base.join("open");
@@ -338,9 +398,16 @@ fn an_open_labview_is_named_with_its_session() {
     let (_, outcome) = checkout.run("pass", &[]);
     open.kill().unwrap();
     open.wait().unwrap();
-    assert_eq!(verdict(&outcome), ("readiness-blocked", "preflight", "labview-running"), "{outcome}");
+    assert_eq!(
+        verdict(&outcome),
+        ("readiness-blocked", "preflight", "labview-running"),
+        "{outcome}"
+    );
     let detail = outcome["reasons"][0]["detail"].as_str().unwrap();
-    assert!(detail.contains(&format!("pid {}", open.id())) && detail.contains("in session"), "{detail}");
+    assert!(
+        detail.contains(&format!("pid {}", open.id())) && detail.contains("in session"),
+        "{detail}"
+    );
 }
 
 #[test]
@@ -357,10 +424,19 @@ fn a_host_tells_its_code_pages_and_a_child_no_token() {
     let pages = &told["checks"][0]["facts"]["codePages"];
     assert!(pages["ansi"].as_u64() > Some(0) && pages["oem"].as_u64() > Some(0), "{told}");
     let mut gate = checkout.command(&["run", "--format", "json"]);
-    let gate = gate.env(HELPER, "speak").env("GH_TOKEN", "ghp_0123456789abcdef0123456789abcdef0123").output().unwrap();
+    let gate = gate
+        .env(HELPER, "speak")
+        .env("GH_TOKEN", "ghp_0123456789abcdef0123456789abcdef0123")
+        .output()
+        .unwrap();
     let outcome: Value = serde_json::from_slice(&gate.stdout).unwrap();
     assert_eq!(outcome["reason"], "tests-passed", "{outcome}");
-    let folder = fs::read_dir(checkout.base.join("state").join("runs")).unwrap().next().unwrap().unwrap().path();
+    let folder = fs::read_dir(checkout.base.join("state").join("runs"))
+        .unwrap()
+        .next()
+        .unwrap()
+        .unwrap()
+        .path();
     // The log keeps the bytes as they came.
     let log = fs::read(folder.join("raw").join("dispatcher.log")).unwrap();
     let holds = |part: &[u8]| log.windows(part.len()).any(|window| window == part);
@@ -369,7 +445,9 @@ fn a_host_tells_its_code_pages_and_a_child_no_token() {
 
 #[test]
 fn a_program_that_is_not_there_is_named() {
-    let checkout = Checkout::new("defaults: {pack: p}\npacks: [{name: p, requires: [docker, dotnet, lvcompare]}]\n");
+    let checkout = Checkout::new(
+        "defaults: {pack: p}\npacks: [{name: p, requires: [docker, dotnet, lvcompare]}]\n",
+    );
     let output = checkout
         .command(&["preflight", "--format", "json"])
         .env("LVCOMPARE_PATH", r"C:\nowhere\LVCompare.exe")

@@ -21,13 +21,21 @@ fn files() -> Vec<(String, String)> {
     }
     found.retain(|path| path.extension().is_some_and(|ending| ending == "yml") && path.exists());
     found.sort();
-    let name = |path: &PathBuf| path.strip_prefix(root()).unwrap().to_string_lossy().replace('\\', "/");
-    found.iter().map(|path| (name(path), fs::read_to_string(path).unwrap().replace("\r\n", "\n"))).collect()
+    let name =
+        |path: &PathBuf| path.strip_prefix(root()).unwrap().to_string_lossy().replace('\\', "/");
+    found
+        .iter()
+        .map(|path| (name(path), fs::read_to_string(path).unwrap().replace("\r\n", "\n")))
+        .collect()
 }
 
 fn each<'a>(value: &'a Value, key: &str) -> Vec<(String, &'a Value)> {
     let entries = value.get(key).and_then(Value::as_mapping);
-    entries.into_iter().flatten().map(|(name, value)| (name.as_str().unwrap_or_default().to_owned(), value)).collect()
+    entries
+        .into_iter()
+        .flatten()
+        .map(|(name, value)| (name.as_str().unwrap_or_default().to_owned(), value))
+        .collect()
 }
 
 fn text<'a>(value: &'a Value, key: &str) -> &'a str {
@@ -62,19 +70,24 @@ fn check_steps(place: &str, holder: &Value) -> Vec<String> {
         let unsafe_checkout = with.and_then(|with| with.get("allow-unsafe-pr-checkout"));
         let proven = Value::String("${{ inputs.trust-mode == 'same-owner-fork' }}".to_owned());
         if unsafe_checkout.is_some_and(|value| *value != proven) {
-            wrong.push(format!("{label}: allow-unsafe-pr-checkout is not bound to the proven trust mode"));
+            wrong.push(format!(
+                "{label}: allow-unsafe-pr-checkout is not bound to the proven trust mode"
+            ));
         }
         if uses.starts_with("actions/checkout@") {
-            let off = with.and_then(|with| with.get("persist-credentials")) == Some(&Value::Bool(false));
+            let off =
+                with.and_then(|with| with.get("persist-credentials")) == Some(&Value::Bool(false));
             if !off {
                 wrong.push(format!("{label}: the token is left in the checkout"));
             }
         }
-        let of_a_layer = place.ends_with("action.yml") && uses.starts_with("actions/upload-artifact@");
-        let whole = with.and_then(|with| with.get("include-hidden-files")) == Some(&Value::Bool(true));
-        let raw = with
-            .map(|with| text(with, "path"))
-            .is_some_and(|path| path.contains("raw-path") || path.ends_with("/run${{ inputs.gate-id }}"));
+        let of_a_layer =
+            place.ends_with("action.yml") && uses.starts_with("actions/upload-artifact@");
+        let whole =
+            with.and_then(|with| with.get("include-hidden-files")) == Some(&Value::Bool(true));
+        let raw = with.map(|with| text(with, "path")).is_some_and(|path| {
+            path.contains("raw-path") || path.ends_with("/run${{ inputs.gate-id }}")
+        });
         if of_a_layer && raw && !whole {
             wrong.push(format!("{label}: dotfiles that a receipt lists would be missing"));
         }
@@ -95,22 +108,29 @@ fn inputs_of(uses: &str) -> Option<Vec<String>> {
 
 /// What is wrong with one file.
 fn problems(name: &str, file: &str) -> Vec<String> {
-    let document: Value = serde_yaml::from_str(file).unwrap_or_else(|error| panic!("{name}: {error}"));
+    let document: Value =
+        serde_yaml::from_str(file).unwrap_or_else(|error| panic!("{name}: {error}"));
     let mut wrong = Vec::new();
     if name.ends_with("action.yml") {
         let runs = document.get("runs").unwrap_or(&Value::Null);
         wrong.extend(check_steps(name, runs));
         if name.ends_with("execute/action.yml") {
             let releases = |os: &str| {
-                let lets_go =
-                    |step: &&&Value| text(step, "run").contains("lock release") && text(step, "if").contains(os);
-                steps(runs).iter().find(lets_go).is_some_and(|step| text(step, "if").starts_with("always() && "))
+                let lets_go = |step: &&&Value| {
+                    text(step, "run").contains("lock release") && text(step, "if").contains(os)
+                };
+                steps(runs)
+                    .iter()
+                    .find(lets_go)
+                    .is_some_and(|step| text(step, "if").starts_with("always() && "))
             };
             if !releases("runner.os == 'Windows'") || !releases("runner.os != 'Windows'") {
                 wrong.push("an execute that was ended from outside would keep the host".to_owned());
             }
         }
-        for (input, about) in each(&document, "inputs").into_iter().chain(each(&document, "outputs")) {
+        for (input, about) in
+            each(&document, "inputs").into_iter().chain(each(&document, "outputs"))
+        {
             if text(about, "description").is_empty() {
                 wrong.push(format!("{input} has no description"));
             }
@@ -143,12 +163,15 @@ fn problems(name: &str, file: &str) -> Vec<String> {
     if document.get("permissions").and_then(Value::as_mapping).is_none_or(|all| !all.is_empty()) {
         wrong.push("the workflow itself has permissions".to_owned());
     }
-    let group = document.get("concurrency").map(|c| text(c, "group").to_owned()).unwrap_or_default();
+    let group =
+        document.get("concurrency").map(|c| text(c, "group").to_owned()).unwrap_or_default();
     let one_at_a_time = name.ends_with("/release.yml") && group == "release";
     if !one_at_a_time && (!group.contains("pull_request.number") || !group.contains("sha")) {
         wrong.push(format!("concurrency is not keyed by pull request or commit: {group:?}"));
     }
-    if document.get("concurrency").and_then(|c| c.get("cancel-in-progress")) != Some(&Value::Bool(false)) {
+    if document.get("concurrency").and_then(|c| c.get("cancel-in-progress"))
+        != Some(&Value::Bool(false))
+    {
         wrong.push("a job that holds the host could be cancelled".to_owned());
     }
     wrong.extend(match name.rsplit('/').next().unwrap_or_default() {
@@ -162,7 +185,9 @@ fn problems(name: &str, file: &str) -> Vec<String> {
 }
 
 fn pinned(uses: &str) -> bool {
-    uses.split_once('@').is_some_and(|(_, commit)| commit.len() == 40 && commit.bytes().all(|b| b.is_ascii_hexdigit()))
+    uses.split_once('@').is_some_and(|(_, commit)| {
+        commit.len() == 40 && commit.bytes().all(|b| b.is_ascii_hexdigit())
+    })
 }
 
 fn needs(job: &Value) -> Vec<&str> {
@@ -204,9 +229,13 @@ fn gate(document: &Value) -> Vec<String> {
                 wrong.push(format!("{id} is not given the digest of {layer}"));
             }
         }
-        let layers: Vec<&Value> =
-            steps(job).into_iter().filter(|step| text(step, "uses").starts_with("./.pester-gate/actions/")).collect();
-        let heads = |step: &Value| step.get("with").is_some_and(|w| text(w, "head-sha") == "${{ inputs.head-sha }}");
+        let layers: Vec<&Value> = steps(job)
+            .into_iter()
+            .filter(|step| text(step, "uses").starts_with("./.pester-gate/actions/"))
+            .collect();
+        let heads = |step: &Value| {
+            step.get("with").is_some_and(|w| text(w, "head-sha") == "${{ inputs.head-sha }}")
+        };
         if !layers.iter().all(|step| heads(step)) {
             wrong.push(format!("a layer of {id} does not know the commit under test"));
         }
@@ -233,7 +262,9 @@ fn gate(document: &Value) -> Vec<String> {
             if !uses.contains(&"./.pester-gate/actions/preflight") {
                 wrong.push("execute does not measure its own host".to_owned());
             }
-            if !given.contains("preflight-receipt=String(\"${{ steps.readiness.outputs.receipt-path }}\")") {
+            if !given.contains(
+                "preflight-receipt=String(\"${{ steps.readiness.outputs.receipt-path }}\")",
+            ) {
                 wrong.push("execute does not consume the readiness that it measured".to_owned());
             }
             if text(job, "continue-on-error") != "${{ inputs.continue-on-failure == 'true' }}" {
@@ -254,10 +285,13 @@ fn gate(document: &Value) -> Vec<String> {
 fn router(document: &Value) -> Vec<String> {
     let mut wrong = Vec::new();
     let jobs = each(document, "jobs");
-    let job = |id: &str| jobs.iter().find(|(name, _)| name == id).map(|(_, job)| *job).unwrap_or(&Value::Null);
+    let job = |id: &str| {
+        jobs.iter().find(|(name, _)| name == id).map(|(_, job)| *job).unwrap_or(&Value::Null)
+    };
     for (id, job) in &jobs {
         let hosted = text(job, "runs-on") == "ubuntu-latest";
-        let routed = needs(job).contains(&"route") && text(job, "if") == "needs.route.outputs.should-run == 'true'";
+        let routed = needs(job).contains(&"route")
+            && text(job, "if") == "needs.route.outputs.should-run == 'true'";
         if !hosted && !routed {
             wrong.push(format!("{id} could reach the host without route"));
         }
@@ -267,7 +301,11 @@ fn router(document: &Value) -> Vec<String> {
     }
     let given = each(job("gate"), "with");
     let given = |name: &str| {
-        given.iter().find(|(known, _)| known == name).and_then(|(_, value)| value.as_str()).unwrap_or_default()
+        given
+            .iter()
+            .find(|(known, _)| known == name)
+            .and_then(|(_, value)| value.as_str())
+            .unwrap_or_default()
     };
     for (name, output) in [
         ("repository", "repository"),
@@ -293,13 +331,19 @@ fn router(document: &Value) -> Vec<String> {
 fn release(document: &Value) -> Vec<String> {
     let mut wrong = Vec::new();
     let jobs = each(document, "jobs");
-    let job = |id: &str| jobs.iter().find(|(name, _)| name == id).map(|(_, job)| *job).unwrap_or(&Value::Null);
-    for (id, before) in [("build", "check"), ("publish", "build"), ("try", "publish"), ("major", "try")] {
+    let job = |id: &str| {
+        jobs.iter().find(|(name, _)| name == id).map(|(_, job)| *job).unwrap_or(&Value::Null)
+    };
+    for (id, before) in
+        [("build", "check"), ("publish", "build"), ("try", "publish"), ("major", "try")]
+    {
         if !needs(job(id)).contains(&before) {
             wrong.push(format!("{id} does not wait for {before}"));
         }
     }
-    let matrix = |id: &str| job(id).get("strategy").and_then(|s| s.get("matrix")).cloned().unwrap_or_default();
+    let matrix = |id: &str| {
+        job(id).get("strategy").and_then(|s| s.get("matrix")).cloned().unwrap_or_default()
+    };
     let built: Vec<(String, String)> = matrix("build")
         .get("include")
         .and_then(Value::as_sequence)
@@ -312,14 +356,23 @@ fn release(document: &Value) -> Vec<String> {
     {
         wrong.push(format!("scripts/release knows {owed:?}, the workflow builds {built:?}"));
     }
-    let tried = matrix("try").get("runner").and_then(Value::as_sequence).cloned().unwrap_or_default();
+    let tried =
+        matrix("try").get("runner").and_then(Value::as_sequence).cloned().unwrap_or_default();
     let kinds: Vec<&str> = built.iter().map(|(_, runner)| runner.as_str()).collect();
     if tried.iter().map(|runner| runner.as_str().unwrap_or_default()).collect::<Vec<_>>() != kinds {
         wrong.push(format!("what is built on {kinds:?} is tried on {tried:?}"));
     }
-    let order = ["release manifest", "release tag", "attest-build-provenance", " push origin", "gh release create"];
-    let did: Vec<String> =
-        steps(job("publish")).iter().map(|s| format!("{}{}", text(s, "run"), text(s, "uses"))).collect();
+    let order = [
+        "release manifest",
+        "release tag",
+        "attest-build-provenance",
+        " push origin",
+        "gh release create",
+    ];
+    let did: Vec<String> = steps(job("publish"))
+        .iter()
+        .map(|s| format!("{}{}", text(s, "run"), text(s, "uses")))
+        .collect();
     let did = did.join("\n");
     let places: Vec<Option<usize>> = order.iter().map(|what| did.find(what)).collect();
     if places.contains(&None) || !places.is_sorted() {
@@ -345,14 +398,20 @@ fn every_workflow_and_action_keeps_the_rules() {
     assert!(files.len() >= 9, "{files:?}");
     let wrong: Vec<String> = files
         .iter()
-        .flat_map(|(name, file)| problems(name, file).into_iter().map(move |why| format!("{name}: {why}")))
+        .flat_map(|(name, file)| {
+            problems(name, file).into_iter().map(move |why| format!("{name}: {why}"))
+        })
         .collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 /// A break of a file, each of which some rule must notice.
 const MUTANTS: &[(&str, &str, &str)] = &[
-    ("gate.yml", "    needs: [context, preflight, selection]\n", "    needs: [context, selection]\n"),
+    (
+        "gate.yml",
+        "    needs: [context, preflight, selection]\n",
+        "    needs: [context, selection]\n",
+    ),
     (
         "gate.yml",
         "    needs: [context, preflight, selection, execute]\n    if: always()\n",
@@ -368,7 +427,11 @@ const MUTANTS: &[(&str, &str, &str)] = &[
     ("gate.yml", "          needs: ${{ toJSON(needs) }}\n", ""),
     ("gate.yml", "          shard: ${{ matrix.shard }}\n", "          leg: ${{ matrix.shard }}\n"),
     ("ci.yml", "        uses: ./actions/route\n", "        uses: ./actions/rout\n"),
-    ("gate.yml", "actions/checkout@3d3c42e5aac5ba805825da76410c181273ba90b1 # v7.0.1", "actions/checkout@v7"),
+    (
+        "gate.yml",
+        "actions/checkout@3d3c42e5aac5ba805825da76410c181273ba90b1 # v7.0.1",
+        "actions/checkout@v7",
+    ),
     (
         "gate.yml",
         "allow-unsafe-pr-checkout: ${{ inputs.trust-mode == 'same-owner-fork' }}",
@@ -377,10 +440,18 @@ const MUTANTS: &[(&str, &str, &str)] = &[
     ("gate.yml", "    timeout-minutes: 15\n", ""),
     ("gate.yml", "      contents: read # the code under test\n", "      contents: write\n"),
     ("gate.yml", "  cancel-in-progress: false", "  cancel-in-progress: true"),
-    ("gate.yml", "${{ github.event.pull_request.number || inputs.head-sha || github.sha }}", "${{ github.ref }}"),
+    (
+        "gate.yml",
+        "${{ github.event.pull_request.number || inputs.head-sha || github.sha }}",
+        "${{ github.ref }}",
+    ),
     ("gate.yml", "      fail-fast: false\n", "      fail-fast: true\n"),
     ("gate.yml", "          persist-credentials: false\n", ""),
-    ("gate.yml", "          persist-credentials: false\n", "          persist-credentials: 'true'\n"),
+    (
+        "gate.yml",
+        "          persist-credentials: false\n",
+        "          persist-credentials: 'true'\n",
+    ),
     (
         "gate.yml",
         "allow-unsafe-pr-checkout: ${{ inputs.trust-mode == 'same-owner-fork' }}",
@@ -397,20 +468,36 @@ const MUTANTS: &[(&str, &str, &str)] = &[
     ("release.yml", "          head-sha: ${{ needs.publish.outputs.commit }}\n", ""),
     ("actions/execute/action.yml", "        include-hidden-files: true\n", ""),
     ("gate.yml", "permissions: {}\n", "permissions: write-all\n"),
-    ("trusted-pr.yml", "    needs: route\n    if: needs.route.outputs.should-run == 'true'\n", "    needs: route\n"),
+    (
+        "trusted-pr.yml",
+        "    needs: route\n    if: needs.route.outputs.should-run == 'true'\n",
+        "    needs: route\n",
+    ),
     ("trusted-pr.yml", "    needs: route\n    if:", "    if:"),
-    ("trusted-pr.yml", "    needs: [route, gate]\n    if: always()\n", "    needs: [route, gate]\n"),
+    (
+        "trusted-pr.yml",
+        "    needs: [route, gate]\n    if: always()\n",
+        "    needs: [route, gate]\n",
+    ),
     (
         "trusted-pr.yml",
         "head-sha: ${{ needs.route.outputs.head-sha }}",
         "head-sha: ${{ github.event.pull_request.head.sha }}",
     ),
-    ("trusted-pr.yml", "        run: |\n", "        run: |\n          echo ${{ github.event.pull_request.title }}\n"),
+    (
+        "trusted-pr.yml",
+        "        run: |\n",
+        "        run: |\n          echo ${{ github.event.pull_request.title }}\n",
+    ),
     ("release.yml", "    needs: [publish, try]\n", "    needs: publish\n"),
     ("release.yml", "    needs: check\n", ""),
     ("release.yml", "            export RUSTFLAGS='-C target-feature=+crt-static'\n", ""),
     ("release.yml", "          ./scripts/release manifest", "          true"),
-    ("release.yml", "      contents: read # the repository at the tag\n", "      contents: write\n"),
+    (
+        "release.yml",
+        "      contents: read # the repository at the tag\n",
+        "      contents: write\n",
+    ),
     ("release.yml", "        runner: [windows-latest, ", "        runner: ["),
     ("actions/execute/action.yml", "always() && inputs.upload", "inputs.upload"),
     ("actions/execute/action.yml", "always() && runner.os == 'Windows'", "runner.os == 'Windows'"),
@@ -446,11 +533,16 @@ fn the_actions_find_their_binary_in_one_way() {
             let document: Value = serde_yaml::from_str(&file).unwrap();
             let of = |step: &&Value| text(step, "name").starts_with("Find the binary");
             let runs = document.get("runs").unwrap();
-            let found = steps(runs).iter().filter(|step| of(step)).map(|step| text(step, "run").to_owned()).collect();
+            let found = steps(runs)
+                .iter()
+                .filter(|step| of(step))
+                .map(|step| text(step, "run").to_owned())
+                .collect();
             (name, found)
         })
         .collect();
-    let deep: Vec<&(String, Vec<String>)> = finds.iter().filter(|(name, _)| name != "action.yml").collect();
+    let deep: Vec<&(String, Vec<String>)> =
+        finds.iter().filter(|(name, _)| name != "action.yml").collect();
     assert_eq!(deep.len(), 6);
     for (name, found) in &deep {
         assert_eq!((found.len(), found), (2, &deep[0].1), "{name}");
@@ -478,13 +570,26 @@ fn verdict_is_green_for_a_completed_gate_and_an_accepted_refusal_only() {
                 for refused in words(&["fail", "notice", "", "notice\n"]) {
                     let ran = std::process::Command::new("sh")
                         .args(["-e", "-c", &script])
-                        .envs([("SHOULD_RUN", &should_run), ("GATE_RESULT", &result), ("GATE_STATUS", &status)])
-                        .envs([("WHEN_REFUSED", refused.as_str()), ("REASON", "r"), ("CLASSIFICATION", "c")])
+                        .envs([
+                            ("SHOULD_RUN", &should_run),
+                            ("GATE_RESULT", &result),
+                            ("GATE_STATUS", &status),
+                        ])
+                        .envs([
+                            ("WHEN_REFUSED", refused.as_str()),
+                            ("REASON", "r"),
+                            ("CLASSIFICATION", "c"),
+                        ])
                         .output()
                         .unwrap();
                     tried += 1;
                     if ran.status.success() {
-                        green.push([should_run.clone(), result.clone(), status.clone(), refused.clone()]);
+                        green.push([
+                            should_run.clone(),
+                            result.clone(),
+                            status.clone(),
+                            refused.clone(),
+                        ]);
                     }
                 }
             }
@@ -492,7 +597,8 @@ fn verdict_is_green_for_a_completed_gate_and_an_accepted_refusal_only() {
     }
     assert_eq!(tried, 500);
     for [should_run, result, status, refused] in &green {
-        let completed = should_run == "true" && result == "success" && (status == "pass" || status == "notice");
+        let completed =
+            should_run == "true" && result == "success" && (status == "pass" || status == "notice");
         assert!(
             completed || (should_run == "false" && refused == "notice"),
             "{should_run} {result} {status} {refused}"
@@ -505,10 +611,17 @@ fn verdict_is_green_for_a_completed_gate_and_an_accepted_refusal_only() {
 #[test]
 fn the_bootstrap_keeps_to_what_every_host_has() {
     let script = fs::read_to_string(root().join("actions/bootstrap/bootstrap.ps1")).unwrap();
-    assert!(script.is_ascii(), "Windows PowerShell reads a file without mark in the ANSI code page");
+    assert!(
+        script.is_ascii(),
+        "Windows PowerShell reads a file without mark in the ANSI code page"
+    );
     for newer in [" ?? ", " ? ", "&&", "||", "-Parallel", "ForEach-Object -P"] {
-        let code: Vec<&str> = script.lines().filter(|line| !line.trim_start().starts_with('#')).collect();
-        assert!(!code.iter().any(|line| line.contains(newer)), "{newer:?} is not there in Windows PowerShell 5.1");
+        let code: Vec<&str> =
+            script.lines().filter(|line| !line.trim_start().starts_with('#')).collect();
+        assert!(
+            !code.iter().any(|line| line.contains(newer)),
+            "{newer:?} is not there in Windows PowerShell 5.1"
+        );
     }
     for parameter in ["$Version", "$ManifestPath", "$BaseUrl", "$CacheRoot"] {
         assert!(script.contains(&format!("[string] {parameter}")), "{parameter}");

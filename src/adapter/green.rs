@@ -40,7 +40,9 @@ impl Key<'_> {
 
 /// Without the facts that tell a secret, as their names or in them.
 fn without_secrets(mut last: LastGreen, redactor: &Redactor) -> LastGreen {
-    last.facts.retain(|name, value| redactor.mask_text(name) == *name && redactor.mask_text(value) == *value);
+    last.facts.retain(|name, value| {
+        redactor.mask_text(name) == *name && redactor.mask_text(value) == *value
+    });
     last.facts.retain(|name, value| !redactor.is_in(name) && !redactor.is_in(value));
     last
 }
@@ -58,14 +60,16 @@ pub(crate) fn read(state: &Path, key: &Key<'_>, redactor: &Redactor) -> Option<L
 pub(crate) fn write(state: &Path, key: &Key<'_>, last: &LastGreen, redactor: &Redactor) {
     let path = key.path(state);
     let last = without_secrets(last.clone(), redactor);
-    let written = serde_json::to_vec_pretty(&last).map_err(std::io::Error::from).and_then(|bytes| {
-        path.parent().map_or(Ok(()), files::make_dir)?;
-        files::write_private(&path, &bytes)
-    });
+    let written =
+        serde_json::to_vec_pretty(&last).map_err(std::io::Error::from).and_then(|bytes| {
+            path.parent().map_or(Ok(()), files::make_dir)?;
+            files::write_private(&path, &bytes)
+        });
     match written {
-        Ok(()) => {
-            path.parent().into_iter().for_each(|folder| files::keep_newest(folder, MOST, |n| n.ends_with(".json")))
-        }
+        Ok(()) => path
+            .parent()
+            .into_iter()
+            .for_each(|folder| files::keep_newest(folder, MOST, |n| n.ends_with(".json"))),
         Err(error) => tracing::warn!("{}: {error}", shown(&path)),
     }
 }

@@ -15,7 +15,9 @@ use windows_sys::Win32::Security::Authorization::{
     ConvertStringSecurityDescriptorToSecurityDescriptorW, SDDL_REVISION_1,
 };
 #[cfg(windows)]
-use windows_sys::Win32::Security::{DACL_SECURITY_INFORMATION, PSECURITY_DESCRIPTOR, SetFileSecurityW};
+use windows_sys::Win32::Security::{
+    DACL_SECURITY_INFORMATION, PSECURITY_DESCRIPTOR, SetFileSecurityW,
+};
 #[cfg(windows)]
 use windows_sys::Win32::System::Console::GetConsoleOutputCP;
 #[cfg(windows)]
@@ -26,14 +28,17 @@ use windows_sys::Win32::System::Registry::{HKEY_LOCAL_MACHINE, RRF_RT_REG_DWORD,
 pub(crate) fn code_pages() -> Option<serde_json::Value> {
     // SAFETY: the calls take nothing and give numbers.
     let (ansi, oem, console) = unsafe { (GetACP(), GetOEMCP(), GetConsoleOutputCP()) };
-    Some(serde_json::json!({"ansi": ansi, "oem": oem, "console": (console != 0).then_some(console)}))
+    Some(
+        serde_json::json!({"ansi": ansi, "oem": oem, "console": (console != 0).then_some(console)}),
+    )
 }
 
 /// `LongPathsEnabled`, none where it is not set, or why it cannot be read.
 #[cfg(windows)]
 pub(crate) fn long_paths_value() -> Option<Result<Option<u32>, String>> {
     let wide = |text: &str| text.encode_utf16().chain([0]).collect::<Vec<u16>>();
-    let (key, name) = (wide(r"SYSTEM\CurrentControlSet\Control\FileSystem"), wide("LongPathsEnabled"));
+    let (key, name) =
+        (wide(r"SYSTEM\CurrentControlSet\Control\FileSystem"), wide("LongPathsEnabled"));
     let (mut value, mut size) = (0u32, 4u32);
     let into = (&raw mut value).cast::<c_void>();
     // SAFETY: both names end with a zero, and `value` is as large as `size` says.
@@ -51,7 +56,9 @@ pub(crate) fn long_paths_value() -> Option<Result<Option<u32>, String>> {
     Some(match status {
         ERROR_SUCCESS => Ok(Some(value)),
         ERROR_FILE_NOT_FOUND => Ok(None),
-        status => Err(io::Error::from_raw_os_error(i32::try_from(status).unwrap_or(i32::MAX)).to_string()),
+        status => {
+            Err(io::Error::from_raw_os_error(i32::try_from(status).unwrap_or(i32::MAX)).to_string())
+        }
     })
 }
 
@@ -68,8 +75,12 @@ pub(crate) fn let_everybody_write(folder: &std::path::Path) -> io::Result<()> {
     unsafe {
         let revision = SDDL_REVISION_1;
         let into = &raw mut descriptor;
-        if ConvertStringSecurityDescriptorToSecurityDescriptorW(rights.as_ptr(), revision, into, std::ptr::null_mut())
-            == 0
+        if ConvertStringSecurityDescriptorToSecurityDescriptorW(
+            rights.as_ptr(),
+            revision,
+            into,
+            std::ptr::null_mut(),
+        ) == 0
         {
             return Err(io::Error::last_os_error());
         }

@@ -56,8 +56,9 @@ impl Resolve for Resolver {
     fn resolve(&self, name: Name) -> Resolving {
         Box::pin(async move {
             let found = tokio::net::lookup_host((name.as_str(), 0)).await;
-            let found: Vec<SocketAddr> =
-                found.map_err(|source| Unresolved { name: name.as_str().to_owned(), source })?.collect();
+            let found: Vec<SocketAddr> = found
+                .map_err(|source| Unresolved { name: name.as_str().to_owned(), source })?
+                .collect();
             Ok(Box::new(found.into_iter()) as Addrs)
         })
     }
@@ -79,14 +80,22 @@ pub(crate) fn no_answer(error: &(dyn Error + 'static), api: &Url) -> Trouble {
         chain.push(source);
     }
     // A server that speaks no TLS may just hang up; that has no type either.
-    let broke_off = chain.iter().find(|error| error.to_string().contains("tls handshake")).map(ToString::to_string);
-    let tls = chain.iter().find_map(|error| error.downcast_ref::<rustls::Error>().map(ToString::to_string));
+    let broke_off = chain
+        .iter()
+        .find(|error| error.to_string().contains("tls handshake"))
+        .map(ToString::to_string);
+    let tls = chain
+        .iter()
+        .find_map(|error| error.downcast_ref::<rustls::Error>().map(ToString::to_string));
     if let Some(why) = tls.or(broke_off) {
         return Trouble::new(Cause::Tls, format!("{place}: {why}"));
     }
     // The name may be a proxy's.
     if let Some(unresolved) = chain.iter().find_map(|error| error.downcast_ref::<Unresolved>()) {
-        return Trouble::new(Cause::NameUnresolved, format!("the name {} has no address here", unresolved.name));
+        return Trouble::new(
+            Cause::NameUnresolved,
+            format!("the name {} has no address here", unresolved.name),
+        );
     }
     let reqwest = chain.iter().find_map(|error| error.downcast_ref::<reqwest::Error>());
     if reqwest.is_some_and(reqwest::Error::is_timeout) {
@@ -98,7 +107,10 @@ pub(crate) fn no_answer(error: &(dyn Error + 'static), api: &Url) -> Trouble {
     }
     // What a proxy says to a tunnel has no type that can be named here.
     if chain.iter().any(|error| error.to_string().contains("tunnel")) {
-        return Trouble::new(Cause::ProxyRefused, format!("the proxy before {place} lets nothing through: {why}"));
+        return Trouble::new(
+            Cause::ProxyRefused,
+            format!("the proxy before {place} lets nothing through: {why}"),
+        );
     }
     Trouble::new(Cause::NotConnected, format!("{place} cannot be reached: {why}"))
 }

@@ -35,7 +35,12 @@ struct Inner {
 
 impl Journal {
     /// A new journal in the results folder; `watch` sees every event with the state after it.
-    pub(crate) fn create(world: &World, results: &Path, redactor: Redactor, watch: Watch) -> std::io::Result<Self> {
+    pub(crate) fn create(
+        world: &World,
+        results: &Path,
+        redactor: Redactor,
+        watch: Watch,
+    ) -> std::io::Result<Self> {
         let file = files::create(&results.join(FILE))?;
         let inner = Inner { file: Some(file), seq: 0, state: RunState::default() };
         Ok(Self { world: world.clone(), inner: Mutex::new(inner), watch, redactor })
@@ -46,7 +51,8 @@ impl Journal {
         let mut inner = self.inner.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         inner.seq += 1;
         inner.state.apply(&event);
-        let record = Record { schema: SCHEMA.to_owned(), seq: inner.seq, ts_utc: self.world.now(), event };
+        let record =
+            Record { schema: SCHEMA.to_owned(), seq: inner.seq, ts_utc: self.world.now(), event };
         if let (Ok(mut line), Some(file)) = (serde_json::to_vec(&record), &mut inner.file) {
             // The mask holds no character that JSON escapes: a masked line is still a line.
             line = self.redactor.mask(&line).into_owned();
@@ -70,7 +76,9 @@ impl Journal {
 #[cfg(unix)]
 pub(crate) fn append(world: &World, path: &Path, event: Event) {
     let before = files::read_bounded(path).unwrap_or_default();
-    let last = before.rsplit(|byte| *byte == b'\n').find_map(|line| serde_json::from_slice::<Record>(line).ok());
+    let last = before
+        .rsplit(|byte| *byte == b'\n')
+        .find_map(|line| serde_json::from_slice::<Record>(line).ok());
     let seq = last.map_or(0, |record| record.seq) + 1;
     let record = Record { schema: SCHEMA.to_owned(), seq, ts_utc: world.now(), event };
     let torn = before.last().is_some_and(|byte| *byte != b'\n');

@@ -23,6 +23,11 @@ pub(crate) fn open(world: &World, path: &Path) -> bool {
     let Some((program, arguments)) = program(world) else { return false };
     let Ok(found) = which::which_in(program, world.path(), world.cwd()) else { return false };
     let mut command = Command::new(found);
-    command.args(arguments).arg(path).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command
+        .args(arguments)
+        .arg(path)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
     command.spawn().is_ok()
 }

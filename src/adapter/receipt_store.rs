@@ -46,14 +46,21 @@ impl<R: Receipt> Loaded<R> {
 
     /// As an entry of `parents[]`.
     pub(crate) fn parent(&self) -> Parent {
-        Parent { schema: R::SCHEMA.to_owned(), path: shown(&self.path), sha256: self.sha256.clone() }
+        Parent {
+            schema: R::SCHEMA.to_owned(),
+            path: shown(&self.path),
+            sha256: self.sha256.clone(),
+        }
     }
 }
 
 /// Reads a receipt. Where a digest is given it must be that one.
 ///
 /// What cannot be read at all is corrupt, whatever its digest: the more telling fact comes first.
-pub(crate) fn load<R: Receipt>(path: &Path, digest: Option<&Sha256>) -> Result<Loaded<R>, ReceiptFault> {
+pub(crate) fn load<R: Receipt>(
+    path: &Path,
+    digest: Option<&Sha256>,
+) -> Result<Loaded<R>, ReceiptFault> {
     let layer = R::LAYER;
     let corrupt = |why: String| ReceiptFault::Corrupt { layer, path: shown(path), why };
     let bytes = match files::read_bounded(path) {
@@ -64,7 +71,8 @@ pub(crate) fn load<R: Receipt>(path: &Path, digest: Option<&Sha256>) -> Result<L
         Err(error) => return Err(corrupt(error.to_string())),
     };
     let text = text_of(&bytes).map_err(&corrupt)?;
-    let document: serde_json::Value = serde_json::from_str(text).map_err(|error| corrupt(error.to_string()))?;
+    let document: serde_json::Value =
+        serde_json::from_str(text).map_err(|error| corrupt(error.to_string()))?;
     let sha256 = files::digest_bytes(&bytes);
     if let Some(expected) = digest
         && *expected != sha256
@@ -80,7 +88,12 @@ pub(crate) fn load<R: Receipt>(path: &Path, digest: Option<&Sha256>) -> Result<L
         Some(schema) if schema == R::SCHEMA => {}
         found => {
             let found = found.unwrap_or("none").chars().take(80).collect();
-            return Err(ReceiptFault::UnsupportedSchema { layer, path: shown(path), found, known: R::SCHEMA });
+            return Err(ReceiptFault::UnsupportedSchema {
+                layer,
+                path: shown(path),
+                found,
+                known: R::SCHEMA,
+            });
         }
     }
     // From the text, not from the document: errors then name line and column.
@@ -120,13 +133,15 @@ pub(crate) fn write<R: Receipt>(
 ) -> Result<(Written, serde_json::Value), Fault> {
     let path = folder.join(R::FILE);
     let unwritable = |why: String| Fault::OutputUnwritable(format!("{}: {why}", shown(&path)));
-    let mut document = serde_json::to_value(receipt).map_err(|error| unwritable(error.to_string()))?;
+    let mut document =
+        serde_json::to_value(receipt).map_err(|error| unwritable(error.to_string()))?;
     mask(&mut document, redactor);
     if let Some((place, what)) = left(&document, redactor, R::FILE) {
         let (path, what) = (place, what.to_owned());
         return Err(Fault::SecretInOutput { layer: R::LAYER, path, what, more: String::new() });
     }
-    let mut bytes = serde_json::to_vec_pretty(&document).map_err(|error| unwritable(error.to_string()))?;
+    let mut bytes =
+        serde_json::to_vec_pretty(&document).map_err(|error| unwritable(error.to_string()))?;
     bytes.push(b'\n');
     files::write_atomic(&path, &bytes).map_err(|error| unwritable(error.to_string()))?;
     let (sha256, size) = (files::digest_bytes(&bytes), bytes.len() as u64);
@@ -176,10 +191,18 @@ fn mask(value: &mut serde_json::Value, redactor: &Redactor) {
 }
 
 /// Where a text that came from outside still holds a secret: what the next layer acts on was not masked.
-fn left(value: &serde_json::Value, redactor: &Redactor, place: &str) -> Option<(String, &'static str)> {
+fn left(
+    value: &serde_json::Value,
+    redactor: &Redactor,
+    place: &str,
+) -> Option<(String, &'static str)> {
     match value {
-        serde_json::Value::String(text) => redactor.left_in(text.as_bytes()).map(|what| (place.to_owned(), what)),
-        serde_json::Value::Array(items) => items.iter().find_map(|item| left(item, redactor, place)),
+        serde_json::Value::String(text) => {
+            redactor.left_in(text.as_bytes()).map(|what| (place.to_owned(), what))
+        }
+        serde_json::Value::Array(items) => {
+            items.iter().find_map(|item| left(item, redactor, place))
+        }
         serde_json::Value::Object(fields) => {
             let mut outside = fields.iter().filter(|(key, _)| !is_ours(key));
             outside.find_map(|(key, item)| left(item, redactor, &format!("{place}: {key}")))
@@ -194,7 +217,10 @@ pub(crate) const FINALIZED: &str = "post/finalize";
 /// Every file of this receipt's name below a folder, in path order. One that post wrote in execute's place is evidence
 /// of post and none of execute.
 pub(crate) fn find<R: Receipt>(folder: &Path) -> Vec<PathBuf> {
-    named(folder, R::FILE).into_iter().filter(|path| R::LAYER != Layer::Execute || !is_finalized(path)).collect()
+    named(folder, R::FILE)
+        .into_iter()
+        .filter(|path| R::LAYER != Layer::Execute || !is_finalized(path))
+        .collect()
 }
 
 /// Every file of a name below a folder, in path order, but those among raw results: what tests leave there is theirs,
@@ -202,8 +228,13 @@ pub(crate) fn find<R: Receipt>(folder: &Path) -> Vec<PathBuf> {
 pub(crate) fn named(folder: &Path, name: &str) -> Vec<PathBuf> {
     let listed: Vec<(RelPath, PathBuf)> = files::list(folder).into_iter().flatten().collect();
     let raw = raw_folders(&listed);
-    let is_raw = |path: &RelPath| raw.iter().any(|folder| path.as_str().starts_with(folder.as_str()));
-    listed.into_iter().filter(|(path, _)| path.file_name() == name && !is_raw(path)).map(|(_, path)| path).collect()
+    let is_raw =
+        |path: &RelPath| raw.iter().any(|folder| path.as_str().starts_with(folder.as_str()));
+    listed
+        .into_iter()
+        .filter(|(path, _)| path.file_name() == name && !is_raw(path))
+        .map(|(_, path)| path)
+        .collect()
 }
 
 /// Folders of raw results, each with its slash: where a journal lies, and what is called as they are uploaded.
@@ -219,7 +250,10 @@ fn raw_folders(listed: &[(RelPath, PathBuf)]) -> Vec<String> {
                 name.is_some_and(|name| CATALOGUE.iter().any(|(_, file, _)| name == *file))
             };
             if folder.is_empty() || listed.iter().any(beside) {
-                folders.extend(["artifacts/", "reports/", "logs/", "pester/"].map(|part| format!("{folder}{part}")));
+                folders.extend(
+                    ["artifacts/", "reports/", "logs/", "pester/"]
+                        .map(|part| format!("{folder}{part}")),
+                );
             } else {
                 folders.push(folder.to_owned());
             }
@@ -244,7 +278,9 @@ const JOURNAL: &str = crate::adapter::journal::FILE;
 fn is_finalized(path: &Path) -> bool {
     let bytes = files::read_bounded(path).unwrap_or_default();
     let document = serde_json::from_slice::<serde_json::Value>(&bytes).ok();
-    document.is_some_and(|document| document.get("source").and_then(serde_json::Value::as_str) == Some(FINALIZED))
+    document.is_some_and(|document| {
+        document.get("source").and_then(serde_json::Value::as_str) == Some(FINALIZED)
+    })
 }
 
 /// A path for people and receipts: `/` between names.

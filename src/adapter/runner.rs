@@ -80,8 +80,11 @@ pub(crate) fn facts(world: &World, overrides: &Overrides) -> Facts {
     let repository = keep(&mut faults, parsed::<RepoSlug>(world, "GITHUB_REPOSITORY")).flatten();
     let event_name = overrides.event_name.clone().or_else(|| world.var("GITHUB_EVENT_NAME"));
     let event = keep(&mut faults, read_event(world, overrides.event.as_deref())).flatten();
-    let head_sha = keep(&mut faults, head_sha(world, overrides, event_name.as_deref(), event.as_ref())).flatten();
-    let text = |pointer: &str| event.as_ref().and_then(|e| Some(e.pointer(pointer)?.as_str()?.to_owned()));
+    let head_sha =
+        keep(&mut faults, head_sha(world, overrides, event_name.as_deref(), event.as_ref()))
+            .flatten();
+    let text =
+        |pointer: &str| event.as_ref().and_then(|e| Some(e.pointer(pointer)?.as_str()?.to_owned()));
     let head_ref = text("/pull_request/head/ref").or_else(|| world.var("GITHUB_HEAD_REF"));
     Facts {
         run: run.map(|run| (run, attempt.map_or(1, NonZeroU32::get))),
@@ -114,15 +117,22 @@ fn invalid(name: &str, why: &dyn std::fmt::Display) -> Fault {
 }
 
 fn read_event(world: &World, flag: Option<&Path>) -> Result<Option<Value>, Fault> {
-    let Some(path) = flag.map(Path::to_owned).or_else(|| world.var("GITHUB_EVENT_PATH").map(PathBuf::from)) else {
+    let Some(path) =
+        flag.map(Path::to_owned).or_else(|| world.var("GITHUB_EVENT_PATH").map(PathBuf::from))
+    else {
         return Ok(None);
     };
     let path = world.absolute(path);
     let malformed = |why: String| Fault::EventMalformed(format!("event {}: {why}", shown(&path)));
     let bytes = files::read_bounded(&path).map_err(|error| malformed(error.to_string()))?;
-    let event: Value = serde_json::from_slice(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes))
-        .map_err(|error| malformed(error.to_string()))?;
-    if event.is_object() { Ok(Some(event)) } else { Err(malformed("it is not a JSON object".to_owned())) }
+    let event: Value =
+        serde_json::from_slice(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes))
+            .map_err(|error| malformed(error.to_string()))?;
+    if event.is_object() {
+        Ok(Some(event))
+    } else {
+        Err(malformed("it is not a JSON object".to_owned()))
+    }
 }
 
 /// The commit under test. Under `pull_request_target` that is the pull request's head and never
@@ -139,7 +149,9 @@ fn head_sha(
     let of_event = event.and_then(|event| event.pointer("/pull_request/head/sha")?.as_str());
     if event_name == Some("pull_request_target") || (event_name.is_none() && of_event.is_some()) {
         let text = of_event.ok_or_else(|| {
-            Fault::EventMalformed("the pull_request_target event has no pull_request.head.sha".to_owned())
+            Fault::EventMalformed(
+                "the pull_request_target event has no pull_request.head.sha".to_owned(),
+            )
         })?;
         return text
             .parse()

@@ -65,13 +65,24 @@ fn lock_path(state: &Path, name: &str) -> PathBuf {
 }
 
 /// Records a run that begins. That it cannot be recorded keeps no run from running.
-pub(crate) fn begin(world: &World, state: &Path, name: &str, repository: &str, root: &str, keep: bool) -> InProgress {
+pub(crate) fn begin(
+    world: &World,
+    state: &Path,
+    name: &str,
+    repository: &str,
+    root: &str,
+    keep: bool,
+) -> InProgress {
     let (repository, root) = (repository.to_owned(), root.to_owned());
     let record = Record { repository, root, started_at_utc: world.now(), keep };
     let begun = || -> io::Result<File> {
         files::make_dir(&state.join(RECORDS))?;
         files::write_private(&record_path(state, name), &serde_json::to_vec(&record)?)?;
-        let file = OpenOptions::new().create(true).truncate(false).write(true).open(lock_path(state, name))?;
+        let file = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(lock_path(state, name))?;
         file.try_lock().map_err(io::Error::from)?;
         Ok(file)
     };
@@ -82,7 +93,8 @@ pub(crate) fn begin(world: &World, state: &Path, name: &str, repository: &str, r
 /// Whether a run is in progress: its lock ends with its process.
 fn is_running(state: &Path, name: &str) -> bool {
     let path = lock_path(state, name);
-    files::exists(&path) && OpenOptions::new().write(true).open(&path).is_ok_and(|file| file.try_lock().is_err())
+    files::exists(&path)
+        && OpenOptions::new().write(true).open(&path).is_ok_and(|file| file.try_lock().is_err())
 }
 
 /// Every run, the newest first.
@@ -101,7 +113,8 @@ fn one(state: &Path, folder: &Path) -> Option<Run> {
     let bytes = files::read_bounded(&record_path(state, &name)).ok();
     let record = bytes.and_then(|bytes| serde_json::from_slice::<Record>(&bytes).ok());
     let changed = std::fs::metadata(folder).and_then(|meta| meta.modified()).ok();
-    let changed = changed.and_then(|time| Timestamp::try_from(time).ok()).unwrap_or(Timestamp::UNIX_EPOCH);
+    let changed =
+        changed.and_then(|time| Timestamp::try_from(time).ok()).unwrap_or(Timestamp::UNIX_EPOCH);
     Some(Run {
         repository: record.as_ref().map(|record| record.repository.clone()).unwrap_or_default(),
         started: record.as_ref().map_or(changed, |record| record.started_at_utc),
@@ -114,8 +127,13 @@ fn one(state: &Path, folder: &Path) -> Option<Run> {
 }
 
 fn size(folder: &Path) -> u64 {
-    let entries = walkdir::WalkDir::new(folder).follow_links(false).into_iter().filter_map(Result::ok);
-    entries.filter_map(|entry| entry.metadata().ok()).filter(|meta| meta.is_file()).map(|meta| meta.len()).sum()
+    let entries =
+        walkdir::WalkDir::new(folder).follow_links(false).into_iter().filter_map(Result::ok);
+    entries
+        .filter_map(|entry| entry.metadata().ok())
+        .filter(|meta| meta.is_file())
+        .map(|meta| meta.len())
+        .sum()
 }
 
 /// Removes what the rule removes; returns it. A folder that cannot be removed stays, and is said.
@@ -150,9 +168,13 @@ fn remove(state: &Path, run: &Run) -> bool {
 pub(crate) fn named(world: &World, state: &Path, word: &str) -> Result<PathBuf, String> {
     let runs = all(state);
     if word == "last" {
-        return runs.first().map(|run| run.folder.clone()).ok_or_else(|| "there is no run yet".to_owned());
+        return runs
+            .first()
+            .map(|run| run.folder.clone())
+            .ok_or_else(|| "there is no run yet".to_owned());
     }
-    let begins = |run: &&Run| run.name.starts_with(word) || run.name.starts_with(&format!("local-{word}"));
+    let begins =
+        |run: &&Run| run.name.starts_with(word) || run.name.starts_with(&format!("local-{word}"));
     let exact = runs.iter().find(|run| run.name == word);
     let fitting: Vec<&Run> = runs.iter().filter(begins).collect();
     match (exact, fitting.as_slice()) {
@@ -162,11 +184,13 @@ pub(crate) fn named(world: &World, state: &Path, word: &str) -> Result<PathBuf, 
             let folder = world.absolute(word);
             match files::is_dir(&folder) {
                 true => Ok(files::canonical(&folder)),
-                false => {
-                    Err(format!("no run and no folder is called {word:?}; `pester-gate runs list` shows the runs"))
-                }
+                false => Err(format!(
+                    "no run and no folder is called {word:?}; `pester-gate runs list` shows the runs"
+                )),
             }
         }
-        (None, several) => Err(format!("{} runs begin with {word:?}; type more of the id", several.len())),
+        (None, several) => {
+            Err(format!("{} runs begin with {word:?}; type more of the id", several.len()))
+        }
     }
 }

@@ -24,8 +24,17 @@ pub(crate) struct Found {
 /// As a fault: the first place, and how many more there are.
 pub(crate) fn fault(layer: Layer, found: &[Found]) -> Option<Fault> {
     let first = found.first()?;
-    let more = if found.len() > 1 { format!(", and {} more files", found.len() - 1) } else { String::new() };
-    Some(Fault::SecretInOutput { layer, path: first.path.clone(), what: first.what.to_owned(), more })
+    let more = if found.len() > 1 {
+        format!(", and {} more files", found.len() - 1)
+    } else {
+        String::new()
+    };
+    Some(Fault::SecretInOutput {
+        layer,
+        path: first.path.clone(),
+        what: first.what.to_owned(),
+        more,
+    })
 }
 
 /// Looks through every file of a folder.
@@ -36,13 +45,18 @@ pub(crate) fn sweep(redactor: &Redactor, folder: &Path) -> Vec<Found> {
             Ok((path, absolute)) => (path.to_string(), absolute),
             // It cannot be read by name here; whoever uploads it may.
             Err(name) => {
-                found.push(Found { path: redactor.mask_text(&name), what: "a name that is not Unicode" });
+                found.push(Found {
+                    path: redactor.mask_text(&name),
+                    what: "a name that is not Unicode",
+                });
                 continue;
             }
         };
         if redactor.is_in(&name) {
             let path = match redactor.mask_text(&name) {
-                masked if redactor.is_in(&masked) => "(a file whose name cannot be told)".to_owned(),
+                masked if redactor.is_in(&masked) => {
+                    "(a file whose name cannot be told)".to_owned()
+                }
                 masked => masked,
             };
             found.push(Found { path, what: "a secret in its name" });
@@ -62,7 +76,9 @@ fn look(redactor: &Redactor, path: &Path) -> Option<&'static str> {
     let mut piece: Vec<u8> = Vec::with_capacity(PIECE + overlap);
     loop {
         let kept = piece.len();
-        let Ok(read) = file.by_ref().take(PIECE as u64).read_to_end(&mut piece) else { return Some(UNREAD) };
+        let Ok(read) = file.by_ref().take(PIECE as u64).read_to_end(&mut piece) else {
+            return Some(UNREAD);
+        };
         if let Some(what) = redactor.left_in(&piece) {
             return Some(what);
         }
@@ -81,7 +97,9 @@ mod tests {
     fn what_lies_across_two_pieces_is_found_and_names_are_looked_at() {
         let folder = tempfile::tempdir().unwrap();
         let redactor = Redactor::new([("DB_PASSWORD", "hunter2hunter2")], []);
-        let write = |name: &str, bytes: Vec<u8>| files::write_atomic(&folder.path().join(name), &bytes).unwrap();
+        let write = |name: &str, bytes: Vec<u8>| {
+            files::write_atomic(&folder.path().join(name), &bytes).unwrap()
+        };
         for at in [0, PIECE - 7, PIECE, 3 * PIECE - 1] {
             let mut bytes = vec![b'.'; at];
             bytes.extend(b"hunter2hunter2");

@@ -62,7 +62,8 @@ impl Voice {
     fn queue(&self) -> &Queue {
         self.queue.get_or_init(|| {
             let (lines, inbox) = mpsc::sync_channel::<String>(Self::ROOM);
-            let (world, bar, waiting) = (self.world.clone(), self.bar.clone(), Arc::new(AtomicUsize::new(0)));
+            let (world, bar, waiting) =
+                (self.world.clone(), self.bar.clone(), Arc::new(AtomicUsize::new(0)));
             let said = waiting.clone();
             let speak = move || {
                 for line in inbox {
@@ -136,7 +137,8 @@ impl Progress {
             bar.enable_steady_tick(Duration::from_millis(120));
             Arc::new(bar)
         });
-        let voice = Arc::new(Voice { world: world.clone(), bar: bar.clone(), queue: OnceLock::new() });
+        let voice =
+            Arc::new(Voice { world: world.clone(), bar: bar.clone(), queue: OnceLock::new() });
         Self { world: world.clone(), verbosity, bar, running: Arc::default(), voice, colors: false }
     }
 
@@ -184,7 +186,9 @@ impl Progress {
             Event::FileEnd { file, outcome, ms } if !outcome.is_empty() => {
                 self.line(&format!("  {outcome:>9} {} ({:.1}s)", printable(file), ms / 1000.0));
             }
-            Event::LimitReached { limit } => self.line(&format!("  the {limit} limit is reached; ending the tests")),
+            Event::LimitReached { limit } => {
+                self.line(&format!("  the {limit} limit is reached; ending the tests"))
+            }
             Event::CancelRequested => self.line("  asked to stop; ending the tests"),
             _ => {}
         }

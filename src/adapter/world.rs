@@ -46,7 +46,10 @@ pub struct World {
 impl fmt::Debug for World {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names: Vec<_> = self.environment.keys().collect();
-        f.debug_struct("World").field("environment", &names).field("cwd", &self.cwd).finish_non_exhaustive()
+        f.debug_struct("World")
+            .field("environment", &names)
+            .field("cwd", &self.cwd)
+            .finish_non_exhaustive()
     }
 }
 
@@ -56,7 +59,11 @@ impl World {
         let cancel = Cancel::default();
         let handler = cancel.clone();
         ctrlc::set_handler(move || handler.request()).map_err(io::Error::other)?;
-        Ok(Self { environment: std::env::vars_os().collect(), cwd: std::env::current_dir()?, cancel })
+        Ok(Self {
+            environment: std::env::vars_os().collect(),
+            cwd: std::env::current_dir()?,
+            cancel,
+        })
     }
 
     /// A variable's value, where it is set, Unicode and not empty.
@@ -78,7 +85,10 @@ impl World {
 
     /// Where programs are looked for.
     pub(crate) fn path(&self) -> Option<&OsStr> {
-        self.environment.iter().find(|(name, _)| name.eq_ignore_ascii_case("PATH")).map(|(_, value)| value.as_os_str())
+        self.environment
+            .iter()
+            .find(|(name, _)| name.eq_ignore_ascii_case("PATH"))
+            .map(|(_, value)| value.as_os_str())
     }
 
     /// The working folder.
@@ -146,7 +156,8 @@ impl World {
     /// Whether a result may have colors where nobody asked for them or against them: on a terminal, and as the
     /// variables `NO_COLOR` and `CLICOLOR_FORCE` say.
     pub(crate) fn may_color(&self) -> bool {
-        let set = |name: &str| self.var(name).is_some_and(|value| !value.is_empty() && value != "0");
+        let set =
+            |name: &str| self.var(name).is_some_and(|value| !value.is_empty() && value != "0");
         if self.var("NO_COLOR").is_some_and(|value| !value.is_empty()) {
             return false;
         }
@@ -156,13 +167,16 @@ impl World {
 
     /// Whether progress goes to a person at a terminal.
     pub(crate) fn stderr_is_terminal(&self) -> bool {
-        io::stderr().is_terminal() && !self.under_actions() && self.var("TERM").as_deref() != Some("dumb")
+        io::stderr().is_terminal()
+            && !self.under_actions()
+            && self.var("TERM").as_deref() != Some("dumb")
     }
 
     /// Masks this environment's secrets, tokens by shape, and further literals.
     pub(crate) fn redactor(&self, literals: &[String]) -> Redactor {
         // A variable that is called a key and names a file holds none; the file's path is in every receipt.
-        let is_path = |value: &OsString| Path::new(value).is_absolute() && Path::new(value).exists();
+        let is_path =
+            |value: &OsString| Path::new(value).is_absolute() && Path::new(value).exists();
         let pairs = self.environment.iter().filter(|(_, value)| !is_path(value));
         let pairs = pairs.filter_map(|(name, value)| Some((name.to_str()?, value.to_str()?)));
         Redactor::new(pairs, literals.iter().map(String::as_str))
@@ -171,7 +185,10 @@ impl World {
     /// The host. Its machine id is a digest, so that a receipt tells hosts apart and discloses nothing.
     pub(crate) fn host(&self) -> Host {
         let name = host_name(self);
-        let id = machine_uid::get().ok().filter(|id| !id.trim().is_empty()).unwrap_or_else(|| format!("name:{name}"));
+        let id = machine_uid::get()
+            .ok()
+            .filter(|id| !id.trim().is_empty())
+            .unwrap_or_else(|| format!("name:{name}"));
         let digest = Hasher::digest(format!("pester-gate machine {}", id.trim()).as_bytes());
         let machine_id = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
         Host {
@@ -188,11 +205,13 @@ impl World {
         if let Some(asked) = asked {
             return Some(self.absolute(asked));
         }
-        let below = |name: &str, rest: &str| self.var(name).map(|base| PathBuf::from(base).join(rest));
+        let below =
+            |name: &str, rest: &str| self.var(name).map(|base| PathBuf::from(base).join(rest));
         match std::env::consts::OS {
             "windows" => below("LOCALAPPDATA", "pester-gate"),
             "macos" => below("HOME", "Library/Application Support/pester-gate"),
-            _ => below("XDG_STATE_HOME", "pester-gate").or_else(|| below("HOME", ".local/state/pester-gate")),
+            _ => below("XDG_STATE_HOME", "pester-gate")
+                .or_else(|| below("HOME", ".local/state/pester-gate")),
         }
         .filter(|path| path.is_absolute())
     }

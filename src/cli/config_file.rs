@@ -45,7 +45,10 @@ impl Search {
 }
 
 /// Reads the configuration: the named file, which must be there, or the nearest one, if any.
-pub(crate) fn load(search: &Search, named: Option<PathBuf>) -> Result<(Config, ConfigFile), Invalid> {
+pub(crate) fn load(
+    search: &Search,
+    named: Option<PathBuf>,
+) -> Result<(Config, ConfigFile), Invalid> {
     let Some(path) = named.or_else(|| search.find()) else {
         let searched = search.folders.iter().map(|folder| shown(folder)).collect();
         return Ok((Config::default(), ConfigFile::Missing(searched)));
@@ -54,7 +57,8 @@ pub(crate) fn load(search: &Search, named: Option<PathBuf>) -> Result<(Config, C
         Some(line) => format!("{}:{line}", shown(&path)),
         None => shown(&path),
     };
-    let bytes = files::read_bounded(&path).map_err(|error| Invalid::new(at(None), error.to_string()))?;
+    let bytes =
+        files::read_bounded(&path).map_err(|error| Invalid::new(at(None), error.to_string()))?;
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
     let text = std::str::from_utf8(bytes).map_err(|_| Invalid::new(at(None), "it is not UTF-8"))?;
     let config = parse(text).map_err(|(line, why)| Invalid::new(at(line), why))?;
@@ -71,13 +75,19 @@ fn parse(text: &str) -> Result<Config, (Option<usize>, String)> {
     let Some(first) = documents.next() else { return Ok(Config::default()) };
     let config = Option::<Config>::deserialize(first).map_err(|error| {
         let why = error.to_string();
-        let line = duplicate_line(text, &why).or_else(|| error.location().map(|place| place.line()));
+        let line =
+            duplicate_line(text, &why).or_else(|| error.location().map(|place| place.line()));
         // The library ends its message with the place, which stands before ours already.
         let why = why.split(" at line ").next().unwrap_or(&why).to_owned();
         (line, tab(text, line).or_else(|| unknown_key(&why)).unwrap_or(why))
     })?;
     if documents.next().is_some() {
-        let line = text.lines().enumerate().skip(1).find(|(_, line)| line.trim_end() == "---").map(|(at, _)| at + 1);
+        let line = text
+            .lines()
+            .enumerate()
+            .skip(1)
+            .find(|(_, line)| line.trim_end() == "---")
+            .map(|(at, _)| at + 1);
         return Err((line, "a second document; the configuration is one".to_owned()));
     }
     Ok(config.unwrap_or_default())
@@ -87,7 +97,9 @@ fn parse(text: &str) -> Result<Config, (Option<usize>, String)> {
 fn tab(text: &str, line: Option<usize>) -> Option<String> {
     let line = text.lines().nth(line?.checked_sub(1)?)?;
     let indentation = &line[..line.len() - line.trim_start().len()];
-    indentation.contains('\t').then(|| "the line is indented with a tab; YAML takes spaces only".to_owned())
+    indentation
+        .contains('\t')
+        .then(|| "the line is indented with a tab; YAML takes spaces only".to_owned())
 }
 
 /// An unknown key with the closest valid one, instead of all of them.
@@ -104,7 +116,10 @@ fn unknown_key(why: &str) -> Option<String> {
 
 /// The line of a key's second writing: the library gives none for those.
 fn duplicate_line(text: &str, why: &str) -> Option<usize> {
-    let key = why.split("duplicate field `").nth(1).or_else(|| why.split("duplicate entry with key \"").nth(1))?;
+    let key = why
+        .split("duplicate field `")
+        .nth(1)
+        .or_else(|| why.split("duplicate entry with key \"").nth(1))?;
     let key = key.split(['`', '"']).next()?;
     let is_key = |line: &str| {
         line.trim_start()

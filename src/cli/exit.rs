@@ -13,7 +13,10 @@ pub(crate) struct ExitCode {
 
 /// Every exit code there is.
 pub(crate) const CODES: [ExitCode; 8] = [
-    ExitCode { number: 0, meaning: "ready, warning or completed; or red and let through (`gateStatus` is `notice`)" },
+    ExitCode {
+        number: 0,
+        meaning: "ready, warning or completed; or red and let through (`gateStatus` is `notice`)",
+    },
     ExitCode { number: 1, meaning: "test failures" },
     ExitCode {
         number: 2,

@@ -22,7 +22,9 @@ impl FromStr for Level {
     fn from_str(text: &str) -> Result<Self, String> {
         let known = ["error", "warn", "info", "debug", "trace"].contains(&text);
         let level = known.then(|| text.parse().ok()).flatten();
-        level.map(Level).ok_or_else(|| format!("{text:?} is none of error, warn, info, debug and trace"))
+        level
+            .map(Level)
+            .ok_or_else(|| format!("{text:?} is none of error, warn, info, debug and trace"))
     }
 }
 

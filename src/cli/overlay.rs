@@ -12,8 +12,8 @@ use serde_json::{Map, Value, json};
 use super::args::{self, variable};
 use crate::adapter::world::World;
 use crate::domain::config::{
-    Config, DispatcherKind, EmptyPolicy, Engine, Isolation, Leaks, LockScope, Multiple, Percent, PriorityPolicy,
-    ProbeName, Requirement, Trust, WarnOrFail, WhenRefused,
+    Config, DispatcherKind, EmptyPolicy, Engine, Isolation, Leaks, LockScope, Multiple, Percent,
+    PriorityPolicy, ProbeName, Requirement, Trust, WarnOrFail, WhenRefused,
 };
 use crate::domain::failure::ClassRules;
 use crate::domain::ids::{IssueRef, LockGroup};
@@ -63,9 +63,15 @@ impl<'a> Overlay<'a> {
         }
         let name = variable(flag);
         let values = self.world.var(&name).map(|text| {
-            text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect::<Vec<_>>()
+            text.lines()
+                .map(str::trim)
+                .filter(|line| !line.is_empty())
+                .map(str::to_owned)
+                .collect::<Vec<_>>()
         });
-        Ok(values.filter(|values| !values.is_empty()).map(|values| Sourced::new(values, Source::Env(name))))
+        Ok(values
+            .filter(|values| !values.is_empty())
+            .map(|values| Sourced::new(values, Source::Env(name))))
     }
 
     /// The one value of a flag or its variable.
@@ -81,7 +87,9 @@ impl<'a> Overlay<'a> {
     pub(crate) fn text_whole(&self, flag: &str) -> Result<Option<String>, Invalid> {
         match args::typed(self.matches, flag).as_deref() {
             Some([one]) if !one.trim().is_empty() => Ok(Some(one.clone())),
-            Some(_) => Err(Invalid::new(format!("--{flag}"), "it takes one value that is not empty")),
+            Some(_) => {
+                Err(Invalid::new(format!("--{flag}"), "it takes one value that is not empty"))
+            }
             None => Ok(self.world.var(&variable(flag))),
         }
     }
@@ -92,7 +100,10 @@ impl<'a> Overlay<'a> {
         T: FromStr<Err: Display>,
     {
         let Some(text) = self.text(flag)? else { return Ok(None) };
-        let value = text.value.parse().map_err(|error: T::Err| Invalid::new(place(&text.source), error.to_string()))?;
+        let value = text
+            .value
+            .parse()
+            .map_err(|error: T::Err| Invalid::new(place(&text.source), error.to_string()))?;
         Ok(Some(Sourced::new(value, text.source)))
     }
 
@@ -115,7 +126,10 @@ impl<'a> Overlay<'a> {
     }
 
     /// A word out of a closed set, through its serde names.
-    pub(super) fn word<T: serde::de::DeserializeOwned>(&self, flag: &str) -> Result<Option<Sourced<T>>, Invalid> {
+    pub(super) fn word<T: serde::de::DeserializeOwned>(
+        &self,
+        flag: &str,
+    ) -> Result<Option<Sourced<T>>, Invalid> {
         let Some(text) = self.text(flag)? else { return Ok(None) };
         let value = serde_json::from_value(Value::String(text.value.clone())).map_err(|error| {
             let why = error.to_string().replace("unknown variant", "unknown word");
@@ -157,7 +171,12 @@ fn split_labels(told: &[String]) -> Vec<String> {
 /// A runner's host is everybody's; elsewhere two repositories share only what the configuration requires of the host.
 fn lock_scope(on_a_runner: bool, config: &Config) -> LockScope {
     let shared = |requirement: &Requirement| {
-        let names = [ProbeName::Docker, ProbeName::LabviewIdle, ProbeName::Lvcompare, ProbeName::SessionLock];
+        let names = [
+            ProbeName::Docker,
+            ProbeName::LabviewIdle,
+            ProbeName::Lvcompare,
+            ProbeName::SessionLock,
+        ];
         matches!(requirement, Requirement::Named(name) if names.contains(name))
     };
     let requires = config.packs.iter().flat_map(|pack| &pack.requires).any(shared);
@@ -172,26 +191,36 @@ fn default_group() -> LockGroup {
 
 /// Labels that nobody can carry, or none at all, would be a look-up that can find nothing.
 fn invalid_labels(settings: &Settings) -> Option<(&'static str, String)> {
-    let empty = |labels: &[String]| labels.iter().any(|label| label.trim().is_empty() || label.chars().count() > 50);
+    let empty = |labels: &[String]| {
+        labels.iter().any(|label| label.trim().is_empty() || label.chars().count() > 50)
+    };
     let why = "a label holds 1 to 50 characters".to_owned();
     match () {
         () if settings.priority_labels.value.is_empty() => {
-            let why = "no label is named; name one, or set standing-priority.policy: off".to_owned();
+            let why =
+                "no label is named; name one, or set standing-priority.policy: off".to_owned();
             Some(("standing-priority.labels", why))
         }
         () if empty(&settings.priority_labels.value) => Some(("standing-priority.labels", why)),
-        () if empty(&settings.priority_fork_labels.value) => Some(("standing-priority.fork-labels", why)),
+        () if empty(&settings.priority_fork_labels.value) => {
+            Some(("standing-priority.fork-labels", why))
+        }
         () => None,
     }
 }
 
 /// What holds for this invocation.
-pub(crate) fn settings(overlay: &Overlay<'_>, config: &Config, found: &ConfigFile) -> Result<Settings, Invalid> {
+pub(crate) fn settings(
+    overlay: &Overlay<'_>,
+    config: &Config,
+    found: &ConfigFile,
+) -> Result<Settings, Invalid> {
     let file = match found {
         ConfigFile::Read(file) => file.as_str(),
         ConfigFile::Missing(_) => "",
     };
-    let many = |list: &Option<crate::domain::config::OneOrMany>| list.as_ref().map(|list| list.to_vec());
+    let many =
+        |list: &Option<crate::domain::config::OneOrMany>| list.as_ref().map(|list| list.to_vec());
     let set = |list: &Vec<String>| (!list.is_empty()).then(|| list.clone());
     let none = Vec::new;
     let (tests, dispatcher, defaults) = (&config.tests, &config.dispatcher, &config.defaults);
@@ -202,38 +231,82 @@ pub(crate) fn settings(overlay: &Overlay<'_>, config: &Config, found: &ConfigFil
             "defaults.pack",
             None,
         ),
-        profile: settle(overlay.text("profile")?, defaults.profile.clone(), "defaults.profile", "default".to_owned()),
+        profile: settle(
+            overlay.text("profile")?,
+            defaults.profile.clone(),
+            "defaults.profile",
+            "default".to_owned(),
+        ),
         integration_mode: settle(
             overlay.text("integration-mode")?.map(|t| t.map(Some)),
             defaults.integration_mode.clone().map(Some),
             "defaults.integration-mode",
             None,
         ),
-        shards: settle(overlay.parsed("shards")?, defaults.shards.map(NonZeroU32::get), "defaults.shards", 1),
-        tests_path: settle(overlay.text("tests-path")?, tests.path.clone(), "tests.path", "tests".to_owned()),
-        tests_pattern: settle(None, many(&tests.pattern), "tests.pattern", vec!["*.Tests.ps1".to_owned()]),
+        shards: settle(
+            overlay.parsed("shards")?,
+            defaults.shards.map(NonZeroU32::get),
+            "defaults.shards",
+            1,
+        ),
+        tests_path: settle(
+            overlay.text("tests-path")?,
+            tests.path.clone(),
+            "tests.path",
+            "tests".to_owned(),
+        ),
+        tests_pattern: settle(
+            None,
+            many(&tests.pattern),
+            "tests.pattern",
+            vec!["*.Tests.ps1".to_owned()],
+        ),
         integration_pattern: settle(
             None,
             many(&tests.integration.pattern),
             "tests.integration.pattern",
             vec!["*.Integration.Tests.ps1".to_owned()],
         ),
-        integration_tag: settle(None, tests.integration.tag.clone(), "tests.integration.tag", "Integration".to_owned()),
+        integration_tag: settle(
+            None,
+            tests.integration.tag.clone(),
+            "tests.integration.tag",
+            "Integration".to_owned(),
+        ),
         include: settle(overlay.list("include")?, None, "include", none()),
         exclude: settle(overlay.list("exclude")?, None, "exclude", none()),
         refine: settle(overlay.list("refine")?, None, "refine", none()),
         files: settle(overlay.list("file")?, None, "file", none()),
-        required_paths: settle(None, set(&config.context.required_paths), "context.required-paths", none()),
+        required_paths: settle(
+            None,
+            set(&config.context.required_paths),
+            "context.required-paths",
+            none(),
+        ),
         packs: config.packs.clone(),
         fixtures: config.fixtures.clone(),
-        profiles: config.profiles.iter().map(|(name, profile)| (name.clone(), profile.clone())).collect(),
+        profiles: config
+            .profiles
+            .iter()
+            .map(|(name, profile)| (name.clone(), profile.clone()))
+            .collect(),
         kind: settle(None, dispatcher.kind, "dispatcher.kind", DispatcherKind::Auto),
         command: settle(None, dispatcher.command.clone(), "dispatcher.command", none()),
-        results: settle(overlay.list("results")?, many(&dispatcher.results), "dispatcher.results", none()),
+        results: settle(
+            overlay.list("results")?,
+            many(&dispatcher.results),
+            "dispatcher.results",
+            none(),
+        ),
         isolation: settle(None, dispatcher.isolation, "dispatcher.isolation", Isolation::Run),
         jobs: settle(None, dispatcher.jobs.map(NonZeroU32::get), "dispatcher.jobs", 1),
         script: settle(None, dispatcher.script.clone().map(Some), "dispatcher.script", None),
-        powershell: settle(None, dispatcher.powershell.clone(), "dispatcher.powershell", "pwsh".to_owned()),
+        powershell: settle(
+            None,
+            dispatcher.powershell.clone(),
+            "dispatcher.powershell",
+            "pwsh".to_owned(),
+        ),
         pester_minimum_version: settle(
             None,
             dispatcher.pester.minimum_version.clone(),
@@ -252,7 +325,12 @@ pub(crate) fn settings(overlay: &Overlay<'_>, config: &Config, found: &ConfigFil
             "standing-priority.policy",
             PriorityPolicy::Advisory,
         ),
-        helper_roots: settle(None, set(&config.context.helper_roots), "context.helper-roots", none()),
+        helper_roots: settle(
+            None,
+            set(&config.context.helper_roots),
+            "context.helper-roots",
+            none(),
+        ),
         priority_labels: settle(
             None,
             config.standing_priority.labels.clone(),
@@ -273,8 +351,15 @@ pub(crate) fn settings(overlay: &Overlay<'_>, config: &Config, found: &ConfigFil
         ),
         priority_epics: settle(
             None,
-            Some(config.standing_priority.epics.iter().map(|number| number.get()).collect::<Vec<_>>())
-                .filter(|epics| !epics.is_empty()),
+            Some(
+                config
+                    .standing_priority
+                    .epics
+                    .iter()
+                    .map(|number| number.get())
+                    .collect::<Vec<_>>(),
+            )
+            .filter(|epics| !epics.is_empty()),
             "standing-priority.epics",
             Vec::new(),
         ),
@@ -302,15 +387,30 @@ pub(crate) fn settings(overlay: &Overlay<'_>, config: &Config, found: &ConfigFil
             "routing.label",
             "pester-gate".to_owned(),
         ),
-        routing_trust: settle(overlay.word("trust")?, config.routing.trust, "routing.trust", Trust::SameOwner),
+        routing_trust: settle(
+            overlay.word("trust")?,
+            config.routing.trust,
+            "routing.trust",
+            Trust::SameOwner,
+        ),
         routing_when_refused: settle(
             overlay.word("when-refused")?,
             config.routing.when_refused,
             "routing.when-refused",
             WhenRefused::Fail,
         ),
-        min_free_files: settle(None, config.preflight.disk.min_free_files, "preflight.disk.min-free-files", 10_000),
-        docker_engine: settle(None, config.preflight.docker.engine, "preflight.docker.engine", engine_of_this_host()),
+        min_free_files: settle(
+            None,
+            config.preflight.disk.min_free_files,
+            "preflight.disk.min-free-files",
+            10_000,
+        ),
+        docker_engine: settle(
+            None,
+            config.preflight.docker.engine,
+            "preflight.docker.engine",
+            engine_of_this_host(),
+        ),
         labels: settle(None, config.preflight.labels.clone(), "preflight.labels", none()),
         runner_labels: settle(
             overlay.list("runner-label")?.map(|list| list.map(|list| Some(split_labels(&list)))),
@@ -318,17 +418,42 @@ pub(crate) fn settings(overlay: &Overlay<'_>, config: &Config, found: &ConfigFil
             "runner-label",
             None,
         ),
-        min_free: settle(None, config.preflight.disk.min_free, "preflight.disk.min-free", Size::from_bytes(2 << 30)),
-        freshness: settle(None, config.preflight.freshness, "preflight.freshness", Span::from_secs(900)),
-        probe_timeout: settle(None, config.preflight.probe_timeout, "preflight.probe-timeout", Span::from_secs(30)),
-        lock_group: settle(overlay.parsed("lock-group")?, config.lock.group.clone(), "lock.group", default_group()),
+        min_free: settle(
+            None,
+            config.preflight.disk.min_free,
+            "preflight.disk.min-free",
+            Size::from_bytes(2 << 30),
+        ),
+        freshness: settle(
+            None,
+            config.preflight.freshness,
+            "preflight.freshness",
+            Span::from_secs(900),
+        ),
+        probe_timeout: settle(
+            None,
+            config.preflight.probe_timeout,
+            "preflight.probe-timeout",
+            Span::from_secs(30),
+        ),
+        lock_group: settle(
+            overlay.parsed("lock-group")?,
+            config.lock.group.clone(),
+            "lock.group",
+            default_group(),
+        ),
         lock_scope: settle(
             overlay.word("lock-scope")?,
             config.lock.scope,
             "lock.scope",
             lock_scope(overlay.world.under_actions(), config),
         ),
-        lock_wait: settle(overlay.parsed("lock-wait")?, config.lock.wait, "lock.wait", Span::from_secs(600)),
+        lock_wait: settle(
+            overlay.parsed("lock-wait")?,
+            config.lock.wait,
+            "lock.wait",
+            Span::from_secs(600),
+        ),
         lock_directory: settle(
             overlay.text("lock-directory")?.map(|text| text.map(Some)),
             config.lock.directory.clone().map(Some),
@@ -345,20 +470,38 @@ pub(crate) fn settings(overlay: &Overlay<'_>, config: &Config, found: &ConfigFil
         },
         leaks: settle(None, config.leaks, "leaks", Leaks::Report),
         zero_tests: settle(None, config.policy.zero_tests, "policy.zero-tests", EmptyPolicy::Fail),
-        all_skipped: settle(None, config.policy.all_skipped, "policy.all-skipped", EmptyPolicy::Fail),
+        all_skipped: settle(
+            None,
+            config.policy.all_skipped,
+            "policy.all-skipped",
+            EmptyPolicy::Fail,
+        ),
         redact: config.redact.clone(),
         summary: settle(None, config.report.summary, "report.summary", true),
         html: settle(None, config.report.html, "report.html", true),
         annotations: settle(None, config.report.annotations, "report.annotations", true),
         classes: config.report.classes.clone(),
         test_floor: settle(None, config.policy.test_floor, "policy.test-floor", Percent::ALL),
-        below_floor: settle(None, config.policy.below_floor, "policy.below-floor", WarnOrFail::Warn),
-        unaccounted: settle(None, config.policy.unaccounted, "policy.unaccounted", WarnOrFail::Fail),
+        below_floor: settle(
+            None,
+            config.policy.below_floor,
+            "policy.below-floor",
+            WarnOrFail::Warn,
+        ),
+        unaccounted: settle(
+            None,
+            config.policy.unaccounted,
+            "policy.unaccounted",
+            WarnOrFail::Fail,
+        ),
         config: found.clone(),
         rerun: None,
     };
     if !(1..=SHARDS_MOST).contains(&settings.shards.value) {
-        let why = format!("shards is {}; it must be at least 1 and at most {SHARDS_MOST}", settings.shards.value);
+        let why = format!(
+            "shards is {}; it must be at least 1 and at most {SHARDS_MOST}",
+            settings.shards.value
+        );
         return Err(Invalid::new(place(&settings.shards.source), why));
     }
     if let Some((key, why)) = invalid_labels(&settings) {
@@ -420,12 +563,20 @@ pub(crate) fn show(settings: &Settings) -> Value {
         "policy.below-floor" = below_floor, "policy.unaccounted" = unaccounted, "report.summary" = summary,
             "report.html" = html, "report.annotations" = annotations,
     }
-    let word = |value: &Option<String>, default: &str| Value::from(value.clone().unwrap_or_else(|| default.to_owned()));
+    let word = |value: &Option<String>, default: &str| {
+        Value::from(value.clone().unwrap_or_else(|| default.to_owned()))
+    };
     put("defaults.pack", word(&settings.pack.value, pack::FULL), &settings.pack.source);
-    put("defaults.integration-mode", word(&settings.integration_mode.value, "auto"), &settings.integration_mode.source);
-    let chosen = pack::resolve(&settings.packs, settings.pack.value.as_deref()).map_or_else(|_| pack::full(), |p| p.0);
+    put(
+        "defaults.integration-mode",
+        word(&settings.integration_mode.value, "auto"),
+        &settings.integration_mode.source,
+    );
+    let chosen = pack::resolve(&settings.packs, settings.pack.value.as_deref())
+        .map_or_else(|_| pack::full(), |p| p.0);
     // The kind is not what is asked here, and a kind without its command has no say in the limits.
-    if let Ok(profile) = profile::resolve(settings, &chosen, DispatcherKind::Scripts, Mode::Exclude) {
+    if let Ok(profile) = profile::resolve(settings, &chosen, DispatcherKind::Scripts, Mode::Exclude)
+    {
         macro_rules! settled {
             ($($key:literal = $field:ident),* $(,)?) => {
                 $(put($key, serde_json::to_value(&profile.$field.value).unwrap_or(Value::Null), &profile.$field.source);)*

@@ -48,7 +48,8 @@ enum Failure {
 /// Runs the command line; returns the process's exit code.
 pub fn run(world: &World, arguments: Vec<std::ffi::OsString>) -> u8 {
     let json = wants_json(world, &arguments);
-    let arguments_shown: Vec<String> = arguments.iter().map(|a| a.to_string_lossy().into_owned()).collect();
+    let arguments_shown: Vec<String> =
+        arguments.iter().map(|a| a.to_string_lossy().into_owned()).collect();
     let matches = match args::command().try_get_matches_from(arguments) {
         Ok(matches) => matches,
         Err(error) => return usage(world, json, &error, verb_of(&arguments_shown)),
@@ -79,7 +80,8 @@ fn wants_json(world: &World, arguments: &[std::ffi::OsString]) -> bool {
     let typed = arguments.iter().take_while(|argument| *argument != "--").collect::<Vec<_>>();
     let flag = typed.iter().any(|argument| *argument == "--format=json")
         || typed.windows(2).any(|pair| pair[0] == "--format" && pair[1] == "json");
-    let format_typed = typed.iter().any(|argument| argument.to_string_lossy().starts_with("--format"));
+    let format_typed =
+        typed.iter().any(|argument| argument.to_string_lossy().starts_with("--format"));
     flag || (!format_typed && world.var("PESTER_GATE_FORMAT").as_deref() == Some("json"))
 }
 
@@ -96,7 +98,8 @@ fn usage(world: &World, json: bool, error: &clap::Error, verb: &str) -> u8 {
     }
     if json {
         let message = error.to_string();
-        let message = message.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+        let message =
+            message.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
         print_error(world, "usage", &message, "the command line");
     } else {
         error.to_string().trim_end().lines().for_each(|line| world.note(&printable(line)));
@@ -107,7 +110,9 @@ fn usage(world: &World, json: bool, error: &clap::Error, verb: &str) -> u8 {
 
 fn fail(world: &World, json: bool, verb: &str, failure: &Failure) -> u8 {
     let (code, place, ending) = match failure {
-        Failure::Invalid(invalid) => ("configuration-invalid", invalid.place.clone(), Ending::Usage),
+        Failure::Invalid(invalid) => {
+            ("configuration-invalid", invalid.place.clone(), Ending::Usage)
+        }
         Failure::Usage(_) => ("usage", verb.to_owned(), Ending::Usage),
         Failure::Stdout(_) => ("output-unwritable", "stdout".to_owned(), Ending::Bug),
         Failure::Unreported(unreported) => {
@@ -158,10 +163,17 @@ struct Session<'a> {
 
 /// The root, and where a configuration is looked for. A typed command works in the folder where it is typed; else the
 /// root is the folder of the nearest configuration, and without one the top of the checkout.
-fn place(world: &World, verb: &str, matches: &ArgMatches, overlay: &Overlay<'_>) -> Result<(PathBuf, Search), Failure> {
+fn place(
+    world: &World,
+    verb: &str,
+    matches: &ArgMatches,
+    overlay: &Overlay<'_>,
+) -> Result<(PathBuf, Search), Failure> {
     if let Some(root) = overlay.path("root")? {
         if !files::is_dir(&root) {
-            return Err(Invalid::new("--root", format!("{} is not a folder", root.display())).into());
+            return Err(
+                Invalid::new("--root", format!("{} is not a folder", root.display())).into()
+            );
         }
         let root = files::canonical(&root);
         let search = Search::only(&root);
@@ -182,12 +194,21 @@ fn place(world: &World, verb: &str, matches: &ArgMatches, overlay: &Overlay<'_>)
 }
 
 impl<'a> Session<'a> {
-    fn new(world: &'a World, verb: &'a str, matches: &'a ArgMatches, json: bool) -> Result<Self, Failure> {
+    fn new(
+        world: &'a World,
+        verb: &'a str,
+        matches: &'a ArgMatches,
+        json: bool,
+    ) -> Result<Self, Failure> {
         let overlay = Overlay::new(matches, world);
         if let Some(format) = overlay.text("format")?
             && !matches!(format.value.as_str(), "text" | "json")
         {
-            return Err(Invalid::new("--format", format!("{:?} is neither text nor json", format.value)).into());
+            return Err(Invalid::new(
+                "--format",
+                format!("{:?} is neither text nor json", format.value),
+            )
+            .into());
         }
         let verbosity = match (overlay.switch("quiet")?, overlay.switch("verbose")?) {
             (true, _) => Verbosity::Quiet,
@@ -243,7 +264,9 @@ impl<'a> Session<'a> {
                 Ok(Ending::Good)
             }
             "route" => self.route(&ground),
-            "context" => self.layer(&ground, context::run(self.world, &ground, self.context_request()?)),
+            "context" => {
+                self.layer(&ground, context::run(self.world, &ground, self.context_request()?))
+            }
             "preflight" => {
                 let request = preflight::Request { context: self.paper("context")? };
                 self.layer(&ground, preflight::run(self.world, &ground, request))
@@ -253,7 +276,9 @@ impl<'a> Session<'a> {
                 let request = selection::Request { context, durations };
                 self.layer(&ground, selection::run(self.world, &ground, request))
             }
-            "execute" => self.layer(&ground, execute::run(self.world, &ground, self.execute_request()?)),
+            "execute" => {
+                self.layer(&ground, execute::run(self.world, &ground, self.execute_request()?))
+            }
             "post" => self.post(&ground),
             "replay" => self.replay(ground),
             _ => self.run_all(ground),
@@ -264,15 +289,19 @@ impl<'a> Session<'a> {
         let (config, found) = config_file::load(&self.search, self.overlay.path("config")?)?;
         let settings = overlay::settings(&self.overlay, &config, &found)?;
         let state = self.world.state_dir(self.overlay.path("state-dir")?.as_deref());
-        let state =
-            state.ok_or_else(|| Invalid::new("--state-dir", "there is no home folder to keep state in; name one"))?;
+        let state = state.ok_or_else(|| {
+            Invalid::new("--state-dir", "there is no home folder to keep state in; name one")
+        })?;
         let overrides = Overrides {
             event: self.overlay.path("event")?,
             event_name: self.overlay.text("event-name")?.map(|text| text.value),
             head_sha: self.overlay.parsed("head-sha")?.map(|sha| sha.value),
         };
-        let mut public = vec![shown(&self.root), self.root.display().to_string(), shown(self.world.cwd())];
-        public.extend(["GITHUB_REPOSITORY", "GITHUB_SHA"].into_iter().filter_map(|name| self.world.var(name)));
+        let mut public =
+            vec![shown(&self.root), self.root.display().to_string(), shown(self.world.cwd())];
+        public.extend(
+            ["GITHUB_REPOSITORY", "GITHUB_SHA"].into_iter().filter_map(|name| self.world.var(name)),
+        );
         public.push(self.world.now().to_string());
         Ok(Ground {
             root: self.root.clone(),
@@ -296,7 +325,10 @@ impl<'a> Session<'a> {
             "always" => Ok(true),
             "never" => Ok(false),
             "auto" => Ok(self.world.may_color()),
-            other => Err(Invalid::new("--color", format!("{other:?} is not auto, always or never")).into()),
+            other => {
+                Err(Invalid::new("--color", format!("{other:?} is not auto, always or never"))
+                    .into())
+            }
         }
     }
 
@@ -327,7 +359,10 @@ impl<'a> Session<'a> {
     }
 
     fn paper(&self, layer: &str) -> Result<Paper, Failure> {
-        Ok(Paper { path: self.overlay.path(&format!("{layer}-receipt"))?, sha256: self.digest(layer)? })
+        Ok(Paper {
+            path: self.overlay.path(&format!("{layer}-receipt"))?,
+            sha256: self.digest(layer)?,
+        })
     }
 
     fn digest(&self, layer: &str) -> Result<Option<Sha256>, Failure> {
@@ -345,19 +380,29 @@ impl<'a> Session<'a> {
     }
 
     /// A layer's result: its receipt as JSON, or a line and the remedy.
-    fn layer(&self, ground: &Ground, result: Result<Outcome, Unreported>) -> Result<Ending, Failure> {
+    fn layer(
+        &self,
+        ground: &Ground,
+        result: Result<Outcome, Unreported>,
+    ) -> Result<Ending, Failure> {
         let outcome = result.map_err(Failure::Unreported)?;
         self.set_outputs(&outcome)?;
         // Route and post write summaries of their own, and execute's outcome is post's to tell.
         let own_job = matches!(outcome.layer, Layer::Context | Layer::Preflight | Layer::Selection);
         if own_job && ground.settings.summary.value {
             let summary = markdown::layer(outcome.layer, outcome.status, &outcome.findings);
-            let unreported = |fault| Failure::Unreported(Unreported { layer: outcome.layer, fault });
-            runner::add_summary(self.world, &ground.redactor.mask_text(&summary)).map_err(unreported)?;
+            let unreported =
+                |fault| Failure::Unreported(Unreported { layer: outcome.layer, fault });
+            runner::add_summary(self.world, &ground.redactor.mask_text(&summary))
+                .map_err(unreported)?;
         }
         let mut text = format!("{}\n", summary_line(&outcome));
         for finding in outcome.findings.iter().skip(1) {
-            text.push_str(&format!("           {}: {}\n", finding.code(), printable(finding.detail())));
+            text.push_str(&format!(
+                "           {}: {}\n",
+                finding.code(),
+                printable(finding.detail())
+            ));
         }
         if let Some(finding) = outcome.findings.first().filter(|finding| finding.stops()) {
             text.push_str(&format!("next       {}\n", finding.code().row().remedy));
@@ -376,7 +421,8 @@ impl<'a> Session<'a> {
         ];
         outputs.extend(outcome.outputs.iter().cloned());
         let layer = outcome.layer;
-        runner::set_outputs(self.world, &outputs).map_err(|fault| Failure::Unreported(Unreported { layer, fault }))
+        runner::set_outputs(self.world, &outputs)
+            .map_err(|fault| Failure::Unreported(Unreported { layer, fault }))
     }
 
     fn print(&self, json: &Value, text: &str) -> Result<(), Failure> {
@@ -392,7 +438,8 @@ fn summary_line(outcome: &Outcome) -> String {
 }
 
 fn parse_shard(text: &str) -> Result<execute::Shard, Invalid> {
-    let parsed = text.split_once('/').and_then(|(index, of)| Some((index.parse().ok()?, of.parse().ok()?)));
+    let parsed =
+        text.split_once('/').and_then(|(index, of)| Some((index.parse().ok()?, of.parse().ok()?)));
     match parsed {
         Some((index, of)) if index >= 1 && index <= of => Ok(execute::Shard { index, of }),
         _ => Err(Invalid::new("--shard", format!("{text:?} is not K/N with K from 1 to N"))),

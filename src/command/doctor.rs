@@ -39,7 +39,11 @@ pub(crate) fn check(world: &World, ground: &Ground) -> Vec<Check> {
     let looked = preflight::look(world, ground, &scratch, &requires);
     // What packs ask for comes first, in their order; behind it stands what is always looked at.
     let packs = of_packs.into_iter().map(Some).chain(std::iter::repeat(None));
-    looked.into_iter().zip(packs).map(|(looked, packs)| Check { looked, packs: packs.unwrap_or_default() }).collect()
+    looked
+        .into_iter()
+        .zip(packs)
+        .map(|(looked, packs)| Check { looked, packs: packs.unwrap_or_default() })
+        .collect()
 }
 
 /// The configuration in use, and others in the tree.
@@ -79,8 +83,18 @@ pub(crate) fn text(checks: &[Check], configurations: &Configurations) -> String 
             ProbeOutcome::Warn => "warning",
             ProbeOutcome::Fail => "missing",
         };
-        let who = if packs.is_empty() { "always checked".to_owned() } else { format!("for {}", packs.join(", ")) };
-        let _ = writeln!(out, "{state:<8} {:<20} {} ({} ms)", printable(name), printable(&who), record.duration_ms);
+        let who = if packs.is_empty() {
+            "always checked".to_owned()
+        } else {
+            format!("for {}", packs.join(", "))
+        };
+        let _ = writeln!(
+            out,
+            "{state:<8} {:<20} {} ({} ms)",
+            printable(name),
+            printable(&who),
+            record.duration_ms
+        );
         for detail in details {
             let _ = writeln!(out, "         {}", printable(detail));
         }
@@ -92,7 +106,8 @@ pub(crate) fn text(checks: &[Check], configurations: &Configurations) -> String 
             let _ = writeln!(out, "         {}: {}", printable(fact), printable(&value));
         }
     }
-    let amiss = checks.iter().filter(|check| check.looked.record.outcome != ProbeOutcome::Pass).count();
+    let amiss =
+        checks.iter().filter(|check| check.looked.record.outcome != ProbeOutcome::Pass).count();
     let problems = if amiss == 1 { "problem" } else { "problems" };
     let _ = writeln!(out, "{} checks, {amiss} {problems}", checks.len());
     out

@@ -63,7 +63,8 @@ pub(crate) fn text(ground: &Ground, planned: &Preview, settings: &str) -> String
     if !planned.selection.excluded.is_empty() {
         let _ = writeln!(out, "Left out       {}", planned.selection.excluded.len());
         for excluded in &planned.selection.excluded {
-            let _ = writeln!(out, "  {}: {}", printable(&excluded.path), printable(&excluded.reason));
+            let _ =
+                writeln!(out, "  {}: {}", printable(&excluded.path), printable(&excluded.reason));
         }
     }
     let _ = writeln!(out, "Settings");

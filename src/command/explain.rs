@@ -25,17 +25,22 @@ pub(crate) fn asked(word: Option<&str>) -> Result<Asked> {
     if let Some(code) = ReasonCode::parse(&word) {
         return Ok(Asked::Codes(vec![code.row()]));
     }
-    if let Some(verdict) = Classification::ALL.into_iter().find(|verdict| verdict.as_str() == word) {
+    if let Some(verdict) = Classification::ALL.into_iter().find(|verdict| verdict.as_str() == word)
+    {
         let leads = |row: &&Row| match row.home {
-            Home::Layer(layer) => row.severity >= Severity::Fails && class_of(row.code, layer).0 == verdict,
+            Home::Layer(layer) => {
+                row.severity >= Severity::Fails && class_of(row.code, layer).0 == verdict
+            }
             Home::Subject | Home::Job => false,
         };
         return Ok(Asked::Verdict(verdict, TABLE.iter().filter(leads).collect()));
     }
     let codes = ReasonCode::ALL.iter().map(|code| code.as_str());
     let valid = codes.chain(Classification::ALL.iter().map(|verdict| verdict.as_str()));
-    let hint = closest(&word, valid)
-        .map_or_else(|| "run `pester-gate explain` for all codes".to_owned(), |near| format!("did you mean {near}?"));
+    let hint = closest(&word, valid).map_or_else(
+        || "run `pester-gate explain` for all codes".to_owned(),
+        |near| format!("did you mean {near}?"),
+    );
     Err(anyhow!("no reason code {word:?}; {hint}"))
 }
 
@@ -55,7 +60,9 @@ pub(crate) fn text(asked: &Asked) -> String {
 }
 
 fn lines(rows: &[&Row]) -> String {
-    rows.iter().map(|row| format!("{:<32} {:<10} {}\n", row.code.as_str(), row.home.as_str(), row.meaning)).collect()
+    rows.iter()
+        .map(|row| format!("{:<32} {:<10} {}\n", row.code.as_str(), row.home.as_str(), row.meaning))
+        .collect()
 }
 
 /// As JSON.

@@ -89,16 +89,24 @@ pub(crate) struct Done {
 }
 
 /// Looks, and writes; nothing is written where one of the files may not be.
-pub(crate) fn run(world: &World, root: &Path, config_name: &str, request: &Request) -> anyhow::Result<Done> {
+pub(crate) fn run(
+    world: &World,
+    root: &Path,
+    config_name: &str,
+    request: &Request,
+) -> anyhow::Result<Done> {
     // GitHub reads workflows at the top of a repository and nowhere else.
-    if let Some(top) = git::top_level(root).filter(|top| files::canonical(top) != files::canonical(root)) {
+    if let Some(top) =
+        git::top_level(root).filter(|top| files::canonical(top) != files::canonical(root))
+    {
         bail!("{} is a folder of the repository at {}; run init there", shown(root), shown(&top));
     }
     let survey = look_around(world, root)?;
     let look = Look::over(&survey);
     let Some(first) = look.setups.first() else { return Err(nothing_found(root, &look)) };
-    let powershell =
-        ["pwsh", "powershell"].into_iter().find(|program| which::which_in(program, world.path(), root).is_ok());
+    let powershell = ["pwsh", "powershell"]
+        .into_iter()
+        .find(|program| which::which_in(program, world.path(), root).is_ok());
     let form = request.form.unwrap_or(Form::OneStep);
     let default_runner: &[&str] = match first.framework {
         Framework::Pester if look.setups.len() == 1 => &["self-hosted", "Windows", "X64"],
@@ -112,7 +120,8 @@ pub(crate) fn run(world: &World, root: &Path, config_name: &str, request: &Reque
             .clone()
             .unwrap_or_else(|| default_runner.iter().map(|label| (*label).to_owned()).collect()),
     };
-    let configs: Vec<String> = (0..look.setups.len()).map(|at| look.config_name(at, config_name)).collect();
+    let configs: Vec<String> =
+        (0..look.setups.len()).map(|at| look.config_name(at, config_name)).collect();
     let policy = request.priority.unwrap_or(PriorityPolicy::Off);
     let mut plan = Vec::new();
     for (setup, name) in look.setups.iter().zip(&configs) {
@@ -124,15 +133,20 @@ pub(crate) fn run(world: &World, root: &Path, config_name: &str, request: &Reque
         plan.push(planned(root, name, text.clone(), true, false)?);
     }
     let gates = look.setups.iter().zip(&configs).map(gate_of).collect::<Vec<_>>();
-    plan.push(planned(root, form.path(), starter::workflow(form, &callee, &gates), false, request.force)?);
+    plan.push(planned(
+        root,
+        form.path(),
+        starter::workflow(form, &callee, &gates),
+        false,
+        request.force,
+    )?);
     plan.extend(ignored(root, &look)?);
     write_all(&plan)?;
 
     let started = look.setups.iter().filter_map(|setup| start(world, root, setup)).collect();
-    let notes = look
-        .setups
-        .iter()
-        .flat_map(|setup| setup.notes.iter().map(|note| format!("{}: {note}", setup.framework.name())));
+    let notes = look.setups.iter().flat_map(|setup| {
+        setup.notes.iter().map(|note| format!("{}: {note}", setup.framework.name()))
+    });
     Ok(Done {
         notes: notes.collect(),
         to_do: to_do(&callee, form, &look, powershell),
@@ -146,7 +160,8 @@ pub(crate) fn run(world: &World, root: &Path, config_name: &str, request: &Reque
 
 /// The paths of the repository, and the texts of the files that tell its frameworks.
 fn look_around(world: &World, root: &Path) -> anyhow::Result<Survey> {
-    let paths = discovery::survey(root).with_context(|| format!("cannot look at {}", shown(root)))?;
+    let paths =
+        discovery::survey(root).with_context(|| format!("cannot look at {}", shown(root)))?;
     let mut texts = BTreeMap::new();
     for name in starter::wanted(&paths).into_iter().take(starter::TEXTS_MOST) {
         if let Ok(bytes) = files::first_bytes(&root.join(name), starter::TEXT_MOST) {
@@ -161,7 +176,8 @@ fn look_around(world: &World, root: &Path) -> anyhow::Result<Survey> {
 
 /// The answer where no framework is recognized.
 fn nothing_found(root: &Path, look: &Look) -> anyhow::Error {
-    let mut why = format!("no test framework was recognized in {}; nothing was written.", shown(root));
+    let mut why =
+        format!("no test framework was recognized in {}; nothing was written.", shown(root));
     if !look.seen.is_empty() {
         let seen: Vec<String> = look.seen.iter().map(|seen| printable(seen)).collect();
         why.push_str(&format!(" Seen: {}.", seen.join("; ")));
@@ -175,7 +191,13 @@ fn gate_of((setup, config): (&Setup, &String)) -> Gate {
 }
 
 /// What will be done with one file. `keeps` says that a file that is there stays as it is.
-fn planned(root: &Path, name: &str, text: String, keeps: bool, force: bool) -> anyhow::Result<Planned> {
+fn planned(
+    root: &Path,
+    name: &str,
+    text: String,
+    keeps: bool,
+    force: bool,
+) -> anyhow::Result<Planned> {
     may_be_written(root, name)?;
     let path = root.join(name);
     let bytes = text.into_bytes();
@@ -189,7 +211,9 @@ fn planned(root: &Path, name: &str, text: String, keeps: bool, force: bool) -> a
         (true, true) => Did::Replaced,
         // What somebody wrote there since is theirs; the workflow was asked for.
         (true, false) if keeps => Did::Kept,
-        (true, false) => bail!("{name} is there already; --force replaces it (nothing was written)"),
+        (true, false) => {
+            bail!("{name} is there already; --force replaces it (nothing was written)")
+        }
     };
     Ok(Planned { name: name.to_owned(), path, bytes, did, before })
 }
@@ -208,7 +232,8 @@ fn ignored(root: &Path, look: &Look) -> anyhow::Result<Option<Planned>> {
 
 /// Writes every file or none.
 fn write_all(plan: &[Planned]) -> anyhow::Result<()> {
-    let writes = |planned: &&Planned| matches!(planned.did, Did::Wrote | Did::Replaced | Did::Extended);
+    let writes =
+        |planned: &&Planned| matches!(planned.did, Did::Wrote | Did::Replaced | Did::Extended);
     for planned in plan.iter().filter(writes) {
         let folder = planned.path.ancestors().skip(1).find(|folder| files::is_dir(folder));
         if let Some(folder) = folder {
@@ -227,7 +252,8 @@ fn write_all(plan: &[Planned]) -> anyhow::Result<()> {
                     None => files::remove(&done.path),
                 };
             }
-            return Err(error).with_context(|| format!("cannot write {} (nothing was written)", planned.name));
+            return Err(error)
+                .with_context(|| format!("cannot write {} (nothing was written)", planned.name));
         }
         written.push(planned);
     }
@@ -245,7 +271,9 @@ fn start(world: &World, root: &Path, setup: &Setup) -> Option<Started> {
                 Ok("it is there; not started, because it may download its tool".to_owned())
             }
             true => version(world, root, &setup.check),
-            false => Err(format!("{program} is not there; the install step of the workflow brings it")),
+            false => {
+                Err(format!("{program} is not there; the install step of the workflow brings it"))
+            }
         }
     } else if which::which_in(program, world.path(), root).is_err() {
         Err(format!("`{program}` is not on PATH"))
@@ -262,7 +290,10 @@ fn version(world: &World, root: &Path, argv: &[String]) -> Result<String, String
     let mut lines = all.lines().map(without_colors).filter(|line| !line.is_empty());
     match done.code {
         0 => Ok(shortened(&lines.next().unwrap_or_default(), 120)),
-        code => Err(format!("exit code {code}: {}", shortened(&lines.next_back().unwrap_or_default(), 120))),
+        code => Err(format!(
+            "exit code {code}: {}",
+            shortened(&lines.next_back().unwrap_or_default(), 120)
+        )),
     }
 }
 
@@ -281,7 +312,11 @@ fn may_be_written(root: &Path, name: &str) -> anyhow::Result<()> {
     let parts: Vec<&str> = name.split('/').collect();
     for (at, part) in parts.iter().enumerate() {
         path.push(part);
-        let right = if at + 1 < parts.len() { files::is_plain_dir(&path) } else { files::is_plain_file(&path) };
+        let right = if at + 1 < parts.len() {
+            files::is_plain_dir(&path)
+        } else {
+            files::is_plain_file(&path)
+        };
         if files::exists(&path) && !right {
             bail!("{} is a link or no place to write to (nothing was written)", shown(&path));
         }
@@ -298,17 +333,28 @@ fn to_do(callee: &Callee, form: Form, look: &Look, powershell: Option<&str>) -> 
     let mut list = Vec::new();
     let is_pester = look.setups.iter().any(|setup| setup.framework == Framework::Pester);
     if is_pester && powershell.is_none() {
-        list.push("no PowerShell is here: the runner needs pwsh or powershell, and Pester 5 or later".to_owned());
+        list.push(
+            "no PowerShell is here: the runner needs pwsh or powershell, and Pester 5 or later"
+                .to_owned(),
+        );
     }
     let needs_packages = look.setups.iter().any(|setup| !setup.install.is_empty());
     if needs_packages && form != Form::OneStep {
-        list.push("prepare the runner with what the tests need: the five jobs install nothing".to_owned());
+        list.push(
+            "prepare the runner with what the tests need: the five jobs install nothing".to_owned(),
+        );
     }
     if form == Form::TrustedPr && look.setups.len() > 1 {
-        list.push("add a job for each further configuration: the router runs the first one only".to_owned());
+        list.push(
+            "add a job for each further configuration: the router runs the first one only"
+                .to_owned(),
+        );
     }
     if callee.repository.starts_with("OWNER/") {
-        list.push(format!("replace OWNER in {} by where pester-gate lives (--gate-repository)", form.path()));
+        list.push(format!(
+            "replace OWNER in {} by where pester-gate lives (--gate-repository)",
+            form.path()
+        ));
     }
     if RELEASED.is_none() {
         let why = "there is no release yet";
@@ -316,7 +362,10 @@ fn to_do(callee: &Callee, form: Form, look: &Look, powershell: Option<&str>) -> 
     }
     list.push("commit the files and push".to_owned());
     if form == Form::TrustedPr {
-        list.push("gh label create pester-gate: who may set it decides what runs on the machine".to_owned());
+        list.push(
+            "gh label create pester-gate: who may set it decides what runs on the machine"
+                .to_owned(),
+        );
         let why = "a skipped job counts as success";
         list.push(format!("require the check `verdict`, and no other of this workflow: {why}"));
     }
@@ -325,7 +374,11 @@ fn to_do(callee: &Callee, form: Form, look: &Look, powershell: Option<&str>) -> 
 
 /// The command that runs one configuration.
 fn command_of(at: usize, config: &str) -> String {
-    if at == 0 { "pester-gate run".to_owned() } else { format!("pester-gate run --config {config}") }
+    if at == 0 {
+        "pester-gate run".to_owned()
+    } else {
+        format!("pester-gate run --config {config}")
+    }
 }
 
 impl Did {
@@ -350,7 +403,11 @@ pub(crate) fn text(done: &Done) -> String {
             line("found", setup.framework.name());
             continue;
         }
-        let place = if setup.found_below == "." { "the root".to_owned() } else { printable(&setup.found_below) };
+        let place = if setup.found_below == "." {
+            "the root".to_owned()
+        } else {
+            printable(&setup.found_below)
+        };
         line("found", &format!("{} {} {files} below {place}", setup.files, setup.framework.name()));
     }
     for seen in &done.look.seen {

@@ -33,7 +33,13 @@ pub(crate) fn acquire(
     wait: Duration,
 ) -> io::Result<Ended> {
     let command = argv.iter().take(3).cloned().collect::<Vec<_>>().join(" ");
-    let purpose = Purpose { command: &command, repository: "", execute: None, started: started(world.pid()), redactor };
+    let purpose = Purpose {
+        command: &command,
+        repository: "",
+        execute: None,
+        started: started(world.pid()),
+        redactor,
+    };
     let tell = |wait: &Wait| world.note(&redactor.mask_text(&printable(&wait.describe())));
     let held = match lock.acquire(world, purpose, wait, &tell)? {
         Attempt::Held(held) => Some(held),
@@ -56,7 +62,10 @@ pub(crate) fn inspect(world: &World, lock: &Lock) -> io::Result<(Value, String)>
             format!("{} is held: {owner} (last heard of {} s ago)\n", lock.group(), quiet.max(0))
         }
     };
-    Ok((json!({"group": lock.group(), "held": holder != Holder::Nobody, "holder": known(&holder)}), text))
+    Ok((
+        json!({"group": lock.group(), "held": holder != Holder::Nobody, "holder": known(&holder)}),
+        text,
+    ))
 }
 
 fn known(holder: &Holder) -> Option<&Owner> {
@@ -68,21 +77,30 @@ fn known(holder: &Holder) -> Option<&Owner> {
 
 /// Asks the holder to end where it is of this job; a person at the machine may ask what they started
 /// outside a workflow. Says what came of it, and who holds it on although asked.
-pub(crate) fn release(world: &World, lock: &Lock, patience: Duration) -> io::Result<(Value, String, Option<String>)> {
+pub(crate) fn release(
+    world: &World,
+    lock: &Lock,
+    patience: Duration,
+) -> io::Result<(Value, String, Option<String>)> {
     let (run, place) = (run(world), place(world));
     let run = run.as_ref().map(|(run, attempt)| (run.as_str(), *attempt));
     let group = lock.group();
     let told = |released: bool, holder: Option<&Owner>| json!({"group": group, "released": released, "holder": holder});
     Ok(match lock.release(world, run, Asker::Job(place.as_deref()), patience)? {
-        Released::NotOurs(Holder::Nobody) => (told(false, None), format!("{group} is free\n"), None),
+        Released::NotOurs(Holder::Nobody) => {
+            (told(false, None), format!("{group} is free\n"), None)
+        }
         Released::NotOurs(holder) => {
-            let text = format!("{group} is not ours to release: {}\n", printable(&holder.describe()));
+            let text =
+                format!("{group} is not ours to release: {}\n", printable(&holder.describe()));
             (told(false, known(&holder)), text, None)
         }
         Released::Gone(owner) => {
             let text = format!("{group} is released: {}\n", printable(&owner.describe()));
             (told(true, Some(&owner)), text, None)
         }
-        Released::Stays(owner) => (told(false, Some(&owner)), String::new(), Some(owner.describe())),
+        Released::Stays(owner) => {
+            (told(false, Some(&owner)), String::new(), Some(owner.describe()))
+        }
     })
 }

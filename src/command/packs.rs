@@ -9,7 +9,10 @@ use crate::report::quote::printable;
 /// Every pack, `full` included, by name.
 pub(crate) fn all(configured: &[Pack]) -> Vec<Pack> {
     let names = pack::names(configured);
-    names.iter().filter_map(|name| pack::resolve(configured, Some(name)).ok().map(|(pack, _)| pack)).collect()
+    names
+        .iter()
+        .filter_map(|name| pack::resolve(configured, Some(name)).ok().map(|(pack, _)| pack))
+        .collect()
 }
 
 /// As text.
@@ -17,9 +20,16 @@ pub(crate) fn text(packs: &[Pack]) -> String {
     packs
         .iter()
         .map(|pack| {
-            let aliases =
-                if pack.aliases.is_empty() { String::new() } else { format!(" ({})", pack.aliases.join(", ")) };
-            let include = if pack.include.is_empty() { "everything".to_owned() } else { pack.include.join(" ") };
+            let aliases = if pack.aliases.is_empty() {
+                String::new()
+            } else {
+                format!(" ({})", pack.aliases.join(", "))
+            };
+            let include = if pack.include.is_empty() {
+                "everything".to_owned()
+            } else {
+                pack.include.join(" ")
+            };
             format!(
                 "{:<24} {:<28} {}\n",
                 printable(&format!("{}{aliases}", pack.name)),

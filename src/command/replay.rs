@@ -13,8 +13,8 @@ use crate::domain::fault::{Fault, Finding, ReceiptFault, charge};
 use crate::domain::ids::{GateId, Sha256};
 use crate::domain::reason::{Layer, ReasonCode};
 use crate::domain::receipt::{
-    CATALOGUE, ContextReceipt, ExecutionReceipt, OperatorOutcome, Provenance, ReadinessReceipt, Reason, Receipt,
-    RouteReceipt, SelectionReceipt,
+    CATALOGUE, ContextReceipt, ExecutionReceipt, OperatorOutcome, Provenance, ReadinessReceipt,
+    Reason, Receipt, RouteReceipt, SelectionReceipt,
 };
 use crate::domain::triage::{self, Triage};
 use crate::layer::ground::{Ending, Ground, Outcome, Unreported};
@@ -33,13 +33,18 @@ pub(crate) struct Replayed {
 }
 
 /// Makes the evidence again.
-pub(crate) fn replay(world: &World, mut ground: Ground, dir: &Path) -> Result<Result<Replayed, Unreported>> {
+pub(crate) fn replay(
+    world: &World,
+    mut ground: Ground,
+    dir: &Path,
+) -> Result<Result<Replayed, Unreported>> {
     if !files::is_dir(dir) {
         bail!("{} is not a folder", shown(dir));
     }
     let dir = files::canonical(dir);
     // A run of ours is ours, whatever else its tests left.
-    let of_ours = [Provenance::FILE, ContextReceipt::FILE, ReadinessReceipt::FILE, SelectionReceipt::FILE];
+    let of_ours =
+        [Provenance::FILE, ContextReceipt::FILE, ReadinessReceipt::FILE, SelectionReceipt::FILE];
     let ours = of_ours.iter().any(|name| !receipt_store::named(&dir, name).is_empty());
     let predecessor = if ours { None } else { post::predecessor(&dir) };
     let mut request = match predecessor {
@@ -66,18 +71,31 @@ pub(crate) fn replay(world: &World, mut ground: Ground, dir: &Path) -> Result<Re
             Err(unreported) => return Ok(Err(unreported)),
         };
     }
-    Ok(Ok(Replayed { post: post.outcome, text: post.text, folder, same_verdict: post.same_verdict }))
+    Ok(Ok(Replayed {
+        post: post.outcome,
+        text: post.text,
+        folder,
+        same_verdict: post.same_verdict,
+    }))
 }
 
 /// A folder of its own, neither in what was kept nor around it.
-fn new_folder(world: &World, ground: &Ground, dir: &Path, request: &mut post::Request) -> Result<PathBuf> {
+fn new_folder(
+    world: &World,
+    ground: &Ground,
+    dir: &Path,
+    request: &mut post::Request,
+) -> Result<PathBuf> {
     let base = ground.out.clone().unwrap_or_else(|| ground.state.join("replays"));
     let base = world.absolute(base);
     // Before anything is made: its nearest folder that is there says where it would lie.
     let there = base.ancestors().find(|folder| files::exists(folder)).map(files::canonical);
     let around = |base: &Path| dir.starts_with(base) && ground.out.is_some();
     if there.is_some_and(|there| there.starts_with(dir)) || around(&files::canonical(&base)) {
-        bail!("--out {} and the folder that is replayed lie in one another; name another", shown(&base));
+        bail!(
+            "--out {} and the folder that is replayed lie in one another; name another",
+            shown(&base)
+        );
     }
     files::make_dir(&base).with_context(|| shown(&base))?;
     let base = files::canonical(&base);
@@ -99,13 +117,16 @@ fn new_folder(world: &World, ground: &Ground, dir: &Path, request: &mut post::Re
 /// The request that the retained evidence was made from, with what is wrong with what was kept.
 fn retained(dir: &Path, ground: &mut Ground) -> Result<post::Request> {
     let found: Vec<Result<Loaded<Provenance>, ReceiptFault>> =
-        receipt_store::find::<Provenance>(dir).iter().map(|path| receipt_store::load(path, None)).collect();
+        receipt_store::find::<Provenance>(dir)
+            .iter()
+            .map(|path| receipt_store::load(path, None))
+            .collect();
     let provenance = match choose(&found, ground.gate_id.as_ref())? {
         Some(provenance) => provenance,
         None => {
-            let any_receipt = CATALOGUE
-                .iter()
-                .any(|(_, file, _)| files::list(dir).iter().flatten().any(|(path, _)| path.file_name() == *file));
+            let any_receipt = CATALOGUE.iter().any(|(_, file, _)| {
+                files::list(dir).iter().flatten().any(|(path, _)| path.file_name() == *file)
+            });
             if !any_receipt {
                 bail!("{} holds no receipt and no evidence of a run", shown(dir));
             }
@@ -114,7 +135,11 @@ fn retained(dir: &Path, ground: &mut Ground) -> Result<post::Request> {
             let fault = found.into_iter().find_map(Result::err).unwrap_or(missing);
             let kind = post::Kind::LocalReplay { as_of: None, retained: None };
             ground.facts = Default::default();
-            return Ok(post::Request { found: vec![charged(fault)], kind, ..post::Request::default() });
+            return Ok(post::Request {
+                found: vec![charged(fault)],
+                kind,
+                ..post::Request::default()
+            });
         }
     };
     let receipt = &provenance.receipt;
@@ -125,7 +150,8 @@ fn retained(dir: &Path, ground: &mut Ground) -> Result<post::Request> {
     }
     let Some(told) = &receipt.told else {
         ground.facts = Default::default();
-        let (path, why) = (shown(&provenance.path), "it does not say what post was told".to_owned());
+        let (path, why) =
+            (shown(&provenance.path), "it does not say what post was told".to_owned());
         let found = vec![charged(ReceiptFault::Corrupt { layer: Layer::Post, path, why })];
         let kind = post::Kind::LocalReplay { as_of: None, retained: None };
         return Ok(post::Request { found, kind, ..post::Request::default() });
@@ -158,21 +184,33 @@ fn retained(dir: &Path, ground: &mut Ground) -> Result<post::Request> {
     request.found.extend(journals_altered(dir, receipt));
     let retained = told_by_the_outcome(dir, receipt, told.continue_on_failure);
     // One that was changed is told by its digest.
-    let told_already = request.found.iter().any(|finding| finding.code() == ReasonCode::ReceiptDigestMismatch);
+    let told_already =
+        request.found.iter().any(|finding| finding.code() == ReasonCode::ReceiptDigestMismatch);
     request.found.extend(retained.as_ref().err().filter(|_| !told_already).cloned().map(charged));
-    request.kind = post::Kind::LocalReplay { as_of: Some(receipt.generated_at_utc), retained: retained.ok() };
+    request.kind =
+        post::Kind::LocalReplay { as_of: Some(receipt.generated_at_utc), retained: retained.ok() };
     Ok(request)
 }
 
 /// What the operator was told, which must be what the provenance says: the one lists the other with its digest.
-fn told_by_the_outcome(dir: &Path, provenance: &Provenance, continues: bool) -> Result<post::Retained, ReceiptFault> {
-    let missing = || ReceiptFault::Missing { layer: Layer::Post, path: shown(&dir.join(OperatorOutcome::FILE)) };
+fn told_by_the_outcome(
+    dir: &Path,
+    provenance: &Provenance,
+    continues: bool,
+) -> Result<post::Retained, ReceiptFault> {
+    let missing = || ReceiptFault::Missing {
+        layer: Layer::Post,
+        path: shown(&dir.join(OperatorOutcome::FILE)),
+    };
     let output = provenance.derived_outputs.iter().find(|output| output.role == "operator-outcome");
     let output = output.ok_or_else(missing)?;
-    let is_it = |path: &PathBuf| files::digest_file(path).is_ok_and(|(_, digest)| digest == output.sha256);
-    let path = receipt_store::find::<OperatorOutcome>(dir).into_iter().find(is_it).ok_or_else(missing)?;
+    let is_it =
+        |path: &PathBuf| files::digest_file(path).is_ok_and(|(_, digest)| digest == output.sha256);
+    let path =
+        receipt_store::find::<OperatorOutcome>(dir).into_iter().find(is_it).ok_or_else(missing)?;
     let outcome = receipt_store::load::<OperatorOutcome>(&path, None)?.receipt;
-    let codes = |reasons: &[Reason]| reasons.iter().map(|reason| reason.code.0.clone()).collect::<Vec<_>>();
+    let codes =
+        |reasons: &[Reason]| reasons.iter().map(|reason| reason.code.0.clone()).collect::<Vec<_>>();
     let compared = provenance.derived_outputs.iter().any(|output| output.role == "triage");
     let kept = path.parent().is_some_and(|folder| files::exists(&folder.join(triage::FILE)));
     let agrees = outcome.status == provenance.status
@@ -183,13 +221,18 @@ fn told_by_the_outcome(dir: &Path, provenance: &Provenance, continues: bool) -> 
         let why = "the provenance says otherwise than the outcome beside it".to_owned();
         return Err(ReceiptFault::Corrupt { layer: Layer::Post, path: shown(&path), why });
     }
-    Ok(post::Retained { status: outcome.status, codes: codes(&outcome.reasons), gate: outcome.gate_status })
+    Ok(post::Retained {
+        status: outcome.status,
+        codes: codes(&outcome.reasons),
+        gate: outcome.gate_status,
+    })
 }
 
 /// The comparison as it was kept.
 fn retained_triage(dir: &Path, sha256: &Sha256) -> Option<Triage> {
     let mut named = receipt_store::named(dir, triage::FILE).into_iter();
-    let path = named.find(|path| files::digest_file(path).is_ok_and(|(_, digest)| digest == *sha256))?;
+    let path =
+        named.find(|path| files::digest_file(path).is_ok_and(|(_, digest)| digest == *sha256))?;
     serde_json::from_slice(&files::read_bounded(&path).ok()?).ok()
 }
 
@@ -198,9 +241,12 @@ fn choose<'a>(
     found: &'a [Result<Loaded<Provenance>, ReceiptFault>],
     gate: Option<&GateId>,
 ) -> Result<Option<&'a Loaded<Provenance>>> {
-    let own = |loaded: &&Loaded<Provenance>| gate.is_none() || loaded.receipt.run.gate_id.as_ref() == gate;
+    let own = |loaded: &&Loaded<Provenance>| {
+        gate.is_none() || loaded.receipt.run.gate_id.as_ref() == gate
+    };
     let mut readable: Vec<&Loaded<Provenance>> = found.iter().flatten().filter(own).collect();
-    readable.sort_by_key(|loaded| (loaded.receipt.run.run_attempt, loaded.receipt.generated_at_utc));
+    readable
+        .sort_by_key(|loaded| (loaded.receipt.run.run_attempt, loaded.receipt.generated_at_utc));
     if let [first, rest @ ..] = readable.as_slice()
         && rest.iter().any(|other| other.receipt.run.gate_id != first.receipt.run.gate_id)
     {
@@ -234,13 +280,20 @@ fn altered(dir: &Path, beside: Option<&Path>, provenance: &Provenance) -> Vec<Re
 
 /// Journals of a run whose execute left no receipt: nothing else says what they were.
 fn journals_altered(dir: &Path, provenance: &Provenance) -> Vec<Finding> {
-    let listed = files::list(dir).into_iter().flatten().filter(|(path, _)| path.file_name() == journal::FILE);
-    let here: Vec<Sha256> = listed.filter_map(|(_, path)| Some(files::digest_file(&path).ok()?.1)).collect();
+    let listed = files::list(dir)
+        .into_iter()
+        .flatten()
+        .filter(|(path, _)| path.file_name() == journal::FILE);
+    let here: Vec<Sha256> =
+        listed.filter_map(|(_, path)| Some(files::digest_file(&path).ok()?.1)).collect();
     let recorded = provenance.source_inputs.iter().filter(|input| input.role == "journal");
     let lost = recorded.filter(|input| !here.contains(&input.sha256)).map(|input| {
         let path = input.path.clone();
         match files::exists(&dir.join(&path)) {
-            true => Fault::RawArtifactAltered { path, why: "it is not the journal that post read".to_owned() },
+            true => Fault::RawArtifactAltered {
+                path,
+                why: "it is not the journal that post read".to_owned(),
+            },
             false => Fault::RawArtifactMissing { path },
         }
     });
@@ -250,22 +303,32 @@ fn journals_altered(dir: &Path, provenance: &Provenance) -> Vec<Finding> {
 /// Evidence of another run than every receipt beside it: then it is the evidence that does not belong here.
 fn foreign(dir: &Path, provenance: &Provenance) -> Option<ReceiptFault> {
     fn of<R: Receipt>(dir: &Path) -> Vec<String> {
-        let loaded =
-            receipt_store::find::<R>(dir).into_iter().filter_map(|path| receipt_store::load::<R>(&path, None).ok());
+        let loaded = receipt_store::find::<R>(dir)
+            .into_iter()
+            .filter_map(|path| receipt_store::load::<R>(&path, None).ok());
         loaded.map(|loaded| loaded.receipt.run().run_id.to_string()).collect()
     }
     let own = provenance.run.run_id.to_string();
-    let (before, after) = ([of::<ContextReceipt>(dir), of::<ReadinessReceipt>(dir)], of::<ExecutionReceipt>(dir));
+    let (before, after) =
+        ([of::<ContextReceipt>(dir), of::<ReadinessReceipt>(dir)], of::<ExecutionReceipt>(dir));
     let runs = [before.concat(), of::<SelectionReceipt>(dir), after].concat();
-    let found = runs.first().filter(|first| runs.len() > 1 && runs.iter().all(|run| run == *first && *run != own))?;
+    let found = runs
+        .first()
+        .filter(|first| runs.len() > 1 && runs.iter().all(|run| run == *first && *run != own))?;
     Some(ReceiptFault::ForeignRun { layer: Layer::Post, found: own, own: found.clone() })
 }
 
-fn receipts_altered<R: Receipt>(dir: &Path, provenance: &Provenance, gate: Option<&GateId>) -> Vec<ReceiptFault> {
+fn receipts_altered<R: Receipt>(
+    dir: &Path,
+    provenance: &Provenance,
+    gate: Option<&GateId>,
+) -> Vec<ReceiptFault> {
     let role = format!("{}-receipt", R::LAYER);
-    let recorded: Vec<_> = provenance.source_inputs.iter().filter(|input| input.role == role).collect();
+    let recorded: Vec<_> =
+        provenance.source_inputs.iter().filter(|input| input.role == role).collect();
     let of_gate = |path: &PathBuf| {
-        let other = receipt_store::load::<R>(path, None).is_ok_and(|l| l.receipt.run().gate_id.as_ref() != gate);
+        let other = receipt_store::load::<R>(path, None)
+            .is_ok_and(|l| l.receipt.run().gate_id.as_ref() != gate);
         R::LAYER == Layer::Route || !other
     };
     let here: Vec<(String, Sha256)> = receipt_store::find::<R>(dir)
@@ -278,7 +341,8 @@ fn receipts_altered<R: Receipt>(dir: &Path, provenance: &Provenance, gate: Optio
         if here.iter().any(|(_, digest)| *digest == input.sha256) {
             continue;
         }
-        let stranger = here.iter().find(|(_, digest)| recorded.iter().all(|other| other.sha256 != *digest));
+        let stranger =
+            here.iter().find(|(_, digest)| recorded.iter().all(|other| other.sha256 != *digest));
         faults.push(match stranger {
             Some((path, found)) => mismatch(R::LAYER, path, found, &input.sha256),
             None => ReceiptFault::Missing { layer: R::LAYER, path: shown(&dir.join(&input.path)) },
@@ -288,7 +352,8 @@ fn receipts_altered<R: Receipt>(dir: &Path, provenance: &Provenance, gate: Optio
     if faults.is_empty()
         && let Some((path, _)) = here.iter().find(|(_, digest)| !known(digest))
     {
-        let (path, why) = (path.clone(), "it is none of those that the evidence was made from".to_owned());
+        let (path, why) =
+            (path.clone(), "it is none of those that the evidence was made from".to_owned());
         faults.push(ReceiptFault::Corrupt { layer: R::LAYER, path, why });
     }
     faults

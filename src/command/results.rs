@@ -15,7 +15,10 @@ use crate::report::quote::printable;
 use crate::report::text;
 
 /// Each file with what it came to.
-pub(crate) fn read(world: &crate::adapter::world::World, files: &[String]) -> Result<Vec<(String, Reading)>> {
+pub(crate) fn read(
+    world: &crate::adapter::world::World,
+    files: &[String],
+) -> Result<Vec<(String, Reading)>> {
     let read = |file: &String| {
         let path = world.absolute(Path::new(file));
         Ok((file.clone(), results::read(&path).with_context(|| file.clone())?))
@@ -25,7 +28,8 @@ pub(crate) fn read(world: &crate::adapter::world::World, files: &[String]) -> Re
 
 /// What is wrong with the files, worst first.
 pub(crate) fn findings(readings: &[(String, Reading)]) -> Vec<Finding> {
-    let faults = readings.iter().filter_map(|(file, reading)| Some(reading.defect.as_ref()?.fault(file)));
+    let faults =
+        readings.iter().filter_map(|(file, reading)| Some(reading.defect.as_ref()?.fault(file)));
     let mut findings: Vec<Finding> = faults.map(|fault| charge(&fault, Layer::Execute)).collect();
     crate::domain::classify::order(&mut findings);
     findings
@@ -37,17 +41,28 @@ pub(crate) fn text(readings: &[(String, Reading)]) -> String {
     for (file, reading) in readings {
         let counted = text::counts(&reading.counts);
         let counted = if counted.is_empty() { "no test".to_owned() } else { counted };
-        let format = reading.format.map(|format| format!(" ({})", format.name())).unwrap_or_default();
-        let defect = reading.defect.as_ref().map(|defect| format!(" [{}]", defect.word())).unwrap_or_default();
+        let format =
+            reading.format.map(|format| format!(" ({})", format.name())).unwrap_or_default();
+        let defect = reading
+            .defect
+            .as_ref()
+            .map(|defect| format!(" [{}]", defect.word()))
+            .unwrap_or_default();
         out.push_str(&format!("{}: {counted}{format}{defect}\n", printable(file)));
         for failure in &reading.failures {
-            out.push_str(&format!("  failed  {}\n", printable(&text::failure_line(&Failure::of(failure)))));
+            out.push_str(&format!(
+                "  failed  {}\n",
+                printable(&text::failure_line(&Failure::of(failure)))
+            ));
         }
         let failed = reading.counts.failed.saturating_add(reading.counts.errors);
         more(&mut out, "failed", failed.saturating_sub(reading.failures.len() as u64));
         for case in &reading.flaky {
             let times = case.attempts.len() + case.more_attempts;
-            out.push_str(&format!("  flaky   {} (passed after {times} that failed)\n", printable(&case.id())));
+            out.push_str(&format!(
+                "  flaky   {} (passed after {times} that failed)\n",
+                printable(&case.id())
+            ));
         }
         if let Some(defect) = &reading.defect {
             out.push_str(&format!("  defect  {}\n", printable(&defect.fault(file).to_string())));

@@ -60,9 +60,11 @@ pub(crate) fn run(
         }
     };
     // What somebody asked to be written elsewhere is theirs to remove.
-    let name = folder.file_name().map(|name| name.to_string_lossy().into_owned()).filter(|_| by_rule);
+    let name =
+        folder.file_name().map(|name| name.to_string_lossy().into_owned()).filter(|_| by_rule);
     let (repository, root) = (ground.repository_key(world), shown(&ground.root));
-    let in_progress = name.map(|name| runs::begin(world, &ground.state, &name, &repository, &root, request.keep));
+    let in_progress =
+        name.map(|name| runs::begin(world, &ground.state, &name, &repository, &root, request.keep));
     ground.runs = Some(files::canonical(&base));
     ground.out = Some(folder.clone());
 
@@ -103,14 +105,16 @@ fn layers(
     say: &dyn Fn(&str),
 ) -> Result<(), Unreported> {
     let mut done = |outcome: &Outcome| {
-        let result = if outcome.ending == Ending::Good { JobResult::Success } else { JobResult::Failure };
+        let result =
+            if outcome.ending == Ending::Good { JobResult::Success } else { JobResult::Failure };
         // Execute's job is not told: its receipt says more than success or failure does.
         if outcome.layer != Layer::Execute {
             let reason = outcome.findings.first().map(crate::domain::fault::Finding::code);
             jobs.insert(outcome.layer, Job { result, reason });
         }
         // What stops a layer is the verdict's to say.
-        let detail = outcome.findings.first().filter(|finding| finding.severity() == Severity::Informs);
+        let detail =
+            outcome.findings.first().filter(|finding| finding.severity() == Severity::Informs);
         let detail = detail.map(|finding| finding.detail().to_owned()).unwrap_or_default();
         let digest = Some(outcome.written.sha256.clone());
         match outcome.layer {
@@ -138,7 +142,8 @@ fn layers(
     let preflight = preflight::run(world, ground, preflight::Request { context: paper(&context) })?;
     let ready = done(&preflight);
     ground.progress.now("selection");
-    let selection = selection::run(world, ground, selection::Request { context: paper(&context), durations })?;
+    let selection =
+        selection::run(world, ground, selection::Request { context: paper(&context), durations })?;
     if !done(&selection) || !ready {
         return Ok(());
     }

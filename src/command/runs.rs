@@ -42,7 +42,11 @@ pub(crate) fn text(runs: &[Run]) -> String {
         let keep = if run.keep { ", kept" } else { "" };
         let started = run.started.strftime("%Y-%m-%d %H:%M:%S");
         let (size, repository) = (Size::from_bytes(run.bytes), printable(&run.repository));
-        format!("{started}  {}  {}  {size}{keep}  {repository}\n", printable(&run.name), printable(&state))
+        format!(
+            "{started}  {}  {}  {size}{keep}  {repository}\n",
+            printable(&run.name),
+            printable(&state)
+        )
     };
     runs.iter().map(line).collect()
 }
@@ -58,8 +62,8 @@ fn verdict(folder: &Path) -> (Option<String>, Option<String>) {
 /// The report of one run, as it was printed.
 pub(crate) fn show(folder: &Path) -> Result<String> {
     let path = folder.join("report.txt");
-    let bytes =
-        files::read_bounded(&path).map_err(|_| anyhow!("{} holds no report: the run did not end", shown(folder)))?;
+    let bytes = files::read_bounded(&path)
+        .map_err(|_| anyhow!("{} holds no report: the run did not end", shown(folder)))?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 

@@ -6,8 +6,8 @@ use schemars::{Schema, SchemaGenerator, generate::SchemaSettings};
 use crate::domain::bundle::{self, Bundle};
 use crate::domain::config::Config;
 use crate::domain::receipt::{
-    ContextReceipt, EvidenceReceipt, ExecutionReceipt, OperatorOutcome, Provenance, ReadinessReceipt, Receipt,
-    RouteReceipt, SelectionReceipt,
+    ContextReceipt, EvidenceReceipt, ExecutionReceipt, OperatorOutcome, Provenance,
+    ReadinessReceipt, Receipt, RouteReceipt, SelectionReceipt,
 };
 use crate::domain::test_list::{self, TestList};
 use crate::domain::triage::{self, Triage};
@@ -54,7 +54,9 @@ fn receipt<R: Receipt + schemars::JsonSchema>() -> Schema {
 /// The same for a document that is no receipt.
 fn document<D: schemars::JsonSchema>(id: &str) -> Schema {
     let mut schema = generator().into_root_schema_for::<D>();
-    if let Some(field) = schema.pointer_mut("/properties/schema").and_then(serde_json::Value::as_object_mut) {
+    if let Some(field) =
+        schema.pointer_mut("/properties/schema").and_then(serde_json::Value::as_object_mut)
+    {
         field.insert("const".to_owned(), id.into());
     }
     schema

@@ -15,8 +15,8 @@ use crate::domain::freshness;
 use crate::domain::ids::{CommitSha, RunId, Sha256};
 use crate::domain::reason::Layer;
 use crate::domain::receipt::{
-    ContextReceipt, EvidenceReceipt, ExecutionReceipt, OperatorOutcome, Parent, Provenance, ReadinessReceipt, Receipt,
-    RouteReceipt, SelectionReceipt,
+    ContextReceipt, EvidenceReceipt, ExecutionReceipt, OperatorOutcome, Parent, Provenance,
+    ReadinessReceipt, Receipt, RouteReceipt, SelectionReceipt,
 };
 
 /// One receipt that was read.
@@ -60,9 +60,13 @@ pub(crate) fn verify(world: &World, dir: &Path) -> Result<Verified> {
     }
     faults.extend(one_run(world, &entries));
     faults.extend(entries.iter().flat_map(|entry| parents(entry, &entries)));
-    let mut findings: Vec<Finding> = faults.iter().map(|fault| charge(fault, Layer::Post)).collect();
+    let mut findings: Vec<Finding> =
+        faults.iter().map(|fault| charge(fault, Layer::Post)).collect();
     crate::domain::classify::order(&mut findings);
-    Ok(Verified { receipts: entries.into_iter().map(|e| (e.layer, e.path, e.sha256)).collect(), findings })
+    Ok(Verified {
+        receipts: entries.into_iter().map(|e| (e.layer, e.path, e.sha256)).collect(),
+        findings,
+    })
 }
 
 fn read<R: Receipt>(dir: &Path, entries: &mut Vec<Entry>, faults: &mut Vec<Fault>) {
@@ -95,8 +99,11 @@ fn one_run(world: &World, entries: &[Entry]) -> Vec<Fault> {
             let (found, own) = (entry.run_id.to_string(), first.run_id.to_string());
             faults.push(ReceiptFault::ForeignRun { layer, found, own }.into());
         }
-        if let Some(own) = first.head_sha.clone().filter(|own| Some(own) != entry.head_sha.as_ref()) {
-            faults.push(ReceiptFault::ForeignCommit { layer, found: entry.head_sha.clone(), own }.into());
+        if let Some(own) = first.head_sha.clone().filter(|own| Some(own) != entry.head_sha.as_ref())
+        {
+            faults.push(
+                ReceiptFault::ForeignCommit { layer, found: entry.head_sha.clone(), own }.into(),
+            );
         }
         let ahead_seconds = entry.generated_at.as_second() - now;
         if ahead_seconds > freshness::FUTURE_TOLERANCE_SECONDS {
@@ -145,7 +152,11 @@ fn parents(entry: &Entry, entries: &[Entry]) -> Vec<Fault> {
 pub(crate) fn text(verified: &Verified) -> String {
     let mut out = String::new();
     for (layer, path, sha256) in &verified.receipts {
-        out.push_str(&format!("{:<10} {sha256}  {}\n", layer.as_str(), crate::report::quote::printable(path)));
+        out.push_str(&format!(
+            "{:<10} {sha256}  {}\n",
+            layer.as_str(),
+            crate::report::quote::printable(path)
+        ));
     }
     for finding in &verified.findings {
         out.push_str(&format!(
@@ -168,6 +179,7 @@ pub(crate) fn json(verified: &Verified) -> Value {
         .iter()
         .map(|(layer, path, sha256)| json!({"layer": layer, "path": path, "sha256": sha256}))
         .collect();
-    let reasons: Vec<crate::domain::receipt::Reason> = verified.findings.iter().map(Into::into).collect();
+    let reasons: Vec<crate::domain::receipt::Reason> =
+        verified.findings.iter().map(Into::into).collect();
     json!({"ok": verified.findings.is_empty(), "receipts": receipts, "reasons": reasons})
 }

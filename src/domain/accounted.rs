@@ -31,7 +31,8 @@ pub(crate) fn account<'a>(
             found.extend(selected.iter().filter(|path| path.as_str() == name));
             continue;
         }
-        let alike: Vec<&RelPath> = selected.iter().filter(|path| ends(path.as_str(), name)).collect();
+        let alike: Vec<&RelPath> =
+            selected.iter().filter(|path| ends(path.as_str(), name)).collect();
         // A name that fits several files proves none of them.
         if let [one] = alike.as_slice() {
             found.insert(one);
@@ -42,8 +43,9 @@ pub(crate) fn account<'a>(
 
 /// Whether one of two paths ends with the other, whole names only.
 fn ends(path: &str, name: &str) -> bool {
-    let ends =
-        |long: &str, short: &str| long.strip_suffix(short).is_some_and(|rest| rest.is_empty() || rest.ends_with('/'));
+    let ends = |long: &str, short: &str| {
+        long.strip_suffix(short).is_some_and(|rest| rest.is_empty() || rest.ends_with('/'))
+    };
     ends(path, name) || ends(name, path)
 }
 
@@ -70,9 +72,13 @@ mod tests {
         let selected: Vec<RelPath> = selected.iter().map(|path| path.parse().unwrap()).collect();
         match account(&selected, names.iter().copied(), &["/w".to_owned()]) {
             Accounts::NoNames => None,
-            Accounts::Named(files) => {
-                Some(files.into_iter().filter(|(_, ran)| *ran).map(|(path, _)| path.to_string()).collect())
-            }
+            Accounts::Named(files) => Some(
+                files
+                    .into_iter()
+                    .filter(|(_, ran)| *ran)
+                    .map(|(path, _)| path.to_string())
+                    .collect(),
+            ),
         }
     }
 

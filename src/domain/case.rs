@@ -47,13 +47,18 @@ impl Case {
     /// What tells it from other cases of its run: its name, behind its class where the name does not begin with that.
     pub(crate) fn id(&self) -> String {
         match self.class.as_deref() {
-            Some(class) if !class.is_empty() && !self.name.starts_with(class) => format!("{class} › {}", self.name),
+            Some(class) if !class.is_empty() && !self.name.starts_with(class) => {
+                format!("{class} › {}", self.name)
+            }
             _ => self.name.clone(),
         }
     }
 }
 
-fn seconds<S: serde::Serializer>(duration: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
+fn seconds<S: serde::Serializer>(
+    duration: &Option<Duration>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
     duration.map(|duration| duration.as_secs_f64()).serialize(serializer)
 }
 
@@ -73,7 +78,9 @@ pub(crate) fn parse_clock(text: &str) -> Option<Duration> {
     let (days, hours) = hours.split_once('.').unwrap_or(("0", hours));
     let whole = |text: &str| text.parse::<u32>().ok().map(f64::from);
     let seconds = parse_seconds(rest)?;
-    let clock = Duration::try_from_secs_f64(whole(days)? * 86_400.0 + whole(hours)? * 3600.0 + whole(minutes)? * 60.0);
+    let clock = Duration::try_from_secs_f64(
+        whole(days)? * 86_400.0 + whole(hours)? * 3600.0 + whole(minutes)? * 60.0,
+    );
     clock.ok().filter(|_| parts.next().is_none())?.checked_add(seconds)
 }
 
@@ -83,7 +90,9 @@ mod tests {
 
     #[test]
     fn durations_are_read_or_left_out_but_never_guessed() {
-        for (text, owed) in [("1.25", Some(1.25)), (" 0 ", Some(0.0)), ("1e-3", Some(0.001)), (".5", Some(0.5))] {
+        for (text, owed) in
+            [("1.25", Some(1.25)), (" 0 ", Some(0.0)), ("1e-3", Some(0.001)), (".5", Some(0.5))]
+        {
             assert_eq!(parse_seconds(text).map(|d| d.as_secs_f64()), owed, "{text}");
         }
         for text in ["1,25", "", "-1", "inf", "NaN", "1s", "1.2.3", "1e400", "0x10", "+1"] {

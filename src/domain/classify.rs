@@ -40,7 +40,13 @@ pub(crate) const TIERS: &[&[ReasonCode]] = &[
         C::DispatcherFailed,
         C::DispatcherCrashed,
     ],
-    &[C::ResultsMissing, C::ResultsUnsupported, C::ResultsInvalid, C::ResultsTruncated, C::ResultsInconsistent],
+    &[
+        C::ResultsMissing,
+        C::ResultsUnsupported,
+        C::ResultsInvalid,
+        C::ResultsTruncated,
+        C::ResultsInconsistent,
+    ],
     &[C::TestFileNotAccounted],
     &[C::TestsFailed, C::TestTimedOut, C::TestFileFailedToLoad, C::SetupOrTeardownFailed],
     &[C::ExitCodeMismatch],
@@ -136,7 +142,8 @@ pub(crate) fn unknown(reasons: &[Reason]) -> impl Iterator<Item = &Reason> {
 pub(crate) fn classify(evidence: &Evidence) -> Verdict {
     let mut findings = Vec::new();
     let mut stopped = false;
-    for layer in [Layer::Route, Layer::Context, Layer::Preflight, Layer::Selection, Layer::Execute] {
+    for layer in [Layer::Route, Layer::Context, Layer::Preflight, Layer::Selection, Layer::Execute]
+    {
         let own = of_layer(evidence, layer, stopped);
         // Preflight and selection run in parallel: neither stops the other.
         stopped |= own.iter().any(Finding::stops) && layer != Layer::Preflight;
@@ -151,9 +158,11 @@ pub(crate) fn classify(evidence: &Evidence) -> Verdict {
 
 fn decide(mut findings: Vec<Finding>, evidence: &Evidence) -> Verdict {
     order(&mut findings);
-    let completed = matches!(evidence.papers.get(&Layer::Execute), Some(Paper::Read { stopped: false, .. }));
+    let completed =
+        matches!(evidence.papers.get(&Layer::Execute), Some(Paper::Read { stopped: false, .. }));
     if !findings.iter().any(Finding::stops) && !completed {
-        let fault = ReceiptFault::Missing { layer: Layer::Execute, path: "the receipts folder".to_owned() };
+        let fault =
+            ReceiptFault::Missing { layer: Layer::Execute, path: "the receipts folder".to_owned() };
         findings.push(charge(&Fault::from(fault), Layer::Post));
         order(&mut findings);
     }
@@ -168,7 +177,9 @@ fn decide(mut findings: Vec<Finding>, evidence: &Evidence) -> Verdict {
 /// lets pass is green for that.
 pub(crate) fn open_with_good(findings: &mut [Finding]) {
     let let_pass = |f: &Finding| matches!(f.code(), C::ZeroTestsExecuted | C::AllTestsSkipped);
-    let good = |f: &Finding| f.layer() == Layer::Execute && (f.severity() == Severity::Informs || let_pass(f));
+    let good = |f: &Finding| {
+        f.layer() == Layer::Execute && (f.severity() == Severity::Informs || let_pass(f))
+    };
     if findings.iter().any(Finding::stops) {
         return;
     }
@@ -180,9 +191,10 @@ pub(crate) fn open_with_good(findings: &mut [Finding]) {
 /// What a stopping code means, and which layer is at fault.
 pub(crate) fn class_of(code: ReasonCode, layer: Layer) -> (Classification, Option<Layer>) {
     match (code, layer) {
-        (C::TestsFailed | C::TestTimedOut | C::TestFileFailedToLoad | C::SetupOrTeardownFailed, _) => {
-            (Classification::TestFailures, None)
-        }
+        (
+            C::TestsFailed | C::TestTimedOut | C::TestFileFailedToLoad | C::SetupOrTeardownFailed,
+            _,
+        ) => (Classification::TestFailures, None),
         (_, Layer::Route | Layer::Context) => (Classification::ContextBlocked, Some(layer)),
         (_, Layer::Preflight) => (Classification::ReadinessBlocked, Some(layer)),
         (_, Layer::Selection) => (Classification::SelectionBlocked, Some(layer)),
@@ -215,9 +227,12 @@ fn rank(finding: &Finding) -> (u8, Layer, usize, usize) {
     };
     match finding.layer() {
         Layer::Execute | Layer::Post => {
-            let tier = TIERS.iter().position(|tier| tier.contains(&finding.code())).unwrap_or(TIERS.len());
-            let within =
-                TIERS.get(tier).and_then(|tier| tier.iter().position(|code| *code == finding.code())).unwrap_or(0);
+            let tier =
+                TIERS.iter().position(|tier| tier.contains(&finding.code())).unwrap_or(TIERS.len());
+            let within = TIERS
+                .get(tier)
+                .and_then(|tier| tier.iter().position(|code| *code == finding.code()))
+                .unwrap_or(0);
             (mild, Layer::Execute, tier, within)
         }
         layer => (mild, layer, usize::from(finding.code() == C::UpstreamLayerBlocked), 0),
@@ -229,10 +244,9 @@ fn of_layer(evidence: &Evidence, layer: Layer, stopped_before: bool) -> Vec<Find
     let job = evidence.jobs.get(&layer).copied();
     let paper = evidence.papers.get(&layer).unwrap_or(&Paper::Absent);
     let mut findings = Vec::new();
-    if let Some(code) = job
-        .and_then(|job| job.reason)
-        .filter(|code| matches!(code, C::ConfigurationInvalid | C::OutputUnwritable | C::InternalError))
-        && !matches!(paper, Paper::Read { findings, .. } if findings.iter().any(|f| f.code() == code))
+    if let Some(code) = job.and_then(|job| job.reason).filter(|code| {
+        matches!(code, C::ConfigurationInvalid | C::OutputUnwritable | C::InternalError)
+    }) && !matches!(paper, Paper::Read { findings, .. } if findings.iter().any(|f| f.code() == code))
     {
         findings.push(by_job(layer, code));
     }
@@ -243,7 +257,10 @@ fn of_layer(evidence: &Evidence, layer: Layer, stopped_before: bool) -> Vec<Find
             if *stopped && !own.iter().any(Finding::stops) {
                 // It says blocked and gives no reason that this version knows.
                 findings.push(charge(
-                    &Fault::LayerNotReported { layer, result: "a status that stops and no known reason".to_owned() },
+                    &Fault::LayerNotReported {
+                        layer,
+                        result: "a status that stops and no known reason".to_owned(),
+                    },
                     Layer::Post,
                 ));
             }
@@ -258,7 +275,11 @@ fn of_layer(evidence: &Evidence, layer: Layer, stopped_before: bool) -> Vec<Find
 
 fn by_job(layer: Layer, code: ReasonCode) -> Finding {
     charge(
-        &Fault::ReportedByJob { layer, code, detail: format!("the job of {layer} says {code}; its log says more") },
+        &Fault::ReportedByJob {
+            layer,
+            code,
+            detail: format!("the job of {layer} says {code}; its log says more"),
+        },
         Layer::Post,
     )
 }
@@ -282,7 +303,10 @@ fn contradiction(layer: Layer, job: Option<Job>, own: &[Finding]) -> Option<Find
 fn failed_job(layer: Layer, job: Job) -> Finding {
     match job.reason.filter(|code| code.row().severity >= Severity::Fails) {
         Some(code) => by_job(layer, code),
-        None => charge(&Fault::LayerNotReported { layer, result: job.result.as_str().to_owned() }, Layer::Post),
+        None => charge(
+            &Fault::LayerNotReported { layer, result: job.result.as_str().to_owned() },
+            Layer::Post,
+        ),
     }
 }
 
@@ -302,11 +326,15 @@ fn absent(layer: Layer, job: Option<Job>, stopped_before: bool) -> Option<Findin
             }
         }
         // A job that was let go on although its layer gave a reason to stop.
-        Some(Job { result: JobResult::Success, reason: Some(code) }) if code.row().severity >= Severity::Fails => {
+        Some(Job { result: JobResult::Success, reason: Some(code) })
+            if code.row().severity >= Severity::Fails =>
+        {
             Some(by_job(layer, code))
         }
         Some(Job { result: JobResult::Success, .. }) => missing(),
-        Some(Job { result: JobResult::Cancelled, .. }) => Some(charge(&Fault::LayerCancelled { layer }, Layer::Post)),
+        Some(Job { result: JobResult::Cancelled, .. }) => {
+            Some(charge(&Fault::LayerCancelled { layer }, Layer::Post))
+        }
         Some(job) => Some(failed_job(layer, job)),
     }
 }
@@ -324,9 +352,15 @@ pub(crate) fn layer_status(findings: &[Finding]) -> LayerStatus {
 ///
 /// `policy_notice` holds where the only thing that stopped was an empty or skipped run that the
 /// configuration lets through as a notice.
-pub(crate) fn gate_status(verdict: &Verdict, continue_on_failure: bool, policy_notice: bool) -> GateStatus {
+pub(crate) fn gate_status(
+    verdict: &Verdict,
+    continue_on_failure: bool,
+    policy_notice: bool,
+) -> GateStatus {
     let let_through = policy_notice
-        && verdict.deciding().is_some_and(|f| matches!(f.code(), C::ZeroTestsExecuted | C::AllTestsSkipped));
+        && verdict
+            .deciding()
+            .is_some_and(|f| matches!(f.code(), C::ZeroTestsExecuted | C::AllTestsSkipped));
     match verdict.classification {
         Classification::Completed => GateStatus::Pass,
         _ if continue_on_failure || let_through => GateStatus::Notice,
@@ -357,7 +391,10 @@ mod tests {
 
     fn green() -> Evidence {
         let papers = [Layer::Context, Layer::Preflight, Layer::Selection, Layer::Execute];
-        Evidence { papers: papers.into_iter().map(|l| (l, ready(l))).collect(), ..Evidence::default() }
+        Evidence {
+            papers: papers.into_iter().map(|l| (l, ready(l))).collect(),
+            ..Evidence::default()
+        }
     }
 
     fn reason(evidence: &Evidence) -> (Classification, Option<Layer>, ReasonCode) {
@@ -399,7 +436,10 @@ mod tests {
             let mut evidence = green();
             evidence.papers.remove(&Layer::Preflight);
             evidence.jobs.insert(Layer::Preflight, job(result, said));
-            assert_eq!(reason(&evidence), (Classification::ReadinessBlocked, Some(Layer::Preflight), code));
+            assert_eq!(
+                reason(&evidence),
+                (Classification::ReadinessBlocked, Some(Layer::Preflight), code)
+            );
         }
     }
 
@@ -444,9 +484,10 @@ mod tests {
         evidence.papers.insert(Layer::Context, read(vec![warns]));
         let failed = Fault::TestsFailed { failed: 1, errors: 0, total: 2, first: "t".into() };
         let mismatch = Fault::ExitCodeMismatch("x".into());
-        evidence
-            .papers
-            .insert(Layer::Execute, read(vec![charge(&mismatch, Layer::Execute), charge(&failed, Layer::Execute)]));
+        evidence.papers.insert(
+            Layer::Execute,
+            read(vec![charge(&mismatch, Layer::Execute), charge(&failed, Layer::Execute)]),
+        );
         let codes: Vec<_> = classify(&evidence).findings.iter().map(Finding::code).collect();
         assert_eq!(codes[0], C::TestsFailed);
         assert!(codes.contains(&C::TokenMissing) && codes.contains(&C::ExitCodeMismatch));
@@ -456,7 +497,10 @@ mod tests {
     fn every_code_that_execute_or_post_stops_with_has_a_tier() {
         for code in ReasonCode::ALL {
             let row = code.row();
-            let here = matches!(row.home, crate::domain::reason::Home::Layer(Layer::Execute | Layer::Post));
+            let here = matches!(
+                row.home,
+                crate::domain::reason::Home::Layer(Layer::Execute | Layer::Post)
+            );
             if here && row.severity >= Severity::Fails {
                 assert!(TIERS.iter().any(|tier| tier.contains(code)), "{code}");
             }
@@ -468,7 +512,9 @@ mod tests {
         let verdict = classify(&green());
         assert_eq!(gate_status(&verdict, false, false), GateStatus::Pass);
         let mut evidence = green();
-        evidence.papers.insert(Layer::Execute, read(vec![charge(&Fault::AllTestsSkipped(2), Layer::Execute)]));
+        evidence
+            .papers
+            .insert(Layer::Execute, read(vec![charge(&Fault::AllTestsSkipped(2), Layer::Execute)]));
         let verdict = classify(&evidence);
         assert_eq!(gate_status(&verdict, false, false), GateStatus::Fail);
         assert_eq!(gate_status(&verdict, true, false), GateStatus::Notice);
@@ -478,27 +524,43 @@ mod tests {
     }
 
     fn any_finding() -> impl Strategy<Value = Finding> {
-        (0..ReasonCode::ALL.len(), 0..Layer::ALL.len(), 0..4usize).prop_map(|(code, layer, severity)| {
-            let code = ReasonCode::ALL[code];
-            let severity = [Severity::Informs, Severity::Warns, Severity::Fails, Severity::Blocks][severity];
-            Finding::read_back(code, Layer::ALL[layer], severity, "x")
-        })
+        (0..ReasonCode::ALL.len(), 0..Layer::ALL.len(), 0..4usize).prop_map(
+            |(code, layer, severity)| {
+                let code = ReasonCode::ALL[code];
+                let severity =
+                    [Severity::Informs, Severity::Warns, Severity::Fails, Severity::Blocks]
+                        [severity];
+                Finding::read_back(code, Layer::ALL[layer], severity, "x")
+            },
+        )
     }
 
     fn any_paper() -> impl Strategy<Value = Paper> {
         prop_oneof![
             Just(Paper::Absent),
             any_finding().prop_map(|f| Paper::Refused(f.blocking())),
-            (proptest::collection::vec(any_finding(), 0..4), any::<bool>()).prop_map(|(findings, stopped)| {
-                Paper::Read { stopped: stopped || findings.iter().any(Finding::stops), findings }
-            }),
+            (proptest::collection::vec(any_finding(), 0..4), any::<bool>()).prop_map(
+                |(findings, stopped)| {
+                    Paper::Read {
+                        stopped: stopped || findings.iter().any(Finding::stops),
+                        findings,
+                    }
+                }
+            ),
         ]
     }
 
     fn any_job() -> impl Strategy<Value = Job> {
-        (0..4usize, proptest::option::of(0..ReasonCode::ALL.len())).prop_map(|(result, reason)| Job {
-            result: [JobResult::Success, JobResult::Failure, JobResult::Cancelled, JobResult::Skipped][result],
-            reason: reason.map(|at| ReasonCode::ALL[at]),
+        (0..4usize, proptest::option::of(0..ReasonCode::ALL.len())).prop_map(|(result, reason)| {
+            Job {
+                result: [
+                    JobResult::Success,
+                    JobResult::Failure,
+                    JobResult::Cancelled,
+                    JobResult::Skipped,
+                ][result],
+                reason: reason.map(|at| ReasonCode::ALL[at]),
+            }
         })
     }
 

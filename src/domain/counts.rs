@@ -7,7 +7,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// One case's outcome, whatever the format called it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum CaseOutcome {
     /// It ran and held.
@@ -75,7 +77,10 @@ impl Counts {
 
     /// Everything that went wrong.
     pub(crate) const fn failures(&self) -> u64 {
-        self.failed.saturating_add(self.errors).saturating_add(self.failed_blocks).saturating_add(self.failed_files)
+        self.failed
+            .saturating_add(self.errors)
+            .saturating_add(self.failed_blocks)
+            .saturating_add(self.failed_files)
     }
 
     /// Cases that were executed, skipped ones not among them.
@@ -91,11 +96,18 @@ mod tests {
     #[test]
     fn not_run_is_outside_the_total_and_skipped_is_inside() {
         let mut counts = Counts::default();
-        for outcome in
-            [CaseOutcome::Passed, CaseOutcome::Failed, CaseOutcome::Errored, CaseOutcome::Skipped, CaseOutcome::NotRun]
-        {
+        for outcome in [
+            CaseOutcome::Passed,
+            CaseOutcome::Failed,
+            CaseOutcome::Errored,
+            CaseOutcome::Skipped,
+            CaseOutcome::NotRun,
+        ] {
             counts.add(outcome);
         }
-        assert_eq!((counts.total, counts.not_run, counts.executed(), counts.failures()), (4, 1, 3, 2));
+        assert_eq!(
+            (counts.total, counts.not_run, counts.executed(), counts.failures()),
+            (4, 1, 3, 2)
+        );
     }
 }

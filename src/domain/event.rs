@@ -191,7 +191,8 @@ impl RunState {
         let order = self.events;
         match event {
             Event::FileStart { file } => {
-                self.files.insert(file.clone(), FileState { started: order, ..FileState::default() });
+                self.files
+                    .insert(file.clone(), FileState { started: order, ..FileState::default() });
             }
             Event::FileEnd { file, outcome, .. } => {
                 let state = self.files.entry(file.clone()).or_default();
@@ -199,8 +200,12 @@ impl RunState {
                 // A test that was started and never ended before its file's end stays in flight: it was left early.
                 state.open.clear();
             }
-            Event::BlockStart { file, line, block } => self.open(file, InFlightKind::Block, block, *line),
-            Event::TestStart { file, line, test } => self.open(file, InFlightKind::Test, test, *line),
+            Event::BlockStart { file, line, block } => {
+                self.open(file, InFlightKind::Block, block, *line)
+            }
+            Event::TestStart { file, line, test } => {
+                self.open(file, InFlightKind::Test, test, *line)
+            }
             Event::BlockEnd { file, .. } => self.close(file, InFlightKind::Block),
             Event::TestEnd { file, .. } => self.close(file, InFlightKind::Test),
             Event::RunEnd { .. } => self.ended = true,
@@ -210,7 +215,12 @@ impl RunState {
 
     fn open(&mut self, file: &str, kind: InFlightKind, name: &str, line: u64) {
         let state = self.files.entry(file.to_owned()).or_default();
-        state.open.push(InFlight { kind, name: name.to_owned(), file: Some(file.to_owned()), line: Some(line) });
+        state.open.push(InFlight {
+            kind,
+            name: name.to_owned(),
+            file: Some(file.to_owned()),
+            line: Some(line),
+        });
     }
 
     /// A pair is matched by position, not by name: a name's template is expanded between the two.
@@ -272,8 +282,17 @@ mod tests {
         assert_eq!(fold(&events).in_flight().unwrap().name, "b");
         events.push(Event::FileEnd { file: "b".into(), outcome: "passed".into(), ms: 1.0 });
         let in_flight = fold(&events).in_flight().unwrap();
-        assert_eq!((in_flight.kind, in_flight.name.as_str(), in_flight.line), (InFlightKind::Test, "t<x>", Some(3)));
-        events.push(Event::TestEnd { file: "a".into(), line: 3, test: "t1".into(), outcome: "Passed".into(), ms: 1.0 });
+        assert_eq!(
+            (in_flight.kind, in_flight.name.as_str(), in_flight.line),
+            (InFlightKind::Test, "t<x>", Some(3))
+        );
+        events.push(Event::TestEnd {
+            file: "a".into(),
+            line: 3,
+            test: "t1".into(),
+            outcome: "Passed".into(),
+            ms: 1.0,
+        });
         assert_eq!(fold(&events).in_flight().unwrap().kind, InFlightKind::File);
         events.push(Event::FileEnd { file: "a".into(), outcome: "passed".into(), ms: 1.0 });
         assert_eq!(fold(&events).in_flight(), None);
@@ -289,8 +308,12 @@ mod tests {
 
     #[test]
     fn records_round_trip_flat() {
-        let record =
-            Record { schema: SCHEMA.into(), seq: 1, ts_utc: Timestamp::UNIX_EPOCH, event: test_start("f", "t") };
+        let record = Record {
+            schema: SCHEMA.into(),
+            seq: 1,
+            ts_utc: Timestamp::UNIX_EPOCH,
+            event: test_start("f", "t"),
+        };
         let text = serde_json::to_string(&record).unwrap();
         assert!(text.contains(r#""type":"test-start""#), "{text}");
         assert_eq!(serde_json::from_str::<Record>(&text).unwrap(), record);

@@ -58,7 +58,12 @@ impl Finding {
     }
 
     /// A reason read back from a receipt whose status allows at most `severity`.
-    pub(crate) fn read_back(code: ReasonCode, layer: Layer, severity: Severity, detail: &str) -> Self {
+    pub(crate) fn read_back(
+        code: ReasonCode,
+        layer: Layer,
+        severity: Severity,
+        detail: &str,
+    ) -> Self {
         Self { code, layer, severity, detail: detail.to_owned() }
     }
 }
@@ -144,7 +149,10 @@ pub(crate) enum MissingResults {
         path: String,
     },
     /// Nobody named a results file, and none was written.
-    #[error("the command ended with exit code 0, and wrote no results file below its folder{}", hint(option))]
+    #[error(
+        "the command ended with exit code 0, and wrote no results file below its folder{}",
+        hint(option)
+    )]
     NothingWritten {
         /// How the typed runner is told to write a report.
         option: Option<&'static str>,
@@ -203,7 +211,9 @@ pub(crate) enum ReceiptFault {
     DigestMismatch { layer: Layer, path: String, found: String, expected: String },
     #[error("the {layer} receipt is of run {found}, this is run {own}")]
     ForeignRun { layer: Layer, found: String, own: String },
-    #[error("the {layer} receipt is of attempt {found} and no digest vouches for it in attempt {own}")]
+    #[error(
+        "the {layer} receipt is of attempt {found} and no digest vouches for it in attempt {own}"
+    )]
     EarlierAttempt { layer: Layer, found: u32, own: u32 },
     #[error("the {layer} receipt is for commit {}, this is {own}", found.as_ref().map_or("none", |sha| sha.as_str()))]
     ForeignCommit { layer: Layer, found: Option<CommitSha>, own: CommitSha },
@@ -239,7 +249,9 @@ impl ReceiptFault {
 /// A receipt that is not where it was looked for, or that nobody named.
 fn missing(layer: &Layer, path: &str) -> String {
     match path {
-        "" => format!("there is no {layer} receipt; {layer} must run before, and leave its receipt"),
+        "" => {
+            format!("there is no {layer} receipt; {layer} must run before, and leave its receipt")
+        }
         path => format!("there is no {layer} receipt at {path}"),
     }
 }
@@ -254,7 +266,11 @@ fn numbers(of: &[u64]) -> String {
 fn nobody(read: &[Searched]) -> String {
     let each = |Searched { repository, labels, left_out }: &Searched| {
         let labels: Vec<_> = labels.iter().map(|label| format!("{label:?}")).collect();
-        let out = if left_out.is_empty() { String::new() } else { format!(" (left out: {})", numbers(left_out)) };
+        let out = if left_out.is_empty() {
+            String::new()
+        } else {
+            format!(" (left out: {})", numbers(left_out))
+        };
         format!("no open issue of {repository} carries {}{out}", labels.join(" or "))
     };
     format!("{}; every page was read", read.iter().map(each).collect::<Vec<_>>().join(", and "))
@@ -288,7 +304,9 @@ pub(crate) enum Fault {
     ForkNotTrusted { head: RepoSlug },
     #[error("the pull request's head repository was deleted")]
     HeadRepositoryDeleted,
-    #[error("this event did not set the label {label:?}, so the label says nothing of the head {head_sha}")]
+    #[error(
+        "this event did not set the label {label:?}, so the label says nothing of the head {head_sha}"
+    )]
     LabelNotBoundToHead { label: String, head_sha: CommitSha },
     #[error("{0}")]
     EventUnsupported(String),
@@ -411,7 +429,11 @@ pub(crate) enum Fault {
     DispatcherMissing(String),
     #[error("{program}: {why}")]
     DispatcherNotStarted { program: String, why: String },
-    #[error("exit code {code} and no results{}; log: {log}{}", after_colon(said), if_tests_ran(option))]
+    #[error(
+        "exit code {code} and no results{}; log: {log}{}",
+        after_colon(said),
+        if_tests_ran(option)
+    )]
     DispatcherFailed { code: i32, said: String, log: String, option: Option<&'static str> },
     #[error("{0}")]
     DispatcherCrashed(String),
@@ -456,7 +478,9 @@ pub(crate) enum Fault {
 
     #[error("{path} was selected, and no recorded test comes from it")]
     TestFileNotAccounted { path: String },
-    #[error("the results contain no file names, so nothing proves that the {count} selected files ran")]
+    #[error(
+        "the results contain no file names, so nothing proves that the {count} selected files ran"
+    )]
     FilesNotNamed { count: usize },
     /// A fault that a policy turned into a warning.
     #[error(transparent)]
@@ -488,10 +512,14 @@ impl Fault {
                 ReceiptFault::Corrupt { .. } => C::ReceiptCorrupt,
                 ReceiptFault::UnsupportedSchema { .. } => C::ReceiptUnsupportedSchema,
                 ReceiptFault::DigestMismatch { .. } => C::ReceiptDigestMismatch,
-                ReceiptFault::ForeignRun { .. } | ReceiptFault::EarlierAttempt { .. } => C::ReceiptForeignRun,
+                ReceiptFault::ForeignRun { .. } | ReceiptFault::EarlierAttempt { .. } => {
+                    C::ReceiptForeignRun
+                }
                 ReceiptFault::ForeignCommit { .. } => C::ReceiptForeignCommit,
                 ReceiptFault::Stale { .. } => C::ReceiptStale,
-                ReceiptFault::LaterAttempt { .. } | ReceiptFault::FromFuture { .. } => C::ReceiptFromFuture,
+                ReceiptFault::LaterAttempt { .. } | ReceiptFault::FromFuture { .. } => {
+                    C::ReceiptFromFuture
+                }
                 ReceiptFault::UpstreamBlocked { .. } => C::UpstreamLayerBlocked,
             },
             Fault::ConfigurationInvalid(_) => C::ConfigurationInvalid,
@@ -524,9 +552,9 @@ impl Fault {
             Fault::StandingPriorityNone(_) => C::StandingPriorityNone,
             Fault::StandingPriorityMultiple { .. } => C::StandingPriorityMultiple,
             Fault::Question(trouble) => trouble.cause.code(),
-            Fault::ProgramMissing { code, .. } | Fault::ReportedByJob { code, .. } | Fault::Docker { code, .. } => {
-                *code
-            }
+            Fault::ProgramMissing { code, .. }
+            | Fault::ReportedByJob { code, .. }
+            | Fault::Docker { code, .. } => *code,
             Fault::TestProgramMissing(_) => C::ToolMissing,
             Fault::DotnetSdkMissing(_) => C::DotnetSdkMissing,
             Fault::LvcompareMissing { .. } => C::LvcompareMissing,
@@ -581,7 +609,9 @@ impl Fault {
             Fault::PesterMissing(_) => C::PesterMissing,
             Fault::PesterVersionUnsupported { .. } => C::PesterVersionUnsupported,
             Fault::TestsFailed { .. } => C::TestsFailed,
-            Fault::TestFileNotAccounted { .. } | Fault::FilesNotNamed { .. } => C::TestFileNotAccounted,
+            Fault::TestFileNotAccounted { .. } | Fault::FilesNotNamed { .. } => {
+                C::TestFileNotAccounted
+            }
             Fault::Softened(fault) => fault.code(),
             Fault::ShardMissing { .. } => C::ShardMissing,
             Fault::RawArtifactMissing { .. } => C::RawArtifactMissing,
@@ -650,7 +680,10 @@ mod tests {
         assert_eq!(charge(&fault, Layer::Selection).layer(), Layer::Selection);
         let fault = Fault::from(ReceiptFault::Missing { layer: Layer::Execute, path: "x".into() });
         let finding = charge(&fault, Layer::Post);
-        assert_eq!((finding.code(), finding.layer()), (ReasonCode::ExecutionReceiptMissing, Layer::Execute));
+        assert_eq!(
+            (finding.code(), finding.layer()),
+            (ReasonCode::ExecutionReceiptMissing, Layer::Execute)
+        );
     }
 
     #[test]

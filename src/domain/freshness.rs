@@ -61,17 +61,27 @@ fn check_run<R: Receipt>(
 ) -> Result<(), ReceiptFault> {
     let found = receipt.run();
     if &found.run_id != own_run {
-        return Err(ReceiptFault::ForeignRun { layer, found: found.run_id.to_string(), own: own_run.to_string() });
+        return Err(ReceiptFault::ForeignRun {
+            layer,
+            found: found.run_id.to_string(),
+            own: own_run.to_string(),
+        });
     }
     match found.run_attempt {
         attempt if attempt > own => Err(ReceiptFault::LaterAttempt { layer, found: attempt, own }),
-        attempt if attempt < own && !vouched => Err(ReceiptFault::EarlierAttempt { layer, found: attempt, own }),
+        attempt if attempt < own && !vouched => {
+            Err(ReceiptFault::EarlierAttempt { layer, found: attempt, own })
+        }
         _ => Ok(()),
     }
 }
 
 /// Whether a readiness receipt is past its window; the edge itself is still fresh.
-pub(crate) fn stale(generated_at: Timestamp, window_seconds: u64, now: Timestamp) -> Result<(), ReceiptFault> {
+pub(crate) fn stale(
+    generated_at: Timestamp,
+    window_seconds: u64,
+    now: Timestamp,
+) -> Result<(), ReceiptFault> {
     let age_seconds = now.as_second() - generated_at.as_second();
     let window = i64::try_from(window_seconds).unwrap_or(i64::MAX);
     if age_seconds > window {
@@ -91,7 +101,10 @@ mod tests {
     #[test]
     fn the_window_includes_its_edge() {
         assert!(stale(at(0), 900, at(900)).is_ok());
-        assert!(matches!(stale(at(0), 900, at(901)), Err(ReceiptFault::Stale { age_seconds: 901, .. })));
+        assert!(matches!(
+            stale(at(0), 900, at(901)),
+            Err(ReceiptFault::Stale { age_seconds: 901, .. })
+        ));
         assert!(stale(at(1000), 900, at(0)).is_ok());
         assert!(stale(at(0), u64::MAX, at(i64::from(i32::MAX))).is_ok());
     }

@@ -159,7 +159,12 @@ id!(
 impl ArtifactName {
     /// A layer's artifact: the name of the contract, then the gate's id, the shard, and the attempt
     /// where it is not the first. GitHub refuses a name twice in one run, re-runs included.
-    pub(crate) fn for_attempt(base: &'static str, gate: Option<&GateId>, shard: Option<u32>, attempt: u32) -> Self {
+    pub(crate) fn for_attempt(
+        base: &'static str,
+        gate: Option<&GateId>,
+        shard: Option<u32>,
+        attempt: u32,
+    ) -> Self {
         let mut name = base.to_owned();
         if let Some(gate) = gate {
             name.push_str(&format!("-{gate}"));
@@ -273,7 +278,8 @@ mod tests {
         for bad in ["../x", "/etc/passwd", "C:/x", "C:x", "a/../../b", "", "a\0b", "a/.."] {
             assert!(bad.parse::<RelPath>().is_err(), "{bad:?}");
         }
-        for (good, kept) in [("a..b", "a..b"), ("./a//b", "a/b"), ("a/b", "a/b"), ("a\\b", "a\\b")] {
+        for (good, kept) in [("a..b", "a..b"), ("./a//b", "a/b"), ("a/b", "a/b"), ("a\\b", "a\\b")]
+        {
             assert_eq!(good.parse::<RelPath>().unwrap().as_str(), kept);
         }
     }

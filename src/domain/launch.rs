@@ -35,18 +35,23 @@ pub(crate) fn launch(command: &[String]) -> Option<Launch> {
     let word = |at: usize| rest.get(at).map(String::as_str);
     if name == "py" || name.strip_prefix("python").is_some_and(is_version) {
         // Options that take no value may stand before `-m`; anything else is not followed.
-        let flag = |text: &&String| text.starts_with('-') && !["-m", "-c", "-W", "-X"].contains(&text.as_str());
+        let flag = |text: &&String| {
+            text.starts_with('-') && !["-m", "-c", "-W", "-X"].contains(&text.as_str())
+        };
         let at = rest.iter().take_while(flag).count();
         let module = (word(at)? == "-m").then(|| rest.get(at + 1)).flatten()?;
         return Some(Launch::Module { python: launcher, module: module.clone() });
     }
-    let first_word = |from: usize| rest.iter().skip(from).find(|text| !text.starts_with('-')).cloned();
+    let first_word =
+        |from: usize| rest.iter().skip(from).find(|text| !text.starts_with('-')).cloned();
     match name {
         // Without this flag npx may download what is missing.
         "npx" if rest.iter().take_while(|text| text.starts_with('-')).any(|f| is_offline(f)) => {
             Some(Launch::Package { launcher, tool: first_word(0)? })
         }
-        "pnpm" if word(0) == Some("exec") => Some(Launch::Package { launcher, tool: first_word(1)? }),
+        "pnpm" if word(0) == Some("exec") => {
+            Some(Launch::Package { launcher, tool: first_word(1)? })
+        }
         "cargo" if word(0) == Some("nextest") => {
             Some(Launch::Subcommand { launcher, tool: "cargo-nextest".to_owned() })
         }

@@ -52,7 +52,8 @@ impl Owner {
         let run = self.run_id.as_ref().map(|run| format!("run {run}, ")).unwrap_or_default();
         let job = self.job.as_ref().map(|job| format!("job {job}, ")).unwrap_or_default();
         let actor = self.actor.as_ref().map(|actor| format!("by {actor}, ")).unwrap_or_default();
-        let repository = self.repository.as_ref().map(|name| format!("{name}, ")).unwrap_or_default();
+        let repository =
+            self.repository.as_ref().map(|name| format!("{name}, ")).unwrap_or_default();
         let (pid, since) = (self.pid, self.acquired_at_utc);
         format!("{repository}{run}{job}{actor}process {pid} since {since}: {}", self.command)
     }
@@ -73,7 +74,9 @@ impl Holder {
     /// One line for a person.
     pub(crate) fn describe(&self) -> String {
         match self {
-            Holder::Nobody => "nobody, and who is next does not take it (a stopped process?)".to_owned(),
+            Holder::Nobody => {
+                "nobody, and who is next does not take it (a stopped process?)".to_owned()
+            }
             Holder::Unknown => "somebody who does not say so".to_owned(),
             Holder::Known(owner) => owner.describe(),
         }
@@ -101,7 +104,11 @@ impl Wait {
             0 => String::new(),
             before => format!("; {before} before us in the queue"),
         };
-        format!("waiting for the lock {} ({} s): {holder}{before}", self.group, self.waited.as_secs())
+        format!(
+            "waiting for the lock {} ({} s): {holder}{before}",
+            self.group,
+            self.waited.as_secs()
+        )
     }
 }
 
@@ -171,11 +178,20 @@ mod tests {
         assert!(!mine.is_of(run, Asker::Job(Some("bench-2 /t"))), "another leg of the matrix");
         assert!(!mine.is_of(run, Asker::Job(None)), "what does not know where it is asks nobody");
         assert!(!mine.is_of(Some(("4711", 1)), Asker::Job(Some("bench-1 /t"))));
-        assert!(!mine.is_of(None, Asker::Job(Some("bench-1 /t"))), "a person does not end a workflow's run");
-        assert!(mine.is_of(run, Asker::Post(&gate(Some("unit")))), "post speaks for every runner of its gate");
+        assert!(
+            !mine.is_of(None, Asker::Job(Some("bench-1 /t"))),
+            "a person does not end a workflow's run"
+        );
+        assert!(
+            mine.is_of(run, Asker::Post(&gate(Some("unit")))),
+            "post speaks for every runner of its gate"
+        );
         assert!(!mine.is_of(run, Asker::Post(&gate(None))), "another gate of the run");
         let command = claim(run, Some("bench-1 /t"), None);
-        assert!(!command.is_of(run, Asker::Post(&gate(None))), "somebody's command is not the gate's");
+        assert!(
+            !command.is_of(run, Asker::Post(&gate(None))),
+            "somebody's command is not the gate's"
+        );
         assert!(claim(None, None, None).is_of(None, Asker::Job(None)));
     }
 }

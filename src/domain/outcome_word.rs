@@ -175,7 +175,9 @@ pub(crate) const WORDS: &[Word] = &[
 /// What a word means in its place.
 fn meaning(format: Format, place: &str, text: &str) -> Option<CaseOutcome> {
     let text = text.trim();
-    let is = |word: &&Word| word.format == format && word.word.eq_ignore_ascii_case(text) && word.place == place;
+    let is = |word: &&Word| {
+        word.format == format && word.word.eq_ignore_ascii_case(text) && word.place == place
+    };
     WORDS.iter().find(is).map(|word| word.outcome)
 }
 
@@ -197,7 +199,9 @@ pub(crate) fn nunit25(result: &str) -> Option<CaseOutcome> {
 /// NUnit 3: what `result` says, and `label` about a failure; nothing for a word that is not known.
 pub(crate) fn nunit3(result: &str, label: Option<&str>) -> Option<CaseOutcome> {
     match meaning(Format::Nunit3, RESULT, result)? {
-        Failed => Some(label.and_then(|label| meaning(Format::Nunit3, LABEL, label)).unwrap_or(Failed)),
+        Failed => {
+            Some(label.and_then(|label| meaning(Format::Nunit3, LABEL, label)).unwrap_or(Failed))
+        }
         other => Some(other),
     }
 }
@@ -240,7 +244,9 @@ mod tests {
     fn every_word_is_there_once_and_means_what_the_table_says() {
         for (at, row) in WORDS.iter().enumerate() {
             let same = |other: &&Word| {
-                other.format == row.format && other.place == row.place && other.word.eq_ignore_ascii_case(row.word)
+                other.format == row.format
+                    && other.place == row.place
+                    && other.word.eq_ignore_ascii_case(row.word)
             };
             assert_eq!(WORDS.iter().position(|other| same(&other)), Some(at), "{row:?}");
             let shouted = row.word.to_ascii_uppercase();
@@ -250,7 +256,10 @@ mod tests {
         assert_eq!(nunit3("Failed", Some("Test exceeded Timeout value 1ms.")), Some(Failed));
         assert_eq!(nunit3("Passed", Some("Error")), Some(Passed));
         assert_eq!((nunit3("Fine", None), trx("Fine"), nunit25("Fine")), (None, None, None));
-        assert_eq!((junit_attribute("Run"), junit_attribute("suppressed")), (Some(Passed), Some(NotRun)));
+        assert_eq!(
+            (junit_attribute("Run"), junit_attribute("suppressed")),
+            (Some(Passed), Some(NotRun))
+        );
         assert_eq!(junit_attribute("timedout"), None);
     }
 }

@@ -95,7 +95,8 @@ impl PesterError {
     /// The line of this file where it was thrown, by its stack trace, else by its own place.
     fn line_of(&self, file: &str) -> Option<u64> {
         let traced = places(&self.trace).into_iter().chain(places(&self.message));
-        let traced = traced.filter(|place| same_file(&place.file, file)).map(|place| place.line).next();
+        let traced =
+            traced.filter(|place| same_file(&place.file, file)).map(|place| place.line).next();
         let own = self.file.as_deref().is_some_and(|thrown| same_file(thrown, file));
         traced.or(self.line.filter(|_| own))
     }
@@ -157,9 +158,11 @@ fn inconsistencies(run: &PesterRun, listed: &Counts) -> Option<Fault> {
     let totals = run.counts;
     let blocks = run.files.iter().map(|file| file.failed_blocks.len() as u64).sum::<u64>();
     let files = run.files.iter().filter(|file| file.result == "Failed").count() as u64;
-    let contradictory = run.tests.iter().find(|test| test.result == "Passed" && !test.errors.is_empty());
+    let contradictory =
+        run.tests.iter().find(|test| test.result == "Passed" && !test.errors.is_empty());
     let silent = run.files.iter().find(|file| {
-        let failed_test = run.tests.iter().any(|test| test.failed() && same_file(&test.file, &file.file));
+        let failed_test =
+            run.tests.iter().any(|test| test.failed() && same_file(&test.file, &file.file));
         file.result == "Failed"
             && file.executed
             && file.errors.is_empty()
@@ -202,7 +205,10 @@ fn tests_failed(run: &PesterRun, counts: &Counts) -> Fault {
 }
 
 fn with_message(name: &str, errors: &[PesterError]) -> String {
-    let message = errors.first().map(|error| error.message.lines().next().unwrap_or_default()).unwrap_or_default();
+    let message = errors
+        .first()
+        .map(|error| error.message.lines().next().unwrap_or_default())
+        .unwrap_or_default();
     if message.is_empty() { name.to_owned() } else { format!("{name} ({message})") }
 }
 
@@ -222,7 +228,9 @@ fn file_faults(file: &PesterFile) -> Vec<Fault> {
     } else if !file.errors.is_empty() {
         faults.push(Fault::SetupOrTeardownFailed(with_message(&file.file, &file.errors)));
     }
-    let block = |block: &PesterBlock| Fault::SetupOrTeardownFailed(with_message(&block.path, &block.errors));
+    let block = |block: &PesterBlock| {
+        Fault::SetupOrTeardownFailed(with_message(&block.path, &block.errors))
+    };
     faults.extend(file.failed_blocks.iter().map(block));
     faults
 }
@@ -258,8 +266,7 @@ mod tests {
         serde_json::from_str(text).unwrap()
     }
 
-    const COUNTS: &str =
-        r#""counts":{"passed":1,"failed":0,"skipped":0,"inconclusive":0,"notRun":0,"failedBlocks":0,"failedFiles":0}"#;
+    const COUNTS: &str = r#""counts":{"passed":1,"failed":0,"skipped":0,"inconclusive":0,"notRun":0,"failedBlocks":0,"failedFiles":0}"#;
 
     fn codes(verdict: &PesterVerdict) -> Vec<C> {
         verdict.faults.iter().map(Fault::code).collect()

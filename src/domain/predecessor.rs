@@ -102,7 +102,8 @@ pub(crate) fn selected(list: &str) -> Vec<String> {
 pub(crate) fn counts(reports: &[PredecessorReport], summary: Option<PredecessorSummary>) -> Counts {
     let mut counts = Counts::default();
     if reports.is_empty() {
-        let PredecessorSummary { total, passed, failed, errors, skipped } = summary.unwrap_or_default();
+        let PredecessorSummary { total, passed, failed, errors, skipped } =
+            summary.unwrap_or_default();
         return Counts { total, passed, failed, errors, skipped, ..counts };
     }
     reports.iter().for_each(|report| counts.merge(&report.counts));
@@ -117,13 +118,18 @@ pub(crate) fn layer(layer: Layer, status: &str) -> Vec<Finding> {
         _ => ReasonCode::SelectionReady,
     };
     match status {
-        "ready" | "local-ready" => vec![good(good_code, layer, format!("the predecessor says {status}"))],
+        "ready" | "local-ready" => {
+            vec![good(good_code, layer, format!("the predecessor says {status}"))]
+        }
         "" | "unknown" => {
             let path = "(the predecessor's receipt does not say)".to_owned();
             vec![charge(&Fault::from(ReceiptFault::Missing { layer, path }), Layer::Post)]
         }
         other => {
-            vec![charge(&Fault::LayerNotReported { layer, result: format!("the status {other:?}") }, Layer::Post)]
+            vec![charge(
+                &Fault::LayerNotReported { layer, result: format!("the status {other:?}") },
+                Layer::Post,
+            )]
         }
     }
 }
@@ -147,26 +153,36 @@ pub(crate) fn execute(
         "unsupported-schema" => broken(Fault::ResultsUnsupported { path: path(), why: says() }),
         "cancelled" => broken(Fault::RunCancelled),
         "path-hygiene-blocked" => {
-            let (what, path) = ("its results folder".to_owned(), "(the receipt does not say)".to_owned());
-            broken(Fault::PathHygiene { what, path, service: "a folder that a service synchronises" })
+            let (what, path) =
+                ("its results folder".to_owned(), "(the receipt does not say)".to_owned());
+            broken(Fault::PathHygiene {
+                what,
+                path,
+                service: "a folder that a service synchronises",
+            })
         }
         // Whose word that is stands with the layer.
         "context-blocked" | "readiness-blocked" | "selection-blocked" => return Vec::new(),
-        other => broken(Fault::LayerNotReported { layer: Layer::Execute, result: format!("the status {other:?}") }),
+        other => broken(Fault::LayerNotReported {
+            layer: Layer::Execute,
+            result: format!("the status {other:?}"),
+        }),
     };
     let mut faults: Vec<Fault> = by_status.into_iter().collect();
     let whole = faults.is_empty();
     faults.extend(reports.iter().filter_map(|report| report.fault.clone()));
     if counts.failures() > 0 {
         let Counts { failed, errors, total, .. } = *counts;
-        let first = first.map_or_else(|| "no report says which".to_owned(), |failure| failure.name.clone());
+        let first =
+            first.map_or_else(|| "no report says which".to_owned(), |failure| failure.name.clone());
         faults.push(Fault::TestsFailed { failed, errors, total, first });
     } else if whole && receipt.status == "test-failures" {
         let why = "the receipt says test-failures, no report shows one".to_owned();
         faults.push(Fault::ResultsInconsistent { path: path(), why });
     }
     if whole {
-        let reported = |name: &String| reports.iter().any(|report| report.path.contains(&format!("/{name}/")));
+        let reported =
+            |name: &String| reports.iter().any(|report| report.path.contains(&format!("/{name}/")));
         if let Some(name) = beside.selected.iter().find(|name| !reported(name)) {
             faults.push(Fault::TestFileNotAccounted { path: name.clone() });
         }
@@ -178,7 +194,10 @@ pub(crate) fn execute(
             let why = format!("one receipt says {:?}, another {other:?}", receipt.status);
             faults.push(Fault::ResultsInconsistent { path: path(), why });
         }
-        for report in reports.iter().filter(|report| report.counts == Counts::default() && report.fault.is_none()) {
+        for report in reports
+            .iter()
+            .filter(|report| report.counts == Counts::default() && report.fault.is_none())
+        {
             let why = "its report holds no test: it did not load, or it holds none".to_owned();
             faults.push(Fault::TestFileFailedToLoad { path: report.path.clone(), why });
         }
@@ -192,14 +211,21 @@ pub(crate) fn execute(
         }
         match *counts {
             counts if counts.executed() > 0 || counts.failures() > 0 => {}
-            Counts { skipped: 0, .. } => faults.push(Fault::ZeroTestsExecuted("the results hold no test".to_owned())),
+            Counts { skipped: 0, .. } => {
+                faults.push(Fault::ZeroTestsExecuted("the results hold no test".to_owned()))
+            }
             Counts { skipped, .. } => faults.push(Fault::AllTestsSkipped(skipped)),
         }
     }
-    let mut findings: Vec<Finding> = faults.iter().map(|fault| charge(fault, Layer::Execute)).collect();
+    let mut findings: Vec<Finding> =
+        faults.iter().map(|fault| charge(fault, Layer::Execute)).collect();
     if findings.is_empty() {
         let Counts { passed, total, .. } = *counts;
-        findings.push(good(ReasonCode::TestsPassed, Layer::Execute, format!("{passed} of {total} tests passed")));
+        findings.push(good(
+            ReasonCode::TestsPassed,
+            Layer::Execute,
+            format!("{passed} of {total} tests passed"),
+        ));
     }
     findings
 }
@@ -221,7 +247,10 @@ mod tests {
             counts: Counts { total: passed + failed, passed, failed, ..Counts::default() },
             fault: None,
         };
-        let receipt = |status: &str| PredecessorReceipt { status: status.to_owned(), ..PredecessorReceipt::default() };
+        let receipt = |status: &str| PredecessorReceipt {
+            status: status.to_owned(),
+            ..PredecessorReceipt::default()
+        };
         let passed = [report(1, 0)];
         for (status, owed) in [
             ("completed", "tests-passed"),
@@ -240,23 +269,32 @@ mod tests {
             assert_eq!(codes(&receipt(status), &passed), [owed], "{status}");
         }
         assert_eq!(codes(&receipt("completed"), &[report(1, 1)]), ["tests-failed"]);
-        assert_eq!(codes(&receipt("completed"), &[report(1, 0), report(0, 0)]), ["test-file-failed-to-load"]);
+        assert_eq!(
+            codes(&receipt("completed"), &[report(1, 0), report(0, 0)]),
+            ["test-file-failed-to-load"]
+        );
         assert_eq!(codes(&receipt("completed"), &[]), ["zero-tests-executed"]);
         let list = "\u{feff}/w/tests/A.Tests.ps1\r\nC:\\w\\B.Tests.ps1\n";
         assert_eq!(selected(list), ["A-Tests-ps1", "B-Tests-ps1"]);
         for (beside, owed) in [
             (Beside { selected: selected(list), ..Beside::default() }, "test-file-not-accounted"),
             (Beside { failures: Some(1), ..Beside::default() }, "results-inconsistent"),
-            (Beside { statuses: vec!["seam-defect".to_owned()], ..Beside::default() }, "results-inconsistent"),
+            (
+                Beside { statuses: vec!["seam-defect".to_owned()], ..Beside::default() },
+                "results-inconsistent",
+            ),
         ] {
-            let told = execute(&receipt("completed"), &passed, &counts(&passed, None), None, &beside);
+            let told =
+                execute(&receipt("completed"), &passed, &counts(&passed, None), None, &beside);
             assert_eq!(told[0].code().as_str(), owed);
         }
         let red = PredecessorReceipt { dispatcher_exit_code: Some(1), ..receipt("completed") };
         assert_eq!(codes(&red, &passed), ["exit-code-mismatch"]);
-        for (status, owed) in
-            [("ready", "host-ready"), ("unknown", "receipt-missing"), ("not-ready", "layer-not-reported")]
-        {
+        for (status, owed) in [
+            ("ready", "host-ready"),
+            ("unknown", "receipt-missing"),
+            ("not-ready", "layer-not-reported"),
+        ] {
             assert_eq!(layer(Layer::Preflight, status)[0].code().as_str(), owed, "{status}");
         }
     }

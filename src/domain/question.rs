@@ -88,7 +88,9 @@ impl Cause {
         match self {
             Cause::BadCredentials => "401",
             Cause::TokenUnusable => "the token holds what no header can; nobody was asked",
-            Cause::PermissionMissing => "403 for want of a permission, which the detail names where GitHub does",
+            Cause::PermissionMissing => {
+                "403 for want of a permission, which the detail names where GitHub does"
+            }
             Cause::IssuesHidden => "404 for the issues of a repository that the token sees",
             Cause::PrimaryLimit => "403 or 429, and no request of the hour is left",
             Cause::SecondaryLimit => "403 or 429, and GitHub asks to slow down",
@@ -123,7 +125,9 @@ impl Cause {
             Cause::IssuesDisabled => ReasonCode::IssuesDisabled,
             Cause::ServerError => ReasonCode::ApiServerError,
             Cause::TimedOut => ReasonCode::ApiTimedOut,
-            Cause::NameUnresolved | Cause::NotConnected | Cause::ProxyRefused => ReasonCode::ApiUnreachable,
+            Cause::NameUnresolved | Cause::NotConnected | Cause::ProxyRefused => {
+                ReasonCode::ApiUnreachable
+            }
             Cause::Tls => ReasonCode::ApiTlsFailed,
             Cause::Html
             | Cause::NotJson
@@ -196,7 +200,11 @@ pub(crate) struct Searched {
 
 impl Searched {
     /// A repository that was read in vain.
-    pub(crate) fn new(repository: &RepoSlug, labels: &[&str], left_out: impl IntoIterator<Item = u64>) -> Self {
+    pub(crate) fn new(
+        repository: &RepoSlug,
+        labels: &[&str],
+        left_out: impl IntoIterator<Item = u64>,
+    ) -> Self {
         Self {
             repository: repository.clone(),
             labels: labels.iter().map(|label| (*label).to_owned()).collect(),
@@ -212,7 +220,10 @@ mod tests {
     #[test]
     fn no_cause_reads_as_an_empty_queue() {
         for cause in Cause::ALL {
-            assert!(word(&cause).is_some_and(|word| word.bytes().all(|b| b.is_ascii_lowercase() || b == b'-')));
+            assert!(
+                word(&cause)
+                    .is_some_and(|word| word.bytes().all(|b| b.is_ascii_lowercase() || b == b'-'))
+            );
             assert!(!cause.code().as_str().starts_with("standing-priority"), "{cause:?}");
         }
     }

@@ -24,13 +24,21 @@ fn version_in_line(line: &str) -> Option<Version> {
     let bytes = line.as_bytes();
     let mut at = 0;
     while at < bytes.len() {
-        let word_start = at == 0 || !(bytes[at - 1].is_ascii_alphanumeric() && bytes[at - 1] != b'v');
+        let word_start =
+            at == 0 || !(bytes[at - 1].is_ascii_alphanumeric() && bytes[at - 1] != b'v');
         if bytes[at].is_ascii_digit() && word_start {
-            let end =
-                bytes[at..].iter().position(|b| !(b.is_ascii_digit() || *b == b'.')).map_or(bytes.len(), |n| at + n);
-            let numbers: Vec<u64> = line[at..end].split('.').map_while(|part| part.parse().ok()).take(3).collect();
+            let end = bytes[at..]
+                .iter()
+                .position(|b| !(b.is_ascii_digit() || *b == b'.'))
+                .map_or(bytes.len(), |n| at + n);
+            let numbers: Vec<u64> =
+                line[at..end].split('.').map_while(|part| part.parse().ok()).take(3).collect();
             if numbers.len() >= 2 {
-                return Some(Version::new(numbers[0], numbers[1], numbers.get(2).copied().unwrap_or(0)));
+                return Some(Version::new(
+                    numbers[0],
+                    numbers[1],
+                    numbers.get(2).copied().unwrap_or(0),
+                ));
             }
             at = end;
         } else {
@@ -51,7 +59,8 @@ pub(crate) fn managed_root(path: &str) -> Option<&'static str> {
     }
     path.split('/').find_map(|part| {
         let begins = |name: &str| {
-            part.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '-', '(']))
+            part.strip_prefix(name)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '-', '(']))
         };
         if begins("onedrive") {
             Some("OneDrive")
@@ -83,7 +92,11 @@ mod tests {
             ("PowerShell 7.6.5", "7.6.5"),
             ("welcome\ntool x64 1.2\n", "1.2.0"),
         ] {
-            assert_eq!(find_version(output).map(|v| v.to_string()).as_deref(), Some(version), "{output}");
+            assert_eq!(
+                find_version(output).map(|v| v.to_string()).as_deref(),
+                Some(version),
+                "{output}"
+            );
         }
         for none in ["", "no numbers", "build 7", "sha1 abc"] {
             assert_eq!(find_version(none), None, "{none}");

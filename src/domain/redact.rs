@@ -25,8 +25,7 @@ const LARGE: usize = 1024;
 const TOKEN_SHAPES: &str = r"(?:gh[psour]_|github_pat_)[A-Za-z0-9_]{20,}";
 
 /// The same in UTF-16, as Windows PowerShell writes a file.
-const WIDE_TOKEN_SHAPES: &str =
-    r"(?:g\x00h\x00[psour]\x00_\x00|g\x00i\x00t\x00h\x00u\x00b\x00_\x00p\x00a\x00t\x00_\x00)(?:[A-Za-z0-9_]\x00){20,}";
+const WIDE_TOKEN_SHAPES: &str = r"(?:g\x00h\x00[psour]\x00_\x00|g\x00i\x00t\x00h\x00u\x00b\x00_\x00p\x00a\x00t\x00_\x00)(?:[A-Za-z0-9_]\x00){20,}";
 
 /// Masks known secrets and whatever has the shape of a token.
 #[derive(Debug, Clone)]
@@ -65,7 +64,8 @@ impl LazySweeper {
             // A word may stand in our own texts: it is masked in what comes from outside, and that must do.
             let letter = |byte: u8| byte.is_ascii_alphabetic() || matches!(byte, b'-' | b'_');
             let is_word = |secret: &str| secret.len() < LONGEST_WORD && secret.bytes().all(letter);
-            let sought = |secret: &&String| secret.len() >= SHORTEST && !known(secret) && !is_word(secret);
+            let sought =
+                |secret: &&String| secret.len() >= SHORTEST && !known(secret) && !is_word(secret);
             let secrets = || self.secrets.iter().filter(sought);
             let mut sought: Vec<Vec<u8>> = secrets().flat_map(|secret| forms(secret)).collect();
             let plain = sought.len();
@@ -73,9 +73,15 @@ impl LazySweeper {
             let forms = AhoCorasick::builder().match_kind(MatchKind::LeftmostFirst).build(&sought);
             // Both halves are constants: `what_no_mask_looks_for_is_found_wherever_it_begins` compiles this very pattern.
             #[allow(clippy::expect_used, reason = "a constant pattern that a test compiles")]
-            let shapes = Regex::new(&format!("{TOKEN_SHAPES}|{WIDE_TOKEN_SHAPES}")).expect("a constant pattern");
+            let shapes = Regex::new(&format!("{TOKEN_SHAPES}|{WIDE_TOKEN_SHAPES}"))
+                .expect("a constant pattern");
             let each = if forms.is_err() { sought } else { Vec::new() };
-            Sought { forms: forms.ok().filter(|forms| forms.patterns_len() > 0), each, plain, shapes }
+            Sought {
+                forms: forms.ok().filter(|forms| forms.patterns_len() > 0),
+                each,
+                plain,
+                shapes,
+            }
         })
     }
 }
@@ -96,19 +102,26 @@ impl Redactor {
             .into_iter()
             .filter(|literal| !literal.is_empty())
             .partition(|literal| as_pattern(literal).is_some());
-        let named = environment.into_iter().filter(|(name, value)| names_a_secret(name) && value.len() >= SHORTEST);
+        let named = environment
+            .into_iter()
+            .filter(|(name, value)| names_a_secret(name) && value.len() >= SHORTEST);
         // A value of several lines is masked line by line: output is read that way.
-        let named = named.flat_map(|(_, value)| value.split(['\n', '\r']).filter(|line| line.trim().len() >= SHORTEST));
+        let named = named.flat_map(|(_, value)| {
+            value.split(['\n', '\r']).filter(|line| line.trim().len() >= SHORTEST)
+        });
         // With and without blanks around it: whoever uses it may have trimmed it.
         let named = named.flat_map(|line| [line, line.trim()]);
-        let written =
-            literals.into_iter().flat_map(|text| text.split(['\n', '\r'])).filter(|line| !line.trim().is_empty());
+        let written = literals
+            .into_iter()
+            .flat_map(|text| text.split(['\n', '\r']))
+            .filter(|line| !line.trim().is_empty());
         let secrets: Vec<String> = named.chain(written).map(str::to_owned).collect();
         let mut forms: Vec<Vec<u8>> = secrets.iter().flat_map(|secret| forms(secret)).collect();
         forms.sort();
         forms.dedup();
         let longest = forms.iter().map(Vec::len).max().unwrap_or(0).max(256);
-        let (mut large, forms): (Vec<_>, Vec<_>) = forms.into_iter().partition(|form| form.len() > LARGE);
+        let (mut large, forms): (Vec<_>, Vec<_>) =
+            forms.into_iter().partition(|form| form.len() > LARGE);
         // The longest first, so that a secret that contains another is masked whole.
         large.sort_by_key(|form| std::cmp::Reverse(form.len()));
         let literals = AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(&forms);
@@ -146,14 +159,16 @@ impl Redactor {
     /// The bytes with every secret masked.
     pub(crate) fn mask<'a>(&self, bytes: &'a [u8]) -> Cow<'a, [u8]> {
         if self.large.iter().any(|form| memmem::find(bytes, form).is_some()) {
-            let masked = self.large.iter().fold(bytes.to_vec(), |bytes, form| without(&bytes, form));
+            let masked =
+                self.large.iter().fold(bytes.to_vec(), |bytes, form| without(&bytes, form));
             return Cow::Owned(self.mask_small(&masked).into_owned());
         }
         self.mask_small(bytes)
     }
 
     fn mask_small<'a>(&self, bytes: &'a [u8]) -> Cow<'a, [u8]> {
-        let Some(literals) = self.literals.as_ref().filter(|literals| literals.is_match(bytes)) else {
+        let Some(literals) = self.literals.as_ref().filter(|literals| literals.is_match(bytes))
+        else {
             return self.shapes.replace_all(bytes, MASK.as_bytes());
         };
         let mut masked = Vec::with_capacity(bytes.len());
@@ -183,7 +198,11 @@ impl Redactor {
     /// The text with every secret masked; nothing of it where one stands there that no mask catches.
     pub(crate) fn told(&self, text: &str) -> String {
         let masked = self.mask_text(text);
-        if self.is_in(&masked) { "(left out: it holds a secret in another coding)".to_owned() } else { masked }
+        if self.is_in(&masked) {
+            "(left out: it holds a secret in another coding)".to_owned()
+        } else {
+            masked
+        }
     }
 
     /// The same of a name or another text.
@@ -213,12 +232,16 @@ fn without(bytes: &[u8], literal: &[u8]) -> Vec<u8> {
 fn forms(literal: &str) -> Vec<Vec<u8>> {
     let mut forms = vec![literal.to_owned()];
     // What must be escaped in XML is; writers differ on the rest.
-    for (and, less) in [("&amp;", "&lt;"), ("&#38;", "&#60;"), ("&#x26;", "&#x3c;"), ("&#x26;", "&#x3C;")] {
+    for (and, less) in
+        [("&amp;", "&lt;"), ("&#38;", "&#60;"), ("&#x26;", "&#x3c;"), ("&#x26;", "&#x3C;")]
+    {
         let base = literal.replace('&', and).replace('<', less);
         for greater in [">", "&gt;", "&#62;", "&#x3e;", "&#x3E;"] {
             for quote in ["\"", "&quot;", "&#34;", "&#x22;"] {
                 for apostrophe in ["'", "&apos;", "&#39;", "&#x27;"] {
-                    forms.push(base.replace('>', greater).replace('"', quote).replace('\'', apostrophe));
+                    forms.push(
+                        base.replace('>', greater).replace('"', quote).replace('\'', apostrophe),
+                    );
                 }
             }
         }
@@ -230,7 +253,9 @@ fn forms(literal: &str) -> Vec<Vec<u8>> {
         let mut units = [0; 2];
         text.chars().fold(String::new(), |mut out, c| {
             if escape(c) {
-                c.encode_utf16(&mut units).iter().for_each(|unit| out.push_str(&format!("\\u{unit:04x}")));
+                c.encode_utf16(&mut units)
+                    .iter()
+                    .for_each(|unit| out.push_str(&format!("\\u{unit:04x}")));
             } else {
                 out.push(c);
             }
@@ -251,7 +276,8 @@ fn forms(literal: &str) -> Vec<Vec<u8>> {
 /// A secret as it may stand in what is no text.
 fn coded(secret: &str) -> Vec<Vec<u8>> {
     let wide: Vec<u8> = secret.encode_utf16().flat_map(u16::to_le_bytes).collect();
-    let mut forms: Vec<String> = [secret.as_bytes(), &wide].into_iter().flat_map(base64_anywhere).collect();
+    let mut forms: Vec<String> =
+        [secret.as_bytes(), &wide].into_iter().flat_map(base64_anywhere).collect();
     let hex = |upper: bool| {
         let byte = |byte: &u8| if upper { format!("{byte:02X}") } else { format!("{byte:02x}") };
         secret.as_bytes().iter().map(byte).collect::<String>()
@@ -259,7 +285,9 @@ fn coded(secret: &str) -> Vec<Vec<u8>> {
     forms.extend([hex(false), hex(true)]);
     for plain in [false, true] {
         // What a query leaves as it is differs among writers.
-        let kept = |b: u8| b.is_ascii_alphanumeric() || b"-_.~".contains(&b) || (plain && b"!*'()/:@".contains(&b));
+        let kept = |b: u8| {
+            b.is_ascii_alphanumeric() || b"-_.~".contains(&b) || (plain && b"!*'()/:@".contains(&b))
+        };
         let percent = |upper: bool| {
             let byte = |b: u8| match (kept(b), upper) {
                 (true, _) => char::from(b).to_string(),
@@ -272,9 +300,14 @@ fn coded(secret: &str) -> Vec<Vec<u8>> {
     }
     forms.push(secret.bytes().map(|b| format!("%{b:02x}")).collect());
     forms.push(secret.bytes().map(|b| format!("%{b:02X}")).collect());
-    let json = |text: &str| serde_json::to_string(text).unwrap_or_default().trim_matches('"').to_owned();
+    let json =
+        |text: &str| serde_json::to_string(text).unwrap_or_default().trim_matches('"').to_owned();
     forms.push(json(&json(secret)));
-    forms.into_iter().filter(|form| form != secret && form.len() >= SHORTEST).map(String::into_bytes).collect()
+    forms
+        .into_iter()
+        .filter(|form| form != secret && form.len() >= SHORTEST)
+        .map(String::into_bytes)
+        .collect()
 }
 
 /// The part of a base64 text that is the same wherever in it the bytes begin, for each of the three places; in both
@@ -289,7 +322,8 @@ fn base64_anywhere(bytes: &[u8]) -> Vec<String> {
         text.get(from..to).unwrap_or_default().to_owned()
     };
     let standard: Vec<String> = (0..3).map(at).collect();
-    let url = standard.iter().map(|text| text.replace('+', "-").replace('/', "_")).collect::<Vec<_>>();
+    let url =
+        standard.iter().map(|text| text.replace('+', "-").replace('/', "_")).collect::<Vec<_>>();
     [standard, url].concat()
 }
 
@@ -316,7 +350,8 @@ pub(crate) fn names_a_secret(name: &str) -> bool {
 /// talks to the runner.
 pub(crate) fn withheld_from_children(name: &str, value: &str) -> bool {
     let upper = name.to_ascii_uppercase();
-    const FILES: [&str; 5] = ["GITHUB_OUTPUT", "GITHUB_ENV", "GITHUB_PATH", "GITHUB_STEP_SUMMARY", "GITHUB_STATE"];
+    const FILES: [&str; 5] =
+        ["GITHUB_OUTPUT", "GITHUB_ENV", "GITHUB_PATH", "GITHUB_STEP_SUMMARY", "GITHUB_STATE"];
     FILES.contains(&upper.as_str())
         // Settings of this gate are none of one that a test starts.
         || upper.starts_with("PESTER_GATE_")
@@ -343,7 +378,10 @@ mod tests {
             ],
             ["in-house", ""],
         );
-        let text = format!("hunter2hunter2 abc plain-value in-house ghp_{} max_tokens=3 two line long", "a".repeat(36));
+        let text = format!(
+            "hunter2hunter2 abc plain-value in-house ghp_{} max_tokens=3 two line long",
+            "a".repeat(36)
+        );
         assert_eq!(redactor.mask_text(&text), "*** abc plain-value *** *** max_tokens=3 ***");
         assert_eq!(&*redactor.mask(b"\xff hunter2hunter2 \xfe"), b"\xff *** \xfe");
     }
@@ -351,7 +389,10 @@ mod tests {
     #[test]
     fn a_secret_is_masked_in_every_form_it_is_written_in() {
         let redactor = Redactor::new([("DB_PASSWORD", "p&ss<w>rd9")], ["/in-[0-9]+/"]);
-        assert_eq!(redactor.mask_text("a p&amp;ss&lt;w&gt;rd9 b p&ss<w>rd9 in-77"), "a *** b *** ***");
+        assert_eq!(
+            redactor.mask_text("a p&amp;ss&lt;w&gt;rd9 b p&ss<w>rd9 in-77"),
+            "a *** b *** ***"
+        );
         let wide: Vec<u8> = "p&ss<w>rd9".encode_utf16().flat_map(u16::to_le_bytes).collect();
         assert_eq!(&*redactor.mask(&wide), b"***");
         assert!(invalid_pattern(&["/(/".to_owned()]).is_some());
@@ -359,7 +400,8 @@ mod tests {
 
     #[test]
     fn a_secret_is_masked_as_json_has_it_and_line_by_line() {
-        let redactor = Redactor::new([("DB_PASSWORD", "pa\\ss\"w/ord'é")], ["first-part\nsecond-part"]);
+        let redactor =
+            Redactor::new([("DB_PASSWORD", "pa\\ss\"w/ord'é")], ["first-part\nsecond-part"]);
         let json = serde_json::to_string("pa\\ss\"w/ord'é").unwrap();
         assert_eq!(redactor.mask_text(&json), "\"***\"");
         assert_eq!(redactor.mask_text(r#""pa\\ss\"w/ord\u0027é""#), "\"***\"");
@@ -383,16 +425,29 @@ mod tests {
         }
         let wide: Vec<u8> = "x in-house-n4me".encode_utf16().flat_map(u16::to_le_bytes).collect();
         assert!(redactor.is_in(&base64(&wide)), "an encoded command of PowerShell");
-        for form in ["p%26ss%20w%2Frd9%22", "p%26ss%20w/rd9%22", "696e2d686f7573652d6e346d65", r#"p&ss w/rd9\\\""#] {
+        for form in [
+            "p%26ss%20w%2Frd9%22",
+            "p%26ss%20w/rd9%22",
+            "696e2d686f7573652d6e346d65",
+            r#"p&ss w/rd9\\\""#,
+        ] {
             assert!(redactor.is_in(form), "{form}");
         }
-        let token: Vec<u8> = format!("x ghp_{}", "A1".repeat(18)).encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let token: Vec<u8> = format!("x ghp_{}", "A1".repeat(18))
+            .encode_utf16()
+            .flat_map(u16::to_le_bytes)
+            .collect();
         assert_eq!(redactor.left_in(&token), Some("a token, by its shape"));
         // A word of our own is masked in what comes from outside and not looked for.
         let word = Redactor::new([("STATE_KEY", "completed")], []);
-        assert_eq!((word.mask_text("completed"), word.is_in("completed")), ("***".to_owned(), false));
+        assert_eq!(
+            (word.mask_text("completed"), word.is_in("completed")),
+            ("***".to_owned(), false)
+        );
         let told = redactor.mask_text("p&ss w/rd9\" and in-house-n4me");
-        for harmless in [told.as_str(), "max_tokens=3", "d670460b4b4aece5915caf5c68d12f560a9fe3e4", ""] {
+        for harmless in
+            [told.as_str(), "max_tokens=3", "d670460b4b4aece5915caf5c68d12f560a9fe3e4", ""]
+        {
             assert_eq!(redactor.left_in(harmless.as_bytes()), None, "{harmless}");
         }
         assert_eq!(redactor.left_in(b"in-house-n4me"), Some("a secret as it is"));
@@ -402,8 +457,10 @@ mod tests {
     #[test]
     fn secrets_of_any_size_leave_none_out() {
         let big = ["x", "y", "z"].map(|c| c.repeat(120_000));
-        let environment =
-            big.iter().map(|value| ("BIG_KEY", value.as_str())).chain([("DB_PASSWORD", "hunter2hunter2")]);
+        let environment = big
+            .iter()
+            .map(|value| ("BIG_KEY", value.as_str()))
+            .chain([("DB_PASSWORD", "hunter2hunter2")]);
         let redactor = Redactor::new(environment, []);
         assert_eq!(redactor.mask_text(&format!("{} hunter2hunter2", big[1])), "*** ***");
     }

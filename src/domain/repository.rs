@@ -31,11 +31,14 @@ pub(crate) struct Resolution {
 /// Resolves the repository. A disagreement among option, event and environment is a fault; a
 /// remote that differs is only noted, because a fork's checkout is ordinary.
 pub(crate) fn resolve(facts: &Sources) -> Resolution {
-    let named: Vec<(&str, &RepoSlug)> =
-        [("option", &facts.option), ("event", &facts.event), ("GITHUB_REPOSITORY", &facts.environment)]
-            .into_iter()
-            .filter_map(|(source, slug)| slug.as_ref().map(|slug| (source, slug)))
-            .collect();
+    let named: Vec<(&str, &RepoSlug)> = [
+        ("option", &facts.option),
+        ("event", &facts.event),
+        ("GITHUB_REPOSITORY", &facts.environment),
+    ]
+    .into_iter()
+    .filter_map(|(source, slug)| slug.as_ref().map(|slug| (source, slug)))
+    .collect();
     let mut sources: Vec<SlugSource> = named
         .iter()
         .map(|(source, slug)| SlugSource { source: (*source).to_owned(), value: slug.to_string() })
@@ -43,15 +46,19 @@ pub(crate) fn resolve(facts: &Sources) -> Resolution {
 
     let mut remotes: Vec<_> = facts.remotes.iter().collect();
     remotes.sort_by_key(|(name, _)| (name != "origin", name.clone()));
-    let parsed: Vec<(&str, RepoSlug)> =
-        remotes.iter().filter_map(|(name, address)| Some((name.as_str(), slug_of_remote(address)?))).collect();
-    sources.extend(
-        parsed.iter().map(|(name, slug)| SlugSource { source: format!("remote:{name}"), value: slug.to_string() }),
-    );
+    let parsed: Vec<(&str, RepoSlug)> = remotes
+        .iter()
+        .filter_map(|(name, address)| Some((name.as_str(), slug_of_remote(address)?)))
+        .collect();
+    sources.extend(parsed.iter().map(|(name, slug)| SlugSource {
+        source: format!("remote:{name}"),
+        value: slug.to_string(),
+    }));
 
     let fault = match named.as_slice() {
         [(_, first), rest @ ..] if rest.iter().any(|(_, other)| !other.same_as(first)) => {
-            let said: Vec<_> = named.iter().map(|(source, slug)| format!("{source} says {slug}")).collect();
+            let said: Vec<_> =
+                named.iter().map(|(source, slug)| format!("{source} says {slug}")).collect();
             Some(Fault::RepositoryConflict(said.join(", ")))
         }
         [] if parsed.is_empty() => Some(Fault::RepositoryUnresolved),
@@ -71,7 +78,9 @@ pub(crate) fn resolve(facts: &Sources) -> Resolution {
 pub(crate) fn slug_of_remote(address: &str) -> Option<RepoSlug> {
     let address = address.trim();
     let path = if let Some((scheme, rest)) = address.split_once("://") {
-        if !["https", "http", "ssh", "git", "git+ssh"].contains(&scheme.to_ascii_lowercase().as_str()) {
+        if !["https", "http", "ssh", "git", "git+ssh"]
+            .contains(&scheme.to_ascii_lowercase().as_str())
+        {
             return None;
         }
         rest.split_once('/')?.1
@@ -110,9 +119,16 @@ mod tests {
         ] {
             assert_eq!(slug_of_remote(address), slug("octo/widgets"), "{address}");
         }
-        for address in
-            ["/srv/git/w.git", "../w", "C:/git/o/n", r"C:\o\n", "file:///srv/o/n", "https://gitlab/a/b/c", "x", ""]
-        {
+        for address in [
+            "/srv/git/w.git",
+            "../w",
+            "C:/git/o/n",
+            r"C:\o\n",
+            "file:///srv/o/n",
+            "https://gitlab/a/b/c",
+            "x",
+            "",
+        ] {
             assert_eq!(slug_of_remote(address), None, "{address}");
         }
     }
@@ -138,7 +154,8 @@ mod tests {
             matches!(conflict.fault, Some(Fault::RepositoryConflict(text)) if text.contains("GITHUB_REPOSITORY says octo/other"))
         );
 
-        let remotes_only = resolve(&Sources { option: None, event: None, environment: None, ..all });
+        let remotes_only =
+            resolve(&Sources { option: None, event: None, environment: None, ..all });
         assert_eq!(remotes_only.slug, slug("you/widgets"));
         assert_eq!(resolve(&Sources::default()).fault, Some(Fault::RepositoryUnresolved));
     }

@@ -33,7 +33,9 @@ pub(crate) fn surplus(runs: &[Aged]) -> Vec<usize> {
     for at in newest_first {
         let run = &runs[at];
         let count = of_repository.entry(&run.repository).or_default();
-        let fits = *count < RUNS_KEPT && run.age <= AGE_KEPT && bytes.saturating_add(run.bytes) <= BYTES_KEPT;
+        let fits = *count < RUNS_KEPT
+            && run.age <= AGE_KEPT
+            && bytes.saturating_add(run.bytes) <= BYTES_KEPT;
         if run.stays || fits {
             *count += 1;
             bytes = bytes.saturating_add(run.bytes);
@@ -49,17 +51,29 @@ mod tests {
     use super::*;
 
     fn run(repository: &str, days: u64, bytes: u64, stays: bool) -> Aged {
-        Aged { repository: repository.to_owned(), age: Duration::from_secs(days * 86_400), bytes, stays }
+        Aged {
+            repository: repository.to_owned(),
+            age: Duration::from_secs(days * 86_400),
+            bytes,
+            stays,
+        }
     }
 
     #[test]
     fn the_oldest_go_first_and_what_stays_stays() {
-        let many: Vec<Aged> = (0..25).map(|n| Aged { age: Duration::from_secs(n), ..run("a", 0, 1, false) }).collect();
+        let many: Vec<Aged> = (0..25)
+            .map(|n| Aged { age: Duration::from_secs(n), ..run("a", 0, 1, false) })
+            .collect();
         assert_eq!(surplus(&many), [20, 21, 22, 23, 24]);
-        assert_eq!(surplus(&[run("a", 13, 1, false), run("a", 15, 1, false), run("a", 90, 1, true)]), [1]);
-        let large = [run("a", 1, 1 << 30, false), run("b", 2, 1 << 30, false), run("c", 3, 1, false)];
+        assert_eq!(
+            surplus(&[run("a", 13, 1, false), run("a", 15, 1, false), run("a", 90, 1, true)]),
+            [1]
+        );
+        let large =
+            [run("a", 1, 1 << 30, false), run("b", 2, 1 << 30, false), run("c", 3, 1, false)];
         assert_eq!(surplus(&large), [2]);
-        let two: Vec<Aged> = (0..40).map(|n| run(if n % 2 == 0 { "a" } else { "b" }, 1, 1, false)).collect();
+        let two: Vec<Aged> =
+            (0..40).map(|n| run(if n % 2 == 0 { "a" } else { "b" }, 1, 1, false)).collect();
         assert!(surplus(&two).is_empty(), "twenty of each");
     }
 }

@@ -75,25 +75,38 @@ pub(crate) struct Admitted {
 pub(crate) fn facts(asked: &Asked, event: &Value) -> Result<Facts, Fault> {
     let malformed = |why: &str| Fault::EventMalformed(why.to_owned());
     let text = |pointer: &str| event.pointer(pointer).and_then(Value::as_str);
-    let event_name = asked.event_name.clone().ok_or_else(|| malformed("neither --event-name nor GITHUB_EVENT_NAME"))?;
+    let event_name = asked
+        .event_name
+        .clone()
+        .ok_or_else(|| malformed("neither --event-name nor GITHUB_EVENT_NAME"))?;
     let told = text("/repository/full_name").map(str::parse::<RepoSlug>);
     let repository = match (told, &asked.repository) {
         (Some(Ok(told)), Some(own)) if !told.same_as(own) => {
-            return Err(Fault::EventMalformed(format!("the event is of {told}, the run is of {own}")));
+            return Err(Fault::EventMalformed(format!(
+                "the event is of {told}, the run is of {own}"
+            )));
         }
         (Some(Ok(told)), _) => told,
-        (Some(Err(error)), _) => return Err(Fault::EventMalformed(format!("repository.full_name: {error}"))),
+        (Some(Err(error)), _) => {
+            return Err(Fault::EventMalformed(format!("repository.full_name: {error}")));
+        }
         // A schedule's payload names none.
         (None, Some(own)) => own.clone(),
         (None, None) => {
-            return Err(malformed("it names no repository, and --repository and GITHUB_REPOSITORY are unset"));
+            return Err(malformed(
+                "it names no repository, and --repository and GITHUB_REPOSITORY are unset",
+            ));
         }
     };
-    let pull_request = if event_name == "pull_request_target" { Some(pull_request(event)?) } else { None };
-    let of_event = ["/merge_group/head_sha", "/after"].iter().find_map(|pointer| text(pointer)?.parse().ok());
+    let pull_request =
+        if event_name == "pull_request_target" { Some(pull_request(event)?) } else { None };
+    let of_event =
+        ["/merge_group/head_sha", "/after"].iter().find_map(|pointer| text(pointer)?.parse().ok());
     let gone = event_name == "push" && event.pointer("/deleted") == Some(&Value::Bool(true));
     if gone {
-        return Err(Fault::EventUnsupported("a push that deletes its branch leaves no commit to test".to_owned()));
+        return Err(Fault::EventUnsupported(
+            "a push that deletes its branch leaves no commit to test".to_owned(),
+        ));
     }
     Ok(Facts {
         event_name,
@@ -109,20 +122,27 @@ fn pull_request(event: &Value) -> Result<PullRequest, Fault> {
     let malformed = |why: String| Fault::EventMalformed(why);
     let required = |pointer: &str| {
         let told = event.pointer(pointer).and_then(Value::as_str);
-        told.ok_or_else(|| malformed(format!("{} is missing or no text", pointer[1..].replace('/', "."))))
+        told.ok_or_else(|| {
+            malformed(format!("{} is missing or no text", pointer[1..].replace('/', ".")))
+        })
     };
     let head_sha = required("/pull_request/head/sha")?;
-    let head_sha = head_sha.parse().map_err(|error| malformed(format!("pull_request.head.sha: {error}")))?;
-    let head_repository = match event.pointer("/pull_request/head/repo") {
-        Some(Value::Null) => None,
-        Some(_) => {
-            let slug = required("/pull_request/head/repo/full_name")?;
-            Some(slug.parse().map_err(|error| malformed(format!("pull_request.head.repo.full_name: {error}")))?)
-        }
-        None => return Err(malformed("pull_request.head.repo is missing".to_owned())),
-    };
+    let head_sha =
+        head_sha.parse().map_err(|error| malformed(format!("pull_request.head.sha: {error}")))?;
+    let head_repository =
+        match event.pointer("/pull_request/head/repo") {
+            Some(Value::Null) => None,
+            Some(_) => {
+                let slug = required("/pull_request/head/repo/full_name")?;
+                Some(slug.parse().map_err(|error| {
+                    malformed(format!("pull_request.head.repo.full_name: {error}"))
+                })?)
+            }
+            None => return Err(malformed("pull_request.head.repo is missing".to_owned())),
+        };
     let labels = event.pointer("/pull_request/labels").and_then(Value::as_array);
-    let labels = labels.ok_or_else(|| malformed("pull_request.labels is missing or no list".to_owned()))?;
+    let labels =
+        labels.ok_or_else(|| malformed("pull_request.labels is missing or no list".to_owned()))?;
     let name = |label: &Value| label.pointer("/name").and_then(Value::as_str).map(str::to_owned);
     let labels = labels.iter().take(LABELS).map(name).collect::<Option<Vec<String>>>();
     Ok(PullRequest {
@@ -130,7 +150,8 @@ fn pull_request(event: &Value) -> Result<PullRequest, Fault> {
         action: required("/action")?.to_owned(),
         head_repository,
         head_sha,
-        labels: labels.ok_or_else(|| malformed("a label of pull_request.labels has no name".to_owned()))?,
+        labels: labels
+            .ok_or_else(|| malformed("a label of pull_request.labels has no name".to_owned()))?,
         set_label: event.pointer("/label").and_then(name),
     })
 }
@@ -145,7 +166,9 @@ pub(crate) fn decide(facts: &Facts) -> Result<Admitted, Fault> {
             ACTIONS.join(", ")
         )));
     }
-    let Some(head) = &pull_request.head_repository else { return Err(Fault::HeadRepositoryDeleted) };
+    let Some(head) = &pull_request.head_repository else {
+        return Err(Fault::HeadRepositoryDeleted);
+    };
     let same_repository = head.same_as(&facts.repository);
     if !same_repository {
         if !head.owner().eq_ignore_ascii_case(facts.repository.owner()) {
@@ -161,9 +184,13 @@ pub(crate) fn decide(facts: &Facts) -> Result<Admitted, Fault> {
     }
     // Whoever can push to a branch here can start workflows anyway. A fork's head is only what a
     // maintainer saw when the label was set, and that event names the commit.
-    let bound = pull_request.action == "labeled" && pull_request.set_label.as_ref().is_some_and(is_it);
+    let bound =
+        pull_request.action == "labeled" && pull_request.set_label.as_ref().is_some_and(is_it);
     if !same_repository && !bound {
-        return Err(Fault::LabelNotBoundToHead { label: facts.label.clone(), head_sha: pull_request.head_sha.clone() });
+        return Err(Fault::LabelNotBoundToHead {
+            label: facts.label.clone(),
+            head_sha: pull_request.head_sha.clone(),
+        });
     }
     let (mode, reason) = if same_repository {
         (TrustMode::SameRepository, ReasonCode::TrustedSameRepositoryHead)
@@ -182,7 +209,8 @@ fn own(facts: &Facts) -> Result<Admitted, Fault> {
         )));
     }
     let head_sha = facts.own_sha.clone();
-    let head_sha = head_sha.ok_or_else(|| Fault::EventMalformed("nothing names the commit".to_owned()))?;
+    let head_sha =
+        head_sha.ok_or_else(|| Fault::EventMalformed("nothing names the commit".to_owned()))?;
     let (mode, reason) = if facts.event_name == "workflow_dispatch" {
         (TrustMode::Dispatch, ReasonCode::WorkflowDispatchDefault)
     } else {
@@ -247,15 +275,22 @@ mod tests {
     }
 
     fn decided(trust: Trust, event: &Value) -> Result<C, C> {
-        let facts = facts(&asked("pull_request_target", trust), event).map_err(|fault| fault.code())?;
+        let facts =
+            facts(&asked("pull_request_target", trust), event).map_err(|fault| fault.code())?;
         decide(&facts).map(|admitted| admitted.reason).map_err(|fault| fault.code())
     }
 
     const IT: &str = "pester-gate";
 
     /// Head repository, action, labels, label of the event, and what is decided with either trust.
-    type Row =
-        (Option<&'static str>, &'static str, &'static [&'static str], Option<&'static str>, Result<C, C>, Result<C, C>);
+    type Row = (
+        Option<&'static str>,
+        &'static str,
+        &'static [&'static str],
+        Option<&'static str>,
+        Result<C, C>,
+        Result<C, C>,
+    );
 
     const SAME: Option<&str> = Some("octo/widgets");
     const FORK: Option<&str> = Some("Octo/widgets-fork");
@@ -265,8 +300,9 @@ mod tests {
     fn the_decision_table_of_pull_requests() {
         use C::*;
         let refused = |code: C| (Err(code), Err(code));
-        let row =
-            |head, action, labels, set, (owner, repository)| -> Row { (head, action, labels, set, owner, repository) };
+        let row = |head, action, labels, set, (owner, repository)| -> Row {
+            (head, action, labels, set, owner, repository)
+        };
         let good = (Ok(TrustedSameRepositoryHead), Ok(TrustedSameRepositoryHead));
         let fork = |code: Result<C, C>| (code, Err(ForkNotTrusted));
         let rows: &[Row] = &[
@@ -276,7 +312,13 @@ mod tests {
             row(Some("Octo/Widgets"), "synchronize", &[IT], None, good),
             row(SAME, "labeled", &[IT, "x"], Some("x"), good),
             row(SAME, "synchronize", &["x"], None, refused(PilotLabelMissing)),
-            row(SAME, "synchronize", &["pester-gate2", "my pester-gate"], None, refused(PilotLabelMissing)),
+            row(
+                SAME,
+                "synchronize",
+                &["pester-gate2", "my pester-gate"],
+                None,
+                refused(PilotLabelMissing),
+            ),
             row(SAME, "opened", &[IT], None, refused(EventUnsupported)),
             row(SAME, "closed", &[IT], None, refused(EventUnsupported)),
             row(FORK, "labeled", &[IT], Some("Pester-Gate"), fork(Ok(TrustedSameOwnerHead))),
@@ -286,13 +328,27 @@ mod tests {
             row(FORK, "labeled", &["x"], Some("x"), fork(Err(PilotLabelMissing))),
             row(STRANGER, "labeled", &[IT], Some(IT), refused(UntrustedCrossOwnerFork)),
             row(STRANGER, "synchronize", &[], None, refused(UntrustedCrossOwnerFork)),
-            row(Some("octo2/widgets"), "labeled", &[IT], Some(IT), refused(UntrustedCrossOwnerFork)),
+            row(
+                Some("octo2/widgets"),
+                "labeled",
+                &[IT],
+                Some(IT),
+                refused(UntrustedCrossOwnerFork),
+            ),
             row(None, "labeled", &[IT], Some(IT), refused(HeadRepositoryDeleted)),
         ];
         for (head, action, labels, set, by_owner, by_repository) in rows {
             let event = payload(*head, action, labels, *set);
-            assert_eq!(decided(Trust::SameOwner, &event), *by_owner, "{head:?} {action} {labels:?}");
-            assert_eq!(decided(Trust::SameRepository, &event), *by_repository, "{head:?} {action} {labels:?}");
+            assert_eq!(
+                decided(Trust::SameOwner, &event),
+                *by_owner,
+                "{head:?} {action} {labels:?}"
+            );
+            assert_eq!(
+                decided(Trust::SameRepository, &event),
+                *by_repository,
+                "{head:?} {action} {labels:?}"
+            );
         }
     }
 
@@ -300,7 +356,9 @@ mod tests {
     fn own_refs_are_own_and_nothing_else_is() {
         let of = |event: &str| {
             let facts = facts(&asked(event, Trust::SameOwner), &json!({})).unwrap();
-            decide(&facts).map(|admitted| (admitted.mode, admitted.reason)).map_err(|fault| fault.code())
+            decide(&facts)
+                .map(|admitted| (admitted.mode, admitted.reason))
+                .map_err(|fault| fault.code())
         };
         for event in ["push", "schedule", "merge_group"] {
             assert_eq!(of(event), Ok((TrustMode::OwnRef, C::TrustedOwnRef)), "{event}");
@@ -316,16 +374,23 @@ mod tests {
     #[test]
     fn an_event_that_lacks_a_fact_is_malformed() {
         let whole = payload(SAME, "labeled", &[IT], Some(IT));
-        for pointer in
-            ["/pull_request/head/sha", "/pull_request/head/repo/full_name", "/pull_request/labels", "/action"]
-        {
+        for pointer in [
+            "/pull_request/head/sha",
+            "/pull_request/head/repo/full_name",
+            "/pull_request/labels",
+            "/action",
+        ] {
             for value in [Value::Null, json!(7), json!({}), json!("..")] {
                 let mut event = whole.clone();
                 *event.pointer_mut(pointer).unwrap() = value.clone();
                 if pointer == "/action" && value == json!("..") {
                     continue;
                 }
-                assert_eq!(decided(Trust::SameOwner, &event), Err(C::EventMalformed), "{pointer} {value}");
+                assert_eq!(
+                    decided(Trust::SameOwner, &event),
+                    Err(C::EventMalformed),
+                    "{pointer} {value}"
+                );
             }
         }
         let mut other = whole.clone();

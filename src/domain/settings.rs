@@ -6,8 +6,8 @@
 
 use super::bundle::Bundle;
 use super::config::{
-    DispatcherKind, EmptyPolicy, Engine, FILES_ARGUMENT, Fixture, Isolation, Leaks, Limits, LockScope, Multiple, Pack,
-    Percent, PriorityPolicy, Profile, Trust, WarnOrFail, WhenRefused,
+    DispatcherKind, EmptyPolicy, Engine, FILES_ARGUMENT, Fixture, Isolation, Leaks, Limits,
+    LockScope, Multiple, Pack, Percent, PriorityPolicy, Profile, Trust, WarnOrFail, WhenRefused,
 };
 use super::failure::ClassRule;
 use super::ids::{IssueRef, LockGroup, Sha256};
@@ -132,7 +132,9 @@ impl Settings {
     /// Whether the profile runs commands before the tests, which may install what the tests need.
     pub(crate) fn is_prepared(&self) -> bool {
         let profile = self.profiles.iter().find(|(name, _)| *name == self.profile.value);
-        profile.is_some_and(|(_, profile)| profile.before.as_ref().is_some_and(|list| !list.is_empty()))
+        profile.is_some_and(|(_, profile)| {
+            profile.before.as_ref().is_some_and(|list| !list.is_empty())
+        })
     }
 }
 

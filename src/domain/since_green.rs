@@ -4,7 +4,9 @@
 use std::collections::BTreeMap;
 
 use super::ids::CommitSha;
-use super::receipt::{Change, Host, LastGreen, ProbeRecord, ReadinessReceipt, SelectionReceipt, SinceGreen};
+use super::receipt::{
+    Change, Host, LastGreen, ProbeRecord, ReadinessReceipt, SelectionReceipt, SinceGreen,
+};
 
 /// How many files of a plan are told one by one.
 const FILES_MOST: usize = 1000;
@@ -41,13 +43,20 @@ pub(crate) fn facts(
     if let Some(sum) = &selection.plan_sha256 {
         put("plan", sum.to_string());
     }
-    let profile = selection.dispatcher_profile.as_ref().and_then(|profile| serde_json::to_value(profile).ok());
-    for (key, entry) in profile.as_ref().and_then(serde_json::Value::as_object).into_iter().flatten() {
+    let profile = selection
+        .dispatcher_profile
+        .as_ref()
+        .and_then(|profile| serde_json::to_value(profile).ok());
+    for (key, entry) in
+        profile.as_ref().and_then(serde_json::Value::as_object).into_iter().flatten()
+    {
         let value = entry.get("value").filter(|value| !value.is_null());
         value.map(|value| put(&format!("profile.{key}"), plain(value)));
     }
     // All of them or none: a window would move.
-    for file in selection.selection.files.iter().filter(|_| selection.selection.files.len() <= FILES_MOST) {
+    for file in
+        selection.selection.files.iter().filter(|_| selection.selection.files.len() <= FILES_MOST)
+    {
         put(&format!("file.{}", file.path), file.text_sha256.as_str()[..16].to_owned());
     }
     facts
@@ -62,7 +71,11 @@ fn plain(value: &serde_json::Value) -> String {
 }
 
 /// Every leaf of a fact but those that differ from run to run.
-fn flatten(name: &str, value: &serde_json::Value, put: &mut dyn FnMut(String, String) -> Option<String>) {
+fn flatten(
+    name: &str,
+    value: &serde_json::Value,
+    put: &mut dyn FnMut(String, String) -> Option<String>,
+) {
     let volatile = ["free", "pid", "held", "holder", "since", "seconds", "ms", "uptime", "time"];
     let last = name.rsplit('.').next().unwrap_or_default().to_lowercase();
     if volatile.iter().any(|word| last.contains(word)) {
@@ -85,14 +98,18 @@ pub(crate) fn since(
     failing: &[String],
     left_out: &[&str],
 ) -> SinceGreen {
-    let taken_up = |name: &str| name.strip_prefix("file.").is_none_or(|file| !left_out.contains(&file));
+    let taken_up =
+        |name: &str| name.strip_prefix("file.").is_none_or(|file| !left_out.contains(&file));
     // What was not measured this time says nothing: a layer that never came has no facts.
     let measured = |name: &str| now.keys().any(|own| group(own) == group(name));
     let names: std::collections::BTreeSet<&String> = last.facts.keys().chain(now.keys()).collect();
     let mut changes: Vec<Change> = names
         .into_iter()
         .filter(|name| {
-            last.facts.get(*name) != now.get(*name) && measured(name) && taken_up(name) && name.as_str() != "plan"
+            last.facts.get(*name) != now.get(*name)
+                && measured(name)
+                && taken_up(name)
+                && name.as_str() != "plan"
         })
         .map(|name| {
             let (was, is) = (last.facts.get(name).cloned(), now.get(name).cloned());
@@ -103,7 +120,13 @@ pub(crate) fn since(
     changes.sort_by(|a, b| b.suspicion.cmp(&a.suspicion).then_with(|| a.what.cmp(&b.what)));
     let more = changes.len().saturating_sub(CHANGES_MOST) as u64;
     changes.truncate(CHANGES_MOST);
-    SinceGreen { run_id: last.run_id.clone(), run_attempt: last.run_attempt, at_utc: last.at_utc, changes, more }
+    SinceGreen {
+        run_id: last.run_id.clone(),
+        run_attempt: last.run_attempt,
+        at_utc: last.at_utc,
+        changes,
+        more,
+    }
 }
 
 /// Facts of one group are measured together.
@@ -114,7 +137,8 @@ fn group(name: &str) -> &str {
 fn suspicion(name: &str, is: Option<&str>, failing: &[String]) -> u32 {
     let probe = name.strip_prefix("probe.");
     let file = name.strip_prefix("file.");
-    let tool = ["version", "path", "edition", "sdk"].iter().any(|word| name.to_lowercase().contains(word));
+    let tool =
+        ["version", "path", "edition", "sdk"].iter().any(|word| name.to_lowercase().contains(word));
     match (probe, file) {
         // A probe's own word: it does not pass any more.
         (Some(probe), _) if !probe.contains('.') && is != Some("pass") => 100,
@@ -194,8 +218,7 @@ mod tests {
     #[test]
     fn what_differs_from_run_to_run_is_no_fact() {
         let mut facts = BTreeMap::new();
-        let value =
-            serde_json::json!({"outFreeBytes": 1, "version": "7", "pid": 12, "inner": {"path": "/x", "heldBy": "y"}});
+        let value = serde_json::json!({"outFreeBytes": 1, "version": "7", "pid": 12, "inner": {"path": "/x", "heldBy": "y"}});
         flatten("probe.x", &value, &mut |name, value| facts.insert(name, value));
         assert_eq!(facts, map(&[("probe.x.version", "7"), ("probe.x.inner.path", "/x")]));
     }

@@ -86,12 +86,15 @@ pub(crate) struct Picked<'a> {
 /// Picks the open issues that carry `label`.
 pub(crate) fn pick<'a>(issues: &'a [Issue], label: &str, rules: &Rules) -> Picked<'a> {
     let mut picked = Picked::default();
-    for issue in issues.iter().filter(|issue| issue.open && !issue.pull_request && issue.carries(label)) {
+    for issue in
+        issues.iter().filter(|issue| issue.open && !issue.pull_request && issue.carries(label))
+    {
         if issue.carries(&rules.excluded_label) || rules.epics.contains(&issue.number) {
             picked.left_out.push(issue.number);
         } else {
             picked.candidates.push(issue.number);
-            picked.lowest = picked.lowest.filter(|lowest| lowest.number <= issue.number).or(Some(issue));
+            picked.lowest =
+                picked.lowest.filter(|lowest| lowest.number <= issue.number).or(Some(issue));
         }
     }
     // A page that shifts while it is read lists an issue twice.
@@ -148,7 +151,11 @@ pub(crate) enum Answer {
 }
 
 /// What the policy makes of an answer.
-pub(crate) fn findings(answer: &Answer, policy: PriorityPolicy, multiple: Multiple) -> Vec<Finding> {
+pub(crate) fn findings(
+    answer: &Answer,
+    policy: PriorityPolicy,
+    multiple: Multiple,
+) -> Vec<Finding> {
     let needed = |fault: Fault| {
         let finding = charge(&fault, Layer::Context);
         if policy == PriorityPolicy::Required { finding.blocking() } else { finding }
@@ -160,12 +167,17 @@ pub(crate) fn findings(answer: &Answer, policy: PriorityPolicy, multiple: Multip
             "policy off: no standing priority was looked up".to_owned(),
         )],
         Answer::Overridden { issue, source } => {
-            vec![fine(ReasonCode::StandingPriorityOverridden, format!("{issue}, as {source} says; nobody was asked"))]
+            vec![fine(
+                ReasonCode::StandingPriorityOverridden,
+                format!("{issue}, as {source} says; nobody was asked"),
+            )]
         }
-        Answer::Found { issue, label, repository, candidates } if candidates.len() == 1 => vec![fine(
-            ReasonCode::StandingPriorityAvailable,
-            format!("{repository}#{} {:?} carries {label:?}", issue.number, issue.title),
-        )],
+        Answer::Found { issue, label, repository, candidates } if candidates.len() == 1 => {
+            vec![fine(
+                ReasonCode::StandingPriorityAvailable,
+                format!("{repository}#{} {:?} carries {label:?}", issue.number, issue.title),
+            )]
+        }
         Answer::Found { label, repository, candidates, .. } => {
             let fault = Fault::StandingPriorityMultiple {
                 repository: repository.clone(),
@@ -179,7 +191,9 @@ pub(crate) fn findings(answer: &Answer, policy: PriorityPolicy, multiple: Multip
         Answer::Cancelled => Vec::new(),
         Answer::Trouble { trouble, .. } => vec![needed(Fault::Question(trouble.clone()))],
         Answer::NoToken => vec![needed(Fault::TokenMissing)],
-        Answer::Moot(why) => vec![charge(&Fault::StandingPriorityUnknown(why.clone()), Layer::Context)],
+        Answer::Moot(why) => {
+            vec![charge(&Fault::StandingPriorityUnknown(why.clone()), Layer::Context)]
+        }
         Answer::Undecided(why) => vec![needed(Fault::StandingPriorityUnknown(why.clone()))],
     }
 }
@@ -203,7 +217,8 @@ mod tests {
     use super::*;
     use crate::domain::question::Cause;
 
-    const POLICIES: [PriorityPolicy; 3] = [PriorityPolicy::Required, PriorityPolicy::Advisory, PriorityPolicy::Off];
+    const POLICIES: [PriorityPolicy; 3] =
+        [PriorityPolicy::Required, PriorityPolicy::Advisory, PriorityPolicy::Off];
 
     fn issue(number: u64, labels: &[&str]) -> Issue {
         Issue {
@@ -240,7 +255,10 @@ mod tests {
         let mut answers = vec![
             (found(&[1]), false),
             (found(&[1, 2]), false),
-            (Answer::Overridden { issue: "#7".parse().unwrap(), source: "a flag".to_owned() }, false),
+            (
+                Answer::Overridden { issue: "#7".parse().unwrap(), source: "a flag".to_owned() },
+                false,
+            ),
             (Answer::Undecided("why".to_owned()), true),
             (Answer::Moot("why".to_owned()), false),
             (Answer::NoToken, true),
@@ -255,11 +273,17 @@ mod tests {
             for policy in POLICIES {
                 for multiple in [Multiple::Warn, Multiple::Block] {
                     let findings = findings(&answer, policy, multiple);
-                    let none = findings.iter().any(|f| f.code() == ReasonCode::StandingPriorityNone);
+                    let none =
+                        findings.iter().any(|f| f.code() == ReasonCode::StandingPriorityNone);
                     assert_eq!(none, answer == nobody(), "{answer:?}");
                     let several = answer == found(&[1, 2]) && multiple == Multiple::Block;
-                    let blocked = blocks_when_required && policy == PriorityPolicy::Required || several;
-                    assert_eq!(findings.iter().any(Finding::stops), blocked, "{answer:?} {policy:?} {multiple:?}");
+                    let blocked =
+                        blocks_when_required && policy == PriorityPolicy::Required || several;
+                    assert_eq!(
+                        findings.iter().any(Finding::stops),
+                        blocked,
+                        "{answer:?} {policy:?} {multiple:?}"
+                    );
                     assert_eq!(findings.len(), 1, "one cause, one code");
                 }
             }
@@ -280,7 +304,10 @@ mod tests {
         issues[4].open = false;
         issues[5].pull_request = true;
         let picked = pick(&issues, "standing-priority", &rules());
-        assert_eq!((picked.candidates, picked.lowest.map(|issue| issue.number)), (vec![9], Some(9)));
+        assert_eq!(
+            (picked.candidates, picked.lowest.map(|issue| issue.number)),
+            (vec![9], Some(9))
+        );
         assert_eq!(picked.left_out, [3, 4]);
     }
 
@@ -296,7 +323,9 @@ mod tests {
 
     #[test]
     fn a_tokens_kind_is_its_prefix() {
-        for (token, kind) in [("ghs_x", "installation"), ("github_pat_x", "personal-fine-grained"), ("x", "unknown")] {
+        for (token, kind) in
+            [("ghs_x", "installation"), ("github_pat_x", "personal-fine-grained"), ("x", "unknown")]
+        {
             assert_eq!(token_kind(token), kind);
         }
     }

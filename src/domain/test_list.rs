@@ -138,7 +138,9 @@ impl TestList {
     /// How long each file took, by its tests, in milliseconds.
     pub(crate) fn durations(&self) -> BTreeMap<&str, f64> {
         let mut durations = BTreeMap::new();
-        for (file, ms) in self.tests.iter().filter_map(|test| Some((test.file.as_deref()?, test.duration_ms?))) {
+        for (file, ms) in
+            self.tests.iter().filter_map(|test| Some((test.file.as_deref()?, test.duration_ms?)))
+        {
             *durations.entry(file).or_insert(0.0) += ms;
         }
         durations

@@ -48,7 +48,9 @@ impl TestRunner {
             _ if has("bats") => Self::Bats,
             _ if has("phpunit") => Self::Phpunit,
             _ if has("rspec") => Self::Rspec,
-            _ if argv.iter().any(|word| word.to_ascii_lowercase().contains("invoke-pester")) => Self::Pester,
+            _ if argv.iter().any(|word| word.to_ascii_lowercase().contains("invoke-pester")) => {
+                Self::Pester
+            }
             _ => return None,
         })
     }
@@ -59,11 +61,15 @@ impl TestRunner {
             Self::Pytest => "`pytest -o junit_family=xunit1 --junitxml=results.xml`",
             Self::Unittest => "`python -m xmlrunner -o results` (package unittest-xml-reporting)",
             Self::Go => "`go test -json`",
-            Self::NodeTest => "`node --test --test-reporter=junit --test-reporter-destination=results.xml`",
+            Self::NodeTest => {
+                "`node --test --test-reporter=junit --test-reporter-destination=results.xml`"
+            }
             Self::Jest => "`jest --json --outputFile=results.json`",
             Self::Vitest => "`vitest run --reporter=json --outputFile=results.json`",
             Self::Mocha => "`mocha --reporter json --reporter-option output=results.json`",
-            Self::Nextest => "`[profile.default.junit] path = \"junit.xml\"` in .config/nextest.toml",
+            Self::Nextest => {
+                "`[profile.default.junit] path = \"junit.xml\"` in .config/nextest.toml"
+            }
             Self::CargoTest => "`--results -`, which reads the output of `cargo test`",
             Self::Maven => "`--results '**/target/surefire-reports/TEST-*.xml'`",
             Self::Gradle => "`--results '**/build/test-results/**/*.xml'`",

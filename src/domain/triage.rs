@@ -16,7 +16,9 @@ pub(crate) const SCHEMA: &str = "pester-triage@v1";
 pub(crate) const FILE: &str = "pester-triage.json";
 
 /// What is new about a test.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Category {
     /// It passed, and fails.
@@ -268,10 +270,13 @@ pub(crate) fn triage(baseline: &TestList, now: &TestList, rule: FloorRule) -> Tr
     let forbidden = incomparable(baseline, now);
     if !forbidden.is_empty() {
         // Their tests cannot be told one by one; how many there are can, of one repository's whole runs.
-        let one = baseline.repository.is_none() || now.repository.is_none() || baseline.repository == now.repository;
+        let one = baseline.repository.is_none()
+            || now.repository.is_none()
+            || baseline.repository == now.repository;
         let whole = baseline.dispatcher == now.dispatcher || now.left_out.is_empty();
         let place = Place::new(baseline, now);
-        let floor = (one && whole).then(|| place.floor(&baseline.tests, &now.tests, rule)).flatten();
+        let floor =
+            (one && whole).then(|| place.floor(&baseline.tests, &now.tests, rule)).flatten();
         return Triage {
             schema: SCHEMA.to_owned(),
             status: Status::Incomparable,
@@ -290,7 +295,8 @@ pub(crate) fn triage(baseline: &TestList, now: &TestList, rule: FloorRule) -> Tr
     let mut put = |category: Category, was: Option<&Test>, is: Option<&Test>| {
         *counts.entry(category).or_default() += 1;
         let Some(test) = is.or(was).filter(|_| category != Category::Stable) else { return };
-        let signatures = was.and_then(|was| was.signature.as_ref()).zip(is.and_then(|is| is.signature.as_ref()));
+        let signatures =
+            was.and_then(|was| was.signature.as_ref()).zip(is.and_then(|is| is.signature.as_ref()));
         entries.push(Entry {
             category,
             score: category.score(),
@@ -310,7 +316,13 @@ pub(crate) fn triage(baseline: &TestList, now: &TestList, rule: FloorRule) -> Tr
     }
     entries.sort_by(|a, b| {
         b.score.cmp(&a.score).then_with(|| {
-            (&a.file, &a.name, a.was, a.is, a.same_failure).cmp(&(&b.file, &b.name, b.was, b.is, b.same_failure))
+            (&a.file, &a.name, a.was, a.is, a.same_failure).cmp(&(
+                &b.file,
+                &b.name,
+                b.was,
+                b.is,
+                b.same_failure,
+            ))
         })
     });
     let any = |category| counts.contains_key(&category);
@@ -320,7 +332,8 @@ pub(crate) fn triage(baseline: &TestList, now: &TestList, rule: FloorRule) -> Tr
         () => Status::Clean,
     };
     let floor = place.floor(&baseline.tests, &now.tests, rule);
-    let limits = [limits("the baseline", baseline), limits("this run", now), place.limits()].concat();
+    let limits =
+        [limits("the baseline", baseline), limits("this run", now), place.limits()].concat();
     Triage {
         schema: SCHEMA.to_owned(),
         status,
@@ -344,7 +357,9 @@ fn incomparable(baseline: &TestList, now: &TestList) -> Vec<String> {
     if let (Some(was), Some(is)) = (&baseline.dispatcher, &now.dispatcher)
         && was != is
     {
-        why.push(format!("the baseline's tests were run by {was}, these by {is}: their names differ"));
+        why.push(format!(
+            "the baseline's tests were run by {was}, these by {is}: their names differ"
+        ));
     }
     if baseline.tests.is_empty() {
         why.push("the baseline holds no test".to_owned());
@@ -375,9 +390,15 @@ impl<'a> Place<'a> {
         Self {
             planned: now.files.iter().map(String::as_str).collect(),
             // What the baseline left out as well was none of its tests.
-            left_out: now.left_out.iter().map(String::as_str).filter(|file| !always_out.contains(file)).collect(),
+            left_out: now
+                .left_out
+                .iter()
+                .map(String::as_str)
+                .filter(|file| !always_out.contains(file))
+                .collect(),
             whole: now.missing.is_empty(),
-            same_rules: baseline.pack == now.pack && baseline.integration_mode == now.integration_mode,
+            same_rules: baseline.pack == now.pack
+                && baseline.integration_mode == now.integration_mode,
         }
     }
 
@@ -385,7 +406,9 @@ impl<'a> Place<'a> {
     fn out(&self, file: Option<&str>) -> bool {
         match file {
             Some(file) if self.planned.contains(file) => false,
-            Some(file) => self.left_out.contains(file) || (!self.same_rules && !self.planned.is_empty()),
+            Some(file) => {
+                self.left_out.contains(file) || (!self.same_rules && !self.planned.is_empty())
+            }
             // A report that names no file: the same rules took up the same tests.
             None => !self.same_rules || !self.left_out.is_empty(),
         }
@@ -406,7 +429,8 @@ impl<'a> Place<'a> {
     }
 
     fn limits(&self) -> Vec<String> {
-        let other = (!self.same_rules).then(|| "pack or integration mode are not the baseline's".to_owned());
+        let other = (!self.same_rules)
+            .then(|| "pack or integration mode are not the baseline's".to_owned());
         other.into_iter().collect()
     }
 }
@@ -539,7 +563,9 @@ mod tests {
     #[test]
     fn tests_of_one_name_are_paired_by_what_they_came_to() {
         use CaseOutcome::{Failed, Passed};
-        let of = |outcomes: &[CaseOutcome]| list(outcomes.iter().map(|outcome| test("a x", *outcome)).collect());
+        let of = |outcomes: &[CaseOutcome]| {
+            list(outcomes.iter().map(|outcome| test("a x", *outcome)).collect())
+        };
         for (before, after, owed) in [
             (
                 &[Failed, Passed, Passed][..],
@@ -547,7 +573,11 @@ mod tests {
                 &[(Category::Unresolved, 1), (Category::Stable, 2)][..],
             ),
             (&[Passed, Failed], &[Failed], &[(Category::Unresolved, 1), (Category::Removed, 1)]),
-            (&[Passed, Passed], &[Passed, Failed], &[(Category::Regression, 1), (Category::Stable, 1)]),
+            (
+                &[Passed, Passed],
+                &[Passed, Failed],
+                &[(Category::Regression, 1), (Category::Stable, 1)],
+            ),
             (&[Failed], &[Passed, Failed], &[(Category::Unresolved, 1), (Category::Added, 1)]),
         ] {
             let told = triage(&of(before), &of(after), RULE);
@@ -557,34 +587,53 @@ mod tests {
 
     #[test]
     fn a_file_that_was_always_left_out_excuses_no_missing_test() {
-        let without_file =
-            |n: usize| (0..n).map(|n| Test { file: None, ..test(&format!("t{n}"), CaseOutcome::Passed) });
+        let without_file = |n: usize| {
+            (0..n).map(|n| Test { file: None, ..test(&format!("t{n}"), CaseOutcome::Passed) })
+        };
         let left_out = vec!["tests/slow.sh".to_owned()];
         let before = TestList { left_out: left_out.clone(), ..list(without_file(10).collect()) };
         let after = TestList { left_out, ..list(without_file(1).collect()) };
         let floor = triage(&before, &after, RULE).floor.unwrap();
         assert_eq!((floor.ran, floor.least, floor.below), (1, 10, true));
         // Another dispatcher's tests have other names and are as many.
-        let other = TestList { dispatcher: Some("scripts".to_owned()), ..list(without_file(1).collect()) };
+        let other =
+            TestList { dispatcher: Some("scripts".to_owned()), ..list(without_file(1).collect()) };
         assert!(triage(&before, &other, RULE).floor.unwrap().below);
         assert!(triage(&before, &list(Vec::new()), RULE).floor.unwrap().below);
         // Of another repository, or where files of another dispatcher were left out, it says nothing.
-        let of = |slug: &str, list: TestList| TestList { repository: Some(slug.parse().unwrap()), ..list };
+        let of = |slug: &str, list: TestList| TestList {
+            repository: Some(slug.parse().unwrap()),
+            ..list
+        };
         assert_eq!(triage(&of("a/b", before.clone()), &of("a/c", after.clone()), RULE).floor, None);
-        let focused = TestList { dispatcher: Some("scripts".to_owned()), left_out: vec!["x".to_owned()], ..after };
+        let focused = TestList {
+            dispatcher: Some("scripts".to_owned()),
+            left_out: vec!["x".to_owned()],
+            ..after
+        };
         assert_eq!(triage(&before, &focused, RULE).floor, None);
     }
 
     #[test]
     fn runs_that_cannot_be_compared_say_so() {
         let one = list(vec![test("a x", CaseOutcome::Passed)]);
-        let of = |repository: &str| TestList { repository: Some(repository.parse().unwrap()), ..one.clone() };
+        let of = |repository: &str| TestList {
+            repository: Some(repository.parse().unwrap()),
+            ..one.clone()
+        };
         let other = TestList { dispatcher: Some("scripts".to_owned()), ..one.clone() };
-        for (a, b) in
-            [(of("a/b"), of("a/c")), (one.clone(), other), (list(vec![]), one.clone()), (one.clone(), list(vec![]))]
-        {
+        for (a, b) in [
+            (of("a/b"), of("a/c")),
+            (one.clone(), other),
+            (list(vec![]), one.clone()),
+            (one.clone(), list(vec![])),
+        ] {
             let told = triage(&a, &b, RULE);
-            assert!(told.status == Status::Incomparable && !told.limits.is_empty() && told.entries.is_empty());
+            assert!(
+                told.status == Status::Incomparable
+                    && !told.limits.is_empty()
+                    && told.entries.is_empty()
+            );
         }
     }
 

@@ -64,9 +64,14 @@ pub(crate) fn run(world: &World, ground: &Ground, request: Request) -> Result<Ou
     let token = token_of(world);
     // A run that is blocked anyway, or about the wrong repository, asks nobody.
     let blocked = findings.iter().any(Finding::stops);
-    let priority = standing_priority(world, ground, resolution.slug.as_ref(), token.as_deref(), blocked)
-        .unwrap_or_else(|fault| Known::without(&mut findings, &fault));
-    findings.extend(standing_priority::findings(&priority.answer, policy, ground.settings.priority_multiple.value));
+    let priority =
+        standing_priority(world, ground, resolution.slug.as_ref(), token.as_deref(), blocked)
+            .unwrap_or_else(|fault| Known::without(&mut findings, &fault));
+    findings.extend(standing_priority::findings(
+        &priority.answer,
+        policy,
+        ground.settings.priority_multiple.value,
+    ));
     if world.cancel().requests() > 0 {
         findings.push(charge(&Fault::LayerCancelled { layer: Layer::Context }, Layer::Context));
     }
@@ -96,11 +101,20 @@ pub(crate) fn run(world: &World, ground: &Ground, request: Request) -> Result<Ou
     outcome.outputs = vec![
         (
             "artifact-name",
-            ArtifactName::for_attempt("pester-context", ground.gate_id.as_ref(), None, identity.run.1).into(),
+            ArtifactName::for_attempt(
+                "pester-context",
+                ground.gate_id.as_ref(),
+                None,
+                identity.run.1,
+            )
+            .into(),
         ),
         ("context-status", status.to_owned()),
         ("repository", identity.repository.map(|slug| slug.to_string()).unwrap_or_default()),
-        ("standing-priority-issue", standing.issue_number.map(|number| number.to_string()).unwrap_or_default()),
+        (
+            "standing-priority-issue",
+            standing.issue_number.map(|number| number.to_string()).unwrap_or_default(),
+        ),
         ("standing-priority-reason", standing.reason.map(|reason| reason.0).unwrap_or_default()),
     ];
     Ok(outcome)
@@ -129,10 +143,13 @@ impl Known {
     /// As it stands in the receipt.
     fn record(&self, own: Option<&RepoSlug>, findings: &[Finding]) -> StandingPriority {
         // The look-up's own finding: the one that this answer alone gives, whatever the policy.
-        let codes: Vec<_> = standing_priority::findings(&self.answer, PriorityPolicy::Advisory, Multiple::Warn);
+        let codes: Vec<_> =
+            standing_priority::findings(&self.answer, PriorityPolicy::Advisory, Multiple::Warn);
         let is_own = |finding: &&Finding| codes.iter().any(|own| own.code() == finding.code());
         let asked = match &self.answer {
-            Answer::Found { repository, .. } | Answer::Trouble { repository, .. } => Some(repository.clone()),
+            Answer::Found { repository, .. } | Answer::Trouble { repository, .. } => {
+                Some(repository.clone())
+            }
             Answer::Overridden { issue, .. } => issue.repository().or_else(|| own.cloned()),
             _ => own.cloned(),
         };
@@ -178,10 +195,14 @@ fn standing_priority(
         return Ok(Known::unasked(Answer::Overridden { issue: issue.clone(), source }));
     }
     let Some(repository) = repository else {
-        return Ok(Known::unasked(Answer::Moot("nobody was asked, because no repository is known".to_owned())));
+        return Ok(Known::unasked(Answer::Moot(
+            "nobody was asked, because no repository is known".to_owned(),
+        )));
     };
     if blocked {
-        return Ok(Known::unasked(Answer::Moot("nobody was asked, because the gate is blocked anyway".to_owned())));
+        return Ok(Known::unasked(Answer::Moot(
+            "nobody was asked, because the gate is blocked anyway".to_owned(),
+        )));
     }
     let api = runner::api(world)?;
     let Some(token) = token else { return Ok(Known::unasked(Answer::NoToken)) };
@@ -220,7 +241,11 @@ fn by_place(fault: &Fault, strict: bool) -> Finding {
     }
 }
 
-fn check_worktree(ground: &Ground, checkout: &Result<Checkout, Unknown>, strict: bool) -> Vec<Finding> {
+fn check_worktree(
+    ground: &Ground,
+    checkout: &Result<Checkout, Unknown>,
+    strict: bool,
+) -> Vec<Finding> {
     let checkout = match checkout {
         Ok(checkout) => checkout,
         Err(Unknown::NoWorktree) => {
@@ -229,7 +254,9 @@ fn check_worktree(ground: &Ground, checkout: &Result<Checkout, Unknown>, strict:
         Err(Unknown::NotTrusted(why)) => {
             return vec![by_place(&Fault::WorktreeNotTrusted { why: why.clone() }, strict)];
         }
-        Err(Unknown::Unreadable(why)) => return vec![by_place(&Fault::WorktreeUnreadable(why.clone()), strict)],
+        Err(Unknown::Unreadable(why)) => {
+            return vec![by_place(&Fault::WorktreeUnreadable(why.clone()), strict)];
+        }
     };
     let mut findings = Vec::new();
     if let (Some(expected), Some(found)) = (&ground.facts.head_sha, &checkout.head)
@@ -241,7 +268,10 @@ fn check_worktree(ground: &Ground, checkout: &Result<Checkout, Unknown>, strict:
     if !checkout.dirty.is_empty() {
         let shown: Vec<_> = checkout.dirty.iter().take(3).map(String::as_str).collect();
         let more = if checkout.dirty.len() > 3 { ", ..." } else { "" };
-        let fault = Fault::WorktreeDirty { count: checkout.dirty.len(), shown: format!("{}{more}", shown.join(", ")) };
+        let fault = Fault::WorktreeDirty {
+            count: checkout.dirty.len(),
+            shown: format!("{}{more}", shown.join(", ")),
+        };
         findings.push(charge(&fault, Layer::Context));
     }
     findings
@@ -268,7 +298,9 @@ fn worktree_record(ground: &Ground, checkout: &Result<Checkout, Unknown>) -> Wor
         root: shown(&top),
         head_sha: checkout.and_then(|checkout| checkout.head.clone()),
         dirty: checkout.map(|checkout| !checkout.dirty.is_empty()),
-        dirty_files: checkout.map(|c| c.dirty.iter().take(DIRTY_SHOWN).cloned().collect()).unwrap_or_default(),
+        dirty_files: checkout
+            .map(|c| c.dirty.iter().take(DIRTY_SHOWN).cloned().collect())
+            .unwrap_or_default(),
         required_paths: ground.settings.required_paths.value.clone(),
         helper_roots: ground.settings.helper_roots.value.clone(),
     }

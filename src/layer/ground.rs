@@ -198,7 +198,10 @@ impl Identity {
 
 /// A new run id for a run outside Actions.
 pub(crate) fn local_run(world: &World) -> RunId {
-    #[allow(clippy::expect_used, reason = "`local-` and a UUID hold nothing but letters, digits and hyphens")]
+    #[allow(
+        clippy::expect_used,
+        reason = "`local-` and a UUID hold nothing but letters, digits and hyphens"
+    )]
     world.new_local_run().parse().expect("a UUID is a valid run id")
 }
 
@@ -211,7 +214,12 @@ pub(crate) fn consume_context(
     identity: &mut Identity,
 ) -> Result<Verified<ContextReceipt>, ReceiptFault> {
     let own_run = ground.facts.run.as_ref().map(|(run, attempt)| (run, *attempt));
-    let expect = Expect { run: own_run, head_sha: ground.facts.head_sha.as_ref(), vouched: false, now: world.now() };
+    let expect = Expect {
+        run: own_run,
+        head_sha: ground.facts.head_sha.as_ref(),
+        vouched: false,
+        now: world.now(),
+    };
     let context = paper.load::<ContextReceipt>()?.verify(expect)?;
     identity.adopt(ground, &context.receipt);
     match context.receipt.status {
@@ -222,7 +230,8 @@ pub(crate) fn consume_context(
 
 /// A receipt whose layer stopped the chain.
 pub(crate) fn upstream_blocked(layer: Layer, reasons: &[Reason]) -> ReceiptFault {
-    let reason = reasons.first().map_or_else(String::new, |r| format!("{} ({})", r.code.0, r.detail));
+    let reason =
+        reasons.first().map_or_else(String::new, |r| format!("{} ({})", r.code.0, r.detail));
     ReceiptFault::UpstreamBlocked { layer, reason }
 }
 

@@ -62,11 +62,16 @@ pub(crate) fn run(world: &World, ground: &Ground, request: Request) -> Result<Ou
             (Vec::new(), asked.unwrap_or_default().to_owned())
         }
     };
-    let (probes, fixtures) =
-        if go_on { measure(world, ground, &out, context_at, &requires, &mut findings) } else { Default::default() };
+    let (probes, fixtures) = if go_on {
+        measure(world, ground, &out, context_at, &requires, &mut findings)
+    } else {
+        Default::default()
+    };
     if world.cancel().requests() > 0 {
         // What a probe could not answer because it was ended says nothing of the host.
-        findings.retain(|finding| !matches!(finding.code(), ReasonCode::ProbeFailed | ReasonCode::ProbeTimedOut));
+        findings.retain(|finding| {
+            !matches!(finding.code(), ReasonCode::ProbeFailed | ReasonCode::ProbeTimedOut)
+        });
         findings.push(charge(&Fault::LayerCancelled { layer: Layer::Preflight }, Layer::Preflight));
     }
     if go_on && layer_status(&findings) == crate::domain::receipt::LayerStatus::Ready {
@@ -88,7 +93,13 @@ pub(crate) fn run(world: &World, ground: &Ground, request: Request) -> Result<Ou
     let mut outcome = ground::conclude(ground, &out, &receipt, findings, status)?;
     outcome.outputs = vec![(
         "artifact-name",
-        ArtifactName::for_attempt("pester-readiness", ground.gate_id.as_ref(), None, identity.run.1).into(),
+        ArtifactName::for_attempt(
+            "pester-readiness",
+            ground.gate_id.as_ref(),
+            None,
+            identity.run.1,
+        )
+        .into(),
     )];
     Ok(outcome)
 }
@@ -103,7 +114,10 @@ fn measure(
     requires: &[Requirement],
     findings: &mut Vec<Finding>,
 ) -> Measured {
-    let around = Surroundings { context, ..surroundings(world, ground, out, needed_fixtures(world, ground)) };
+    let around = Surroundings {
+        context,
+        ..surroundings(world, ground, out, needed_fixtures(world, ground))
+    };
     let mut records = BTreeMap::new();
     let mut fixtures = Vec::new();
     for probed in probe::run_all(&around, probe::build(requires, &around)) {
@@ -126,21 +140,39 @@ pub(crate) struct Looked {
 
 /// Looks at what these requirements ask for, and at what is always looked at, in that order. All
 /// fixtures are looked at, and nothing is decided.
-pub(crate) fn look(world: &World, ground: &Ground, scratch: &Path, requires: &[Requirement]) -> Vec<Looked> {
+pub(crate) fn look(
+    world: &World,
+    ground: &Ground,
+    scratch: &Path,
+    requires: &[Requirement],
+) -> Vec<Looked> {
     let around = surroundings(world, ground, scratch, ground.settings.fixtures.clone());
-    let looked = probe::run_all(&around, probe::build(requires, &around)).into_iter().map(|probed| {
-        let (name, record, findings) = settle(probed, &mut Vec::new());
-        let details = findings.iter().map(|finding| ground.redactor.mask_text(finding.detail())).collect();
-        Looked { name, record, details }
-    });
+    let looked =
+        probe::run_all(&around, probe::build(requires, &around)).into_iter().map(|probed| {
+            let (name, record, findings) = settle(probed, &mut Vec::new());
+            let details = findings
+                .iter()
+                .map(|finding| ground.redactor.mask_text(finding.detail()))
+                .collect();
+            Looked { name, record, details }
+        });
     looked.collect()
 }
 
-fn surroundings(world: &World, ground: &Ground, out: &Path, fixtures: Vec<Fixture>) -> Surroundings {
+fn surroundings(
+    world: &World,
+    ground: &Ground,
+    out: &Path,
+    fixtures: Vec<Fixture>,
+) -> Surroundings {
     Surroundings {
         world: world.clone(),
         root: ground.root.clone(),
-        folders: vec![("workspace", ground.root.clone()), ("state", ground.state.clone()), ("out", out.to_owned())],
+        folders: vec![
+            ("workspace", ground.root.clone()),
+            ("state", ground.state.clone()),
+            ("out", out.to_owned()),
+        ],
         min_free: ground.settings.min_free.value,
         min_free_files: ground.settings.min_free_files.value,
         engine: ground.settings.docker_engine.value,
@@ -169,14 +201,17 @@ fn surroundings(world: &World, ground: &Ground, out: &Path, fixtures: Vec<Fixtur
 fn implies_pester(settings: &Settings) -> bool {
     match settings.kind.value {
         DispatcherKind::Pester => true,
-        DispatcherKind::Command => TestRunner::of(&settings.command.value) == Some(TestRunner::Pester),
+        DispatcherKind::Command => {
+            TestRunner::of(&settings.command.value) == Some(TestRunner::Pester)
+        }
         DispatcherKind::Auto | DispatcherKind::Scripts => false,
     }
 }
 
 /// The PowerShell that runs Pester.
 fn powershell(settings: &Settings) -> String {
-    let own = settings.command.value.first().filter(|_| settings.kind.value == DispatcherKind::Command);
+    let own =
+        settings.command.value.first().filter(|_| settings.kind.value == DispatcherKind::Command);
     let own = own.filter(|_| implies_pester(settings));
     own.unwrap_or(&settings.powershell.value).clone()
 }
@@ -184,7 +219,8 @@ fn powershell(settings: &Settings) -> String {
 /// What the run will need: all, or those that do not wait for integration tests.
 fn needed_fixtures(world: &World, ground: &Ground) -> Vec<Fixture> {
     let asked = ground.settings.integration_mode.value.as_deref();
-    let mode = integration::resolve(asked.map(|word| (word, "integration-mode")), |name| world.var(name));
+    let mode =
+        integration::resolve(asked.map(|word| (word, "integration-mode")), |name| world.var(name));
     // A mode that cannot be read is selection's to refuse.
     let included = mode.is_ok_and(|(mode, _)| mode == Mode::Include);
     let needed = |fixture: &&Fixture| included || fixture.when == FixtureWhen::Always;
@@ -192,7 +228,10 @@ fn needed_fixtures(world: &World, ground: &Ground) -> Vec<Fixture> {
 }
 
 /// A probe's answer as record and findings: what is required blocks, what is not warns.
-fn settle(probed: Probed, fixtures: &mut Vec<FixtureRecord>) -> (String, ProbeRecord, Vec<Finding>) {
+fn settle(
+    probed: Probed,
+    fixtures: &mut Vec<FixtureRecord>,
+) -> (String, ProbeRecord, Vec<Finding>) {
     let (facts, faults) = match probed.answer {
         Ok(answer) => {
             fixtures.extend(answer.fixtures);
@@ -200,7 +239,8 @@ fn settle(probed: Probed, fixtures: &mut Vec<FixtureRecord>) -> (String, ProbeRe
         }
         Err(fault) => (BTreeMap::new(), vec![fault]),
     };
-    let no_answer = |fault: &Fault| matches!(fault.code(), ReasonCode::ProbeFailed | ReasonCode::ProbeTimedOut);
+    let no_answer =
+        |fault: &Fault| matches!(fault.code(), ReasonCode::ProbeFailed | ReasonCode::ProbeTimedOut);
     // What is required blocks on proof of absence; what is only implied does not block on silence.
     let most = |fault: &Fault| match probed.required && !(probed.implied && no_answer(fault)) {
         true => Severity::Blocks,

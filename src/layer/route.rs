@@ -67,7 +67,11 @@ pub(crate) fn decide(ground: &Ground, request: &Request) -> Decided {
         label: settings.routing_label.value.clone(),
         trust: settings.routing_trust.value,
     };
-    let mut decided = Decided { findings: ground.fact_findings(Layer::Route), admitted: None, facts: BTreeMap::new() };
+    let mut decided = Decided {
+        findings: ground.fact_findings(Layer::Route),
+        admitted: None,
+        facts: BTreeMap::new(),
+    };
     let event = ground.facts.event.clone().unwrap_or_else(|| json!({}));
     let facts = match route::facts(&asked, &event) {
         Ok(facts) => facts,
@@ -97,12 +101,17 @@ pub(crate) fn decide(ground: &Ground, request: &Request) -> Decided {
 /// What a refusal means for the required check. A pull request that carries the label was meant to run: a head that the
 /// label does not speak of must not turn the check green, also where other refusals may.
 fn when_refused(ground: &Ground, findings: &[Finding]) -> WhenRefused {
-    let asked_for = findings.iter().any(|finding| finding.code() == ReasonCode::LabelNotBoundToHead);
+    let asked_for =
+        findings.iter().any(|finding| finding.code() == ReasonCode::LabelNotBoundToHead);
     if asked_for { WhenRefused::Fail } else { ground.settings.routing_when_refused.value }
 }
 
 /// Runs the layer.
-pub(crate) fn run(world: &World, ground: &Ground, request: &Request) -> Result<Outcome, Unreported> {
+pub(crate) fn run(
+    world: &World,
+    ground: &Ground,
+    request: &Request,
+) -> Result<Outcome, Unreported> {
     let mut decided = decide(ground, request);
     let mut identity = Identity::own(world, ground);
     identity.repository = request.repository.clone().or_else(|| ground.facts.repository.clone());
@@ -122,11 +131,18 @@ pub(crate) fn run(world: &World, ground: &Ground, request: &Request) -> Result<O
     }
     let mut outcome = ground::conclude(ground, &out, &receipt, findings, status)?;
     // What was refused leaves nothing that could be checked out by mistake.
-    let admitted = |text: fn(&Admitted) -> String| decided.admitted.as_ref().map(text).unwrap_or_default();
+    let admitted =
+        |text: fn(&Admitted) -> String| decided.admitted.as_ref().map(text).unwrap_or_default();
     outcome.outputs = vec![
         (
             "artifact-name",
-            ArtifactName::for_attempt("pester-route", ground.gate_id.as_ref(), None, identity.run.1).into(),
+            ArtifactName::for_attempt(
+                "pester-route",
+                ground.gate_id.as_ref(),
+                None,
+                identity.run.1,
+            )
+            .into(),
         ),
         ("should-run", receipt.should_run.to_string()),
         ("trust-mode", receipt.trust_mode.as_str().to_owned()),

@@ -18,7 +18,9 @@ use crate::domain::fault::{Fault, ReceiptFault, Unconfigured, charge, good};
 use crate::domain::ids::{ArtifactName, RelPath, Sha256};
 use crate::domain::reason::{Layer, ReasonCode, Severity};
 use crate::domain::receipt::RerunOf;
-use crate::domain::receipt::{DispatcherProfile, Excluded, SelectedFile, Selection, SelectionReceipt, ShardRecord};
+use crate::domain::receipt::{
+    DispatcherProfile, Excluded, SelectedFile, Selection, SelectionReceipt, ShardRecord,
+};
 use crate::domain::selection::integration::{self, Mode};
 use crate::domain::selection::pattern::{self, Pattern};
 use crate::domain::selection::plan::{self, Candidate, Rules};
@@ -114,11 +116,18 @@ pub(crate) fn run(world: &World, ground: &Ground, request: Request) -> Result<Ou
     receipt.shards = draft.shards;
     let status = ground::status_word(&findings);
     let mut outcome = ground::conclude(ground, &out, &receipt, findings, status)?;
-    let legs: Vec<String> = receipt.shards.iter().map(|shard| format!("{}/{}", shard.index, shard.of)).collect();
+    let legs: Vec<String> =
+        receipt.shards.iter().map(|shard| format!("{}/{}", shard.index, shard.of)).collect();
     outcome.outputs = vec![
         (
             "artifact-name",
-            ArtifactName::for_attempt("pester-selection", ground.gate_id.as_ref(), None, identity.run.1).into(),
+            ArtifactName::for_attempt(
+                "pester-selection",
+                ground.gate_id.as_ref(),
+                None,
+                identity.run.1,
+            )
+            .into(),
         ),
         ("matrix", serde_json::json!({ "shard": legs }).to_string()),
         ("count", receipt.selection.files.len().to_string()),
@@ -145,7 +154,10 @@ pub(crate) fn preview(world: &World, ground: &Ground) -> Result<Preview, Fault> 
 
 /// The worktree is at the commit that context certified, as far as git tells.
 fn same_checkout(world: &World, ground: &Ground, identity: &Identity) -> Result<(), Fault> {
-    let (Some(found), Some(own)) = (identity.head_sha.clone(), git::head(world, &ground.root)) else { return Ok(()) };
+    let (Some(found), Some(own)) = (identity.head_sha.clone(), git::head(world, &ground.root))
+    else {
+        return Ok(());
+    };
     if found == own {
         return Ok(());
     }
@@ -202,7 +214,8 @@ fn select(
         rerun::narrow(&rerun.bundle, &mut choice)?;
     }
     if let Some(path) = choice.selected.iter().find(|path| ground.redactor.is_in(path.as_str())) {
-        let (path, why) = (ground.redactor.mask_text(path.as_str()), "its name holds a secret".to_owned());
+        let (path, why) =
+            (ground.redactor.mask_text(path.as_str()), "its name holds a secret".to_owned());
         return Err(Fault::TestFileUnusable { path, why });
     }
     draft.selection.excluded = choice.excluded.clone();
@@ -213,7 +226,12 @@ fn select(
     let digests = discovery::hash_all(&found);
     draft.tree = discovery::tree_sha256(&found, &digests);
     if choice.selected.is_empty() {
-        return Err(plan::empty(candidates.len(), &choice, &shown(&tests_path), &settings.tests_pattern.value));
+        return Err(plan::empty(
+            candidates.len(),
+            &choice,
+            &shown(&tests_path),
+            &settings.tests_pattern.value,
+        ));
     }
     draft.selection.files = digest_selected(ground, &choice.selected, &found, &digests)?;
     draft.plan = Some(plan::plan_digest(&draft.selection.files));
@@ -225,7 +243,8 @@ fn select(
 /// A configuration that names a dispatcher or a pattern, or a command that was typed: nothing is guessed.
 fn is_configured(ground: &Ground) -> Result<(), Fault> {
     let settings = &ground.settings;
-    let typed = settings.kind.value == DispatcherKind::Command && settings.kind.source != Source::Default;
+    let typed =
+        settings.kind.value == DispatcherKind::Command && settings.kind.source != Source::Default;
     let named = settings.kind.is_set() || settings.tests_pattern.is_set();
     let by_pack = settings.packs.iter().any(|pack| !pack.include.is_empty());
     match &settings.config {
@@ -257,7 +276,13 @@ fn has_pattern(ground: &Ground, rules: &Rules) -> Result<(), Fault> {
 }
 
 /// A command without `{files}` is the one unit of the plan: no file is looked for.
-fn select_command(ground: &Ground, pack: &Pack, mode: Mode, rules: &Rules, draft: &mut Draft) -> Result<(), Fault> {
+fn select_command(
+    ground: &Ground,
+    pack: &Pack,
+    mode: Mode,
+    rules: &Rules,
+    draft: &mut Draft,
+) -> Result<(), Fault> {
     let settings = &ground.settings;
     let lists = [
         ("--file", &settings.files),
@@ -281,7 +306,8 @@ fn select_command(ground: &Ground, pack: &Pack, mode: Mode, rules: &Rules, draft
 }
 
 fn check_globs(profile: &DispatcherProfile) -> Result<(), Fault> {
-    let globs: Vec<String> = profile.results.value.iter().filter(|glob| *glob != STANDARD_OUTPUT).cloned().collect();
+    let globs: Vec<String> =
+        profile.results.value.iter().filter(|glob| *glob != STANDARD_OUTPUT).cloned().collect();
     for (key, globs) in [("dispatcher.results", &globs), ("artifacts", &profile.artifacts.value)] {
         Globs::compile(globs).map_err(|why| Fault::ProfileInvalid(format!("{key}: {why}")))?;
     }
@@ -295,7 +321,8 @@ fn kind_word(kind: DispatcherKind) -> Option<String> {
 /// What execute is to run stands in the receipt as it is, and in the argument list of a process that others see.
 fn speaks_no_secret(ground: &Ground, profile: &DispatcherProfile) -> Result<(), Fault> {
     let lists = [("before", &profile.before.value), ("after", &profile.after.value)];
-    let commands = lists.into_iter().flat_map(|(key, commands)| commands.iter().map(move |argv| (key, argv)));
+    let commands =
+        lists.into_iter().flat_map(|(key, commands)| commands.iter().map(move |argv| (key, argv)));
     let mut all = std::iter::once(("dispatcher.command", &profile.command.value)).chain(commands);
     match all.find(|(_, argv)| argv.iter().any(|argument| ground.redactor.is_in(argument))) {
         Some((key, _)) => Err(Fault::ProfileInvalid(format!(
@@ -305,7 +332,14 @@ fn speaks_no_secret(ground: &Ground, profile: &DispatcherProfile) -> Result<(), 
     }
 }
 
-fn record_rules(ground: &Ground, pack: &Pack, source: &str, mode: Mode, mode_source: String, into: &mut Selection) {
+fn record_rules(
+    ground: &Ground,
+    pack: &Pack,
+    source: &str,
+    mode: Mode,
+    mode_source: String,
+    into: &mut Selection,
+) {
     let settings = &ground.settings;
     let mut effective = pack.include.clone();
     effective.extend(settings.include.value.iter().cloned());
@@ -340,7 +374,10 @@ fn rules(ground: &Ground, pack: &Pack, mode: Mode, recorded: &Selection) -> Resu
         include: pattern::parse_all("include", &recorded.effective_include_patterns)?,
         refine: pattern::parse_all("refine", &settings.refine.value)?,
         exclude: pattern::parse_all("exclude", &recorded.exclude_patterns)?,
-        integration: pattern::parse_all("tests.integration.pattern", &settings.integration_pattern.value)?,
+        integration: pattern::parse_all(
+            "tests.integration.pattern",
+            &settings.integration_pattern.value,
+        )?,
         mode,
         explicit_only: !explicit.is_empty() && !typed_rules,
         explicit,
@@ -372,7 +409,8 @@ fn tests_path(ground: &Ground) -> Result<PathBuf, Fault> {
     let below = if slashed.trim_end_matches('/') == "." {
         ground.root.clone()
     } else {
-        let path: RelPath = slashed.parse().map_err(|_| fault("it must be a folder below the root"))?;
+        let path: RelPath =
+            slashed.parse().map_err(|_| fault("it must be a folder below the root"))?;
         ground.root.join(path.as_str())
     };
     if files::is_dir(&below) {
@@ -382,41 +420,63 @@ fn tests_path(ground: &Ground) -> Result<PathBuf, Fault> {
 }
 
 fn walk(ground: &Ground, tests_path: &Path, out: &Path) -> Result<(Vec<Found>, Vec<Found>), Fault> {
-    discovery::walk(tests_path, &ground.ours(out))
-        .map_err(|error: io::Error| Fault::TestFileUnusable { path: shown(tests_path), why: error.to_string() })
+    discovery::walk(tests_path, &ground.ours(out)).map_err(|error: io::Error| {
+        Fault::TestFileUnusable { path: shown(tests_path), why: error.to_string() }
+    })
 }
 
 /// The test files among what was found, and the dispatcher that runs them.
 ///
 /// `auto` is Pester where its pattern matches anything. Where no pattern of the configuration's is set, scripts and
 /// the files of a command are narrowed by `include`, or named by `--file`.
-fn candidates(ground: &Ground, tests_path: &Path, found: &[Found]) -> Result<(DispatcherKind, Vec<Candidate>), Fault> {
+fn candidates(
+    ground: &Ground,
+    tests_path: &Path,
+    found: &[Found],
+) -> Result<(DispatcherKind, Vec<Candidate>), Fault> {
     let settings = &ground.settings;
     let patterns = pattern::parse_all("tests.pattern", &settings.tests_pattern.value)?;
-    let by_pattern = || found.iter().filter(|file| matches_name(&patterns, file)).collect::<Vec<_>>();
+    let by_pattern =
+        || found.iter().filter(|file| matches_name(&patterns, file)).collect::<Vec<_>>();
     let (kind, files) = match settings.kind.value {
         DispatcherKind::Command if !settings.tests_pattern.is_set() => {
             (DispatcherKind::Command, found.iter().collect())
         }
-        DispatcherKind::Scripts if !settings.tests_pattern.is_set() => {
-            (DispatcherKind::Scripts, found.iter().filter(|file| discovery::is_runnable(&file.path)).collect())
-        }
+        DispatcherKind::Scripts if !settings.tests_pattern.is_set() => (
+            DispatcherKind::Scripts,
+            found.iter().filter(|file| discovery::is_runnable(&file.path)).collect(),
+        ),
         DispatcherKind::Auto => match by_pattern() {
-            files if !files.is_empty() => (auto_kind(settings.tests_pattern.is_set(), &files), files),
-            files if settings.tests_pattern.is_set() || settings.kind.is_set() => (DispatcherKind::Pester, files),
+            files if !files.is_empty() => {
+                (auto_kind(settings.tests_pattern.is_set(), &files), files)
+            }
+            files if settings.tests_pattern.is_set() || settings.kind.is_set() => {
+                (DispatcherKind::Pester, files)
+            }
             // Only a pack's or a typed `include` selects among these.
-            _ => (DispatcherKind::Scripts, found.iter().filter(|file| discovery::is_runnable(&file.path)).collect()),
+            _ => (
+                DispatcherKind::Scripts,
+                found.iter().filter(|file| discovery::is_runnable(&file.path)).collect(),
+            ),
         },
         kind => (kind, by_pattern()),
     };
-    let candidates = files.into_iter().map(|file| candidate(ground, tests_path, file)).collect::<Result<_, _>>()?;
+    let candidates = files
+        .into_iter()
+        .map(|file| candidate(ground, tests_path, file))
+        .collect::<Result<_, _>>()?;
     Ok((kind, candidates))
 }
 
 /// A pattern of the repository's own may well name scripts: Pester is meant where every file is its.
 fn auto_kind(own_pattern: bool, files: &[&Found]) -> DispatcherKind {
-    let pesters = |file: &&Found| String::from_utf8_lossy(&file.below).to_lowercase().ends_with(".tests.ps1");
-    if !own_pattern || files.iter().all(pesters) { DispatcherKind::Pester } else { DispatcherKind::Scripts }
+    let pesters =
+        |file: &&Found| String::from_utf8_lossy(&file.below).to_lowercase().ends_with(".tests.ps1");
+    if !own_pattern || files.iter().all(pesters) {
+        DispatcherKind::Pester
+    } else {
+        DispatcherKind::Scripts
+    }
 }
 
 /// Links that are called like tests: they are not followed, and that is said.
@@ -440,7 +500,8 @@ fn candidate(ground: &Ground, tests_path: &Path, file: &Found) -> Result<Candida
         why: "its name is not Unicode".to_owned(),
     };
     let below_tests = String::from_utf8(file.below.clone()).map_err(|_| unusable())?;
-    let path = file.path.strip_prefix(&ground.root).ok().and_then(files::slashed).ok_or_else(unusable)?;
+    let path =
+        file.path.strip_prefix(&ground.root).ok().and_then(files::slashed).ok_or_else(unusable)?;
     Ok(Candidate { path, below_tests })
 }
 
@@ -456,7 +517,10 @@ fn digest_selected(
         .iter()
         .map(|path| {
             let absolute = ground.root.join(path.as_str());
-            let unusable = |why: &io::Error| Fault::TestFileUnusable { path: path.to_string(), why: why.to_string() };
+            let unusable = |why: &io::Error| Fault::TestFileUnusable {
+                path: path.to_string(),
+                why: why.to_string(),
+            };
             let Digests { raw, text } = match known.get(absolute.as_path()) {
                 Some(Ok(digests)) => digests.clone(),
                 Some(Err(error)) => return Err(unusable(error)),

@@ -64,7 +64,8 @@ pub(crate) struct Replay {
 impl Replay {
     /// The root here and on the hosts that ran the tests, the longest first: one may lie in another.
     pub(crate) fn all_roots(&self) -> Vec<String> {
-        let mut roots: Vec<String> = std::iter::once(&self.root).chain(&self.roots).cloned().collect();
+        let mut roots: Vec<String> =
+            std::iter::once(&self.root).chain(&self.roots).cloned().collect();
         roots.sort_by_key(|root| std::cmp::Reverse(root.len()));
         roots.dedup();
         roots
@@ -106,7 +107,8 @@ impl Replay {
         let file = Argument::new("file", self.file_of(failure)?);
         // What chose the files of the run would add others, or leave this one out.
         let chose = ["file", "include", "refine", "rerun-from", "shards", "durations"];
-        let kept = self.arguments.iter().filter(|argument| !chose.contains(&argument.flag.as_str()));
+        let kept =
+            self.arguments.iter().filter(|argument| !chose.contains(&argument.flag.as_str()));
         Some(self.with(kept.chain([&file])))
     }
 
@@ -120,7 +122,10 @@ impl Replay {
                 Some(rest) => rest.to_owned(),
             }
         };
-        Argument { flag: argument.flag.clone(), values: argument.values.iter().map(below).collect() }
+        Argument {
+            flag: argument.flag.clone(),
+            values: argument.values.iter().map(below).collect(),
+        }
     }
 
     fn with<'a>(&self, arguments: impl Iterator<Item = &'a Argument>) -> String {
@@ -154,7 +159,11 @@ impl Replay {
                      Invoke-Pester -Configuration @{{ Run = @{{ Path = $f; Exit = $true }}; Filter = @{{ Line = ($f + ':{line}') }} }}",
                     text(self.at())
                 );
-                Some(format!("{} -NoProfile -Command {}", program(&self.powershell), quoted(&script)))
+                Some(format!(
+                    "{} -NoProfile -Command {}",
+                    program(&self.powershell),
+                    quoted(&script)
+                ))
             }
             _ => None,
         }
@@ -174,10 +183,15 @@ impl Replay {
 
     /// Where it failed: the first place in the repository that its stack trace or its message names, else where its
     /// test is defined. With the checkout at hand a place counts only where its file has that line.
-    pub(crate) fn locate(&self, failure: &Failure, sources: Option<&dyn Sources>) -> Option<(String, Option<u64>)> {
+    pub(crate) fn locate(
+        &self,
+        failure: &Failure,
+        sources: Option<&dyn Sources>,
+    ) -> Option<(String, Option<u64>)> {
         let named = failure.places();
         let own = failure.file.as_deref().map(|file| self.inside(file));
-        let hint = own.as_ref().map_or("", |file| file.rsplit_once('/').map_or("", |(folder, _)| folder));
+        let hint =
+            own.as_ref().map_or("", |file| file.rsplit_once('/').map_or("", |(folder, _)| folder));
         for place in named {
             let file = self.inside(&place.file);
             if is_foreign(&file) || !is_inside(&file) {
@@ -191,7 +205,8 @@ impl Replay {
                 return Some((file, Some(place.line)));
             }
         }
-        let file = self.file_of(failure).map(|file| self.inside(&file)).filter(|file| is_inside(file))?;
+        let file =
+            self.file_of(failure).map(|file| self.inside(&file)).filter(|file| is_inside(file))?;
         match (failure.begins, sources) {
             (Some(line), Some(sources)) => match find(sources, &file, line, hint, &failure.name) {
                 Some(file) => Some((file, Some(line))),
@@ -250,8 +265,11 @@ fn find(sources: &dyn Sources, file: &str, line: u64, folder: &str, test: &str) 
     if !folder.is_empty() && has(&near) {
         return Some(near);
     }
-    let all: Vec<String> =
-        sources.ending_with(file).into_iter().filter(|file| has(file) && !is_foreign(file)).collect();
+    let all: Vec<String> = sources
+        .ending_with(file)
+        .into_iter()
+        .filter(|file| has(file) && !is_foreign(file))
+        .collect();
     if let [one] = all.as_slice() {
         return Some(one.clone());
     }
@@ -281,8 +299,11 @@ mod tests {
 
     #[test]
     fn a_place_is_in_the_repository_or_none() {
-        let replay =
-            |root: &str| Replay { root: root.to_owned(), workspace: Some("/w".to_owned()), ..Replay::default() };
+        let replay = |root: &str| Replay {
+            root: root.to_owned(),
+            workspace: Some("/w".to_owned()),
+            ..Replay::default()
+        };
         let failure = |message: &str, file: Option<&str>| Failure {
             message: message.to_owned(),
             file: file.map(str::to_owned),
@@ -297,12 +318,20 @@ mod tests {
             ("/w/pkg", failure("tests/a.py:9: boom", None), Some(("pkg/tests/a.py", Some(9)))),
             ("/w", failure("boom", Some("tests/a.sh")), Some(("tests/a.sh", None))),
             ("/w", failure("boom", Some("/etc/../etc/passwd")), None),
-            ("C:/w", failure("at C:\\w\\tests\\x.Tests.ps1:12", None), Some(("tests/x.Tests.ps1", Some(12)))),
+            (
+                "C:/w",
+                failure("at C:\\w\\tests\\x.Tests.ps1:12", None),
+                Some(("tests/x.Tests.ps1", Some(12))),
+            ),
             ("C:/w", failure("at D:\\other\\x.Tests.ps1:12", None), None),
             ("/w", failure("boom", None), None),
         ] {
             let place = replay(root).place_in_workspace(&failure);
-            assert_eq!(place.as_ref().map(|(file, line)| (file.as_str(), *line)), owed, "{failure:?}");
+            assert_eq!(
+                place.as_ref().map(|(file, line)| (file.as_str(), *line)),
+                owed,
+                "{failure:?}"
+            );
         }
     }
 }

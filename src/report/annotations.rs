@@ -46,7 +46,11 @@ fn command(kind: &str, place: Option<(String, Option<u64>)>, title: &str, messag
         Some((file, None)) => format!("file={},", property(&file)),
         None => String::new(),
     };
-    format!("::{kind} {place}title={}::{}", property(&shortened(title, 200)), data(&shortened(message, LONGEST)))
+    format!(
+        "::{kind} {place}title={}::{}",
+        property(&shortened(title, 200)),
+        data(&shortened(message, LONGEST))
+    )
 }
 
 /// Line by line, so that only ends of lines are left to escape.
@@ -74,7 +78,9 @@ mod tests {
         );
         assert_eq!(hostile.lines().count(), 1, "{hostile:?}");
         assert!(
-            hostile.starts_with("::error file=a%2Cline=9%3Ab.sh,line=3,title=t%3A%3Aset-env name=X%3A%3Ay%2C"),
+            hostile.starts_with(
+                "::error file=a%2Cline=9%3Ab.sh,line=3,title=t%3A%3Aset-env name=X%3A%3Ay%2C"
+            ),
             "{hostile}"
         );
         assert!(hostile.contains("::100%25%0A::stop-commands::x"), "{hostile}");

@@ -88,7 +88,8 @@ impl Run<'_> {
             document["unavailableReason"] = why.into();
         }
         document["layers"] = self.layers.iter().map(|layer| self.layer(layer)).collect();
-        document["files"] = self.not_run.iter().map(|(file, state)| self.file(file, state)).collect();
+        document["files"] =
+            self.not_run.iter().map(|(file, state)| self.file(file, state)).collect();
         document
     }
 
@@ -108,7 +109,8 @@ impl Run<'_> {
 
     /// A file of which no test is told.
     fn file(&self, file: &str, state: &str) -> Value {
-        let failure = Failure { name: file.to_owned(), file: Some(file.to_owned()), ..Failure::default() };
+        let failure =
+            Failure { name: file.to_owned(), file: Some(file.to_owned()), ..Failure::default() };
         json!({
             "file": file,
             "state": state,
@@ -164,8 +166,9 @@ impl Run<'_> {
             return None;
         }
         let selection = self.selection.map(|selection| &selection.selection);
-        let list =
-            |of: fn(&crate::domain::receipt::Selection) -> &Vec<String>| selection.map(of).cloned().unwrap_or_default();
+        let list = |of: fn(&crate::domain::receipt::Selection) -> &Vec<String>| {
+            selection.map(of).cloned().unwrap_or_default()
+        };
         Some(json!({
             "schemaVersion": "1.7.1",
             "total": self.counts.total,
@@ -243,7 +246,10 @@ mod tests {
         assert_eq!(cut.failures()["unavailableReason"], "results-xml-truncated");
         let none = run(&[], Counts { total: 1, passed: 1, ..Counts::default() });
         assert_eq!(none.failures()["detailStatus"], "not-applicable");
-        assert_eq!((none.totals()["status"].clone(), none.totals()["duration_s"].clone()), ("ok".into(), 1.5.into()));
+        assert_eq!(
+            (none.totals()["status"].clone(), none.totals()["duration_s"].clone()),
+            ("ok".into(), 1.5.into())
+        );
         assert_eq!(run(&[], Counts::default()).totals()["status"], "missing-summary");
         assert!(run(&[], Counts::default()).summary().is_none());
     }
@@ -258,18 +264,34 @@ mod tests {
             begins: Some(12),
             ..Failure::default()
         };
-        let one = run(std::slice::from_ref(&failure), Counts { total: 1, failed: 1, ..Counts::default() }).failures();
+        let one = run(
+            std::slice::from_ref(&failure),
+            Counts { total: 1, failed: 1, ..Counts::default() },
+        )
+        .failures();
         let replay = &one["results"][0]["replay"];
         assert_eq!(replay["run"], r"pester-gate run --root '/w/it'\''s' --pack full");
-        assert_eq!(replay["file"], r"pester-gate run --root '/w/it'\''s' --file 'tests/x y.Tests.ps1'");
+        assert_eq!(
+            replay["file"],
+            r"pester-gate run --root '/w/it'\''s' --file 'tests/x y.Tests.ps1'"
+        );
         let script = "Set-Location -LiteralPath '/w/it''s'; $f = (Resolve-Path -LiteralPath 'tests/x y.Tests.ps1').Path; Invoke-Pester -Configuration @{ Run = @{ Path = $f }; Filter = @{ Line = ($f + ':12') } }";
         assert_eq!(replay["test"], format!("pwsh -NoProfile -Command {}", quoted(script)));
         // A typographic quote ends a string of PowerShell as well.
-        let hostile = Failure { file: Some("/w/it's/a’; calc; ‘.Tests.ps1".to_owned()), ..failure.clone() };
+        let hostile = Failure {
+            file: Some("/w/it's/a’; calc; ‘.Tests.ps1".to_owned()),
+            ..failure.clone()
+        };
         let hostile = run(&[], Counts::default()).replay.test(&hostile).unwrap();
         assert!(hostile.contains("a’’; calc; ‘‘.Tests.ps1"), "{hostile}");
         let option = Failure { file: Some("--config=x".to_owned()), ..failure.clone() };
-        assert!(run(&[], Counts::default()).replay.file(&option).unwrap().ends_with(" --file ./--config=x"));
+        assert!(
+            run(&[], Counts::default())
+                .replay
+                .file(&option)
+                .unwrap()
+                .ends_with(" --file ./--config=x")
+        );
         assert_eq!(one["results"][0]["class"], "assertion");
     }
 }

@@ -42,11 +42,17 @@ pub(crate) fn page(story: &Story) -> String {
     );
     let counted = text::counts(&story.counts);
     if !counted.is_empty() {
-        let took = story.duration_ms.map(|ms| format!(" in {}", text::seconds(ms))).unwrap_or_default();
-        let _ = writeln!(out, "<p>{}</p>", escaped(&format!("{counted}{took}{}", text::how_sure(story))));
+        let took =
+            story.duration_ms.map(|ms| format!(" in {}", text::seconds(ms))).unwrap_or_default();
+        let _ = writeln!(
+            out,
+            "<p>{}</p>",
+            escaped(&format!("{counted}{took}{}", text::how_sure(story)))
+        );
     }
     if let Some(running) = &story.in_flight {
-        let _ = writeln!(out, "<p>In flight at the end: <code>{}</code></p>", escaped(&running.name));
+        let _ =
+            writeln!(out, "<p>In flight at the end: <code>{}</code></p>", escaped(&running.name));
     }
     if let Some(bearing) = text::bearing(story) {
         let _ = writeln!(out, "<p>{bearing}</p>");
@@ -83,7 +89,8 @@ fn layers(out: &mut String, story: &Story) {
     for line in &story.layers {
         let mark = if story.failed_layer == Some(line.layer) { " class=\"fault\"" } else { "" };
         let said = text::fault_mark(story, line).replace(" ←", ",");
-        let _ = writeln!(out, "<li{mark}><b>{}</b> {}{said}</li>", line.layer, escaped(&line.status));
+        let _ =
+            writeln!(out, "<li{mark}><b>{}</b> {}{said}</li>", line.layer, escaped(&line.status));
     }
     out.push_str("</ol>\n");
     timeline(out, story);
@@ -92,7 +99,10 @@ fn layers(out: &mut String, story: &Story) {
 
 /// When each layer was at work, as bars on one scale and in words.
 fn timeline(out: &mut String, story: &Story) {
-    let Some(end) = story.timeline.iter().map(|worked| worked.from_ms + worked.took_ms).max() else { return };
+    let Some(end) = story.timeline.iter().map(|worked| worked.from_ms + worked.took_ms).max()
+    else {
+        return;
+    };
     let share = |ms: u64| ms as f64 * 100.0 / end.max(1) as f64;
     out.push_str(
         "<table class=\"timeline\">\n<caption>When each layer was at work</caption>\n<thead><tr><th scope=\"col\">layer</th>\
@@ -176,17 +186,32 @@ fn one(out: &mut String, story: &Story, failure: &Failure) {
     );
     let _ = writeln!(out, "<pre>{}</pre>", lines(&failure.message, usize::MAX));
     if !failure.output.trim().is_empty() {
-        let _ = writeln!(out, "<p>The end of its output:</p>\n<pre>{}</pre>", lines(&failure.output, OUTPUT_LINES));
+        let _ = writeln!(
+            out,
+            "<p>The end of its output:</p>\n<pre>{}</pre>",
+            lines(&failure.output, OUTPUT_LINES)
+        );
     }
     let _ = writeln!(out, "<p>{}</p>\n<dl>", escaped(failure.remedy()));
-    let commands =
-        [("run", Some(story.repeat.run())), ("file", story.repeat.file(failure)), ("test", story.repeat.test(failure))];
+    let commands = [
+        ("run", Some(story.repeat.run())),
+        ("file", story.repeat.file(failure)),
+        ("test", story.repeat.test(failure)),
+    ];
     for (what, command) in commands {
         if let Some(command) = command {
-            let _ = writeln!(out, "<dt>again, the {what}</dt><dd><code>{}</code></dd>", escaped(&command));
+            let _ = writeln!(
+                out,
+                "<dt>again, the {what}</dt><dd><code>{}</code></dd>",
+                escaped(&command)
+            );
         }
     }
-    let _ = writeln!(out, "<dt>signature</dt><dd><code>{}</code></dd>\n</dl></details>", failure.signature());
+    let _ = writeln!(
+        out,
+        "<dt>signature</dt><dd><code>{}</code></dd>\n</dl></details>",
+        failure.signature()
+    );
 }
 
 fn reasons(out: &mut String, story: &Story) {
@@ -231,7 +256,8 @@ fn triage(out: &mut String, story: &Story) {
     for limit in triage.limits.iter().filter(|_| !triage.counts.is_empty()) {
         let _ = writeln!(out, "<p>{}</p>", escaped(limit));
     }
-    let telling: Vec<_> = triage.entries.iter().filter(|entry| entry.score >= Category::Added.score()).collect();
+    let telling: Vec<_> =
+        triage.entries.iter().filter(|entry| entry.score >= Category::Added.score()).collect();
     if !telling.is_empty() {
         out.push_str(
             "<table>\n<thead><tr><th scope=\"col\">what is new</th><th scope=\"col\">test</th><th scope=\"col\">file</th></tr></thead>\n<tbody>\n",
@@ -239,7 +265,8 @@ fn triage(out: &mut String, story: &Story) {
         for entry in telling.iter().take(ROWS) {
             let file = entry.file.as_deref().unwrap_or_default();
             let row = (entry.category.as_str(), escaped(&entry.name), escaped(file));
-            let _ = writeln!(out, "<tr><td>{}</td><td>{}</td><td>{}</td></tr>", row.0, row.1, row.2);
+            let _ =
+                writeln!(out, "<tr><td>{}</td><td>{}</td><td>{}</td></tr>", row.0, row.1, row.2);
         }
         out.push_str("</tbody>\n</table>\n");
         more(out, telling.len() as u64, "pester-triage.json");
@@ -264,7 +291,8 @@ fn since_green(out: &mut String, story: &Story) {
         for change in &since.changes {
             let side = |side: &Option<String>| escaped(side.as_deref().unwrap_or("(none)"));
             let row = (escaped(&change.what), side(&change.was), side(&change.is));
-            let _ = writeln!(out, "<tr><td>{}</td><td>{}</td><td>{}</td></tr>", row.0, row.1, row.2);
+            let _ =
+                writeln!(out, "<tr><td>{}</td><td>{}</td><td>{}</td></tr>", row.0, row.1, row.2);
         }
         out.push_str("</tbody>\n</table>\n");
     }
@@ -285,8 +313,14 @@ fn tests(out: &mut String, story: &Story) {
         let outcome = serde_json::to_value(test.outcome).ok();
         let outcome = outcome.as_ref().and_then(|word| word.as_str()).unwrap_or_default();
         let mark = if test.failed() { " class=\"test bad\"" } else { " class=\"test\"" };
-        let (name, file) = (escaped(&shortened(&test.name, 300)), escaped(test.file.as_deref().unwrap_or_default()));
-        let _ = writeln!(out, "<tr{mark}><td>{took}</td><td>{outcome}</td><td>{name}</td><td>{file}</td></tr>");
+        let (name, file) = (
+            escaped(&shortened(&test.name, 300)),
+            escaped(test.file.as_deref().unwrap_or_default()),
+        );
+        let _ = writeln!(
+            out,
+            "<tr{mark}><td>{took}</td><td>{outcome}</td><td>{name}</td><td>{file}</td></tr>"
+        );
     }
     out.push_str("</tbody>\n</table>\n");
     let hidden = story.tests_told.saturating_sub(story.tests.len() as u64);

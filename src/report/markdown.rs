@@ -55,13 +55,17 @@ const ENTRIES: usize = 15;
 
 fn triage(out: &mut String, story: &Story) {
     let Some(triage) = &story.triage else { return };
-    let run = triage.baseline.as_ref().map(|baseline| format!("run {}", code(&baseline.run_id.to_string())));
+    let run = triage
+        .baseline
+        .as_ref()
+        .map(|baseline| format!("run {}", code(&baseline.run_id.to_string())));
     let run = run.unwrap_or_else(|| "an earlier run".to_owned());
     let _ = writeln!(out, "### Against {run}\n\n{}\n", code(&text::triage_line(triage)));
     for limit in triage.limits.iter().filter(|_| !triage.counts.is_empty()) {
         let _ = writeln!(out, "- {}", code(limit));
     }
-    let telling: Vec<_> = triage.entries.iter().filter(|entry| entry.score >= Category::Added.score()).collect();
+    let telling: Vec<_> =
+        triage.entries.iter().filter(|entry| entry.score >= Category::Added.score()).collect();
     if telling.is_empty() {
         return;
     }
@@ -69,7 +73,13 @@ fn triage(out: &mut String, story: &Story) {
     for entry in telling.iter().take(ENTRIES) {
         let other = if entry.same_failure == Some(false) { ", in another way" } else { "" };
         let file = entry.file.as_deref().unwrap_or_default();
-        let _ = writeln!(out, "| {}{other} | {} | {} |", entry.category.as_str(), cell(&entry.name), cell(file));
+        let _ = writeln!(
+            out,
+            "| {}{other} | {} | {} |",
+            entry.category.as_str(),
+            cell(&entry.name),
+            cell(file)
+        );
     }
     if telling.len() > ENTRIES {
         let _ = writeln!(out, "\n{} more in `pester-triage.json`", telling.len() - ENTRIES);
@@ -82,13 +92,22 @@ fn since_green(out: &mut String, story: &Story) {
     let _ = writeln!(out, "### Changed on this host since it was last green\n");
     let _ = writeln!(out, "Run {}, {}.\n", code(&since.run_id.to_string()), since.at_utc);
     if since.changes.is_empty() {
-        out.push_str("Nothing that the gate knows of: neither its tools nor its settings nor the tests.\n\n");
+        out.push_str(
+            "Nothing that the gate knows of: neither its tools nor its settings nor the tests.\n\n",
+        );
         return;
     }
     out.push_str("| the worst suspect first | then | now |\n|---|---|---|\n");
     for change in since.changes.iter().take(ENTRIES) {
-        let side = |side: &Option<String>| side.as_deref().map_or_else(|| "(none)".to_owned(), cell);
-        let _ = writeln!(out, "| {} | {} | {} |", cell(&change.what), side(&change.was), side(&change.is));
+        let side =
+            |side: &Option<String>| side.as_deref().map_or_else(|| "(none)".to_owned(), cell);
+        let _ = writeln!(
+            out,
+            "| {} | {} | {} |",
+            cell(&change.what),
+            side(&change.was),
+            side(&change.is)
+        );
     }
     let more = since.more + since.changes.len().saturating_sub(ENTRIES) as u64;
     if more > 0 {
@@ -107,7 +126,8 @@ fn not_run(out: &mut String, story: &Story) {
         let _ = writeln!(out, "- {}: {state}", code(file));
     }
     if story.not_run.len() > ENTRIES {
-        let _ = writeln!(out, "- {} more in `pester-run-receipt.json`", story.not_run.len() - ENTRIES);
+        let _ =
+            writeln!(out, "- {} more in `pester-run-receipt.json`", story.not_run.len() - ENTRIES);
     }
     out.push('\n');
 }
@@ -132,7 +152,11 @@ pub(crate) fn layer(layer: Layer, status: &str, findings: &[Finding]) -> String 
 }
 
 /// The decision of route, with every fact that it used.
-pub(crate) fn route(finding: Option<&Finding>, admitted: bool, facts: &BTreeMap<String, Value>) -> String {
+pub(crate) fn route(
+    finding: Option<&Finding>,
+    admitted: bool,
+    facts: &BTreeMap<String, Value>,
+) -> String {
     let mut out = String::new();
     let mark = if admitted { "✅ admitted" } else { "❌ refused" };
     let _ = writeln!(out, "## pester-gate route: {mark}\n");
@@ -155,7 +179,13 @@ fn layers(out: &mut String, story: &Story) {
     }
     out.push_str("| layer | status |\n|---|---|\n");
     for line in &story.layers {
-        let _ = writeln!(out, "| {} | {}{} |", line.layer, cell(&line.status), text::fault_mark(story, line));
+        let _ = writeln!(
+            out,
+            "| {} | {}{} |",
+            line.layer,
+            cell(&line.status),
+            text::fault_mark(story, line)
+        );
     }
     out.push('\n');
 }
@@ -201,7 +231,13 @@ fn told(group: &Group<'_>, story: &Story) -> String {
     // A file without a line is named by the command below.
     let place = story.repeat.place(failure).filter(|(_, line)| line.is_some());
     let place = place.map(|(file, line)| format!(" at {}", code(&at(&file, line))));
-    let _ = writeln!(out, "**{}** {}{}\n", failure.class().heading(), code(&failure.name), place.unwrap_or_default());
+    let _ = writeln!(
+        out,
+        "**{}** {}{}\n",
+        failure.class().heading(),
+        code(&failure.name),
+        place.unwrap_or_default()
+    );
     let lines: Vec<&str> = failure.output.lines().collect();
     let end = &lines[lines.len().saturating_sub(OUTPUT_LINES)..];
     let message: Vec<&str> = failure.message.lines().take(MESSAGE_LINES).collect();
@@ -215,7 +251,8 @@ fn told(group: &Group<'_>, story: &Story) -> String {
         let _ = writeln!(out, "Reproduce: {}\n", whole_code(&again));
     }
     if !group.others.is_empty() {
-        let names: Vec<String> = group.others.iter().take(10).map(|other| code(&other.name)).collect();
+        let names: Vec<String> =
+            group.others.iter().take(10).map(|other| code(&other.name)).collect();
         let more = group.others.len().saturating_sub(10);
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
         let _ = writeln!(out, "{} more like it: {}{more}\n", group.others.len(), names.join(", "));
@@ -229,26 +266,35 @@ fn block<'a>(lines: impl Iterator<Item = &'a &'a str>) -> String {
     if lines.is_empty() {
         return String::new();
     }
-    let longest = lines.iter().flat_map(|line| line.split(|c| c != '`')).map(str::len).max().unwrap_or(0);
+    let longest =
+        lines.iter().flat_map(|line| line.split(|c| c != '`')).map(str::len).max().unwrap_or(0);
     let fence = "`".repeat(longest.max(2) + 1);
     format!("{fence}text\n{}\n{fence}\n\n", lines.join("\n"))
 }
 
 fn reasons(out: &mut String, story: &Story) {
     // The deciding one stands above, with what to do.
-    let telling: Vec<_> =
-        story.reasons.iter().skip(1).filter(|(_, _, severity, _)| *severity >= Severity::Warns).collect();
+    let telling: Vec<_> = story
+        .reasons
+        .iter()
+        .skip(1)
+        .filter(|(_, _, severity, _)| *severity >= Severity::Warns)
+        .collect();
     if telling.is_empty() {
         return;
     }
-    out.push_str("### What else held\n\n| reason | charged to | detail | next |\n|---|---|---|---|\n");
+    out.push_str(
+        "### What else held\n\n| reason | charged to | detail | next |\n|---|---|---|---|\n",
+    );
     for (code, layer, severity, detail) in telling.iter().take(REASONS) {
-        let (charged, next) = (text::charged_to(*code, *layer), code.row().remedy.replace('|', "\\|"));
+        let (charged, next) =
+            (text::charged_to(*code, *layer), code.row().remedy.replace('|', "\\|"));
         let mild = if *severity == Severity::Warns { " (warns)" } else { "" };
         let _ = writeln!(out, "| {code}{mild} | {charged} | {} | {next} |", cell(detail));
     }
     if telling.len() > REASONS {
-        let _ = writeln!(out, "\n{} more in `pester-operator-outcome.json`", telling.len() - REASONS);
+        let _ =
+            writeln!(out, "\n{} more in `pester-operator-outcome.json`", telling.len() - REASONS);
     }
     out.push('\n');
 }
@@ -264,7 +310,8 @@ fn whole_code(text: &str) -> String {
     let text = printable(text);
     let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
     let fence = "`".repeat(longest + 1);
-    let pad = if text.starts_with('`') || text.ends_with('`') || text.is_empty() { " " } else { "" };
+    let pad =
+        if text.starts_with('`') || text.ends_with('`') || text.is_empty() { " " } else { "" };
     format!("{fence}{pad}{text}{pad}{fence}")
 }
 
@@ -284,7 +331,10 @@ mod tests {
         assert_eq!(code("`x`"), "`` `x` ``");
         assert_eq!(code("a\n# b"), r"`a\u{a}# b`");
         assert_eq!(cell("a|b"), r"`a\|b`");
-        assert_eq!(block(["a", "```", "# b\u{1b}"].iter()), "````text\na\n```\n# b\\u{1b}\n````\n\n");
+        assert_eq!(
+            block(["a", "```", "# b\u{1b}"].iter()),
+            "````text\na\n```\n# b\\u{1b}\n````\n\n"
+        );
         assert_eq!(block([].iter()), "");
     }
 }

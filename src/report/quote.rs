@@ -134,7 +134,9 @@ mod tests {
 
     #[test]
     fn what_powershell_takes_apart_is_quoted_for_it() {
-        for (argument, owed) in [("a,b.ps1", "'a,b.ps1'"), ("@x", "'@x'"), ("%x%", "'%x%'"), ("a/b.ps1", "a/b.ps1")] {
+        for (argument, owed) in
+            [("a,b.ps1", "'a,b.ps1'"), ("@x", "'@x'"), ("%x%", "'%x%'"), ("a/b.ps1", "a/b.ps1")]
+        {
             assert_eq!(for_powershell(argument), owed);
         }
         assert_eq!(for_posix("a,b@c"), "a,b@c");

@@ -91,7 +91,8 @@ fn failures(page: &mut Page, story: &Story) {
 
 fn one(page: &mut Page, story: &Story, failure: &Failure) {
     let word = if failure.errored { "ERROR" } else { "FAIL" };
-    let place = story.repeat.place(failure).filter(|(file, line)| line.is_some() || *file != failure.name);
+    let place =
+        story.repeat.place(failure).filter(|(file, line)| line.is_some() || *file != failure.name);
     let place = place.map(|(file, line)| format!(" ({})", at(&printable(&file), line)));
     let name = shortened(&printable(&failure.name), WIDTH);
     let word = page.styled(RED, word);
@@ -103,7 +104,8 @@ fn one(page: &mut Page, story: &Story, failure: &Failure) {
         page.line(&format!("  | {text}"));
     }
     // What a script printed last is its message too.
-    let output = failure.output.lines().filter(|text| !text.trim().is_empty() && !message.contains(text));
+    let output =
+        failure.output.lines().filter(|text| !text.trim().is_empty() && !message.contains(text));
     let output: Vec<&str> = output.collect();
     for text in &output[output.len().saturating_sub(OUTPUT_LINES)..] {
         let text = shortened(&line(text), WIDTH);
@@ -134,19 +136,29 @@ fn is_for_the_reader(code: ReasonCode, layer: Layer) -> bool {
 fn findings(page: &mut Page, story: &Story) {
     let all = page.view.all;
     let shown = |(code, layer, severity, _): &&(ReasonCode, Layer, Severity, String)| {
-        *severity > Severity::Warns || *severity == Severity::Warns && (all || is_for_the_reader(*code, *layer))
+        *severity > Severity::Warns
+            || *severity == Severity::Warns && (all || is_for_the_reader(*code, *layer))
     };
     let findings: Vec<_> = story.reasons.iter().skip(1).filter(shown).collect();
     for (code, _, severity, detail) in findings.iter().take(FINDINGS) {
-        let (word, style) = if *severity == Severity::Warns { ("Warning", YELLOW) } else { ("Also", RED) };
+        let (word, style) =
+            if *severity == Severity::Warns { ("Warning", YELLOW) } else { ("Also", RED) };
         page.labelled(word, style, &format!("{code}: {}", shortened(&printable(detail), WIDTH)));
     }
     if findings.len() > FINDINGS {
         let more = findings.len() - FINDINGS;
-        page.labelled("", BOLD, &format!("{more} more findings are in pester-operator-outcome.json"));
+        page.labelled(
+            "",
+            BOLD,
+            &format!("{more} more findings are in pester-operator-outcome.json"),
+        );
     }
     for leak in &story.leaks {
-        page.labelled("Leaked", YELLOW, &format!("process {} {}", leak.pid, printable(&leak.command)));
+        page.labelled(
+            "Leaked",
+            YELLOW,
+            &format!("process {} {}", leak.pid, printable(&leak.command)),
+        );
     }
     if let Some(running) = &story.in_flight {
         let kind = match running.kind {
@@ -160,8 +172,9 @@ fn findings(page: &mut Page, story: &Story) {
         page.labelled("Baseline", BOLD, &printable(&text::triage_line(triage)));
     }
     // Of a run that tested nothing, or something else, the difference to a green one explains nothing.
-    let comparable = matches!(story.classification, Classification::TestFailures | Classification::SeamDefect)
-        && story.repeat.command.is_empty();
+    let comparable =
+        matches!(story.classification, Classification::TestFailures | Classification::SeamDefect)
+            && story.repeat.command.is_empty();
     let since = story.since_green.iter().filter(|_| comparable);
     for change in since.flat_map(|since| &since.changes).take(3) {
         page.labelled("Changed", BOLD, &printable(&text::change_line(change)));
@@ -171,7 +184,8 @@ fn findings(page: &mut Page, story: &Story) {
 fn counts(page: &mut Page, story: &Story) {
     let counted = text::counts(&story.counts);
     if !counted.is_empty() {
-        let took = story.duration_ms.map(|ms| format!(" in {}", text::seconds(ms))).unwrap_or_default();
+        let took =
+            story.duration_ms.map(|ms| format!(" in {}", text::seconds(ms))).unwrap_or_default();
         page.labelled("Tests", BOLD, &format!("{counted}{took}{}", text::how_sure(story)));
     }
     for excluded in &story.excluded {
@@ -193,7 +207,8 @@ fn verdict(page: &mut Page, story: &Story) {
     }
     // Which tests failed stands above.
     let told = |code: ReasonCode| code == ReasonCode::TestsFailed && !story.failures.is_empty();
-    if let Some((code, _, severity, detail)) = story.reasons.first().filter(|(code, ..)| !told(*code))
+    if let Some((code, _, severity, detail)) =
+        story.reasons.first().filter(|(code, ..)| !told(*code))
         && *severity > Severity::Informs
     {
         page.labelled("Reason", BOLD, &format!("{code}: {}", shortened(&printable(detail), 500)));

@@ -44,7 +44,10 @@ pub(crate) fn tiers() -> String {
 
 /// From a red run to what is done with it: what for, and the command.
 pub(crate) const QUICK: [(&str, &str); 5] = [
-    ("run exactly what failed, here or elsewhere", "pester-gate run --root {root} --rerun-from {dir}"),
+    (
+        "run exactly what failed, here or elsewhere",
+        "pester-gate run --root {root} --rerun-from {dir}",
+    ),
     ("run one file", "pester-gate run --root {root} --file {file}"),
     ("say what is new against an earlier run", "pester-gate run --root {root} --baseline {dir}"),
     ("make the evidence again from what was kept", "pester-gate replay {dir}"),
@@ -55,7 +58,8 @@ pub(crate) const QUICK: [(&str, &str); 5] = [
 pub(crate) fn quick() -> String {
     let mut out = String::from("| what for | command |\n|---|---|\n");
     for (what, command) in QUICK {
-        let command = command.replace("{root}", "ROOT").replace("{dir}", "DIR").replace("{file}", "FILE");
+        let command =
+            command.replace("{root}", "ROOT").replace("{dir}", "DIR").replace("{file}", "FILE");
         let _ = writeln!(out, "| {what} | `{command}` |");
     }
     out
@@ -75,13 +79,19 @@ pub(crate) fn precedence() -> String {
         Layer::Execute => Fault::RunCancelled,
         _ => Fault::ProgramMissing { code: ReasonCode::ToolMissing, name: "x".to_owned() },
     };
-    let read = |layer, finding: Finding| (layer, Paper::Read { stopped: finding.stops(), findings: vec![finding] });
-    let all_good = || layers.into_iter().map(|layer| read(layer, good(good_code(layer), layer, ""))).collect();
+    let read = |layer, finding: Finding| {
+        (layer, Paper::Read { stopped: finding.stops(), findings: vec![finding] })
+    };
+    let all_good =
+        || layers.into_iter().map(|layer| read(layer, good(good_code(layer), layer, ""))).collect();
     let papers = |layer| {
         let corrupt = ReceiptFault::Corrupt { layer, path: String::new(), why: String::new() };
         [
             ("none", None),
-            ("refused (here `receipt-corrupt`)", Some(Paper::Refused(charge(&corrupt.into(), Layer::Post)))),
+            (
+                "refused (here `receipt-corrupt`)",
+                Some(Paper::Refused(charge(&corrupt.into(), Layer::Post))),
+            ),
             ("good", Some(read(layer, good(good_code(layer), layer, "")).1)),
             ("blocked or failed (here by X)", Some(read(layer, charge(&blocked(layer), layer)).1)),
         ]
@@ -91,13 +101,21 @@ pub(crate) fn precedence() -> String {
         ("success", Some(Job { result: JobResult::Success, reason: None })),
         (
             "failure, with a reason that blocks (here `configuration-invalid`)",
-            Some(Job { result: JobResult::Failure, reason: Some(ReasonCode::ConfigurationInvalid) }),
+            Some(Job {
+                result: JobResult::Failure,
+                reason: Some(ReasonCode::ConfigurationInvalid),
+            }),
         ),
         ("failure, without one", Some(Job { result: JobResult::Failure, reason: None })),
         ("cancelled", Some(Job { result: JobResult::Cancelled, reason: None })),
-        ("skipped, and nothing before it stopped", Some(Job { result: JobResult::Skipped, reason: None })),
+        (
+            "skipped, and nothing before it stopped",
+            Some(Job { result: JobResult::Skipped, reason: None }),
+        ),
     ];
-    let mut out = String::from("| its receipt | its job | a layer before execute | execute |\n|---|---|---|---|\n");
+    let mut out = String::from(
+        "| its receipt | its job | a layer before execute | execute |\n|---|---|---|---|\n",
+    );
     for at in 0..papers(Layer::Preflight).len() {
         for (job_word, job) in &jobs {
             let of = |layer: Layer| {
@@ -118,7 +136,12 @@ pub(crate) fn precedence() -> String {
                 format!("{code}: `{}`", verdict.classification.as_str())
             };
             let word = papers(Layer::Preflight)[at].0;
-            let _ = writeln!(out, "| {word} | {job_word} | {} | {} |", of(Layer::Preflight), of(Layer::Execute));
+            let _ = writeln!(
+                out,
+                "| {word} | {job_word} | {} | {} |",
+                of(Layer::Preflight),
+                of(Layer::Execute)
+            );
         }
     }
     out
@@ -126,7 +149,8 @@ pub(crate) fn precedence() -> String {
 
 /// What each word of a results file means.
 pub(crate) fn outcome_words() -> String {
-    let mut out = String::from("| format | where | word | outcome | source |\n|---|---|---|---|---|\n");
+    let mut out =
+        String::from("| format | where | word | outcome | source |\n|---|---|---|---|---|\n");
     for row in WORDS {
         let outcome = match row.outcome {
             CaseOutcome::Passed => "passed",
@@ -135,8 +159,14 @@ pub(crate) fn outcome_words() -> String {
             CaseOutcome::Skipped => "skipped",
             CaseOutcome::NotRun => "notRun",
         };
-        let _ =
-            writeln!(out, "| {} | {} | `{}` | {outcome} | {} |", row.format.name(), row.place, row.word, row.source);
+        let _ = writeln!(
+            out,
+            "| {} | {} | `{}` | {outcome} | {} |",
+            row.format.name(),
+            row.place,
+            row.word,
+            row.source
+        );
     }
     out
 }
@@ -179,24 +209,42 @@ pub(crate) fn causes() -> String {
 /// what to do.
 pub(crate) fn runbook() -> String {
     let mut out = String::new();
-    let layers = [Layer::Route, Layer::Context, Layer::Preflight, Layer::Selection, Layer::Execute, Layer::Post];
+    let layers = [
+        Layer::Route,
+        Layer::Context,
+        Layer::Preflight,
+        Layer::Selection,
+        Layer::Execute,
+        Layer::Post,
+    ];
     let homes = layers.map(|layer| (Home::Layer(layer), format!("charged to {layer}")));
     let others = [
         (Home::Subject, "charged to the layer whose receipt it speaks of"),
         (Home::Job, "charged to the job it happens in"),
     ];
-    for (home, title) in homes.into_iter().chain(others.map(|(home, title)| (home, title.to_owned()))) {
-        let rows: Vec<&Row> = TABLE.iter().filter(|row| row.home == home && row.severity >= Severity::Warns).collect();
+    for (home, title) in
+        homes.into_iter().chain(others.map(|(home, title)| (home, title.to_owned())))
+    {
+        let rows: Vec<&Row> = TABLE
+            .iter()
+            .filter(|row| row.home == home && row.severity >= Severity::Warns)
+            .collect();
         if rows.is_empty() {
             continue;
         }
         let _ = writeln!(out, "### {}{}\n", title[..1].to_uppercase(), &title[1..]);
         let _ = writeln!(out, "Open: {}\n", to_open(home));
-        out.push_str("| code | what is the case | see it again | what to do |\n|---|---|---|---|\n");
+        out.push_str(
+            "| code | what is the case | see it again | what to do |\n|---|---|---|---|\n",
+        );
         for row in rows {
             let again = capitals(&row.command());
             let retry = if row.retry_helps { "; a retry can help" } else { "" };
-            let _ = writeln!(out, "| `{}` | {} | `{again}` | {}{retry} |", row.code, row.meaning, row.remedy);
+            let _ = writeln!(
+                out,
+                "| `{}` | {} | `{again}` | {}{retry} |",
+                row.code, row.meaning, row.remedy
+            );
         }
         out.push('\n');
     }
@@ -215,7 +263,10 @@ fn capitals(command: &str) -> String {
 /// The artifact and its files.
 fn to_open(home: Home) -> String {
     let files = |layer: Layer| {
-        let files = CATALOGUE.iter().filter(|(_, _, own)| *own == layer).map(|(_, file, _)| format!("`{file}`"));
+        let files = CATALOGUE
+            .iter()
+            .filter(|(_, _, own)| *own == layer)
+            .map(|(_, file, _)| format!("`{file}`"));
         files.collect::<Vec<_>>().join(", ")
     };
     match home {

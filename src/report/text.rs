@@ -158,10 +158,17 @@ pub(crate) fn counts(counts: &Counts) -> String {
         (counts.errors, if counts.errors == 1 { "error" } else { "errors" }),
         (counts.skipped, "skipped"),
         (counts.not_run, "not run"),
-        (counts.failed_blocks, if counts.failed_blocks == 1 { "failed block" } else { "failed blocks" }),
-        (counts.failed_files, if counts.failed_files == 1 { "failed file" } else { "failed files" }),
+        (
+            counts.failed_blocks,
+            if counts.failed_blocks == 1 { "failed block" } else { "failed blocks" },
+        ),
+        (
+            counts.failed_files,
+            if counts.failed_files == 1 { "failed file" } else { "failed files" },
+        ),
     ];
-    let parts: Vec<_> = parts.iter().filter(|(n, _)| *n > 0).map(|(n, word)| format!("{n} {word}")).collect();
+    let parts: Vec<_> =
+        parts.iter().filter(|(n, _)| *n > 0).map(|(n, word)| format!("{n} {word}")).collect();
     parts.join(", ")
 }
 
@@ -180,7 +187,9 @@ pub(crate) fn milliseconds(ms: f64) -> String {
 
 /// One line for one layer: `selection  ready      3 of 5 files`.
 pub(crate) fn layer_line(layer: Layer, status: &str, detail: &str) -> String {
-    format!("{:<10} {status:<13} {}", layer.as_str(), shortened(&printable(detail), 160)).trim_end().to_owned()
+    format!("{:<10} {status:<13} {}", layer.as_str(), shortened(&printable(detail), 160))
+        .trim_end()
+        .to_owned()
 }
 
 /// How a layer is marked that is at fault; where its own word is a good one, a later layer found it.
@@ -197,13 +206,19 @@ pub(crate) fn fault_mark(story: &Story, line: &LayerLine) -> &'static str {
 pub(crate) fn bearing(story: &Story) -> Option<String> {
     match (story.classification, story.failed_layer) {
         (Classification::Completed, _) => None,
-        (Classification::TestFailures, _) => Some("No layer is at fault: the tests themselves failed.".to_owned()),
+        (Classification::TestFailures, _) => {
+            Some("No layer is at fault: the tests themselves failed.".to_owned())
+        }
         (_, None) => None,
         (_, Some(layer)) => Some(match story.tests_ran {
             TestsRan::No => format!("No test ran: {layer} is at fault, not the tests."),
-            TestsRan::Unknown => format!("The layer {layer} is at fault: whether any test ran is not known."),
+            TestsRan::Unknown => {
+                format!("The layer {layer} is at fault: whether any test ran is not known.")
+            }
             TestsRan::Yes => {
-                format!("The layer {layer} is at fault: what the tests came to does not count until that is mended.")
+                format!(
+                    "The layer {layer} is at fault: what the tests came to does not count until that is mended."
+                )
             }
         }),
     }
@@ -230,7 +245,8 @@ pub(crate) fn triage_line(triage: &Triage) -> String {
     };
     let counts: Vec<String> = Category::ALL.iter().filter_map(of).collect();
     let told = if counts.is_empty() { triage.limits.join("; ") } else { counts.join(", ") };
-    let run = triage.baseline.as_ref().map(|baseline| format!(" (against run {})", baseline.run_id));
+    let run =
+        triage.baseline.as_ref().map(|baseline| format!(" (against run {})", baseline.run_id));
     format!("{}: {told}{}", triage.status.as_str(), run.unwrap_or_default())
 }
 
@@ -244,7 +260,9 @@ pub(crate) fn change_line(change: &Change) -> String {
 pub(crate) fn failure_line(failure: &Failure) -> String {
     let mut line = failure.name.clone();
     let place = Replay::default().place(failure);
-    if let Some((file, line_number)) = place.filter(|(file, line)| *file != failure.name || line.is_some()) {
+    if let Some((file, line_number)) =
+        place.filter(|(file, line)| *file != failure.name || line.is_some())
+    {
         line.push_str(&format!(" ({})", at(&file, line_number)));
     }
     let message = failure.message.lines().next().unwrap_or_default();

@@ -10,7 +10,8 @@ use crate::harness::{Sandbox, Seen};
 
 /// A gate that needs the standing priority, at this API.
 fn needs(api: &str, more: &str) -> Seen {
-    let sandbox = with(&format!("standing-priority: {{policy: required, max-wait: 400ms{more}}}\n"));
+    let sandbox =
+        with(&format!("standing-priority: {{policy: required, max-wait: 400ms{more}}}\n"));
     sandbox.run(&[], &[("GITHUB_API_URL", api), ("GH_TOKEN", TOKEN)])
 }
 
@@ -29,39 +30,64 @@ fn refused(status: u16, message: &'static str) -> Seen {
 }
 
 pub(super) const ROWS: &[Row] = &[
-    one("context", "no issue holds the standing priority", context("standing-priority-none"), || {
-        queue(&[&["bug"]], "")
-    }),
-    one("context", "several issues hold it, and that blocks", context("standing-priority-multiple"), || {
-        queue(&[&["standing-priority"], &["standing-priority"]], ", multiple: block")
-    }),
-    one("context", "nobody can say which issue holds it", context("standing-priority-unknown"), || {
-        let fake = Fake::new(&[]);
-        fake.repo("octo/widgets", &[], |repo| repo.fork = true);
-        needs(&fake.url(), "")
-    }),
+    one(
+        "context",
+        "no issue holds the standing priority",
+        context("standing-priority-none"),
+        || queue(&[&["bug"]], ""),
+    ),
+    one(
+        "context",
+        "several issues hold it, and that blocks",
+        context("standing-priority-multiple"),
+        || queue(&[&["standing-priority"], &["standing-priority"]], ", multiple: block"),
+    ),
+    one(
+        "context",
+        "nobody can say which issue holds it",
+        context("standing-priority-unknown"),
+        || {
+            let fake = Fake::new(&[]);
+            fake.repo("octo/widgets", &[], |repo| repo.fork = true);
+            needs(&fake.url(), "")
+        },
+    ),
     one("context", "no token to ask with", context("token-missing"), || {
         with("").run(&["--standing-priority", "required"], &[])
     }),
-    one("context", "GitHub does not know the token", context("token-unauthorized"), || refused(401, "Bad credentials")),
+    one("context", "GitHub does not know the token", context("token-unauthorized"), || {
+        refused(401, "Bad credentials")
+    }),
     one("context", "the token lacks a permission", context("token-forbidden"), || {
         refused(403, "Resource not accessible")
     }),
-    one("context", "GitHub asks to slow down", context("rate-limited"), || refused(429, "secondary rate limit")),
-    one("context", "GitHub knows no such repository", context("repository-not-found"), || refused(404, "Not Found")),
+    one("context", "GitHub asks to slow down", context("rate-limited"), || {
+        refused(429, "secondary rate limit")
+    }),
+    one("context", "GitHub knows no such repository", context("repository-not-found"), || {
+        refused(404, "Not Found")
+    }),
     one("context", "issues are switched off", context("issues-disabled"), || {
         let fake = Fake::new(&[]);
         fake.repo("octo/widgets", &[], |repo| repo.has_issues = false);
         needs(&fake.url(), "")
     }),
-    one("context", "GitHub has an error of its own", context("api-server-error"), || refused(502, "Bad Gateway")),
-    one("context", "GitHub refuses the question", context("api-refused"), || refused(400, "unsupported version")),
+    one("context", "GitHub has an error of its own", context("api-server-error"), || {
+        refused(502, "Bad Gateway")
+    }),
+    one("context", "GitHub refuses the question", context("api-refused"), || {
+        refused(400, "unsupported version")
+    }),
     one("context", "a page where the API should be", context("api-malformed"), || {
         let fake = Fake::new(&[]);
-        fake.script(|_, _| Some(Scripted::Wrong(ResponseTemplate::new(200).set_body_string("<html>"))));
+        fake.script(|_, _| {
+            Some(Scripted::Wrong(ResponseTemplate::new(200).set_body_string("<html>")))
+        });
         needs(&fake.url(), "")
     }),
-    one("context", "the API cannot be reached", context("api-unreachable"), || needs(&servers::nobody(), "")),
+    one("context", "the API cannot be reached", context("api-unreachable"), || {
+        needs(&servers::nobody(), "")
+    }),
     one("context", "the API speaks no TLS", context("api-tls-failed"), || {
         needs(&Fake::new(&[]).url().replace("http:", "https:"), "")
     }),
@@ -85,7 +111,8 @@ pub(super) const ROWS: &[Row] = &[
 pub(super) fn good_codes() -> Vec<String> {
     let found = queue(&[&["standing-priority"]], "");
     let several = queue(&[&["standing-priority"], &["standing-priority"]], "");
-    let told = with("").run(&["--standing-priority", "required", "--standing-priority-issue", "7"], &[]);
+    let told =
+        with("").run(&["--standing-priority", "required", "--standing-priority-issue", "7"], &[]);
     let mut codes = Vec::new();
     for seen in [found, several, told] {
         assert_eq!(seen.verdict(), ("completed", "none", "tests-passed", 0), "{}", seen.ran.stderr);

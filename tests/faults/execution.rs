@@ -113,94 +113,174 @@ pub(super) const ROWS: &[Row] = &[
     one("execute", "one file falls silent", red("test-timed-out"), || {
         each(&["pass", "hang"], &within(&["--no-output-timeout", "700ms"]))
     }),
-    one("execute", "one file's process leaves with 0 and nothing", seam("dispatcher-crashed"), || {
-        each(&["pass", "quit"], &[])
+    one(
+        "execute",
+        "one file's process leaves with 0 and nothing",
+        seam("dispatcher-crashed"),
+        || each(&["pass", "quit"], &[]),
+    ),
+    one("execute", "a signal ends one file's process", seam("dispatcher-crashed"), || {
+        each(&["kill", "pass"], &[])
     }),
-    one("execute", "a signal ends one file's process", seam("dispatcher-crashed"), || each(&["kill", "pass"], &[])),
     one("execute", "two files fail, each in its process", red("tests-failed"), || {
         each(&["fail", "fail2", "pass"], &[])
     }),
-    one("execute", "one file does not load, in its process", red("test-file-failed-to-load"), || {
-        each(&["load", "pass"], &[])
+    one(
+        "execute",
+        "one file does not load, in its process",
+        red("test-file-failed-to-load"),
+        || each(&["load", "pass"], &[]),
+    ),
+    one(
+        "execute",
+        "one file's block fails, in its process",
+        red("setup-or-teardown-failed"),
+        || each(&["block", "pass"], &[]),
+    ),
+    one("execute", "one file's plan is unusable", seam("dispatcher-not-started"), || {
+        each(&["pass", "plan"], &[])
     }),
-    one("execute", "one file's block fails, in its process", red("setup-or-teardown-failed"), || {
-        each(&["block", "pass"], &[])
-    }),
-    one("execute", "one file's plan is unusable", seam("dispatcher-not-started"), || each(&["pass", "plan"], &[])),
-    one("execute", "the run's limit, with a process for each file", seam("dispatcher-timed-out"), || {
-        each(&["hang", "hang2", "pass"], &within(&["--run-timeout", "900ms"]))
-    }),
+    one(
+        "execute",
+        "the run's limit, with a process for each file",
+        seam("dispatcher-timed-out"),
+        || each(&["hang", "hang2", "pass"], &within(&["--run-timeout", "900ms"])),
+    ),
     one("execute", "a cancel, with a process for each file", seam("run-cancelled"), || {
         let sandbox = pester(&["hang", "pass"], ", isolation: file", "");
         signal_when(&sandbox, &SOON, "TERM", |folder| {
-            let journal = std::fs::read_to_string(folder.join("raw/dispatcher-events.ndjson")).unwrap_or_default();
+            let journal = std::fs::read_to_string(folder.join("raw/dispatcher-events.ndjson"))
+                .unwrap_or_default();
             journal.contains("hang.works")
         })
     }),
     one("execute", "one process's exit code and result differ", seam("exit-code-mismatch"), || {
         each(&["differ", "pass"], &[])
     }),
-    one("execute", "one file is dropped without a word, in its process", seam("test-file-not-accounted"), || {
-        each(&["drop", "pass"], &[])
-    }),
+    one(
+        "execute",
+        "one file is dropped without a word, in its process",
+        seam("test-file-not-accounted"),
+        || each(&["drop", "pass"], &[]),
+    ),
     one("execute", "every file is empty, each in its process", seam("zero-tests-executed"), || {
         each(&["empty", "empty2"], &[])
     }),
-    one("execute", "Pester vanished between preflight and execute", readiness("pester-missing"), || {
-        each(&["none", "none2"], &[])
-    }),
-    one("execute", "one file's process leaves a child in a session of its own", seam("leaks-detected"), || {
-        pester(&["leak", "pass"], ", isolation: file", LEAKS).run(&[], &[])
-    }),
-    one("execute", "a test plants a green run object for a sibling that crashes", seam("results-dir-unusable"), || {
-        pester(&["quit", "sow"], ", isolation: file, jobs: 2", "").run(&[], &[])
-    }),
+    one(
+        "execute",
+        "Pester vanished between preflight and execute",
+        readiness("pester-missing"),
+        || each(&["none", "none2"], &[]),
+    ),
+    one(
+        "execute",
+        "one file's process leaves a child in a session of its own",
+        seam("leaks-detected"),
+        || pester(&["leak", "pass"], ", isolation: file", LEAKS).run(&[], &[]),
+    ),
+    one(
+        "execute",
+        "a test plants a green run object for a sibling that crashes",
+        seam("results-dir-unusable"),
+        || pester(&["quit", "sow"], ", isolation: file, jobs: 2", "").run(&[], &[]),
+    ),
     one("execute", "a file's journal is a link to the gate's own", red("test-timed-out"), || {
         each(&["loop", "pass"], &within(&["--file-timeout", "1s"]))
     }),
     two("execute", "one file hangs, and a test of another fails", red("tests-failed"), || {
         each(&["fail", "hang"], &within(&["--file-timeout", "700ms"]))
     }),
-    two("execute", "one file crashes, and a test of another fails", seam("dispatcher-crashed"), || {
-        each(&["fail", "quit"], &[])
-    }),
+    two(
+        "execute",
+        "one file crashes, and a test of another fails",
+        seam("dispatcher-crashed"),
+        || each(&["fail", "quit"], &[]),
+    ),
     // One process for all.
     one("execute", "Invoke-Pester throws", seam("dispatcher-crashed"), || alone("throw", &[])),
-    one("execute", "every planned file is missing to Pester", seam("test-file-not-accounted"), || alone("gone", &[])),
-    one("execute", "the script leaves with an exit code of nobody's", seam("dispatcher-crashed"), || alone("odd", &[])),
+    one(
+        "execute",
+        "every planned file is missing to Pester",
+        seam("test-file-not-accounted"),
+        || alone("gone", &[]),
+    ),
+    one(
+        "execute",
+        "the script leaves with an exit code of nobody's",
+        seam("dispatcher-crashed"),
+        || alone("odd", &[]),
+    ),
     one("execute", "the journal has no end", seam("dispatcher-crashed"), || alone("open", &[])),
-    one("execute", "the script cannot use its plan", seam("dispatcher-not-started"), || alone("plan", &[])),
-    one("execute", "execute meets a Pester too old", readiness("pester-version-unsupported"), || alone("old", &[])),
-    one("execute", "the journal tells of a failure that the run object hides", seam("results-inconsistent"), || {
-        alone("hidden", &[])
+    one("execute", "the script cannot use its plan", seam("dispatcher-not-started"), || {
+        alone("plan", &[])
     }),
-    one("execute", "the run object is of a later version", seam("dispatcher-crashed"), || alone("later", &[])),
-    one("execute", "Pester says Failed and nothing failed", seam("exit-code-mismatch"), || alone("blame", &[])),
-    one("execute", "journal and run object end differently", seam("exit-code-mismatch"), || alone("split", &[])),
-    one("execute", "one test's limit, with one process for all", seam("dispatcher-timed-out"), || {
-        alone("hang", &within(&["--test-timeout", "700ms"]))
+    one(
+        "execute",
+        "execute meets a Pester too old",
+        readiness("pester-version-unsupported"),
+        || alone("old", &[]),
+    ),
+    one(
+        "execute",
+        "the journal tells of a failure that the run object hides",
+        seam("results-inconsistent"),
+        || alone("hidden", &[]),
+    ),
+    one("execute", "the run object is of a later version", seam("dispatcher-crashed"), || {
+        alone("later", &[])
     }),
-    one("execute", "one file's limit, with one process for all", seam("dispatcher-timed-out"), || {
-        alone("hang", &within(&["--file-timeout", "700ms"]))
+    one("execute", "Pester says Failed and nothing failed", seam("exit-code-mismatch"), || {
+        alone("blame", &[])
     }),
+    one("execute", "journal and run object end differently", seam("exit-code-mismatch"), || {
+        alone("split", &[])
+    }),
+    one(
+        "execute",
+        "one test's limit, with one process for all",
+        seam("dispatcher-timed-out"),
+        || alone("hang", &within(&["--test-timeout", "700ms"])),
+    ),
+    one(
+        "execute",
+        "one file's limit, with one process for all",
+        seam("dispatcher-timed-out"),
+        || alone("hang", &within(&["--file-timeout", "700ms"])),
+    ),
     // The guard.
-    one("execute", "a test leaves a process in a session of its own", seam("leaks-detected"), || {
-        scripts(&[("c", "setsid sleep 5.25 >/dev/null 2>&1 & exit 0")], LEAKS).run(&[], &[])
-    }),
-    one("execute", "a test leaves a grandchild whose parents are gone", seam("leaks-detected"), || {
-        let body = "setsid sh -c 'setsid sh -c \"sleep 5.5 & exit\" & exit' >/dev/null 2>&1; exit 0";
-        scripts(&[("c", body)], LEAKS).run(&[], &[])
-    }),
-    one("execute", "a set-up leaves a process that no clean-up stops", seam("leaks-detected"), || {
-        let more = "leaks: fail\nprofiles: {default: {leak-grace: 200ms, before: [[sh, -c, \"sleep 5.75 >/dev/null 2>&1 &\"]]}}\n";
-        scripts(&[], more).run(&[], &[])
-    }),
+    one(
+        "execute",
+        "a test leaves a process in a session of its own",
+        seam("leaks-detected"),
+        || scripts(&[("c", "setsid sleep 5.25 >/dev/null 2>&1 & exit 0")], LEAKS).run(&[], &[]),
+    ),
+    one(
+        "execute",
+        "a test leaves a grandchild whose parents are gone",
+        seam("leaks-detected"),
+        || {
+            let body =
+                "setsid sh -c 'setsid sh -c \"sleep 5.5 & exit\" & exit' >/dev/null 2>&1; exit 0";
+            scripts(&[("c", body)], LEAKS).run(&[], &[])
+        },
+    ),
+    one(
+        "execute",
+        "a set-up leaves a process that no clean-up stops",
+        seam("leaks-detected"),
+        || {
+            let more = "leaks: fail\nprofiles: {default: {leak-grace: 200ms, before: [[sh, -c, \"sleep 5.75 >/dev/null 2>&1 &\"]]}}\n";
+            scripts(&[], more).run(&[], &[])
+        },
+    ),
     one("execute", "a clean-up stops what the set-up started", GREEN, || {
         let more = "leaks: fail\nprofiles: {default: {leak-grace: 1s, before: [[sh, -c, \"sleep 30.75 >/dev/null 2>&1 & echo $! > pid\"]], after: [[sh, -c, \"kill $(cat pid)\"]]}}\n";
         let sandbox = scripts(&[("c", "kill -0 $(cat pid)")], more);
         sandbox.run(&[], &[])
     }),
-    one("execute", "a test ends the guard", seam("dispatcher-crashed"), || command(END_THE_GUARD, "").run(&[], &[])),
+    one("execute", "a test ends the guard", seam("dispatcher-crashed"), || {
+        command(END_THE_GUARD, "").run(&[], &[])
+    }),
     one("execute", "a Pester test ends the guard", seam("dispatcher-crashed"), || {
         super::pester(SIX, END_THE_GUARD, "").run(&[], &[])
     }),
@@ -208,13 +288,19 @@ pub(super) const ROWS: &[Row] = &[
         scripts(&[("a", END_THE_GUARD)], "dispatcher: {kind: scripts, jobs: 2}\n").run(&[], &[])
     }),
     one("execute", "a test stops the guard", seam("dispatcher-crashed"), || {
-        scripts(&[("a", "kill -STOP $PPID; exit 0"), ("b", "exit 0")], "").run(&within(&["--file-timeout", "1s"]), &[])
+        scripts(&[("a", "kill -STOP $PPID; exit 0"), ("b", "exit 0")], "")
+            .run(&within(&["--file-timeout", "1s"]), &[])
     }),
-    one("execute", "a process that was left behind ends the guard", seam("dispatcher-crashed"), || {
-        let more = "leaks: fail\nprofiles: {default: {leak-grace: 2s}}\n";
-        let body = "g=$PPID; setsid sh -c \"sleep 0.6; kill -9 $g; sleep 5.625\" >/dev/null 2>&1 & exit 0";
-        scripts(&[("c", body)], more).run(&[], &[])
-    }),
+    one(
+        "execute",
+        "a process that was left behind ends the guard",
+        seam("dispatcher-crashed"),
+        || {
+            let more = "leaks: fail\nprofiles: {default: {leak-grace: 2s}}\n";
+            let body = "g=$PPID; setsid sh -c \"sleep 0.6; kill -9 $g; sleep 5.625\" >/dev/null 2>&1 & exit 0";
+            scripts(&[("c", body)], more).run(&[], &[])
+        },
+    ),
     one("execute", "a test hides from its file's limit", red("test-timed-out"), || {
         let hidden = "env -i /usr/bin/env setsid sleep 4747.125 >/dev/null 2>&1 & sleep 60";
         let seen = scripts(&[("c", hidden)], LEAKS).run(&within(&["--file-timeout", "600ms"]), &[]);
@@ -231,23 +317,34 @@ pub(super) const ROWS: &[Row] = &[
         let body = "printf '%s' \"user:$DB_PASSWORD\" | base64; exit 1";
         scripts(&[("c", body)], "").run(&[], &[("DB_PASSWORD", "hunter2-hunter2")])
     }),
-    one("execute", "fewer tests ran than the baseline demands", seam("test-count-below-floor"), || {
-        let sandbox = scripts(&[("c", "exit 0")], "policy: {below-floor: fail}\n");
-        let first = sandbox.run(&[], &[]);
-        let kept = sandbox.state.with_file_name("baseline");
-        std::fs::rename(&first.folder, &kept).unwrap();
-        std::fs::remove_dir_all(&sandbox.out).unwrap();
-        std::fs::remove_file(sandbox.root.join("tests/c.sh")).unwrap();
-        sandbox.commit();
-        sandbox.run(&["--baseline", kept.to_str().unwrap()], &[])
-    }),
+    one(
+        "execute",
+        "fewer tests ran than the baseline demands",
+        seam("test-count-below-floor"),
+        || {
+            let sandbox = scripts(&[("c", "exit 0")], "policy: {below-floor: fail}\n");
+            let first = sandbox.run(&[], &[]);
+            let kept = sandbox.state.with_file_name("baseline");
+            std::fs::rename(&first.folder, &kept).unwrap();
+            std::fs::remove_dir_all(&sandbox.out).unwrap();
+            std::fs::remove_file(sandbox.root.join("tests/c.sh")).unwrap();
+            sandbox.commit();
+            sandbox.run(&["--baseline", kept.to_str().unwrap()], &[])
+        },
+    ),
     one("selection", "the run whose durations a workflow names is not there", GREEN, || {
-        scripts(&[("c", "exit 0")], "").run(&["--shards", "2"], &[("PESTER_GATE_DURATIONS", "/nowhere/earlier")])
+        scripts(&[("c", "exit 0")], "")
+            .run(&["--shards", "2"], &[("PESTER_GATE_DURATIONS", "/nowhere/earlier")])
     }),
-    one("post", "the number of tests must be told, and the baseline is not there", BASELINE, || {
-        let sandbox = scripts(&[("c", "exit 0")], "policy: {below-floor: fail}\n");
-        sandbox.run(&[], &[("PESTER_GATE_BASELINE", "/nowhere/earlier")])
-    }),
+    one(
+        "post",
+        "the number of tests must be told, and the baseline is not there",
+        BASELINE,
+        || {
+            let sandbox = scripts(&[("c", "exit 0")], "policy: {below-floor: fail}\n");
+            sandbox.run(&[], &[("PESTER_GATE_BASELINE", "/nowhere/earlier")])
+        },
+    ),
     one("post", "the earlier run that a workflow names is not there", GREEN, || {
         scripts(&[("c", "exit 0")], "").run(&[], &[("PESTER_GATE_BASELINE", "/nowhere/earlier")])
     }),
@@ -279,7 +376,10 @@ pub(super) const ROWS: &[Row] = &[
         "selection",
         "a test file's name holds a secret",
         ("selection-blocked", "selection", "test-file-unusable", 5),
-        || scripts(&[("hunter2-hunter2", "exit 0")], "").run(&[], &[("DB_PASSWORD", "hunter2-hunter2")]),
+        || {
+            scripts(&[("hunter2-hunter2", "exit 0")], "")
+                .run(&[], &[("DB_PASSWORD", "hunter2-hunter2")])
+        },
     ),
     // Limits and output.
     one("execute", "the set-up exceeds the run's limit", seam("setup-command-failed"), || {
@@ -287,9 +387,11 @@ pub(super) const ROWS: &[Row] = &[
         scripts(&[], more).run(&within(&["--run-timeout", "600ms"]), &[])
     }),
     one("execute", "a test prints UTF-16 without a mark and fails", red("tests-failed"), || {
-        scripts(&[("c", "printf 'n\\0o\\0 \\0p\\0o\\0w\\0e\\0r\\0\\n\\0\\330'; exit 1")], "").run(&[], &[])
+        scripts(&[("c", "printf 'n\\0o\\0 \\0p\\0o\\0w\\0e\\0r\\0\\n\\0\\330'; exit 1")], "")
+            .run(&[], &[])
     }),
     two("execute", "a test fails, and one leaves a process behind", red("tests-failed"), || {
-        scripts(&[("c", "exit 3"), ("d", "setsid sleep 5.375 >/dev/null 2>&1 & exit 0")], LEAKS).run(&[], &[])
+        scripts(&[("c", "exit 3"), ("d", "setsid sleep 5.375 >/dev/null 2>&1 & exit 0")], LEAKS)
+            .run(&[], &[])
     }),
 ];

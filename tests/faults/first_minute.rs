@@ -51,51 +51,97 @@ const BOTH: [&str; 2] = ["tests/a.sh", "tests/b.sh"];
 
 pub(super) const ROWS: &[Row] = &[
     // Nothing is guessed.
-    one("selection", "no configuration, and scripts among the tests", selection("configuration-missing"), || {
-        let seen = bare(&[("tests/reset_database.sh", "#!/bin/sh\ntouch \"$HOME/was-run\"\n")]).run(&[], &[]);
-        assert!(!seen.folder.join("../../was-run").exists(), "a script was run that nobody asked for");
-        seen
-    }),
+    one(
+        "selection",
+        "no configuration, and scripts among the tests",
+        selection("configuration-missing"),
+        || {
+            let seen = bare(&[("tests/reset_database.sh", "#!/bin/sh\ntouch \"$HOME/was-run\"\n")])
+                .run(&[], &[]);
+            assert!(
+                !seen.folder.join("../../was-run").exists(),
+                "a script was run that nobody asked for"
+            );
+            seen
+        },
+    ),
     one(
         "selection",
         "no configuration, and Python and programs among the tests",
         selection("configuration-missing"),
-        || bare(&[("tests/test_a.py", "def test_a(): pass\n"), ("tests/tool", "#!/bin/sh\n")]).run(&[], &[]),
+        || {
+            bare(&[("tests/test_a.py", "def test_a(): pass\n"), ("tests/tool", "#!/bin/sh\n")])
+                .run(&[], &[])
+        },
     ),
-    one("selection", "no configuration, and a helper next to bats files", selection("configuration-missing"), || {
-        bare(&[("tests/a.bats", "@test \"a\" { true; }\n"), ("tests/helper.sh", "#!/bin/sh\n")]).run(&[], &[])
-    }),
-    one("selection", "no configuration, and one file by hand", selection("configuration-missing"), || {
-        bare(&[]).run(&["--file", "tests/a.sh"], &[])
-    }),
-    one("selection", "a configuration without dispatcher and pattern", selection("configuration-missing"), || {
-        configured("standing-priority: {policy: \"off\"}\npreflight: {disk: {min-free: 1MiB}}\n")
-    }),
+    one(
+        "selection",
+        "no configuration, and a helper next to bats files",
+        selection("configuration-missing"),
+        || {
+            bare(&[("tests/a.bats", "@test \"a\" { true; }\n"), ("tests/helper.sh", "#!/bin/sh\n")])
+                .run(&[], &[])
+        },
+    ),
+    one(
+        "selection",
+        "no configuration, and one file by hand",
+        selection("configuration-missing"),
+        || bare(&[]).run(&["--file", "tests/a.sh"], &[]),
+    ),
+    one(
+        "selection",
+        "a configuration without dispatcher and pattern",
+        selection("configuration-missing"),
+        || {
+            configured(
+                "standing-priority: {policy: \"off\"}\npreflight: {disk: {min-free: 1MiB}}\n",
+            )
+        },
+    ),
     one("selection", "scripts without a pattern", selection("configuration-missing"), || {
         configured("dispatcher: {kind: scripts}\npreflight: {disk: {min-free: 1MiB}}\n")
     }),
-    one("selection", "a command with files and without a pattern", selection("configuration-missing"), || {
-        configured("dispatcher: {kind: command, command: [cat, \"{files}\"], results: [r.xml]}\n")
-    }),
+    one(
+        "selection",
+        "a command with files and without a pattern",
+        selection("configuration-missing"),
+        || {
+            configured(
+                "dispatcher: {kind: command, command: [cat, \"{files}\"], results: [r.xml]}\n",
+            )
+        },
+    ),
     // Settings without an effect.
-    one("selection", "shards of a command that takes no files", selection("profile-invalid"), || {
-        command(PASSING, "").run(&["--shards", "2"], &[])
-    }),
+    one(
+        "selection",
+        "shards of a command that takes no files",
+        selection("profile-invalid"),
+        || command(PASSING, "").run(&["--shards", "2"], &[]),
+    ),
     one("selection", "a file's limit for a command", selection("profile-invalid"), || {
         command(PASSING, "").run(&["--file-timeout", "1s"], &[])
     }),
     one("selection", "a test's limit for scripts", selection("profile-invalid"), || {
         with("").run(&["--test-timeout", "1s"], &[])
     }),
-    one("selection", "a file by hand for a typed command without files", selection("profile-invalid"), || {
-        bare(&[]).run(&["--file", "tests/a.sh", "--", "true"], &[])
-    }),
+    one(
+        "selection",
+        "a file by hand for a typed command without files",
+        selection("profile-invalid"),
+        || bare(&[]).run(&["--file", "tests/a.sh", "--", "true"], &[]),
+    ),
     // The test command's own parts.
-    one("preflight", "the interpreter of the test command is missing", readiness("tool-missing"), || {
-        let sandbox = command("exit 0", "");
-        sandbox.file("runner.sh", "#!/usr/bin/env no-such-interpreter\n");
-        sandbox.run(&[], &[])
-    }),
+    one(
+        "preflight",
+        "the interpreter of the test command is missing",
+        readiness("tool-missing"),
+        || {
+            let sandbox = command("exit 0", "");
+            sandbox.file("runner.sh", "#!/usr/bin/env no-such-interpreter\n");
+            sandbox.run(&[], &[])
+        },
+    ),
     one("preflight", "a typed program is not on PATH", readiness("tool-missing"), || {
         bare(&[]).run(&["--", "no-such-program"], &[])
     }),
@@ -117,40 +163,67 @@ pub(super) const ROWS: &[Row] = &[
     one("execute", "a typed command fails to compile", seam("dispatcher-failed"), || {
         typed("echo 'src/lib.rs:3: error: expected ;' >&2; exit 101")
     }),
-    one("execute", "a typed command hides its failure", seam("results-missing"), || typed("false || true")),
+    one("execute", "a typed command hides its failure", seam("results-missing"), || {
+        typed("false || true")
+    }),
     one("execute", "a typed command hides a failed test", red("tests-failed"), || {
-        typed("echo '<testsuites><testcase name=\"t\"><failure/></testcase></testsuites>' > r.xml; false || true")
+        typed(
+            "echo '<testsuites><testcase name=\"t\"><failure/></testcase></testsuites>' > r.xml; false || true",
+        )
     }),
-    one("execute", "a typed command leaves an earlier run's report", seam("results-missing"), || {
-        let sandbox = bare(&[("out/r.xml", "<testsuites><testcase name=\"old\"/></testsuites>")]);
-        sandbox.run(&["--", "true"], &[])
-    }),
+    one(
+        "execute",
+        "a typed command leaves an earlier run's report",
+        seam("results-missing"),
+        || {
+            let sandbox =
+                bare(&[("out/r.xml", "<testsuites><testcase name=\"old\"/></testsuites>")]);
+            sandbox.run(&["--", "true"], &[])
+        },
+    ),
     one("execute", "a typed command writes an empty report", seam("zero-tests-executed"), || {
         typed("echo '<testsuites/>' > r.xml")
     }),
-    one("execute", "a typed command writes a whole report and an empty file", seam("results-truncated"), || {
-        typed("echo '<testsuites><testcase name=\"t\"/></testsuites>' > r.xml; : > s.xml")
-    }),
+    one(
+        "execute",
+        "a typed command writes a whole report and an empty file",
+        seam("results-truncated"),
+        || typed("echo '<testsuites><testcase name=\"t\"/></testsuites>' > r.xml; : > s.xml"),
+    ),
     one("execute", "a typed command writes a report among other files", GREEN, || {
         typed(
             "mkdir out; echo '<testsuites><testcase name=\"t\"/></testsuites>' > out/r.xml; echo '<html/>' > out/x.xml; echo '{}' > out/y.json",
         )
     }),
     one("execute", "the standard output is the report", GREEN, || {
-        bare(&[]).run(&["--results", "-", "--", "echo", "<testsuites><testcase name='t'/></testsuites>"], &[])
+        bare(&[]).run(
+            &["--results", "-", "--", "echo", "<testsuites><testcase name='t'/></testsuites>"],
+            &[],
+        )
     }),
-    one("execute", "the standard output is a report that is cut", seam("results-truncated"), || {
-        bare(&[]).run(&["--results", "-", "--", "echo", "<testsuites><testcase name='t'/>"], &[])
-    }),
+    one(
+        "execute",
+        "the standard output is a report that is cut",
+        seam("results-truncated"),
+        || {
+            bare(&[])
+                .run(&["--results", "-", "--", "echo", "<testsuites><testcase name='t'/>"], &[])
+        },
+    ),
     // Proof that what was selected ran.
-    one("execute", "a selected file has no test in the report", seam("test-file-not-accounted"), || {
-        given_files(&named(&["tests/a.sh"]), "").run(&[], &[])
-    }),
+    one(
+        "execute",
+        "a selected file has no test in the report",
+        seam("test-file-not-accounted"),
+        || given_files(&named(&["tests/a.sh"]), "").run(&[], &[]),
+    ),
     one("execute", "the report names no file", seam("test-file-not-accounted"), || {
         given_files("<testsuites><testcase name=\"t\"/></testsuites>", "").run(&[], &[])
     }),
     one("execute", "a selected file has no test, and policy warns", GREEN, || {
         given_files(&named(&["tests/a.sh"]), "policy: {unaccounted: warn}\n").run(&[], &[])
     }),
-    one("execute", "every selected file has a test", GREEN, || given_files(&named(&BOTH), "").run(&[], &[])),
+    one("execute", "every selected file has a test", GREEN, || {
+        given_files(&named(&BOTH), "").run(&[], &[])
+    }),
 ];

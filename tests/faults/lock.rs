@@ -23,10 +23,22 @@ impl Holder {
         let (held, go) = (sandbox.state.with_file_name("held"), sandbox.state.with_file_name("go"));
         let script = "touch \"$0\"; while [ ! -e \"$1\" ]; do sleep 0.02; done";
         let (held_text, go_text) = (held.to_str().unwrap(), go.to_str().unwrap());
-        let arguments = ["lock", "acquire", "--lock-group", "default", "--", "sh", "-c", script, held_text, go_text];
+        let arguments = [
+            "lock",
+            "acquire",
+            "--lock-group",
+            "default",
+            "--",
+            "sh",
+            "-c",
+            script,
+            held_text,
+            go_text,
+        ];
         let mut environment = vec![("GITHUB_RUN_ID", "815"), ("GITHUB_ACTOR", "somebody")];
         environment.extend(more);
-        let child = sandbox.command(&arguments, &environment).stderr(Stdio::null()).spawn().unwrap();
+        let child =
+            sandbox.command(&arguments, &environment).stderr(Stdio::null()).spawn().unwrap();
         until(|| held.exists());
         Self { child, go }
     }
@@ -68,11 +80,18 @@ pub(super) const ROWS: &[Row] = &[
         let sandbox = Sandbox::green();
         let _holder = Holder::new(&sandbox);
         let seen = sandbox.run(&["--lock-wait", "900ms"], &[]);
-        assert!(met(&seen).0 >= 900 && met(&seen).1.contains("run 815, job flash, by somebody"), "{:?}", met(&seen));
+        assert!(
+            met(&seen).0 >= 900 && met(&seen).1.contains("run 815, job flash, by somebody"),
+            "{:?}",
+            met(&seen)
+        );
         assert!(seen.ran.stderr.contains("waiting for the lock default"), "{}", seen.ran.stderr);
         // Preflight saw it coming and blocked nobody.
         assert_eq!(seen.receipt("preflight")["reason"], "session-lock-held");
-        assert_eq!(seen.receipt("preflight")["probes"]["session-lock"]["facts"]["holder"]["runId"], "815");
+        assert_eq!(
+            seen.receipt("preflight")["probes"]["session-lock"]["facts"]["holder"]["runId"],
+            "815"
+        );
         assert_eq!(seen.receipt("preflight")["probes"]["session-lock"]["outcome"], "warn");
         seen
     }),
@@ -127,15 +146,18 @@ pub(super) const ROWS: &[Row] = &[
     }),
     one("execute", "a secret of the holder is in nobody's receipt", readiness("lock-held"), || {
         let sandbox = Sandbox::green();
-        let holder =
-            Holder::with(&sandbox, &[("LICENCE_KEY", "swordfish-99-value"), ("GITHUB_JOB", "job-swordfish-99-value")]);
+        let holder = Holder::with(
+            &sandbox,
+            &[("LICENCE_KEY", "swordfish-99-value"), ("GITHUB_JOB", "job-swordfish-99-value")],
+        );
         let seen = sandbox.run(&["--lock-wait", "900ms"], &[]);
         drop(holder);
         let all = crate::harness::walk(&seen.folder)
             .into_iter()
             .chain(crate::harness::walk(&sandbox.state.with_file_name("locks")));
-        let told: Vec<_> =
-            all.filter(|path| String::from_utf8_lossy(&fs::read(path).unwrap()).contains("swordfish")).collect();
+        let told: Vec<_> = all
+            .filter(|path| String::from_utf8_lossy(&fs::read(path).unwrap()).contains("swordfish"))
+            .collect();
         assert!(told.is_empty() && !seen.ran.stderr.contains("swordfish"), "{told:?}");
         assert!(met(&seen).1.contains("job job-***"), "{:?}", met(&seen));
         seen
@@ -154,7 +176,8 @@ pub(super) const ROWS: &[Row] = &[
             fs::remove_dir_all(&spoiled).unwrap();
             fs::write(&spoiled, "").unwrap();
         };
-        let chain = Chain::new(&sandbox).env("*", "PESTER_GATE_LOCK_DIRECTORY", locks.to_str().unwrap());
+        let chain =
+            Chain::new(&sandbox).env("*", "PESTER_GATE_LOCK_DIRECTORY", locks.to_str().unwrap());
         chain.after("preflight", spoil).run()
     }),
     one("execute", "a gate inside a gate does not wait for the one outside", GREEN, || {
@@ -166,7 +189,8 @@ pub(super) const ROWS: &[Row] = &[
             "exec '{}' run --state-dir \"{state}\" --lock-directory \"{locks}\" --lock-scope host --lock-wait 300ms --out \"{out}\" --quiet",
             program.to_str().unwrap()
         );
-        sandbox.script("tests/a.sh", &format!("[ -e inner-ran ] && exit 0; touch inner-ran; {inner}"));
+        sandbox
+            .script("tests/a.sh", &format!("[ -e inner-ran ] && exit 0; touch inner-ran; {inner}"));
         sandbox.file(".gitignore", "inner-ran\n");
         sandbox.commit();
         let seen = sandbox.run(&[], &[]);
@@ -175,7 +199,11 @@ pub(super) const ROWS: &[Row] = &[
         let inner = inner.unwrap_or_else(|| panic!("the inner gate did not run: {seen:?}"));
         let inner = crate::harness::read_json(inner);
         assert_eq!(inner["status"], "completed", "{inner}");
-        assert!(inner["lock"]["holder"].as_str().unwrap().contains("ancestor"), "{}", inner["lock"]);
+        assert!(
+            inner["lock"]["holder"].as_str().unwrap().contains("ancestor"),
+            "{}",
+            inner["lock"]
+        );
         seen
     }),
     one("execute", "a stranger's mark opens no lock", readiness("lock-held"), || {
@@ -188,7 +216,9 @@ pub(super) const ROWS: &[Row] = &[
         let _holder = Holder::new(&sandbox);
         // Its number in the queue is the last thing before it waits.
         let queue = sandbox.state.with_file_name("locks").join("default.queue");
-        signal_when(&sandbox, &[], "TERM", move |_| fs::read_dir(&queue).is_ok_and(|queue| queue.count() > 0))
+        signal_when(&sandbox, &[], "TERM", move |_| {
+            fs::read_dir(&queue).is_ok_and(|queue| queue.count() > 0)
+        })
     }),
     one("execute", "its own job asks the holder to end", seam("run-cancelled"), || {
         released(&[("RUNNER_NAME", "bench-1")], true)
@@ -198,10 +228,14 @@ pub(super) const ROWS: &[Row] = &[
     }),
     one("execute", "a leg that ends first leaves the other leg of its run alone", GREEN, || {
         let sandbox = Sandbox::green();
-        sandbox.script("tests/a.sh", "touch ../started; while [ ! -e ../asked ]; do sleep 0.02; done");
+        sandbox
+            .script("tests/a.sh", "touch ../started; while [ ! -e ../asked ]; do sleep 0.02; done");
         sandbox.commit();
-        let leg = |runner: &'static str| ACTIONS.iter().copied().chain([("RUNNER_NAME", runner)]).collect::<Vec<_>>();
-        let (started, asked) = (sandbox.root.with_file_name("started"), sandbox.root.with_file_name("asked"));
+        let leg = |runner: &'static str| {
+            ACTIONS.iter().copied().chain([("RUNNER_NAME", runner)]).collect::<Vec<_>>()
+        };
+        let (started, asked) =
+            (sandbox.root.with_file_name("started"), sandbox.root.with_file_name("asked"));
         std::thread::scope(|scope| {
             let run = scope.spawn(|| sandbox.run(&["--gate-id", "two"], &leg("bench-2")));
             until(|| started.exists());
@@ -212,7 +246,8 @@ pub(super) const ROWS: &[Row] = &[
             let first = ["run", "--gate-id", "one", "--lock-wait", "200ms", "--out", out];
             assert_eq!(sandbox.gate_in(&first, &leg("bench-1")).code, 4);
             let needs = "{\"execute\": {\"result\": \"success\", \"outputs\": {}}}";
-            let post = ["post", "--gate-id", "one", "--receipts-dir", out, "--out", out, "--needs", needs];
+            let post =
+                ["post", "--gate-id", "one", "--receipts-dir", out, "--out", out, "--needs", needs];
             sandbox.gate_in(&post, &leg("bench-1"));
             fs::write(asked, "").unwrap();
             run.join().unwrap()
@@ -221,12 +256,19 @@ pub(super) const ROWS: &[Row] = &[
     one("execute", "another run asks in vain", GREEN, || {
         released(&[("RUNNER_NAME", "bench-1"), ("GITHUB_RUN_ID", "4712")], false)
     }),
-    two("execute", "the host is held, and readiness is another pack's", readiness("pack-mismatch"), || {
-        let sandbox = with("packs: [{name: p}, {name: q}]\n");
-        let _holder = Holder::new(&sandbox);
-        let chain = Chain::new(&sandbox).args("preflight", &["--pack", "p"]).args("selection", &["--pack", "q"]);
-        chain.args("execute", &["--lock-wait", "300ms"]).run()
-    }),
+    two(
+        "execute",
+        "the host is held, and readiness is another pack's",
+        readiness("pack-mismatch"),
+        || {
+            let sandbox = with("packs: [{name: p}, {name: q}]\n");
+            let _holder = Holder::new(&sandbox);
+            let chain = Chain::new(&sandbox)
+                .args("preflight", &["--pack", "p"])
+                .args("selection", &["--pack", "q"]);
+            chain.args("execute", &["--lock-wait", "300ms"]).run()
+        },
+    ),
 ];
 
 /// A run in a workflow's job on `bench-1`, during which `lock release` is asked for from another process.
@@ -239,14 +281,19 @@ fn released(asker: &[(&str, &str)], obeyed: bool) -> Seen {
     );
     sandbox.commit();
     let environment: Vec<_> = ACTIONS.iter().copied().chain([("RUNNER_NAME", "bench-1")]).collect();
-    let (started, asked) = (sandbox.root.with_file_name("started"), sandbox.root.with_file_name("asked"));
+    let (started, asked) =
+        (sandbox.root.with_file_name("started"), sandbox.root.with_file_name("asked"));
     std::thread::scope(|scope| {
         let run = scope.spawn(|| sandbox.run(&[], &environment));
         until(|| started.exists());
         let environment: Vec<_> = ACTIONS.iter().copied().chain(asker.iter().copied()).collect();
         let release = sandbox.gate_in(&["lock", "release", "--format", "json"], &environment);
         fs::write(asked, "").unwrap();
-        assert_eq!((release.code, release.json()["released"].clone()), (0, obeyed.into()), "{release:?}");
+        assert_eq!(
+            (release.code, release.json()["released"].clone()),
+            (0, obeyed.into()),
+            "{release:?}"
+        );
         assert_eq!(release.json()["holder"]["runId"], "4711", "{release:?}");
         run.join().unwrap()
     })

@@ -108,7 +108,10 @@ fn command(script: &str, more: &str) -> Sandbox {
     let sandbox = Sandbox::green();
     sandbox.script("runner.sh", script);
     sandbox.file(".gitignore", "out/\n");
-    sandbox.config_with("dispatcher: {kind: command, command: [./runner.sh], results: [\"out/*.xml\"]}\n", more);
+    sandbox.config_with(
+        "dispatcher: {kind: command, command: [./runner.sh], results: [\"out/*.xml\"]}\n",
+        more,
+    );
     sandbox.commit();
     sandbox
 }
@@ -133,7 +136,8 @@ fn scripts(scripts: &[(&str, &str)], more: &str) -> Sandbox {
     sandbox
 }
 
-const PASSING: &str = "mkdir -p out; echo '<testsuites><testcase name=\"t\"/></testsuites>' > out/r.xml";
+const PASSING: &str =
+    "mkdir -p out; echo '<testsuites><testcase name=\"t\"/></testsuites>' > out/r.xml";
 const FAILING: &str = "mkdir -p out; echo '<testsuites><testcase name=\"t\"><failure message=\"no\"/></testcase></testsuites>' > out/r.xml";
 
 /// Processes that outlive the tests fail the run, after a short grace.
@@ -187,7 +191,11 @@ fn later(receipt: &Path, seconds: i64) {
 fn rows() -> Vec<&'static Row> {
     let rows = ROWS.iter().chain(route::ROWS).chain(context::ROWS);
     #[cfg(unix)]
-    let rows = rows.chain(execution::ROWS).chain(first_minute::ROWS).chain(preflight::ROWS).chain(lock::ROWS);
+    let rows = rows
+        .chain(execution::ROWS)
+        .chain(first_minute::ROWS)
+        .chain(preflight::ROWS)
+        .chain(lock::ROWS);
     rows.collect()
 }
 
@@ -198,26 +206,35 @@ const ROWS: &[Row] = &[
         sandbox.git(&["remote", "remove", "origin"]);
         sandbox.run(&[], &[("GITHUB_ACTIONS", "true"), ("GITHUB_RUN_ID", "1")])
     }),
-    one("context", "option and environment name two repositories", context("repository-conflict"), || {
-        Sandbox::green().run(&["--repository", "octo/gadgets"], &under_actions(&[]))
-    }),
+    one(
+        "context",
+        "option and environment name two repositories",
+        context("repository-conflict"),
+        || Sandbox::green().run(&["--repository", "octo/gadgets"], &under_actions(&[])),
+    ),
     one("context", "another commit is checked out", context("head-sha-mismatch"), || {
-        Sandbox::green().run(&[], &under_actions(&[("GITHUB_SHA", "00112233445566778899aabbccddeeff00112233")]))
+        Sandbox::green()
+            .run(&[], &under_actions(&[("GITHUB_SHA", "00112233445566778899aabbccddeeff00112233")]))
     }),
-    one("context", "a pull request's head is not what is checked out", context("head-sha-mismatch"), || {
-        let sandbox = Sandbox::green();
-        let base = sandbox.git(&["rev-parse", "HEAD"]);
-        let event = json!({"pull_request": {"head": {"sha": "1".repeat(40), "ref": "x"}}, "repository": {"full_name": "octo/widgets"}});
-        fs::write(sandbox.state.with_file_name("event.json"), event.to_string()).unwrap();
-        let path = sandbox.state.with_file_name("event.json");
-        // GITHUB_SHA is the base branch's there, and what is checked out: it must not count.
-        let own = [
-            ("GITHUB_EVENT_NAME", "pull_request_target"),
-            ("GITHUB_EVENT_PATH", path.to_str().unwrap()),
-            ("GITHUB_SHA", &base),
-        ];
-        sandbox.run(&[], &under_actions(&own))
-    }),
+    one(
+        "context",
+        "a pull request's head is not what is checked out",
+        context("head-sha-mismatch"),
+        || {
+            let sandbox = Sandbox::green();
+            let base = sandbox.git(&["rev-parse", "HEAD"]);
+            let event = json!({"pull_request": {"head": {"sha": "1".repeat(40), "ref": "x"}}, "repository": {"full_name": "octo/widgets"}});
+            fs::write(sandbox.state.with_file_name("event.json"), event.to_string()).unwrap();
+            let path = sandbox.state.with_file_name("event.json");
+            // GITHUB_SHA is the base branch's there, and what is checked out: it must not count.
+            let own = [
+                ("GITHUB_EVENT_NAME", "pull_request_target"),
+                ("GITHUB_EVENT_PATH", path.to_str().unwrap()),
+                ("GITHUB_SHA", &base),
+            ];
+            sandbox.run(&[], &under_actions(&own))
+        },
+    ),
     one("context", "nothing is checked out", context("worktree-missing"), || {
         let sandbox = Sandbox::green();
         fs::remove_dir_all(sandbox.root.join(".git")).unwrap();
@@ -246,36 +263,53 @@ const ROWS: &[Row] = &[
     ),
     // Preflight.
     one("preflight", "a tool is not on PATH", readiness("tool-missing"), || {
-        with("defaults: {pack: p}\npacks: [{name: p, requires: [{tool: no-such-tool}]}]\n").run(&[], &[])
+        with("defaults: {pack: p}\npacks: [{name: p, requires: [{tool: no-such-tool}]}]\n")
+            .run(&[], &[])
     }),
     one("preflight", "a tool is too old", readiness("tool-version-unsupported"), || {
-        with("defaults: {pack: p}\npacks: [{name: p, requires: [{tool: git, version: \">=99\"}]}]\n").run(&[], &[])
+        with(
+            "defaults: {pack: p}\npacks: [{name: p, requires: [{tool: git, version: \">=99\"}]}]\n",
+        )
+        .run(&[], &[])
     }),
     one("preflight", "a tool does not say its version", readiness("probe-failed"), || {
-        let sandbox =
-            with("defaults: {pack: p}\npacks: [{name: p, requires: [{tool: ./mute.sh, version: \">=1\"}]}]\n");
+        let sandbox = with(
+            "defaults: {pack: p}\npacks: [{name: p, requires: [{tool: ./mute.sh, version: \">=1\"}]}]\n",
+        );
         sandbox.script("mute.sh", "echo hello");
         sandbox.commit();
         sandbox.run(&[], &[])
     }),
     one("preflight", "dotnet is not on PATH", readiness("dotnet-missing"), || {
-        with("defaults: {pack: p}\npacks: [{name: p, requires: [dotnet]}]\n").run(&[], &tools_only())
+        with("defaults: {pack: p}\npacks: [{name: p, requires: [dotnet]}]\n")
+            .run(&[], &tools_only())
     }),
     one("preflight", "docker is not on PATH", readiness("docker-cli-missing"), || {
-        with("defaults: {pack: p}\npacks: [{name: p, requires: [docker]}]\n").run(&[], &tools_only())
+        with("defaults: {pack: p}\npacks: [{name: p, requires: [docker]}]\n")
+            .run(&[], &tools_only())
     }),
-    one("preflight", "the configured PowerShell is not there", readiness("powershell-missing"), || {
-        with("defaults: {pack: p}\npacks: [{name: p, requires: [powershell]}]\ndispatcher: {kind: scripts, powershell: no-such-pwsh}\n").run(&[], &[])
-    }),
+    one(
+        "preflight",
+        "the configured PowerShell is not there",
+        readiness("powershell-missing"),
+        || {
+            with("defaults: {pack: p}\npacks: [{name: p, requires: [powershell]}]\ndispatcher: {kind: scripts, powershell: no-such-pwsh}\n").run(&[], &[])
+        },
+    ),
     one("preflight", "the disk is nearly full", readiness("disk-low"), || {
         with("preflight: {disk: {min-free: 8000TiB}}\n").run(&[], &[])
     }),
-    one("preflight", "the checkout lies in a synchronised folder", readiness("path-hygiene"), || {
-        let sandbox = Sandbox::named("OneDrive - Contoso");
-        sandbox.script("tests/a.sh", "exit 0");
-        sandbox.config("defaults: {pack: p}\npacks: [{name: p, requires: [path-hygiene]}]\n");
-        sandbox.run(&[], &[])
-    }),
+    one(
+        "preflight",
+        "the checkout lies in a synchronised folder",
+        readiness("path-hygiene"),
+        || {
+            let sandbox = Sandbox::named("OneDrive - Contoso");
+            sandbox.script("tests/a.sh", "exit 0");
+            sandbox.config("defaults: {pack: p}\npacks: [{name: p, requires: [path-hygiene]}]\n");
+            sandbox.run(&[], &[])
+        },
+    ),
     one("preflight", "a fixture is gone", readiness("fixture-missing"), || {
         with("fixtures: [{name: base, path: fixtures/VI1.vi, env: LV_BASE_VI}]\n").run(&[], &[])
     }),
@@ -292,35 +326,61 @@ const ROWS: &[Row] = &[
     }),
     one("preflight", "context's receipt is of another run", context("receipt-foreign-run"), || {
         let sandbox = Sandbox::green();
-        in_run(Chain::new(&sandbox).without_digests().edit("context", "/run/runId", json!("999"))).run()
+        in_run(Chain::new(&sandbox).without_digests().edit("context", "/run/runId", json!("999")))
+            .run()
     }),
-    one("preflight", "context's receipt is of a later attempt", context("receipt-from-future"), || {
-        let sandbox = Sandbox::green();
-        in_run(Chain::new(&sandbox).without_digests().edit("context", "/run/runAttempt", json!(3))).run()
-    }),
-    one("preflight", "no receipt of context was handed on in a workflow", context("receipt-missing"), || {
-        let sandbox = Sandbox::green();
-        in_run(Chain::new(&sandbox).after("context", remove("pester-context.json"))).run()
-    }),
+    one(
+        "preflight",
+        "context's receipt is of a later attempt",
+        context("receipt-from-future"),
+        || {
+            let sandbox = Sandbox::green();
+            in_run(Chain::new(&sandbox).without_digests().edit(
+                "context",
+                "/run/runAttempt",
+                json!(3),
+            ))
+            .run()
+        },
+    ),
+    one(
+        "preflight",
+        "no receipt of context was handed on in a workflow",
+        context("receipt-missing"),
+        || {
+            let sandbox = Sandbox::green();
+            in_run(Chain::new(&sandbox).after("context", remove("pester-context.json"))).run()
+        },
+    ),
     // Selection.
-    one("selection", "no such pack", selection("pack-unknown"), || Sandbox::green().run(&["--pack", "smok"], &[])),
+    one("selection", "no such pack", selection("pack-unknown"), || {
+        Sandbox::green().run(&["--pack", "smok"], &[])
+    }),
     one("selection", "a pattern is not closed", selection("pattern-invalid"), || {
         Sandbox::green().run(&["--include", "[abc"], &[])
     }),
     one("selection", "the integration mode is junk", selection("integration-mode-invalid"), || {
         Sandbox::green().run(&["--integration-mode", "maybe"], &[])
     }),
-    one("selection", "a predecessor's variable is junk", selection("integration-mode-invalid"), || {
-        Sandbox::green().run(&[], &[("INCLUDE_INTEGRATION", "perhaps")])
-    }),
+    one(
+        "selection",
+        "a predecessor's variable is junk",
+        selection("integration-mode-invalid"),
+        || Sandbox::green().run(&[], &[("INCLUDE_INTEGRATION", "perhaps")]),
+    ),
     one("selection", "no such profile", selection("profile-invalid"), || {
         Sandbox::green().run(&["--profile", "nightly"], &[])
     }),
-    one("selection", "a command dispatcher without a command", selection("profile-invalid"), || {
-        let sandbox = Sandbox::green();
-        sandbox.config_with("dispatcher: {kind: command, results: [x.xml]}\n", "");
-        sandbox.run(&[], &[])
-    }),
+    one(
+        "selection",
+        "a command dispatcher without a command",
+        selection("profile-invalid"),
+        || {
+            let sandbox = Sandbox::green();
+            sandbox.config_with("dispatcher: {kind: command, results: [x.xml]}\n", "");
+            sandbox.run(&[], &[])
+        },
+    ),
     one("selection", "the tests path is not there", selection("tests-path-missing"), || {
         Sandbox::green().run(&["--tests-path", "specs"], &[])
     }),
@@ -330,9 +390,15 @@ const ROWS: &[Row] = &[
     one("selection", "the patterns leave nothing", selection("selection-empty"), || {
         Sandbox::green().run(&["--refine", "zzz*"], &[])
     }),
-    one("selection", "only integration tests, and they are excluded", selection("selection-empty"), || {
-        with("tests: {path: tests, pattern: \"*.sh\", integration: {pattern: \"*.sh\"}}\n").run(&[], &[])
-    }),
+    one(
+        "selection",
+        "only integration tests, and they are excluded",
+        selection("selection-empty"),
+        || {
+            with("tests: {path: tests, pattern: \"*.sh\", integration: {pattern: \"*.sh\"}}\n")
+                .run(&[], &[])
+        },
+    ),
     #[cfg(target_os = "linux")]
     one("selection", "a test file's name is not Unicode", selection("test-file-unusable"), || {
         use std::os::unix::ffi::OsStringExt;
@@ -352,25 +418,40 @@ const ROWS: &[Row] = &[
     }),
     one("execute", "preflight's receipt is cut off", readiness("receipt-corrupt"), || {
         let sandbox = Sandbox::green();
-        Chain::new(&sandbox).after("preflight", write("selfhosted-readiness.json", "{\"schema\": \"pester-self")).run()
+        Chain::new(&sandbox)
+            .after("preflight", write("selfhosted-readiness.json", "{\"schema\": \"pester-self"))
+            .run()
     }),
     one("execute", "selection's receipt is empty", selection("receipt-corrupt"), || {
         let sandbox = Sandbox::green();
         Chain::new(&sandbox).after("selection", write("pester-selection.json", " \n")).run()
     }),
-    one("execute", "preflight's receipt is of a later version", readiness("receipt-unsupported-schema"), || {
-        let sandbox = Sandbox::green();
-        let next = json!("pester-selfhosted-readiness-receipt@v2");
-        Chain::new(&sandbox).without_digests().edit("preflight", "/schema", next).run()
-    }),
+    one(
+        "execute",
+        "preflight's receipt is of a later version",
+        readiness("receipt-unsupported-schema"),
+        || {
+            let sandbox = Sandbox::green();
+            let next = json!("pester-selfhosted-readiness-receipt@v2");
+            Chain::new(&sandbox).without_digests().edit("preflight", "/schema", next).run()
+        },
+    ),
     one("execute", "selection's receipt was altered", selection("receipt-digest-mismatch"), || {
         let sandbox = Sandbox::green();
         Chain::new(&sandbox).edit("selection", "/selection/files/0/path", json!("tests/b.sh")).run()
     }),
-    one("execute", "selection's receipt is for another commit", selection("receipt-foreign-commit"), || {
-        let sandbox = Sandbox::green();
-        Chain::new(&sandbox).without_digests().edit("selection", "/run/headSha", json!("2".repeat(40))).run()
-    }),
+    one(
+        "execute",
+        "selection's receipt is for another commit",
+        selection("receipt-foreign-commit"),
+        || {
+            let sandbox = Sandbox::green();
+            Chain::new(&sandbox)
+                .without_digests()
+                .edit("selection", "/run/headSha", json!("2".repeat(40)))
+                .run()
+        },
+    ),
     one("execute", "readiness is past its window", readiness("receipt-stale"), || {
         let sandbox = Sandbox::green();
         let old = |_: &Sandbox, folder: &Path| later(&folder.join(file_of("preflight")), -1000);
@@ -383,23 +464,40 @@ const ROWS: &[Row] = &[
     }),
     one("execute", "readiness was measured on another host", readiness("host-mismatch"), || {
         let sandbox = Sandbox::green();
-        Chain::new(&sandbox).without_digests().edit("preflight", "/host/machineId", json!("0".repeat(32))).run()
-    }),
-    one("execute", "an earlier attempt's receipt without its digest", readiness("receipt-foreign-run"), || {
-        let sandbox = Sandbox::green();
-        let chain = Chain::new(&sandbox).without_digests();
-        let chain = in_run(chain).env("context", "GITHUB_RUN_ATTEMPT", "2").env("selection", "GITHUB_RUN_ATTEMPT", "2");
-        chain
-            .env("execute", "GITHUB_RUN_ATTEMPT", "2")
-            .env("post", "GITHUB_RUN_ATTEMPT", "2")
-            .forced()
-            .edit("preflight", "/run/runAttempt", json!(1))
+        Chain::new(&sandbox)
+            .without_digests()
+            .edit("preflight", "/host/machineId", json!("0".repeat(32)))
             .run()
     }),
-    one("execute", "execute is started although context was blocked", context("required-path-missing"), || {
-        let sandbox = with("context: {required-paths: [nowhere]}\n");
-        Chain::new(&sandbox).forced().run()
-    }),
+    one(
+        "execute",
+        "an earlier attempt's receipt without its digest",
+        readiness("receipt-foreign-run"),
+        || {
+            let sandbox = Sandbox::green();
+            let chain = Chain::new(&sandbox).without_digests();
+            let chain = in_run(chain).env("context", "GITHUB_RUN_ATTEMPT", "2").env(
+                "selection",
+                "GITHUB_RUN_ATTEMPT",
+                "2",
+            );
+            chain
+                .env("execute", "GITHUB_RUN_ATTEMPT", "2")
+                .env("post", "GITHUB_RUN_ATTEMPT", "2")
+                .forced()
+                .edit("preflight", "/run/runAttempt", json!(1))
+                .run()
+        },
+    ),
+    one(
+        "execute",
+        "execute is started although context was blocked",
+        context("required-path-missing"),
+        || {
+            let sandbox = with("context: {required-paths: [nowhere]}\n");
+            Chain::new(&sandbox).forced().run()
+        },
+    ),
     one("execute", "a test changed after selection", selection("selection-drift"), || {
         let sandbox = Sandbox::green();
         Chain::new(&sandbox)
@@ -434,31 +532,51 @@ const ROWS: &[Row] = &[
     one("execute", "the cleanup command fails", ("completed", "none", "tests-passed", 0), || {
         with("profiles: {default: {after: [[sh, -c, \"exit 9\"]]}}\n").run(&[], &[])
     }),
-    one("execute", "the dispatcher's program disappears after preflight", seam("dispatcher-missing"), || {
-        command("exit 0", "profiles: {default: {before: [[rm, -f, runner.sh]]}}\n").run(&[], &[])
-    }),
+    one(
+        "execute",
+        "the dispatcher's program disappears after preflight",
+        seam("dispatcher-missing"),
+        || {
+            command("exit 0", "profiles: {default: {before: [[rm, -f, runner.sh]]}}\n")
+                .run(&[], &[])
+        },
+    ),
     one("preflight", "the dispatcher's program is not there", readiness("tool-missing"), || {
         let sandbox = command("exit 0", "");
-        sandbox.config_with("dispatcher: {kind: command, command: [no-such-runner], results: [\"out/*.xml\"]}\n", "");
+        sandbox.config_with(
+            "dispatcher: {kind: command, command: [no-such-runner], results: [\"out/*.xml\"]}\n",
+            "",
+        );
         sandbox.run(&[], &[])
     }),
-    one("execute", "the dispatcher's program is of no known format", seam("dispatcher-not-started"), || {
-        let sandbox = command("exit 0", "");
-        sandbox.file("runner.sh", "\u{7f}ELF and nothing else").executable("runner.sh");
-        sandbox.run(&[], &[])
-    }),
+    one(
+        "execute",
+        "the dispatcher's program is of no known format",
+        seam("dispatcher-not-started"),
+        || {
+            let sandbox = command("exit 0", "");
+            sandbox.file("runner.sh", "\u{7f}ELF and nothing else").executable("runner.sh");
+            sandbox.run(&[], &[])
+        },
+    ),
     one("preflight", "the dispatcher's program cannot be run", readiness("tool-missing"), || {
         let sandbox = command("exit 0", "");
-        sandbox.config_with("dispatcher: {kind: command, command: [./plain.txt], results: [\"out/*.xml\"]}\n", "");
+        sandbox.config_with(
+            "dispatcher: {kind: command, command: [./plain.txt], results: [\"out/*.xml\"]}\n",
+            "",
+        );
         sandbox.file("plain.txt", "not a program");
         sandbox.run(&[], &[])
     }),
-    one("execute", "a signal ends the dispatcher", seam("dispatcher-crashed"), || command_run("kill -9 $$")),
+    one("execute", "a signal ends the dispatcher", seam("dispatcher-crashed"), || {
+        command_run("kill -9 $$")
+    }),
     one("execute", "the run's limit", seam("dispatcher-timed-out"), || {
         command("sleep 60", "").run(&["--run-timeout", "500ms", "--kill-grace", "200ms"], &[])
     }),
     one("execute", "silence for too long", seam("dispatcher-timed-out"), || {
-        command("echo working; sleep 60", "").run(&["--no-output-timeout", "600ms", "--kill-grace", "200ms"], &[])
+        command("echo working; sleep 60", "")
+            .run(&["--no-output-timeout", "600ms", "--kill-grace", "200ms"], &[])
     }),
     #[cfg(unix)]
     one("execute", "somebody cancels the run", seam("run-cancelled"), || cancelled("sleep 60")),
@@ -477,26 +595,53 @@ const ROWS: &[Row] = &[
     one("execute", "results are of no known format", seam("results-unsupported"), || {
         command_run("mkdir out; echo '<html/>' > out/r.xml")
     }),
-    one("execute", "the root claims failures that no case shows", seam("results-inconsistent"), || {
-        command_run(
-            "mkdir out; echo '<test-results total=\"1\" failures=\"2\" errors=\"0\"><test-case name=\"t\" result=\"Success\"/></test-results>' > out/r.xml",
-        )
-    }),
-    one("execute", "JUnit suites claim a failure that no case shows", seam("results-inconsistent"), || {
-        written(0, "<testsuites><testsuite failures=\"1\"><testcase name=\"t\"/></testsuite></testsuites>")
-    }),
+    one(
+        "execute",
+        "the root claims failures that no case shows",
+        seam("results-inconsistent"),
+        || {
+            command_run(
+                "mkdir out; echo '<test-results total=\"1\" failures=\"2\" errors=\"0\"><test-case name=\"t\" result=\"Success\"/></test-results>' > out/r.xml",
+            )
+        },
+    ),
+    one(
+        "execute",
+        "JUnit suites claim a failure that no case shows",
+        seam("results-inconsistent"),
+        || {
+            written(
+                0,
+                "<testsuites><testsuite failures=\"1\"><testcase name=\"t\"/></testsuite></testsuites>",
+            )
+        },
+    ),
     one("execute", "a claim is no number", seam("results-inconsistent"), || {
         written(0, "<testsuites failures=\"none\"><testcase name=\"t\"/></testsuites>")
     }),
-    one("execute", "JUnit suites claim more tests, which writers do", ("completed", "none", "tests-passed", 0), || {
-        written(0, "<testsuites tests=\"5\"><testcase name=\"t\"/></testsuites>")
-    }),
-    one("execute", "roots agree with their cases, in NUnit 3", ("completed", "none", "tests-passed", 0), || {
-        written(0, "<test-run total=\"1\" failed=\"0\"><test-case name=\"t\" result=\"Passed\"/></test-run>")
-    }),
-    one("execute", "NUnit 3's root claims more tests than are listed", seam("results-inconsistent"), || {
-        written(0, "<test-run total=\"2\"><test-case name=\"t\" result=\"Passed\"/></test-run>")
-    }),
+    one(
+        "execute",
+        "JUnit suites claim more tests, which writers do",
+        ("completed", "none", "tests-passed", 0),
+        || written(0, "<testsuites tests=\"5\"><testcase name=\"t\"/></testsuites>"),
+    ),
+    one(
+        "execute",
+        "roots agree with their cases, in NUnit 3",
+        ("completed", "none", "tests-passed", 0),
+        || {
+            written(
+                0,
+                "<test-run total=\"1\" failed=\"0\"><test-case name=\"t\" result=\"Passed\"/></test-run>",
+            )
+        },
+    ),
+    one(
+        "execute",
+        "NUnit 3's root claims more tests than are listed",
+        seam("results-inconsistent"),
+        || written(0, "<test-run total=\"2\"><test-case name=\"t\" result=\"Passed\"/></test-run>"),
+    ),
     one(
         "execute",
         "NUnit 3's root claims fewer failures than there are",
@@ -519,36 +664,70 @@ const ROWS: &[Row] = &[
             )
         },
     ),
-    one("execute", "a TRX run failed while none of its tests did", seam("results-inconsistent"), || {
-        written(
-            0,
-            "<TestRun><Results><UnitTestResult testName=\"t\" outcome=\"Passed\"/></Results><ResultSummary outcome=\"Failed\"/></TestRun>",
-        )
-    }),
-    one("execute", "TRX counters claim a failure that no result shows", seam("results-inconsistent"), || {
-        written(
-            0,
-            "<TestRun><Results><UnitTestResult testName=\"t\" outcome=\"Passed\"/></Results><ResultSummary outcome=\"Completed\"><Counters failed=\"1\"/></ResultSummary></TestRun>",
-        )
-    }),
+    one(
+        "execute",
+        "a TRX run failed while none of its tests did",
+        seam("results-inconsistent"),
+        || {
+            written(
+                0,
+                "<TestRun><Results><UnitTestResult testName=\"t\" outcome=\"Passed\"/></Results><ResultSummary outcome=\"Failed\"/></TestRun>",
+            )
+        },
+    ),
+    one(
+        "execute",
+        "TRX counters claim a failure that no result shows",
+        seam("results-inconsistent"),
+        || {
+            written(
+                0,
+                "<TestRun><Results><UnitTestResult testName=\"t\" outcome=\"Passed\"/></Results><ResultSummary outcome=\"Completed\"><Counters failed=\"1\"/></ResultSummary></TestRun>",
+            )
+        },
+    ),
     one("execute", "a TRX test timed out", ("test-failures", "none", "tests-failed", 1), || {
-        written(1, "<TestRun><Results><UnitTestResult testName=\"t\" outcome=\"Timeout\"/></Results></TestRun>")
+        written(
+            1,
+            "<TestRun><Results><UnitTestResult testName=\"t\" outcome=\"Timeout\"/></Results></TestRun>",
+        )
     }),
-    one("execute", "a TRX outcome that nobody knows", ("test-failures", "none", "tests-failed", 1), || {
-        written(1, "<TestRun><Results><UnitTestResult testName=\"t\" outcome=\"Splendid\"/></Results></TestRun>")
-    }),
+    one(
+        "execute",
+        "a TRX outcome that nobody knows",
+        ("test-failures", "none", "tests-failed", 1),
+        || {
+            written(
+                1,
+                "<TestRun><Results><UnitTestResult testName=\"t\" outcome=\"Splendid\"/></Results></TestRun>",
+            )
+        },
+    ),
     one("execute", "a TRX file is cut behind tests that passed", seam("results-truncated"), || {
         written(0, "<TestRun><Results><UnitTestResult testName=\"t\" outcome=\"Passed\"/>")
     }),
-    one("execute", "a test that passed after a retry", ("completed", "none", "tests-passed", 0), || {
-        written(
-            0,
-            "<testsuite failures=\"0\"><testcase name=\"t\"><flakyFailure message=\"once\"/></testcase></testsuite>",
-        )
-    }),
-    one("execute", "a test that failed, and again", ("test-failures", "none", "tests-failed", 1), || {
-        written(1, "<testsuite failures=\"1\"><testcase name=\"t\"><failure/><rerunFailure/></testcase></testsuite>")
-    }),
+    one(
+        "execute",
+        "a test that passed after a retry",
+        ("completed", "none", "tests-passed", 0),
+        || {
+            written(
+                0,
+                "<testsuite failures=\"0\"><testcase name=\"t\"><flakyFailure message=\"once\"/></testcase></testsuite>",
+            )
+        },
+    ),
+    one(
+        "execute",
+        "a test that failed, and again",
+        ("test-failures", "none", "tests-failed", 1),
+        || {
+            written(
+                1,
+                "<testsuite failures=\"1\"><testcase name=\"t\"><failure/><rerunFailure/></testcase></testsuite>",
+            )
+        },
+    ),
     one("execute", "exit code 1 and all passed", seam("exit-code-mismatch"), || {
         command_run(&format!("{PASSING}; exit 1"))
     }),
@@ -575,43 +754,68 @@ const ROWS: &[Row] = &[
         "no test in the results, that passes, and context warns",
         ("completed", "none", "zero-tests-executed", 0),
         || {
-            let sandbox = command("mkdir out; echo '<testsuites/>' > out/r.xml", "policy: {zero-tests: pass}\n");
+            let sandbox = command(
+                "mkdir out; echo '<testsuites/>' > out/r.xml",
+                "policy: {zero-tests: pass}\n",
+            );
             sandbox.git(&["remote", "remove", "origin"]);
             sandbox.run(&[], &[])
         },
     ),
-    one("execute", "no test in the results and that passes", ("completed", "none", "zero-tests-executed", 0), || {
-        command("mkdir out; echo '<testsuites/>' > out/r.xml", "policy: {zero-tests: pass}\n").run(&[], &[])
+    one(
+        "execute",
+        "no test in the results and that passes",
+        ("completed", "none", "zero-tests-executed", 0),
+        || {
+            command("mkdir out; echo '<testsuites/>' > out/r.xml", "policy: {zero-tests: pass}\n")
+                .run(&[], &[])
+        },
+    ),
+    one("execute", "a test fails", red("tests-failed"), || {
+        scripts(&[("c", "exit 3")], "").run(&[], &[])
     }),
-    one("execute", "a test fails", red("tests-failed"), || scripts(&[("c", "exit 3")], "").run(&[], &[])),
     one("execute", "a test exceeds its own limit", red("test-timed-out"), || {
-        scripts(&[("c", "sleep 60")], "").run(&["--file-timeout", "500ms", "--kill-grace", "200ms"], &[])
+        scripts(&[("c", "sleep 60")], "")
+            .run(&["--file-timeout", "500ms", "--kill-grace", "200ms"], &[])
     }),
     one("execute", "a test file cannot be run", red("test-file-failed-to-load"), || {
         let sandbox = Sandbox::green();
         sandbox.file("tests/c.sh", "#!/tmp\n").executable("tests/c.sh");
         sandbox.run(&[], &[])
     }),
-    one("execute", "a test file names an interpreter that is not there", readiness("tool-missing"), || {
-        let sandbox = Sandbox::green();
-        sandbox.file("tests/c.sh", "#!/no/such/interpreter\n").executable("tests/c.sh");
-        sandbox.run(&[], &[])
-    }),
-    one("execute", "a test's interpreter is not on this host", readiness("powershell-missing"), || {
-        let sandbox = with(
-            "tests: {path: tests, pattern: [\"*.sh\", \"*.ps1\"]}\ndispatcher: {kind: scripts, powershell: no-such-pwsh}\n",
-        );
-        sandbox.file("tests/c.ps1", "exit 0");
-        sandbox.run(&[], &[])
-    }),
+    one(
+        "execute",
+        "a test file names an interpreter that is not there",
+        readiness("tool-missing"),
+        || {
+            let sandbox = Sandbox::green();
+            sandbox.file("tests/c.sh", "#!/no/such/interpreter\n").executable("tests/c.sh");
+            sandbox.run(&[], &[])
+        },
+    ),
+    one(
+        "execute",
+        "a test's interpreter is not on this host",
+        readiness("powershell-missing"),
+        || {
+            let sandbox = with(
+                "tests: {path: tests, pattern: [\"*.sh\", \"*.ps1\"]}\ndispatcher: {kind: scripts, powershell: no-such-pwsh}\n",
+            );
+            sandbox.file("tests/c.ps1", "exit 0");
+            sandbox.run(&[], &[])
+        },
+    ),
     #[cfg(unix)]
     one("execute", "a test leaves a process behind", seam("leaks-detected"), || {
         let sandbox = scripts(&[("c", "sleep 5 >/dev/null 2>&1 & exit 0")], LEAKS);
         sandbox.run(&[], &[])
     }),
-    one("execute", "the repository's own dispatcher script is not there", seam("dispatcher-missing"), || {
-        pester(SIX, "exit 0", ", script: no-such.ps1").run(&[], &[])
-    }),
+    one(
+        "execute",
+        "the repository's own dispatcher script is not there",
+        seam("dispatcher-missing"),
+        || pester(SIX, "exit 0", ", script: no-such.ps1").run(&[], &[]),
+    ),
     one("preflight", "PowerShell has no Pester", readiness("pester-missing"), || {
         pester("[]", "exit 0", "").run(&[], &[])
     }),
@@ -621,28 +825,52 @@ const ROWS: &[Row] = &[
         readiness("pester-version-unsupported"),
         || pester("[{\"version\":\"3.4.0\",\"path\":\"x\"}]", "exit 0", "").run(&[], &[]),
     ),
-    one("execute", "Pester's process exits with 0 and leaves nothing", seam("dispatcher-crashed"), || {
-        pester(SIX, "exit 0", "").run(&[], &[])
-    }),
-    one("execute", "Pester passes and writes no report", ("completed", "none", "tests-passed", 0), || {
-        pester(SIX, &run_object("Passed", "Passed", 0), "").run(&[], &[])
-    }),
+    one(
+        "execute",
+        "Pester's process exits with 0 and leaves nothing",
+        seam("dispatcher-crashed"),
+        || pester(SIX, "exit 0", "").run(&[], &[]),
+    ),
+    one(
+        "execute",
+        "Pester passes and writes no report",
+        ("completed", "none", "tests-passed", 0),
+        || pester(SIX, &run_object("Passed", "Passed", 0), "").run(&[], &[]),
+    ),
     one("execute", "Pester's exit code and its result differ", seam("exit-code-mismatch"), || {
         pester(SIX, &run_object("Passed", "Passed", 1), "").run(&[], &[])
     }),
-    one("execute", "Pester passes and its report is cut off", ("completed", "none", "tests-passed", 0), || {
-        let cut =
-            format!("printf '<test-results' > \"$out/pester-results.xml\"\n{}", run_object("Passed", "Passed", 0));
-        pester(SIX, &cut, "").run(&[], &[])
-    }),
+    one(
+        "execute",
+        "Pester passes and its report is cut off",
+        ("completed", "none", "tests-passed", 0),
+        || {
+            let cut = format!(
+                "printf '<test-results' > \"$out/pester-results.xml\"\n{}",
+                run_object("Passed", "Passed", 0)
+            );
+            pester(SIX, &cut, "").run(&[], &[])
+        },
+    ),
     one("execute", "Pester's run object is a link", seam("dispatcher-crashed"), || {
-        let linked = run_object("Passed", "Passed", 0).replace("$out/pester-run.json", "$root/elsewhere.json");
-        pester(SIX, &format!("ln -s \"$root/elsewhere.json\" \"$out/pester-run.json\"\n{linked}"), "").run(&[], &[])
+        let linked = run_object("Passed", "Passed", 0)
+            .replace("$out/pester-run.json", "$root/elsewhere.json");
+        pester(
+            SIX,
+            &format!("ln -s \"$root/elsewhere.json\" \"$out/pester-run.json\"\n{linked}"),
+            "",
+        )
+        .run(&[], &[])
     }),
-    one("execute", "Pester's run object counts what it does not list", seam("results-inconsistent"), || {
-        let more = run_object("Passed", "Passed", 0).replace("\"passed\":1", "\"passed\":50");
-        pester(SIX, &more, "").run(&[], &[])
-    }),
+    one(
+        "execute",
+        "Pester's run object counts what it does not list",
+        seam("results-inconsistent"),
+        || {
+            let more = run_object("Passed", "Passed", 0).replace("\"passed\":1", "\"passed\":50");
+            pester(SIX, &more, "").run(&[], &[])
+        },
+    ),
     one("execute", "results declare entities of their own", seam("results-unsupported"), || {
         command_run(
             "mkdir out; echo '<!DOCTYPE t [<!ENTITY f \"<failure/>\">]><testsuites><testcase name=\"a\">&f;</testcase></testsuites>' > out/r.xml",
@@ -660,21 +888,36 @@ const ROWS: &[Row] = &[
         let sandbox = with("packs: [{name: p}]\n");
         Chain::new(&sandbox).args("preflight", &["--pack", "p"]).run()
     }),
-    one("selection", "another commit was checked out since context", context("receipt-foreign-commit"), || {
-        let sandbox = Sandbox::green();
-        Chain::new(&sandbox)
-            .after("context", |sandbox, _| {
-                sandbox.file("new", "x");
-                sandbox.commit();
-            })
-            .run()
-    }),
-    one("preflight", "of two requirements of one name the second fails", readiness("probe-failed"), || {
-        with("defaults: {pack: p}\npacks: [{name: p, requires: [{command: [sh, -c, \"exit 0\"]}, {command: [sh, -c, \"exit 1\"]}]}]\n").run(&[], &[])
-    }),
-    one("preflight", "a command takes the disk's name and the disk is full", readiness("disk-low"), || {
-        with("defaults: {pack: p}\npacks: [{name: p, requires: [{command: [\"true\"], name: disk}]}]\npreflight: {disk: {min-free: 8000TiB}}\n").run(&[], &[])
-    }),
+    one(
+        "selection",
+        "another commit was checked out since context",
+        context("receipt-foreign-commit"),
+        || {
+            let sandbox = Sandbox::green();
+            Chain::new(&sandbox)
+                .after("context", |sandbox, _| {
+                    sandbox.file("new", "x");
+                    sandbox.commit();
+                })
+                .run()
+        },
+    ),
+    one(
+        "preflight",
+        "of two requirements of one name the second fails",
+        readiness("probe-failed"),
+        || {
+            with("defaults: {pack: p}\npacks: [{name: p, requires: [{command: [sh, -c, \"exit 0\"]}, {command: [sh, -c, \"exit 1\"]}]}]\n").run(&[], &[])
+        },
+    ),
+    one(
+        "preflight",
+        "a command takes the disk's name and the disk is full",
+        readiness("disk-low"),
+        || {
+            with("defaults: {pack: p}\npacks: [{name: p, requires: [{command: [\"true\"], name: disk}]}]\npreflight: {disk: {min-free: 8000TiB}}\n").run(&[], &[])
+        },
+    ),
     one("execute", "a failing test plants a green receipt", red("tests-failed"), || {
         let sandbox = scripts(
             &[("c", "mkdir -p out; cp fake.json out/pester-run-receipt.json; exit 1")],
@@ -682,8 +925,11 @@ const ROWS: &[Row] = &[
         );
         let green = Chain::new(&Sandbox::green()).run();
         let mut fake = green.receipt("execute").clone();
-        fake["generatedAtUtc"] =
-            json!(jiff::Timestamp::from_second(jiff::Timestamp::now().as_second() + 200).unwrap().to_string());
+        fake["generatedAtUtc"] = json!(
+            jiff::Timestamp::from_second(jiff::Timestamp::now().as_second() + 200)
+                .unwrap()
+                .to_string()
+        );
         sandbox.file("fake.json", &fake.to_string());
         sandbox.run(&[], &[])
     }),
@@ -719,32 +965,64 @@ const ROWS: &[Row] = &[
     one("post", "a raw file was altered", seam("raw-artifact-altered"), || {
         let sandbox = Sandbox::green();
         Chain::new(&sandbox)
-            .after("execute", write("raw/scripts.junit.xml", "<testsuites><testcase name='x'/></testsuites>"))
+            .after(
+                "execute",
+                write("raw/scripts.junit.xml", "<testsuites><testcase name='x'/></testsuites>"),
+            )
             .run()
     }),
-    one("post", "an execution receipt is cut off beside an older good one", seam("receipt-corrupt"), || {
-        let sandbox = Sandbox::green();
-        Chain::new(&sandbox)
-            .without_digests()
-            .after("execute", |_, folder| {
-                fs::create_dir_all(folder.join("old")).unwrap();
-                fs::copy(folder.join("pester-run-receipt.json"), folder.join("old/pester-run-receipt.json")).unwrap();
-                fs::write(folder.join("pester-run-receipt.json"), "{").unwrap();
-            })
-            .run()
-    }),
-    one("post", "a digest is given that no execution receipt has", seam("receipt-digest-mismatch"), || {
-        let sandbox = Sandbox::green();
-        Chain::new(&sandbox).args("post", &["--execute-sha256", &format!("7={}", "0".repeat(64))]).run()
-    }),
-    one("post", "a receipt says completed and a file was not reached", seam("receipt-corrupt"), || {
-        let sandbox = Sandbox::green();
-        Chain::new(&sandbox).without_digests().edit("execute", "/accounting/0/state", json!("not-reached")).run()
-    }),
-    one("post", "execute's job was skipped and a receipt is there", seam("layer-not-reported"), || {
-        let sandbox = Sandbox::green();
-        Chain::new(&sandbox).job("execute", "skipped", "").run()
-    }),
+    one(
+        "post",
+        "an execution receipt is cut off beside an older good one",
+        seam("receipt-corrupt"),
+        || {
+            let sandbox = Sandbox::green();
+            Chain::new(&sandbox)
+                .without_digests()
+                .after("execute", |_, folder| {
+                    fs::create_dir_all(folder.join("old")).unwrap();
+                    fs::copy(
+                        folder.join("pester-run-receipt.json"),
+                        folder.join("old/pester-run-receipt.json"),
+                    )
+                    .unwrap();
+                    fs::write(folder.join("pester-run-receipt.json"), "{").unwrap();
+                })
+                .run()
+        },
+    ),
+    one(
+        "post",
+        "a digest is given that no execution receipt has",
+        seam("receipt-digest-mismatch"),
+        || {
+            let sandbox = Sandbox::green();
+            Chain::new(&sandbox)
+                .args("post", &["--execute-sha256", &format!("7={}", "0".repeat(64))])
+                .run()
+        },
+    ),
+    one(
+        "post",
+        "a receipt says completed and a file was not reached",
+        seam("receipt-corrupt"),
+        || {
+            let sandbox = Sandbox::green();
+            Chain::new(&sandbox)
+                .without_digests()
+                .edit("execute", "/accounting/0/state", json!("not-reached"))
+                .run()
+        },
+    ),
+    one(
+        "post",
+        "execute's job was skipped and a receipt is there",
+        seam("layer-not-reported"),
+        || {
+            let sandbox = Sandbox::green();
+            Chain::new(&sandbox).job("execute", "skipped", "").run()
+        },
+    ),
     one("post", "counts that overflow", seam("receipt-corrupt"), || {
         let sandbox = Sandbox::green();
         Chain::new(&sandbox)
@@ -776,23 +1054,40 @@ const ROWS: &[Row] = &[
     }),
     one("post", "preflight's job was cancelled in its queue", readiness("layer-cancelled"), || {
         let sandbox = Sandbox::green();
-        Chain::new(&sandbox).without("preflight").without("execute").job("preflight", "cancelled", "").run()
+        Chain::new(&sandbox)
+            .without("preflight")
+            .without("execute")
+            .job("preflight", "cancelled", "")
+            .run()
     }),
     one("post", "selection's job was cancelled", selection("layer-cancelled"), || {
         let sandbox = Sandbox::green();
-        Chain::new(&sandbox).without("selection").without("execute").job("selection", "cancelled", "").run()
+        Chain::new(&sandbox)
+            .without("selection")
+            .without("execute")
+            .job("selection", "cancelled", "")
+            .run()
     }),
     one("post", "execute's job was cancelled before it began", seam("layer-cancelled"), || {
         let sandbox = Sandbox::green();
         Chain::new(&sandbox).without("execute").job("execute", "cancelled", "").run()
     }),
-    one("post", "execute's job was cancelled after its receipt was written", seam("layer-cancelled"), || {
-        let sandbox = Sandbox::green();
-        Chain::new(&sandbox).job("execute", "cancelled", "").run()
-    }),
+    one(
+        "post",
+        "execute's job was cancelled after its receipt was written",
+        seam("layer-cancelled"),
+        || {
+            let sandbox = Sandbox::green();
+            Chain::new(&sandbox).job("execute", "cancelled", "").run()
+        },
+    ),
     one("post", "preflight's job failed without a word", readiness("layer-not-reported"), || {
         let sandbox = Sandbox::green();
-        Chain::new(&sandbox).without("preflight").without("execute").job("preflight", "failure", "").run()
+        Chain::new(&sandbox)
+            .without("preflight")
+            .without("execute")
+            .job("preflight", "failure", "")
+            .run()
     }),
     one("post", "selection's job had no binary", selection("bootstrap-binary-missing"), || {
         let sandbox = Sandbox::green();
@@ -802,29 +1097,46 @@ const ROWS: &[Row] = &[
             .job("selection", "failure", "bootstrap-binary-missing")
             .run()
     }),
-    one("post", "preflight's job could not download", readiness("bootstrap-download-failed"), || {
-        let sandbox = Sandbox::green();
-        Chain::new(&sandbox)
-            .without("preflight")
-            .without("execute")
-            .job("preflight", "failure", "bootstrap-download-failed")
-            .run()
-    }),
+    one(
+        "post",
+        "preflight's job could not download",
+        readiness("bootstrap-download-failed"),
+        || {
+            let sandbox = Sandbox::green();
+            Chain::new(&sandbox)
+                .without("preflight")
+                .without("execute")
+                .job("preflight", "failure", "bootstrap-download-failed")
+                .run()
+        },
+    ),
     one("post", "execute's job refused its binary", seam("bootstrap-hash-refused"), || {
         let sandbox = Sandbox::green();
-        Chain::new(&sandbox).without("execute").job("execute", "failure", "bootstrap-hash-refused").run()
+        Chain::new(&sandbox)
+            .without("execute")
+            .job("execute", "failure", "bootstrap-hash-refused")
+            .run()
     }),
-    one("post", "selection's job has an invalid configuration", selection("configuration-invalid"), || {
-        let sandbox = Sandbox::green();
-        Chain::new(&sandbox).args("selection", &["--shards", "none"]).run()
-    }),
+    one(
+        "post",
+        "selection's job has an invalid configuration",
+        selection("configuration-invalid"),
+        || {
+            let sandbox = Sandbox::green();
+            Chain::new(&sandbox).args("selection", &["--shards", "none"]).run()
+        },
+    ),
     one("post", "execute's job could not write", seam("output-unwritable"), || {
         let sandbox = Sandbox::green();
         Chain::new(&sandbox).without("execute").job("execute", "failure", "output-unwritable").run()
     }),
     one("post", "preflight's job met a bug of ours", readiness("internal-error"), || {
         let sandbox = Sandbox::green();
-        Chain::new(&sandbox).without("preflight").without("execute").job("preflight", "failure", "internal-error").run()
+        Chain::new(&sandbox)
+            .without("preflight")
+            .without("execute")
+            .job("preflight", "failure", "internal-error")
+            .run()
     }),
     one("post", "execute's job failed after a green receipt", seam("layer-not-reported"), || {
         let sandbox = Sandbox::green();
@@ -838,29 +1150,42 @@ const ROWS: &[Row] = &[
     two("preflight", "a full disk, and an unknown pack", readiness("disk-low"), || {
         with("preflight: {disk: {min-free: 8000TiB}}\n").run(&["--pack", "smok"], &[])
     }),
-    two("execute", "another host's readiness, and a broken selection", readiness("host-mismatch"), || {
-        let sandbox = Sandbox::green();
-        Chain::new(&sandbox)
-            .without_digests()
-            .edit("preflight", "/host/machineId", json!("0".repeat(32)))
-            .after("selection", write("pester-selection.json", ""))
-            .run()
-    }),
+    two(
+        "execute",
+        "another host's readiness, and a broken selection",
+        readiness("host-mismatch"),
+        || {
+            let sandbox = Sandbox::green();
+            Chain::new(&sandbox)
+                .without_digests()
+                .edit("preflight", "/host/machineId", json!("0".repeat(32)))
+                .after("selection", write("pester-selection.json", ""))
+                .run()
+        },
+    ),
     two("execute", "a failed test, and exit code 0", red("tests-failed"), || command_run(FAILING)),
     two("execute", "a failed test in a file that is cut off", seam("results-truncated"), || {
-        command_run("mkdir out; printf '<testsuites><testcase name=\"t\"><failure/></testcase>' > out/r.xml; exit 1")
+        command_run(
+            "mkdir out; printf '<testsuites><testcase name=\"t\"><failure/></testcase>' > out/r.xml; exit 1",
+        )
     }),
     two("execute", "a failed test, and one that timed out", red("tests-failed"), || {
         scripts(&[("c", "sleep 60"), ("d", "exit 1")], "")
             .run(&["--file-timeout", "700ms", "--kill-grace", "200ms"], &[])
     }),
-    two("execute", "a test that timed out, and one that cannot be run", red("test-timed-out"), || {
-        let sandbox = scripts(&[("c", "sleep 60")], "");
-        sandbox.file("tests/d.sh", "#!/tmp\n").executable("tests/d.sh");
-        sandbox.run(&["--file-timeout", "500ms", "--kill-grace", "200ms"], &[])
-    }),
+    two(
+        "execute",
+        "a test that timed out, and one that cannot be run",
+        red("test-timed-out"),
+        || {
+            let sandbox = scripts(&[("c", "sleep 60")], "");
+            sandbox.file("tests/d.sh", "#!/tmp\n").executable("tests/d.sh");
+            sandbox.run(&["--file-timeout", "500ms", "--kill-grace", "200ms"], &[])
+        },
+    ),
     two("execute", "a failed test before the run's limit", seam("dispatcher-timed-out"), || {
-        scripts(&[("c", "exit 1"), ("d", "sleep 60")], "").run(&["--run-timeout", "1s", "--kill-grace", "200ms"], &[])
+        scripts(&[("c", "exit 1"), ("d", "sleep 60")], "")
+            .run(&["--run-timeout", "1s", "--kill-grace", "200ms"], &[])
     }),
     two("execute", "no test, and exit code 5", seam("exit-code-mismatch"), || {
         command_run("mkdir out; echo '<testsuites/>' > out/r.xml; exit 5")
@@ -869,9 +1194,15 @@ const ROWS: &[Row] = &[
     two("execute", "a failed test, and a process left behind", red("tests-failed"), || {
         scripts(&[("c", "sleep 5 >/dev/null 2>&1 & exit 1")], LEAKS).run(&[], &[])
     }),
-    two("execute", "a failed setup, and a failed cleanup after it", seam("setup-command-failed"), || {
-        with("profiles: {default: {before: [[\"false\"]], after: [[\"false\"]]}}\n").run(&[], &[])
-    }),
+    two(
+        "execute",
+        "a failed setup, and a failed cleanup after it",
+        seam("setup-command-failed"),
+        || {
+            with("profiles: {default: {before: [[\"false\"]], after: [[\"false\"]]}}\n")
+                .run(&[], &[])
+        },
+    ),
     two("execute", "a failed test, and a dirty worktree", red("tests-failed"), || {
         let sandbox = Sandbox::green();
         sandbox.script("tests/c.sh", "exit 1");
@@ -888,35 +1219,63 @@ const ROWS: &[Row] = &[
             .after("execute", write("raw/scripts.junit.xml", "<testsuites/>"))
             .run()
     }),
-    one("post", "a test plants a receipt for a shard that never ran", seam("shard-missing"), || {
-        shards(|_, chain| {
-            chain.leg(1).args("execute", &["--shard", "1/2"]).after("execute", |_, folder| {
-                let planted = folder.join("elsewhere");
-                fs::create_dir_all(&planted).unwrap();
-                let planted = planted.join(file_of("execute"));
-                fs::copy(folder.join(file_of("execute")), &planted).unwrap();
-                edit(&planted, "/shard", &json!("2/2"));
+    one(
+        "post",
+        "a test plants a receipt for a shard that never ran",
+        seam("shard-missing"),
+        || {
+            shards(|_, chain| {
+                chain.leg(1).args("execute", &["--shard", "1/2"]).after("execute", |_, folder| {
+                    let planted = folder.join("elsewhere");
+                    fs::create_dir_all(&planted).unwrap();
+                    let planted = planted.join(file_of("execute"));
+                    fs::copy(folder.join(file_of("execute")), &planted).unwrap();
+                    edit(&planted, "/shard", &json!("2/2"));
+                })
             })
-        })
-    }),
-    two("post", "a failed test in one shard, and the other is missing", seam("shard-missing"), || {
-        shards(|sandbox, chain| {
-            sandbox.script("tests/a.sh", "exit 1");
-            chain.args("execute", &["--shard", "1/2"])
-        })
-    }),
-    two("post", "a refused binary at selection, and a missing tool at preflight", readiness("tool-missing"), || {
-        let sandbox = with("defaults: {pack: p}\npacks: [{name: p, requires: [{tool: no-such-tool}]}]\n");
-        Chain::new(&sandbox).without("selection").job("selection", "failure", "bootstrap-hash-refused").run()
-    }),
-    two("post", "context swapped after the run, and a failed test", context("receipt-digest-mismatch"), || {
-        let sandbox = scripts(&[("c", "exit 1")], "");
-        Chain::new(&sandbox)
-            .after("execute", |_, folder| {
-                edit(&folder.join("pester-context.json"), "/repository", &json!("evil/widgets"));
+        },
+    ),
+    two(
+        "post",
+        "a failed test in one shard, and the other is missing",
+        seam("shard-missing"),
+        || {
+            shards(|sandbox, chain| {
+                sandbox.script("tests/a.sh", "exit 1");
+                chain.args("execute", &["--shard", "1/2"])
             })
-            .run()
-    }),
+        },
+    ),
+    two(
+        "post",
+        "a refused binary at selection, and a missing tool at preflight",
+        readiness("tool-missing"),
+        || {
+            let sandbox =
+                with("defaults: {pack: p}\npacks: [{name: p, requires: [{tool: no-such-tool}]}]\n");
+            Chain::new(&sandbox)
+                .without("selection")
+                .job("selection", "failure", "bootstrap-hash-refused")
+                .run()
+        },
+    ),
+    two(
+        "post",
+        "context swapped after the run, and a failed test",
+        context("receipt-digest-mismatch"),
+        || {
+            let sandbox = scripts(&[("c", "exit 1")], "");
+            Chain::new(&sandbox)
+                .after("execute", |_, folder| {
+                    edit(
+                        &folder.join("pester-context.json"),
+                        "/repository",
+                        &json!("evil/widgets"),
+                    );
+                })
+                .run()
+        },
+    ),
 ];
 
 /// A PATH with what git and scripts need and nothing that a test looks for in vain.
@@ -958,7 +1317,8 @@ fn shards(shape: for<'a> fn(&'a Sandbox, Chain<'a>) -> Chain<'a>) -> Seen {
 fn cancelled(script: &str) -> Seen {
     let sandbox = command(script, "");
     signal_when(&sandbox, &["--kill-grace", "300ms"], "TERM", |folder| {
-        let journal = fs::read_to_string(folder.join("raw/dispatcher-events.ndjson")).unwrap_or_default();
+        let journal =
+            fs::read_to_string(folder.join("raw/dispatcher-events.ndjson")).unwrap_or_default();
         journal.contains("dispatcher-start")
     })
 }
@@ -974,19 +1334,33 @@ fn check_replay(seen: &Seen) -> Vec<String> {
         return vec![format!("the replay says nothing: {replayed:?}")];
     };
     let mut wrong = Vec::new();
-    for key in
-        ["classification", "failedLayer", "reason", "gateStatus", "nextActionId", "counts", "inFlight", "headline"]
-    {
+    for key in [
+        "classification",
+        "failedLayer",
+        "reason",
+        "gateStatus",
+        "nextActionId",
+        "counts",
+        "inFlight",
+        "headline",
+    ] {
         if again[key] != seen.outcome[key] {
             wrong.push(format!("replay: {key} is {}, it was {}", again[key], seen.outcome[key]));
         }
     }
     let codes = |outcome: &serde_json::Value| -> Vec<(serde_json::Value, serde_json::Value)> {
         let reasons = outcome["reasons"].as_array().cloned().unwrap_or_default();
-        reasons.into_iter().map(|reason| (reason["code"].clone(), reason["layer"].clone())).collect()
+        reasons
+            .into_iter()
+            .map(|reason| (reason["code"].clone(), reason["layer"].clone()))
+            .collect()
     };
     if codes(&again) != codes(&seen.outcome) {
-        wrong.push(format!("replay: reasons are {:?}, they were {:?}", codes(&again), codes(&seen.outcome)));
+        wrong.push(format!(
+            "replay: reasons are {:?}, they were {:?}",
+            codes(&again),
+            codes(&seen.outcome)
+        ));
     }
     if replayed.code != seen.ran.code {
         wrong.push(format!("replay: exit code {}, it was {}", replayed.code, seen.ran.code));
@@ -1002,7 +1376,8 @@ fn check_command(seen: &Seen) -> Vec<String> {
     if same && pasted.code == seen.ran.code {
         return Vec::new();
     }
-    let (command, found) = (seen.text("replay"), (&again["classification"], &again["reason"], pasted.code));
+    let (command, found) =
+        (seen.text("replay"), (&again["classification"], &again["reason"], pasted.code));
     vec![format!("pasted: {command}: {found:?} {}", pasted.stderr)]
 }
 
@@ -1012,10 +1387,15 @@ fn keep_summary(row: &Row, seen: &Seen) {
     if seen.summary.is_empty() || seen.outcome["gateStatus"] == "pass" {
         return;
     }
-    let name: String = row.name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
+    let name: String =
+        row.name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
     fs::create_dir_all(&folder).unwrap();
     fs::write(folder.join(format!("{name}.md")), &seen.summary).unwrap();
-    fs::write(folder.join(format!("{name}.owed")), format!("{:?}\n{}\n", row.owed, seen.text("replay"))).unwrap();
+    fs::write(
+        folder.join(format!("{name}.owed")),
+        format!("{:?}\n{}\n", row.owed, seen.text("replay")),
+    )
+    .unwrap();
 }
 
 /// The summary of a red run is enough by itself: layer, cause, next step, command; the failing test with what it said;
@@ -1026,7 +1406,8 @@ fn check_summary(seen: &Seen) -> Vec<String> {
         return Vec::new();
     }
     let text = |key: &str| outcome[key].as_str().unwrap_or_default().to_owned();
-    let mut parts = vec![text("classification"), text("reason"), text("nextAction"), "**Next:**".to_owned()];
+    let mut parts =
+        vec![text("classification"), text("reason"), text("nextAction"), "**Next:**".to_owned()];
     let command = text("replay");
     parts.push("**Reproduce".to_owned());
     parts.push(command.clone());
@@ -1043,7 +1424,10 @@ fn check_summary(seen: &Seen) -> Vec<String> {
     for failure in seen.failures["results"].as_array().into_iter().flatten().take(1) {
         let message = failure["message"].as_str().unwrap_or_default();
         parts.push(failure["name"].as_str().unwrap_or_default().to_owned());
-        let again = failure["replay"]["file"].as_str().or(failure["replay"]["run"].as_str()).unwrap_or_default();
+        let again = failure["replay"]["file"]
+            .as_str()
+            .or(failure["replay"]["run"].as_str())
+            .unwrap_or_default();
         parts.push(again.to_owned());
         parts.extend(message.lines().next().map(|line| line.chars().take(60).collect()));
     }
@@ -1059,8 +1443,13 @@ fn check_summary(seen: &Seen) -> Vec<String> {
     if !known || command == "pester-gate explain" {
         wrong.push(format!("the command is {command:?}"));
     }
-    let at_execute = outcome["classification"] == "seam-defect" && outcome["failedLayer"] == "execute";
-    if at_execute && !seen.log.is_empty() && !summary.contains(&seen.log) && !summary.contains("### Failures") {
+    let at_execute =
+        outcome["classification"] == "seam-defect" && outcome["failedLayer"] == "execute";
+    if at_execute
+        && !seen.log.is_empty()
+        && !summary.contains(&seen.log)
+        && !summary.contains("### Failures")
+    {
         wrong.push(format!("the summary lacks the log's last line {:?}:\n{summary}", seen.log));
     }
     let may_have = seen.began || seen.codes().contains(&"shard-missing".to_owned());
@@ -1068,7 +1457,9 @@ fn check_summary(seen: &Seen) -> Vec<String> {
         wrong.push(format!("the summary says that no test ran:\n{summary}"));
     }
     // What sends its reader to the log's end shows it, or that there is none.
-    if text("nextAction").contains("see the end of the log") && !summary.contains("### The end of the log") {
+    if text("nextAction").contains("see the end of the log")
+        && !summary.contains("### The end of the log")
+    {
         wrong.push(format!("the summary speaks of a log's end and shows none:\n{summary}"));
     }
     wrong
@@ -1077,14 +1468,21 @@ fn check_summary(seen: &Seen) -> Vec<String> {
 fn check(row: &Row, seen: &Seen) -> Vec<String> {
     let mut wrong = Vec::new();
     if seen.verdict() != row.owed {
-        wrong.push(format!("owed {:?}, got {:?} {:?}\n{}", row.owed, seen.verdict(), seen.codes(), seen.ran.stderr));
+        wrong.push(format!(
+            "owed {:?}, got {:?} {:?}\n{}",
+            row.owed,
+            seen.verdict(),
+            seen.codes(),
+            seen.ran.stderr
+        ));
     }
     let failed_layer = seen.text("failedLayer");
     for (layer, receipt) in &seen.receipts {
         let charged = receipt["reasons"][0]["layer"].as_str().unwrap_or_default();
         if receipt["status"] == "blocked" && *layer != failed_layer && charged == *layer {
             // Its own fault, found beside the deciding one, is no false accusation.
-            let own = seen.codes().contains(&receipt["reason"].as_str().unwrap_or_default().to_owned());
+            let own =
+                seen.codes().contains(&receipt["reason"].as_str().unwrap_or_default().to_owned());
             if !(row.combined && own) {
                 wrong.push(format!("the innocent {layer} is blocked with {}", receipt["reason"]));
             }
@@ -1098,7 +1496,9 @@ fn check(row: &Row, seen: &Seen) -> Vec<String> {
     wrong.extend(check_summary(seen));
     // What is amiss with the host is said by preflight alone, and nothing ran.
     if failed_layer == "preflight" && !row.combined {
-        for (layer, receipt) in seen.receipts.iter().filter(|(layer, _)| ["context", "selection"].contains(layer)) {
+        for (layer, receipt) in
+            seen.receipts.iter().filter(|(layer, _)| ["context", "selection"].contains(layer))
+        {
             if receipt["status"] == "blocked" {
                 wrong.push(format!("{layer} is blocked: {}", receipt["reasons"]));
             }
@@ -1106,10 +1506,13 @@ fn check(row: &Row, seen: &Seen) -> Vec<String> {
         if let Some((_, receipt)) = seen.receipts.iter().find(|(layer, _)| *layer == "execute") {
             let accounting = receipt["accounting"].as_array().cloned().unwrap_or_default();
             // One file whose interpreter is missing does not keep the others from running.
-            let others_run =
-                ["a test's interpreter is not on this host", "a test file names an interpreter that is not there"];
+            let others_run = [
+                "a test's interpreter is not on this host",
+                "a test file names an interpreter that is not there",
+            ];
             let others_run = others_run.contains(&row.name);
-            let ran = accounting.iter().any(|entry| entry["state"] == "ran") || receipt["counts"]["total"] != 0;
+            let ran = accounting.iter().any(|entry| entry["state"] == "ran")
+                || receipt["counts"]["total"] != 0;
             let began = !receipt["outcome"].is_null() || receipt["dispatcherExitCode"] != -1;
             if (ran && !others_run) || (began && row.at == "preflight") {
                 wrong.push(format!("execute tells of tests that were not to run: {receipt}"));
@@ -1118,7 +1521,11 @@ fn check(row: &Row, seen: &Seen) -> Vec<String> {
     }
     let green = seen.text("gateStatus") != "fail";
     if green != (seen.ran.code == 0) {
-        wrong.push(format!("gateStatus {:?} and exit code {}", seen.text("gateStatus"), seen.ran.code));
+        wrong.push(format!(
+            "gateStatus {:?} and exit code {}",
+            seen.text("gateStatus"),
+            seen.ran.code
+        ));
     }
     if seen.receipts.is_empty() && !row.name.contains("context's job was cancelled") {
         wrong.push("no receipt was left".to_owned());
@@ -1144,7 +1551,9 @@ fn every_fault_has_its_one_verdict() {
                     let mut codes: Vec<String> = seen.codes();
                     for (_, receipt) in &seen.receipts {
                         let reasons = receipt["reasons"].as_array().cloned().unwrap_or_default();
-                        codes.extend(reasons.iter().filter_map(|r| r["code"].as_str().map(str::to_owned)));
+                        codes.extend(
+                            reasons.iter().filter_map(|r| r["code"].as_str().map(str::to_owned)),
+                        );
                     }
                     produced.lock().unwrap().extend(codes);
                     for problem in check(row, &seen) {
@@ -1165,12 +1574,18 @@ fn every_fault_has_its_one_verdict() {
     };
     let missing: Vec<_> = pester_gate::docs::reason_codes()
         .into_iter()
-        .filter(|code| !produced.contains(*code) && !NOT_YET.contains(code) && !ON_WINDOWS.contains(code))
+        .filter(|code| {
+            !produced.contains(*code) && !NOT_YET.contains(code) && !ON_WINDOWS.contains(code)
+        })
         .collect();
     assert!(missing.is_empty(), "produced by no row and not in NOT_YET: {missing:?}");
     let windows = include_str!("../windows.rs");
-    assert!(ON_WINDOWS.iter().all(|code| windows.contains(&format!("\"{code}\""))), "tests/windows.rs lacks one");
-    let stale: Vec<_> = NOT_YET.iter().chain(ON_WINDOWS).filter(|code| produced.contains(**code)).collect();
+    assert!(
+        ON_WINDOWS.iter().all(|code| windows.contains(&format!("\"{code}\""))),
+        "tests/windows.rs lacks one"
+    );
+    let stale: Vec<_> =
+        NOT_YET.iter().chain(ON_WINDOWS).filter(|code| produced.contains(**code)).collect();
     assert!(stale.is_empty(), "produced and still in NOT_YET, which may only shrink: {stale:?}");
 }
 
@@ -1186,7 +1601,13 @@ fn benign_codes() -> Vec<String> {
     let chain = Chain::new(&blocked).forced();
     let seen = chain.run();
     let receipt = seen.receipt("execute");
-    codes.extend(receipt["reasons"].as_array().unwrap().iter().map(|r| r["code"].as_str().unwrap().to_owned()));
+    codes.extend(
+        receipt["reasons"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|r| r["code"].as_str().unwrap().to_owned()),
+    );
     codes
 }
 
@@ -1212,7 +1633,8 @@ fn a_digest_is_what_vouches_for_an_earlier_attempt() {
     // "Re-run failed jobs": context and selection of attempt 1, readiness measured again, execute in attempt 2.
     let sandbox = Sandbox::green();
     let chain = in_run(Chain::new(&sandbox));
-    let chain = chain.env("preflight", "GITHUB_RUN_ATTEMPT", "2").env("execute", "GITHUB_RUN_ATTEMPT", "2");
+    let chain =
+        chain.env("preflight", "GITHUB_RUN_ATTEMPT", "2").env("execute", "GITHUB_RUN_ATTEMPT", "2");
     let seen = chain.env("post", "GITHUB_RUN_ATTEMPT", "2").run();
     assert_eq!(seen.verdict(), ("completed", "none", "tests-passed", 0), "{:?}", seen.codes());
     assert_eq!(seen.receipt("context")["run"]["runAttempt"], 1);
@@ -1231,10 +1653,15 @@ fn route_is_vouched_for_by_its_digest_in_a_later_attempt() {
         let sha = sandbox.git(&["rev-parse", "HEAD"]);
         let mut environment = ACTIONS.to_vec();
         environment.extend([("GITHUB_EVENT_NAME", "push"), ("GITHUB_SHA", &sha)]);
-        let route = sandbox.gate_in(&["route", "--out", sandbox.out.to_str().unwrap()], &environment);
+        let route =
+            sandbox.gate_in(&["route", "--out", sandbox.out.to_str().unwrap()], &environment);
         assert_eq!(route.code, 0, "{route:?}");
         let digest = sha256(&sandbox.out.join("pester-route.json"));
-        let mut chain = in_run(Chain::new(&sandbox)).env("*", "GITHUB_SHA", &sha).env("*", "GITHUB_RUN_ATTEMPT", "2");
+        let mut chain = in_run(Chain::new(&sandbox)).env("*", "GITHUB_SHA", &sha).env(
+            "*",
+            "GITHUB_RUN_ATTEMPT",
+            "2",
+        );
         if vouched {
             chain = chain.args("post", &["--route-sha256", &digest]);
         }
@@ -1246,15 +1673,20 @@ fn route_is_vouched_for_by_its_digest_in_a_later_attempt() {
 #[test]
 fn a_refusal_of_what_was_asked_for_is_never_let_through() {
     // The label is there and does not speak of this head: with `notice` the check would turn green untested.
-    for (labels, action, owed) in [(&["pester-gate"][..], "reopened", "fail"), (&["bug"][..], "labeled", "notice")] {
+    for (labels, action, owed) in
+        [(&["pester-gate"][..], "reopened", "fail"), (&["bug"][..], "labeled", "notice")]
+    {
         let sandbox = Sandbox::green();
-        let event = route::pull_request(&sandbox, Some("octo/widgets-fork"), action, labels, Some("bug"));
+        let event =
+            route::pull_request(&sandbox, Some("octo/widgets-fork"), action, labels, Some("bug"));
         let file = sandbox.state.with_file_name("event.json");
         fs::write(&file, event.to_string()).unwrap();
         let outputs = sandbox.state.with_file_name("outputs");
         let mut environment = ACTIONS.to_vec();
-        environment
-            .extend([("GITHUB_EVENT_NAME", "pull_request_target"), ("GITHUB_EVENT_PATH", file.to_str().unwrap())]);
+        environment.extend([
+            ("GITHUB_EVENT_NAME", "pull_request_target"),
+            ("GITHUB_EVENT_PATH", file.to_str().unwrap()),
+        ]);
         environment.push(("GITHUB_OUTPUT", outputs.to_str().unwrap()));
         let ran = sandbox.gate_in(&["route", "--when-refused", "notice"], &environment);
         assert_ne!(ran.code, 0, "{ran:?}");

@@ -66,7 +66,13 @@ fn routed(event_name: &str, event: impl Fn(&Sandbox) -> String, arguments: &[&st
     chain.run()
 }
 
-fn asked(head: Option<&'static str>, action: &str, labels: &[&str], set: Option<&str>, arguments: &[&str]) -> Seen {
+fn asked(
+    head: Option<&'static str>,
+    action: &str,
+    labels: &[&str],
+    set: Option<&str>,
+    arguments: &[&str],
+) -> Seen {
     let event = |sandbox: &Sandbox| pull_request(sandbox, head, action, labels, set).to_string();
     routed("pull_request_target", event, arguments)
 }
@@ -76,7 +82,9 @@ const FORK: Option<&str> = Some("octo/widgets-fork");
 const STRANGER: Option<&str> = Some("mallory/widgets");
 
 pub(super) const ROWS: &[Row] = &[
-    one("route", "a labelled branch of this repository", GREEN, || asked(OWN, "synchronize", &[LABEL], None, &[])),
+    one("route", "a labelled branch of this repository", GREEN, || {
+        asked(OWN, "synchronize", &[LABEL], None, &[])
+    }),
     one("route", "a same-owner fork, labelled at this head", GREEN, || {
         asked(FORK, "labeled", &[LABEL], Some(LABEL), &[])
     }),
@@ -101,14 +109,21 @@ pub(super) const ROWS: &[Row] = &[
     one("route", "a new push to a labelled fork", blocked("label-not-bound-to-head"), || {
         asked(FORK, "synchronize", &[LABEL], None, &[])
     }),
-    one("route", "another label is set on a labelled fork", blocked("label-not-bound-to-head"), || {
-        asked(FORK, "labeled", &[LABEL, "bug"], Some("bug"), &[])
-    }),
+    one(
+        "route",
+        "another label is set on a labelled fork",
+        blocked("label-not-bound-to-head"),
+        || asked(FORK, "labeled", &[LABEL, "bug"], Some("bug"), &[]),
+    ),
     one("route", "a pull request is closed", blocked("event-unsupported"), || {
         asked(OWN, "closed", &[LABEL], None, &[])
     }),
     one("route", "an event that nobody routes", blocked("event-unsupported"), || {
-        routed("issue_comment", |_| json!({"repository": {"full_name": "octo/widgets"}}).to_string(), &[])
+        routed(
+            "issue_comment",
+            |_| json!({"repository": {"full_name": "octo/widgets"}}).to_string(),
+            &[],
+        )
     }),
     one("route", "the event is of another repository", blocked("event-malformed"), || {
         routed("push", |_| json!({"repository": {"full_name": "mallory/widgets"}}).to_string(), &[])

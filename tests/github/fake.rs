@@ -90,10 +90,22 @@ impl Fake {
         fake
     }
 
-    pub(crate) fn repo(&self, slug: &str, issues: &[Issue], change: impl FnOnce(&mut Repo)) -> &Self {
+    pub(crate) fn repo(
+        &self,
+        slug: &str,
+        issues: &[Issue],
+        change: impl FnOnce(&mut Repo),
+    ) -> &Self {
         let mut state = self.state.lock().unwrap();
         let id = 1000 + state.repos.len() as u64;
-        let mut repo = Repo { id, has_issues: true, parent: None, fork: false, issues: issues.to_vec(), text: 40 };
+        let mut repo = Repo {
+            id,
+            has_issues: true,
+            parent: None,
+            fork: false,
+            issues: issues.to_vec(),
+            text: 40,
+        };
         change(&mut repo);
         state.repos.insert(slug.to_owned(), repo);
         drop(state);
@@ -103,13 +115,18 @@ impl Fake {
     /// `octo/widgets` as a fork of `upper/widgets`.
     pub(crate) fn forked(own: &[Issue], upper: &[Issue]) -> Self {
         let fake = Self::new(&[]);
-        fake.repo("octo/widgets", own, |repo| (repo.fork, repo.parent) = (true, Some("upper/widgets".to_owned())));
+        fake.repo("octo/widgets", own, |repo| {
+            (repo.fork, repo.parent) = (true, Some("upper/widgets".to_owned()))
+        });
         fake.repo("upper/widgets", upper, |_| ());
         fake
     }
 
     /// Asked before the repositories are; the second argument counts the requests from 0.
-    pub(crate) fn script(&self, script: impl Fn(&Request, usize) -> Option<Scripted> + Send + 'static) -> &Self {
+    pub(crate) fn script(
+        &self,
+        script: impl Fn(&Request, usize) -> Option<Scripted> + Send + 'static,
+    ) -> &Self {
         self.state.lock().unwrap().script = Some(Box::new(script));
         self
     }
@@ -180,7 +197,8 @@ impl Respond for Hub {
             target: format!("{}{query}", request.url.path()),
             conditional: header("if-none-match").is_some(),
         });
-        let path = request.url.path().strip_prefix(&state.prefix).unwrap_or(request.url.path()).to_owned();
+        let path =
+            request.url.path().strip_prefix(&state.prefix).unwrap_or(request.url.path()).to_owned();
         let wrong = openapi::request_violations(request, &path);
         state.violations.extend(wrong);
         let scripted = state.script.as_ref().and_then(|script| script(request, nth));
@@ -192,7 +210,8 @@ impl Respond for Hub {
         let wrong = openapi::answer_violations(&path, status, &body);
         state.violations.extend(wrong);
         let text = body.to_string();
-        let etag = format!("\"{:x}\"", u64::from_be_bytes(Sha256::digest(&text)[..8].try_into().unwrap()));
+        let etag =
+            format!("\"{:x}\"", u64::from_be_bytes(Sha256::digest(&text)[..8].try_into().unwrap()));
         let unchanged = status == 200 && header("if-none-match") == Some(etag.as_str());
         state.spent += u64::from(!unchanged);
         let mut answer = if unchanged {
@@ -201,7 +220,8 @@ impl Respond for Hub {
             ResponseTemplate::new(status).set_body_raw(text, "application/json; charset=utf-8")
         };
         let left = 5000 - state.spent;
-        answer = answer.insert_header("etag", etag.as_str()).insert_header("x-ratelimit-limit", "5000");
+        answer =
+            answer.insert_header("etag", etag.as_str()).insert_header("x-ratelimit-limit", "5000");
         answer = answer.insert_header("x-ratelimit-remaining", left.to_string().as_str());
         for (name, value) in headers {
             answer = answer.insert_header(name, value.as_str());
@@ -214,7 +234,11 @@ type Answered = (u16, Vec<(&'static str, String)>, Value);
 
 pub(crate) fn error(status: u16, message: &str) -> Answered {
     let docs = "https://docs.github.com/rest";
-    (status, Vec::new(), json!({"message": message, "documentation_url": docs, "status": status.to_string()}))
+    (
+        status,
+        Vec::new(),
+        json!({"message": message, "documentation_url": docs, "status": status.to_string()}),
+    )
 }
 
 impl State {
@@ -226,13 +250,17 @@ impl State {
         };
         let (found, rest) = match parts.as_slice() {
             ["repos", owner, name, rest @ ..] => (by_slug(owner, name), rest),
-            ["repositories", id, rest @ ..] => (self.repos.iter().find(|(_, repo)| repo.id.to_string() == **id), rest),
+            ["repositories", id, rest @ ..] => {
+                (self.repos.iter().find(|(_, repo)| repo.id.to_string() == **id), rest)
+            }
             _ => (None, &[] as &[&str]),
         };
         let Some((slug, repo)) = found else { return error(404, "Not Found") };
         match rest {
             [] => (200, Vec::new(), self.repository(slug, repo)),
-            ["issues"] if !repo.has_issues => error(410, "Issues has been disabled in this repository."),
+            ["issues"] if !repo.has_issues => {
+                error(410, "Issues has been disabled in this repository.")
+            }
             ["issues"] => self.issues(request, slug, repo),
             _ => error(404, "Not Found"),
         }
@@ -251,7 +279,11 @@ impl State {
             .issues
             .iter()
             .filter(|issue| state == "all" || issue.open == (state == "open"))
-            .filter(|issue| labels.iter().all(|label| issue.labels.iter().any(|own| own.to_lowercase() == *label)))
+            .filter(|issue| {
+                labels
+                    .iter()
+                    .all(|label| issue.labels.iter().any(|own| own.to_lowercase() == *label))
+            })
             .collect();
         found.sort_by_key(|issue| std::cmp::Reverse(issue.number));
         let last = found.len().div_ceil(per_page).max(1);
@@ -265,7 +297,10 @@ impl State {
             let mut pairs = form_urlencoded(&query);
             pairs.retain(|pair| !pair.starts_with("page="));
             let (base, prefix, id) = (&self.base, &self.prefix, repo.id);
-            format!("<{base}{prefix}/repositories/{id}/issues?{}&page={page}>; rel=\"{rel}\"", pairs.join("&"))
+            format!(
+                "<{base}{prefix}/repositories/{id}/issues?{}&page={page}>; rel=\"{rel}\"",
+                pairs.join("&")
+            )
         };
         let mut links = Vec::new();
         if page > 1 {

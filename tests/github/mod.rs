@@ -43,7 +43,12 @@ impl Context {
 }
 
 /// Runs context against an API, in a checkout of `octo/widgets`.
-fn context(sandbox: &Sandbox, api: &str, arguments: &[&str], environment: &[(&str, &str)]) -> Context {
+fn context(
+    sandbox: &Sandbox,
+    api: &str,
+    arguments: &[&str],
+    environment: &[(&str, &str)],
+) -> Context {
     let out = sandbox.out.join("context");
     let mut all = vec!["context", "--out", out.to_str().unwrap()];
     all.extend(arguments);
@@ -72,20 +77,32 @@ fn failures() -> Vec<(&'static str, Fake)> {
         fake.script(move |request, _| script(request.url.path().ends_with("/issues")));
         fake
     };
-    fn told((status, headers, body): (u16, Vec<(&'static str, String)>, Value)) -> Option<Scripted> {
+    fn told(
+        (status, headers, body): (u16, Vec<(&'static str, String)>, Value),
+    ) -> Option<Scripted> {
         Some(Scripted::Answer(status, headers, body))
     }
-    let page = || wiremock::ResponseTemplate::new(200).set_body_raw("<html>sign in</html>", "text/html");
+    let page =
+        || wiremock::ResponseTemplate::new(200).set_body_raw("<html>sign in</html>", "text/html");
     vec![
         ("bad credentials", scripted(|_| told(error(401, "Bad credentials")))),
         ("no permission", scripted(|_| told(error(403, "Resource not accessible by integration")))),
         ("slow down", scripted(|_| told(error(429, "You have exceeded a secondary rate limit.")))),
         ("no such repository", scripted(|_| told(error(404, "Not Found")))),
-        ("issues hidden", scripted(|listing| if !listing { None } else { told(error(404, "Not Found")) })),
+        (
+            "issues hidden",
+            scripted(|listing| if !listing { None } else { told(error(404, "Not Found")) }),
+        ),
         ("issues gone", scripted(|listing| if !listing { None } else { told(error(410, "Gone")) })),
-        ("server error", scripted(|listing| if !listing { None } else { told(error(502, "Bad Gateway")) })),
+        (
+            "server error",
+            scripted(|listing| if !listing { None } else { told(error(502, "Bad Gateway")) }),
+        ),
         ("unavailable", scripted(|_| told(error(503, "Service Unavailable")))),
-        ("refused", scripted(|listing| if !listing { None } else { told(error(422, "Validation Failed")) })),
+        (
+            "refused",
+            scripted(|listing| if !listing { None } else { told(error(422, "Validation Failed")) }),
+        ),
         ("issues switched off", {
             let fake = labelled();
             fake.repo("octo/widgets", &[], |repo| repo.has_issues = false);
@@ -98,11 +115,13 @@ fn failures() -> Vec<(&'static str, Fake)> {
         }),
         (
             "nothing in its place",
-            scripted(
-                |listing| {
-                    if !listing { None } else { Some(Scripted::Wrong(wiremock::ResponseTemplate::new(200))) }
-                },
-            ),
+            scripted(|listing| {
+                if !listing {
+                    None
+                } else {
+                    Some(Scripted::Wrong(wiremock::ResponseTemplate::new(200)))
+                }
+            }),
         ),
     ]
 }
@@ -113,7 +132,12 @@ fn an_open_labelled_issue_is_found_and_a_failing_look_up_is_never_an_empty_queue
     let fake = Fake::new(&[issue(9, &["bug"]), issue(7, &["standing-priority"])]);
     for policy in ["required", "advisory"] {
         let context = context(&sandbox, &fake.url(), &["--standing-priority", policy], &[]);
-        assert_eq!((context.reason(), context.ran.code), ("standing-priority-available", 0), "{}", context.ran.stderr);
+        assert_eq!(
+            (context.reason(), context.ran.code),
+            ("standing-priority-available", 0),
+            "{}",
+            context.ran.stderr
+        );
         assert_eq!(context.receipt["status"], "ready");
         assert_eq!(context.receipt["standingPriority"]["issueNumber"], 7);
         assert!(context.requests() <= 2, "{}", context.receipt["lookUp"]);
@@ -122,8 +146,10 @@ fn an_open_labelled_issue_is_found_and_a_failing_look_up_is_never_an_empty_queue
     assert!(failures.len() >= 10);
     for (what, fake) in failures {
         let api = fake.url();
-        let advisory =
-            sandbox.run(&["--standing-priority", "advisory"], &[("GITHUB_API_URL", &api), ("GH_TOKEN", TOKEN)]);
+        let advisory = sandbox.run(
+            &["--standing-priority", "advisory"],
+            &[("GITHUB_API_URL", &api), ("GH_TOKEN", TOKEN)],
+        );
         assert_eq!(advisory.text("classification"), "completed", "{what}: {}", advisory.ran.stderr);
         assert_eq!(advisory.receipt("execute")["status"], "completed", "{what}");
         let reasons = advisory.outcome["reasons"].as_array().unwrap();
@@ -132,18 +158,29 @@ fn an_open_labelled_issue_is_found_and_a_failing_look_up_is_never_an_empty_queue
         let of_execute = advisory.receipt("execute")["reasons"].to_string();
         assert!(!of_execute.contains("\"layer\":\"context\""), "{what}: {of_execute}");
         fs::remove_dir_all(&sandbox.out).unwrap();
-        let required =
-            sandbox.run(&["--standing-priority", "required"], &[("GITHUB_API_URL", &api), ("GH_TOKEN", TOKEN)]);
-        assert_eq!((required.text("classification"), required.text("failedLayer")), ("context-blocked", "context"));
+        let required = sandbox.run(
+            &["--standing-priority", "required"],
+            &[("GITHUB_API_URL", &api), ("GH_TOKEN", TOKEN)],
+        );
+        assert_eq!(
+            (required.text("classification"), required.text("failedLayer")),
+            ("context-blocked", "context")
+        );
         assert!(!required.has_receipt("execute"), "{what}: execute started");
         for seen in [&advisory, &required] {
             let all = format!("{}{:?}", seen.outcome, seen.receipts);
-            assert!(!all.contains("standing-priority-none"), "{what} reads as an empty queue: {all}");
+            assert!(
+                !all.contains("standing-priority-none"),
+                "{what} reads as an empty queue: {all}"
+            );
         }
         // The same cause by both policies, and the verdict gives it as a warning or as the reason.
         let code = &required.outcome["reason"];
         assert_eq!(advisory.receipt("context")["reason"], *code, "{what}");
-        assert!(advisory.codes().iter().any(|known| code == known), "{what}: the verdict keeps quiet about it");
+        assert!(
+            advisory.codes().iter().any(|known| code == known),
+            "{what}: the verdict keeps quiet about it"
+        );
         fs::remove_dir_all(&sandbox.out).unwrap();
         assert_eq!(fake.violations(), [""; 0], "{what}");
     }
@@ -158,15 +195,26 @@ fn every_situation_at_github_has_its_one_reason() {
     std::thread::scope(|scope| {
         for _ in 0..4 {
             scope.spawn(|| {
-                while let Some(row) = rows.get(next.fetch_add(1, std::sync::atomic::Ordering::SeqCst)) {
+                while let Some(row) =
+                    rows.get(next.fetch_add(1, std::sync::atomic::Ordering::SeqCst))
+                {
                     let problems = situations::check(row);
-                    wrong.lock().unwrap().extend(problems.into_iter().map(|why| format!("{}: {why}", row.name)));
+                    wrong
+                        .lock()
+                        .unwrap()
+                        .extend(problems.into_iter().map(|why| format!("{}: {why}", row.name)));
                 }
             });
         }
     });
     let wrong = wrong.into_inner().unwrap();
-    assert!(wrong.is_empty(), "{} of {} situations:\n{}", wrong.len(), rows.len(), wrong.join("\n"));
+    assert!(
+        wrong.is_empty(),
+        "{} of {} situations:\n{}",
+        wrong.len(),
+        rows.len(),
+        wrong.join("\n")
+    );
     println!(
         "{} situations, {}",
         rows.len(),
@@ -186,11 +234,22 @@ fn with_policy_off_or_an_override_nobody_is_asked() {
         &["--standing-priority", "required", "--standing-priority-issue", "upper/widgets#12"],
         &[],
     );
-    assert_eq!((told.reason(), told.ran.code), ("standing-priority-overridden", 0), "{}", told.ran.stderr);
+    assert_eq!(
+        (told.reason(), told.ran.code),
+        ("standing-priority-overridden", 0),
+        "{}",
+        told.ran.stderr
+    );
     assert_eq!(told.receipt["standingPriority"]["issueNumber"], 12);
     assert_eq!(told.receipt["standingPriority"]["repository"], "upper/widgets");
-    assert!(told.receipt["reasons"][0]["detail"].as_str().unwrap().contains("--standing-priority-issue"));
-    let silent = context(&sandbox, &fake.url(), &["--standing-priority", "required"], &[("GH_TOKEN", "")]);
+    assert!(
+        told.receipt["reasons"][0]["detail"]
+            .as_str()
+            .unwrap()
+            .contains("--standing-priority-issue")
+    );
+    let silent =
+        context(&sandbox, &fake.url(), &["--standing-priority", "required"], &[("GH_TOKEN", "")]);
     assert_eq!((silent.reason(), silent.ran.code), ("token-missing", 3));
     for seen in [&off, &told, &silent] {
         assert_eq!((seen.requests(), &seen.receipt["token"]["probe"]), (0, &Value::Null));
@@ -214,9 +273,17 @@ fn a_repeat_costs_no_quota() {
     let again = context(&sandbox, &fake.url(), &[], &[]);
     assert_eq!(again.receipt["standingPriority"], first.receipt["standingPriority"]);
     assert_eq!(&again.receipt["token"]["rateLimitRemaining"], left, "the repeat cost quota");
-    assert!(fake.asked().iter().all(|asked| asked.conditional) && fake.asked().len() == 4, "{:?}", fake.asked());
-    let statuses: Vec<_> =
-        again.receipt["lookUp"]["calls"].as_array().unwrap().iter().map(|call| call["status"].clone()).collect();
+    assert!(
+        fake.asked().iter().all(|asked| asked.conditional) && fake.asked().len() == 4,
+        "{:?}",
+        fake.asked()
+    );
+    let statuses: Vec<_> = again.receipt["lookUp"]["calls"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|call| call["status"].clone())
+        .collect();
     assert_eq!(statuses, [304, 304, 304, 304]);
 
     // What changed is seen at once, and what is spoiled in the folder is as if it were not there.
@@ -270,10 +337,14 @@ fn a_cancel_ends_the_look_up_at_once_and_is_the_one_reason() {
     for policy in ["advisory", "required"] {
         let fake = Fake::new(&[]);
         let late = Duration::from_secs(30);
-        fake.script(move |_, _| Some(Scripted::Wrong(wiremock::ResponseTemplate::new(200).set_delay(late))));
+        fake.script(move |_, _| {
+            Some(Scripted::Wrong(wiremock::ResponseTemplate::new(200).set_delay(late)))
+        });
         let sandbox = Sandbox::green();
-        let arguments = ["context", "--standing-priority", policy, "--out", sandbox.out.to_str().unwrap()];
-        let mut command = sandbox.command(&arguments, &[("GITHUB_API_URL", &fake.url()), ("GH_TOKEN", TOKEN)]);
+        let arguments =
+            ["context", "--standing-priority", policy, "--out", sandbox.out.to_str().unwrap()];
+        let mut command =
+            sandbox.command(&arguments, &[("GITHUB_API_URL", &fake.url()), ("GH_TOKEN", TOKEN)]);
         let child = command.stdout(std::process::Stdio::null()).spawn().unwrap();
         while fake.asked().is_empty() {
             std::thread::sleep(Duration::from_millis(20));
@@ -284,8 +355,13 @@ fn a_cancel_ends_the_look_up_at_once_and_is_the_one_reason() {
         let code = child.wait_with_output().unwrap().status.code();
         assert!(asked.elapsed() < Duration::from_secs(10), "{:?}", asked.elapsed());
         let receipt = read_json(&sandbox.out.join("pester-context.json"));
-        let codes: Vec<_> = receipt["reasons"].as_array().unwrap().iter().map(|r| r["code"].clone()).collect();
-        assert_eq!((codes, code), (vec![serde_json::json!("layer-cancelled")], Some(3)), "{policy}");
+        let codes: Vec<_> =
+            receipt["reasons"].as_array().unwrap().iter().map(|r| r["code"].clone()).collect();
+        assert_eq!(
+            (codes, code),
+            (vec![serde_json::json!("layer-cancelled")], Some(3)),
+            "{policy}"
+        );
     }
 }
 
@@ -312,7 +388,11 @@ fn ten_thousand_issues_are_read_in_little_memory_and_no_request_too_many() {
         fake.forget();
         let sandbox = asking(&format!("policy: required, labels: {labels}, max-wait: 5m"));
         let (context, peak) = with_peak(&sandbox, &fake.url());
-        assert_eq!(context.receipt["standingPriority"]["issueNumber"], found, "{labels}: {}", context.ran.stderr);
+        assert_eq!(
+            context.receipt["standingPriority"]["issueNumber"], found,
+            "{labels}: {}",
+            context.ran.stderr
+        );
         assert_eq!(context.receipt["standingPriority"]["candidates"], serde_json::json!([found]));
         assert_eq!(fake.asked().len(), requests, "{labels}");
         assert_eq!(context.requests(), requests as u64);
@@ -327,18 +407,23 @@ fn ten_thousand_issues_are_read_in_little_memory_and_no_request_too_many() {
 
 #[test]
 fn ten_thousand_candidates_take_little_memory_cold_and_warm() {
-    let others: Vec<String> = (0..10).map(|number| format!("a label of some length {number}")).collect();
+    let others: Vec<String> =
+        (0..10).map(|number| format!("a label of some length {number}")).collect();
     let labels: Vec<&str> = others.iter().map(String::as_str).chain(["gate, first"]).collect();
     let mut many: Vec<_> = (1..=10_000).map(|number| issue(number, &labels)).collect();
-    many.iter_mut()
-        .for_each(|issue| issue.title = "a title that is as long as titles are, and then some more of it".repeat(2));
+    many.iter_mut().for_each(|issue| {
+        issue.title = "a title that is as long as titles are, and then some more of it".repeat(2)
+    });
     let fake = Fake::new(&[]);
     fake.repo("octo/widgets", &many, |repo| repo.text = 10_000);
     let sandbox = asking("policy: required, labels: [\"gate, first\"], max-wait: 5m");
     for what in ["cold", "warm"] {
         let (context, peak) = with_peak(&sandbox, &fake.url());
         let found = &context.receipt["standingPriority"];
-        assert_eq!((&found["issueNumber"], found["candidates"].as_array().unwrap().len()), (&1.into(), 10_000));
+        assert_eq!(
+            (&found["issueNumber"], found["candidates"].as_array().unwrap().len()),
+            (&1.into(), 10_000)
+        );
         if let Some(peak) = peak {
             assert!(peak < 64 << 10, "{what}: {peak} KiB");
         }
@@ -351,7 +436,11 @@ fn with_peak(sandbox: &Sandbox, api: &str) -> (Context, Option<u64>) {
     let out = sandbox.out.join("context");
     let arguments = ["context", "--out", out.to_str().unwrap()];
     let mut command = sandbox.command(&arguments, &[("GITHUB_API_URL", api), ("GH_TOKEN", TOKEN)]);
-    let child = command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap();
+    let child = command
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
     let status = PathBuf::from(format!("/proc/{}/status", child.id()));
     let watching = std::thread::spawn(move || {
         let mut peak = None;
@@ -369,7 +458,12 @@ fn with_peak(sandbox: &Sandbox, api: &str) -> (Context, Option<u64>) {
 /// The kernel's own high-water mark of a process's memory.
 fn high_water(status: &Path) -> Option<u64> {
     let text = fs::read_to_string(status).ok()?;
-    text.lines().find_map(|line| line.strip_prefix("VmHWM:"))?.trim().trim_end_matches(" kB").parse().ok()
+    text.lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))?
+        .trim()
+        .trim_end_matches(" kB")
+        .parse()
+        .ok()
 }
 
 #[test]
@@ -379,26 +473,50 @@ fn the_token_appears_nowhere() {
     // A server that repeats the token in every place that is quoted.
     echo.script(|_, _| {
         let needs = vec![("x-accepted-github-permissions", TOKEN.to_owned())];
-        Some(Scripted::Answer(403, needs, serde_json::json!({"message": format!("{TOKEN} may not")})))
+        Some(Scripted::Answer(
+            403,
+            needs,
+            serde_json::json!({"message": format!("{TOKEN} may not")}),
+        ))
     });
     let away = Fake::new(&[]);
     away.script(|_, _| {
         let to = format!("http://127.0.0.1:1/{TOKEN}");
-        Some(Scripted::Wrong(wiremock::ResponseTemplate::new(302).insert_header("location", to.as_str())))
+        Some(Scripted::Wrong(
+            wiremock::ResponseTemplate::new(302).insert_header("location", to.as_str()),
+        ))
     });
     let sandbox = asking("policy: required, max-wait: 300ms");
     let summary = sandbox.out.join("summary.md");
     let outputs = sandbox.out.join("outputs");
     fs::create_dir_all(&sandbox.out).unwrap();
     let (summary, outputs) = (summary.to_str().unwrap(), outputs.to_str().unwrap());
-    let at = [("GITHUB_STEP_SUMMARY", summary), ("GITHUB_OUTPUT", outputs), ("RUST_BACKTRACE", "full")];
+    let at =
+        [("GITHUB_STEP_SUMMARY", summary), ("GITHUB_OUTPUT", outputs), ("RUST_BACKTRACE", "full")];
     // One is too short to be masked anywhere: only not telling helps.
-    for token in [TOKEN, "unpatterned", "tiny-7", "  correct-horse-battery", "with\u{7f}control", "line\nend-in-it"] {
-        for api in [fake.url(), echo.url(), away.url(), "http://127.0.0.1:1".to_owned(), "http://x.invalid".to_owned()]
-        {
+    for token in [
+        TOKEN,
+        "unpatterned",
+        "tiny-7",
+        "  correct-horse-battery",
+        "with\u{7f}control",
+        "line\nend-in-it",
+    ] {
+        for api in [
+            fake.url(),
+            echo.url(),
+            away.url(),
+            "http://127.0.0.1:1".to_owned(),
+            "http://x.invalid".to_owned(),
+        ] {
             let mut environment = at.to_vec();
             environment.push(("GH_TOKEN", token));
-            let seen = context(&sandbox, &api, &["--log-level", "trace", "--format", "json"], &environment);
+            let seen = context(
+                &sandbox,
+                &api,
+                &["--log-level", "trace", "--format", "json"],
+                &environment,
+            );
             let mut told = format!("{}{}{}", seen.ran.stdout, seen.ran.stderr, seen.receipt);
             told.push_str(&fs::read_to_string(summary).unwrap_or_default());
             told.push_str(&fs::read_to_string(outputs).unwrap_or_default());
@@ -440,8 +558,10 @@ fn with_the_network_cut_context_answers_within_its_time() {
     let mut stubborn = false;
     for api in ["https://api.github.com", "http://192.0.2.1"] {
         for (policy, code) in [("advisory", 0), ("required", 3)] {
-            let arguments = ["context", "--standing-priority", policy, "--out", sandbox.out.to_str().unwrap()];
-            let command = sandbox.command(&arguments, &[("GITHUB_API_URL", api), ("GH_TOKEN", TOKEN)]);
+            let arguments =
+                ["context", "--standing-priority", policy, "--out", sandbox.out.to_str().unwrap()];
+            let command =
+                sandbox.command(&arguments, &[("GITHUB_API_URL", api), ("GH_TOKEN", TOKEN)]);
             let started = Instant::now();
             let ran = Ran::of(&cut(&command).output().unwrap());
             stubborn |= started.elapsed() > Duration::from_secs(15);
@@ -453,7 +573,11 @@ fn with_the_network_cut_context_answers_within_its_time() {
                 ran.stderr
             );
             assert_eq!(receipt["token"]["probe"], "unknown");
-            assert!(receipt["lookUp"]["durationMs"].as_u64().unwrap() <= 6000, "{}", receipt["lookUp"]);
+            assert!(
+                receipt["lookUp"]["durationMs"].as_u64().unwrap() <= 6000,
+                "{}",
+                receipt["lookUp"]
+            );
         }
     }
     assert!(!stubborn, "context took three times what it may");

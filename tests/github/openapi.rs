@@ -16,9 +16,12 @@ struct Description {
 fn description() -> Option<&'static Description> {
     static DESCRIPTION: OnceLock<Option<Description>> = OnceLock::new();
     let read = || {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus/github-api/openapi-subset.json");
+        let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("../shared/corpus/github-api/openapi-subset.json");
         let Ok(text) = std::fs::read_to_string(path) else {
-            println!("skipped: no description of GitHub's API is here, so the fake was not held against it");
+            println!(
+                "skipped: no description of GitHub's API is here, so the fake was not held against it"
+            );
             return None;
         };
         let mut document: Value = serde_json::from_str(&text).unwrap();
@@ -67,7 +70,9 @@ fn template(path: &str) -> Option<&'static str> {
     let parts: Vec<&str> = path.trim_start_matches('/').split('/').collect();
     match parts.as_slice() {
         ["repos", _, _] | ["repositories", _] => Some("/repos/{owner}/{repo}"),
-        ["repos", _, _, "issues"] | ["repositories", _, "issues"] => Some("/repos/{owner}/{repo}/issues"),
+        ["repos", _, _, "issues"] | ["repositories", _, "issues"] => {
+            Some("/repos/{owner}/{repo}/issues")
+        }
         _ => None,
     }
 }
@@ -76,22 +81,32 @@ fn template(path: &str) -> Option<&'static str> {
 pub(crate) fn request_violations(request: &Request, path: &str) -> Vec<String> {
     let mut wrong = Vec::new();
     let target = request.url.to_string();
-    let header = |name: &str| request.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let header = |name: &str| {
+        request.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+    };
     if request.method.as_str() != "GET" {
         wrong.push(format!("{} {target}: the look-up writes", request.method));
     }
-    if !header("user-agent").starts_with("pester-gate/") || header("accept") != "application/vnd.github+json" {
+    if !header("user-agent").starts_with("pester-gate/")
+        || header("accept") != "application/vnd.github+json"
+    {
         wrong.push(format!("{target}: {:?} {:?}", header("user-agent"), header("accept")));
     }
-    if header("x-github-api-version") != "2022-11-28" || !header("authorization").starts_with("Bearer ") {
+    if header("x-github-api-version") != "2022-11-28"
+        || !header("authorization").starts_with("Bearer ")
+    {
         wrong.push(format!("{target}: no version, or no token"));
     }
-    let Some(template) = template(path) else { return [wrong, vec![format!("{path} is no path of the API")]].concat() };
+    let Some(template) = template(path) else {
+        return [wrong, vec![format!("{path} is no path of the API")]].concat();
+    };
     let Some(description) = description() else { return wrong };
     let declared = &description.document["paths"][template]["get"]["parameters"];
-    let declared: Vec<&Value> = declared.as_array().unwrap().iter().map(|p| description.resolve(p)).collect();
+    let declared: Vec<&Value> =
+        declared.as_array().unwrap().iter().map(|p| description.resolve(p)).collect();
     for (name, value) in request.url.query_pairs() {
-        let Some(parameter) = declared.iter().find(|p| p["in"] == "query" && p["name"] == *name) else {
+        let Some(parameter) = declared.iter().find(|p| p["in"] == "query" && p["name"] == *name)
+        else {
             wrong.push(format!("{target}: the API knows no parameter {name}"));
             continue;
         };
@@ -107,9 +122,15 @@ pub(crate) fn request_violations(request: &Request, path: &str) -> Vec<String> {
 
 /// What a body does that the description does not know.
 pub(crate) fn answer_violations(path: &str, status: u16, body: &Value) -> Vec<String> {
-    let (Some(description), Some(template)) = (description(), template(path)) else { return Vec::new() };
+    let (Some(description), Some(template)) = (description(), template(path)) else {
+        return Vec::new();
+    };
     let validator = description.validator(template, status);
-    validator.iter_errors(body).take(3).map(|e| format!("{path} {status}: {} {e}", e.instance_path())).collect()
+    validator
+        .iter_errors(body)
+        .take(3)
+        .map(|e| format!("{path} {status}: {} {e}", e.instance_path()))
+        .collect()
 }
 
 impl Description {

@@ -72,7 +72,8 @@ pub(crate) fn tls_before(to: SocketAddr) -> (String, String) {
             if head.is_empty() {
                 continue;
             }
-            let head = String::from_utf8(head).unwrap().replacen("\r\n", "\r\nconnection: close\r\n", 1);
+            let head =
+                String::from_utf8(head).unwrap().replacen("\r\n", "\r\nconnection: close\r\n", 1);
             let mut behind = TcpStream::connect(to).unwrap();
             behind.write_all(head.as_bytes()).unwrap();
             let mut answer = Vec::new();
@@ -92,7 +93,10 @@ fn certificates() -> (Arc<ServerConfig>, String) {
     let authority = params.self_signed(&key).unwrap().pem();
     let issuer = Issuer::new(params, key);
     let leaf_key = KeyPair::generate().unwrap();
-    let leaf = CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap().signed_by(&leaf_key, &issuer).unwrap();
+    let leaf = CertificateParams::new(vec!["127.0.0.1".to_owned()])
+        .unwrap()
+        .signed_by(&leaf_key, &issuer)
+        .unwrap();
     let private = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(leaf_key.serialize_der()));
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = ServerConfig::builder_with_provider(provider)

@@ -57,11 +57,23 @@ pub(super) struct Row {
 }
 
 const fn found(number: u64) -> Owed {
-    Owed { reason: "standing-priority-available", kind: Kind::Ready, cause: None, issue: Some(number), requests: None }
+    Owed {
+        reason: "standing-priority-available",
+        kind: Kind::Ready,
+        cause: None,
+        issue: Some(number),
+        requests: None,
+    }
 }
 
 const fn none() -> Owed {
-    Owed { reason: "standing-priority-none", kind: Kind::Needed, cause: None, issue: None, requests: None }
+    Owed {
+        reason: "standing-priority-none",
+        kind: Kind::Needed,
+        cause: None,
+        issue: None,
+        requests: None,
+    }
 }
 
 const fn failed(reason: &'static str, cause: &'static str) -> Owed {
@@ -142,7 +154,11 @@ fn listing(answer: fn() -> Scripted) -> Situation {
 
 fn told(status: u16, message: &str, headers: &[(&'static str, &str)]) -> Scripted {
     let (status, _, body) = error(status, message);
-    Scripted::Answer(status, headers.iter().map(|(name, value)| (*name, (*value).to_owned())).collect(), body)
+    Scripted::Answer(
+        status,
+        headers.iter().map(|(name, value)| (*name, (*value).to_owned())).collect(),
+        body,
+    )
 }
 
 fn wrong(status: u16, body: &str) -> Scripted {
@@ -178,7 +194,9 @@ pub(super) fn rows() -> Vec<Row> {
 /// What is in the queue.
 fn queue() -> Vec<Row> {
     vec![
-        row("an open issue carries the label", by(found(7), 2), || with(&[issue(7, &[LABEL]), issue(9, &["bug"])])),
+        row("an open issue carries the label", by(found(7), 2), || {
+            with(&[issue(7, &[LABEL]), issue(9, &["bug"])])
+        }),
         row("no issue carries it", by(none(), 2), || with(&[issue(9, &["bug"])])),
         row("there are no issues", none(), || with(&[])),
         row("only a closed issue carries it", none(), || {
@@ -196,7 +214,9 @@ fn queue() -> Vec<Row> {
             pull.pull_request = true;
             with(&[pull, issue(8, &[LABEL])])
         }),
-        row("the only one is excluded", none(), || with(&[issue(7, &[LABEL, "standing-excluded"])])),
+        row("the only one is excluded", none(), || {
+            with(&[issue(7, &[LABEL, "standing-excluded"])])
+        }),
         row("one of two is excluded", found(8), || {
             with(&[issue(7, &[LABEL, "Standing-Excluded"]), issue(8, &[LABEL])])
         }),
@@ -204,7 +224,9 @@ fn queue() -> Vec<Row> {
             with(&[issue(5, &[LABEL, "on, hold"]), issue(7, &[LABEL, "standing-excluded"])])
                 .section("excluded-label: \"on, hold\"")
         }),
-        row("the only one is a configured epic", none(), || with(&[issue(7, &[LABEL])]).section("epics: [3, 7]")),
+        row("the only one is a configured epic", none(), || {
+            with(&[issue(7, &[LABEL])]).section("epics: [3, 7]")
+        }),
         row("an epic is passed over", found(9), || {
             with(&[issue(7, &[LABEL]), issue(9, &[LABEL])]).section("epics: [7]")
         }),
@@ -232,20 +254,27 @@ fn queue() -> Vec<Row> {
         ),
         row("the label in other letters", found(7), || with(&[issue(7, &["Standing-PRIORITY"])])),
         row("a label of one's own, with spaces and signs", found(7), || {
-            with(&[issue(7, &["Höchste Priorität & #1 +"])]).section("labels: [\"höchste priorität & #1 +\"]")
+            with(&[issue(7, &["Höchste Priorität & #1 +"])])
+                .section("labels: [\"höchste priorität & #1 +\"]")
         }),
         row("a label with a comma", by(found(7), 2), || {
-            with(&[issue(7, &["gate, first"]), issue(9, &["gate", "first"])]).section("labels: [\"gate, first\"]")
+            with(&[issue(7, &["gate, first"]), issue(9, &["gate", "first"])])
+                .section("labels: [\"gate, first\"]")
         }),
         row("the first label that somebody carries decides", found(9), || {
-            with(&[issue(7, &["second"]), issue(9, &["first"])]).section("labels: [zeroth, first, second]")
+            with(&[issue(7, &["second"]), issue(9, &["first"])])
+                .section("labels: [zeroth, first, second]")
         }),
         row("a server that does not filter", found(9), || {
             with(&[issue(9, &[LABEL])]).change(|fake| {
                 let all = Fake::new(&[issue(9, &[LABEL]), issue(3, &["bug"])]);
                 let body = all.unfiltered();
                 fake.script(move |request, _| {
-                    request.url.path().ends_with("/issues").then(|| Scripted::Answer(200, Vec::new(), body.clone()))
+                    request
+                        .url
+                        .path()
+                        .ends_with("/issues")
+                        .then(|| Scripted::Answer(200, Vec::new(), body.clone()))
                 });
             })
         }),
@@ -262,7 +291,13 @@ fn queue() -> Vec<Row> {
         ),
         row(
             "there is no token",
-            Owed { reason: "token-missing", kind: Kind::Needed, cause: None, issue: None, requests: Some(0) },
+            Owed {
+                reason: "token-missing",
+                kind: Kind::Needed,
+                cause: None,
+                issue: None,
+                requests: Some(0),
+            },
             || with(&[issue(7, &[LABEL])]).variable("GH_TOKEN", ""),
         ),
         row("the other variable holds the token", found(7), || {
@@ -274,12 +309,20 @@ fn queue() -> Vec<Row> {
         row("the token ends with a line end", found(7), || {
             with(&[issue(7, &[LABEL])]).variable("GH_TOKEN", format!(" {TOKEN}\n"))
         }),
-        row("the token holds what cannot be sent", by(failed("token-unauthorized", "token-unusable"), 0), || {
-            with(&[issue(7, &[LABEL])]).variable("GH_TOKEN", "two\nlines")
-        }),
+        row(
+            "the token holds what cannot be sent",
+            by(failed("token-unauthorized", "token-unusable"), 0),
+            || with(&[issue(7, &[LABEL])]).variable("GH_TOKEN", "two\nlines"),
+        ),
         row(
             "no repository is known",
-            Owed { reason: "repository-unresolved", kind: Kind::Needed, cause: None, issue: None, requests: Some(0) },
+            Owed {
+                reason: "repository-unresolved",
+                kind: Kind::Needed,
+                cause: None,
+                issue: None,
+                requests: Some(0),
+            },
             || {
                 with(&[issue(7, &[LABEL])]).prepare(|sandbox| {
                     sandbox.git(&["remote", "remove", "origin"]);
@@ -288,7 +331,13 @@ fn queue() -> Vec<Row> {
         ),
         row(
             "the gate is blocked anyway",
-            Owed { reason: "required-path-missing", kind: Kind::Stops(3), cause: None, issue: None, requests: Some(0) },
+            Owed {
+                reason: "required-path-missing",
+                kind: Kind::Stops(3),
+                cause: None,
+                issue: None,
+                requests: Some(0),
+            },
             || {
                 with(&[issue(7, &[LABEL])]).prepare(|sandbox| {
                     sandbox.config("context: {required-paths: [nowhere]}\nstanding-priority: {}\n");
@@ -298,12 +347,24 @@ fn queue() -> Vec<Row> {
         ),
         row(
             "the API's address is none",
-            Owed { reason: "configuration-invalid", kind: Kind::Stops(2), cause: None, issue: None, requests: Some(0) },
+            Owed {
+                reason: "configuration-invalid",
+                kind: Kind::Stops(2),
+                cause: None,
+                issue: None,
+                requests: Some(0),
+            },
             || elsewhere("api.github.com/no-scheme".to_owned()),
         ),
         row(
             "the API's address holds credentials",
-            Owed { reason: "configuration-invalid", kind: Kind::Stops(2), cause: None, issue: None, requests: Some(0) },
+            Owed {
+                reason: "configuration-invalid",
+                kind: Kind::Stops(2),
+                cause: None,
+                issue: None,
+                requests: Some(0),
+            },
             || elsewhere("https://me:hunter2@api.example".to_owned()),
         ),
     ]
@@ -313,20 +374,28 @@ fn queue() -> Vec<Row> {
 fn forks() -> Vec<Row> {
     vec![
         row("a fork's own label", by(found(7), 2), || {
-            at(Fake::forked(&[issue(7, &["fork-standing-priority"]), issue(3, &[LABEL])], &[issue(1, &[LABEL])]))
+            at(Fake::forked(
+                &[issue(7, &["fork-standing-priority"]), issue(3, &[LABEL])],
+                &[issue(1, &[LABEL])],
+            ))
         }),
         row("a fork's issue by the common label", by(found(3), 3), || {
             at(Fake::forked(&[issue(3, &[LABEL])], &[issue(1, &[LABEL])]))
         }),
-        row("upstream's issue", by(found(1), 5), || at(Fake::forked(&[issue(3, &["bug"])], &[issue(1, &[LABEL])]))),
+        row("upstream's issue", by(found(1), 5), || {
+            at(Fake::forked(&[issue(3, &["bug"])], &[issue(1, &[LABEL])]))
+        }),
         row("upstream's issue, the fork has its issues off", by(found(1), 3), || {
             at(Fake::forked(&[], &[issue(1, &[LABEL])])).change(|fake| {
                 fake.repo("octo/widgets", &[], |repo| {
-                    (repo.fork, repo.has_issues, repo.parent) = (true, false, Some("upper/widgets".to_owned()));
+                    (repo.fork, repo.has_issues, repo.parent) =
+                        (true, false, Some("upper/widgets".to_owned()));
                 });
             })
         }),
-        row("neither fork nor upstream has one", by(none(), 5), || at(Fake::forked(&[], &[issue(1, &["bug"])]))),
+        row("neither fork nor upstream has one", by(none(), 5), || {
+            at(Fake::forked(&[], &[issue(1, &["bug"])]))
+        }),
         row("upstream's own fork label does not count", none(), || {
             at(Fake::forked(&[], &[issue(1, &["fork-standing-priority"])]))
         }),
@@ -336,7 +405,13 @@ fn forks() -> Vec<Row> {
         }),
         row(
             "a fork of what nobody may see",
-            Owed { reason: "standing-priority-unknown", kind: Kind::Needed, cause: None, issue: None, requests: None },
+            Owed {
+                reason: "standing-priority-unknown",
+                kind: Kind::Needed,
+                cause: None,
+                issue: None,
+                requests: None,
+            },
             || {
                 at(Fake::forked(&[], &[])).change(|fake| {
                     fake.repo("octo/widgets", &[], |repo| (repo.fork, repo.parent) = (true, None));
@@ -346,7 +421,11 @@ fn forks() -> Vec<Row> {
         row("upstream cannot be asked", failed("token-forbidden", "permission-missing"), || {
             at(Fake::forked(&[], &[issue(1, &[LABEL])])).change(|fake| {
                 fake.script(|request, _| {
-                    request.url.path().contains("upper").then(|| told(403, "Resource protected", &[]))
+                    request
+                        .url
+                        .path()
+                        .contains("upper")
+                        .then(|| told(403, "Resource protected", &[]))
                 });
             })
         }),
@@ -364,44 +443,76 @@ fn refusals() -> Vec<Row> {
         row("401", by(failed("token-unauthorized", "bad-credentials"), 1), || {
             first(|| told(401, "Bad credentials", &[]))
         }),
-        row("403 for want of a permission", by(failed("token-forbidden", "permission-missing"), 2), || {
-            listing(|| {
-                told(403, "Resource not accessible by integration", &[("x-accepted-github-permissions", "issues=read")])
-            })
-        }),
-        row("403 for want of single sign-on", failed("token-forbidden", "permission-missing"), || {
-            first(|| {
-                told(403, "Resource protected by organization SAML", &[("x-github-sso", "required; url=https://x")])
-            })
-        }),
-        row("403, the hourly limit is used up", by(failed("rate-limited", "primary-limit"), 1), || {
-            first(|| {
-                told(
-                    403,
-                    "API rate limit exceeded",
-                    &[("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "1795258800"), ("date", DATE)],
-                )
-            })
-        }),
+        row(
+            "403 for want of a permission",
+            by(failed("token-forbidden", "permission-missing"), 2),
+            || {
+                listing(|| {
+                    told(
+                        403,
+                        "Resource not accessible by integration",
+                        &[("x-accepted-github-permissions", "issues=read")],
+                    )
+                })
+            },
+        ),
+        row(
+            "403 for want of single sign-on",
+            failed("token-forbidden", "permission-missing"),
+            || {
+                first(|| {
+                    told(
+                        403,
+                        "Resource protected by organization SAML",
+                        &[("x-github-sso", "required; url=https://x")],
+                    )
+                })
+            },
+        ),
+        row(
+            "403, the hourly limit is used up",
+            by(failed("rate-limited", "primary-limit"), 1),
+            || {
+                first(|| {
+                    told(
+                        403,
+                        "API rate limit exceeded",
+                        &[
+                            ("x-ratelimit-remaining", "0"),
+                            ("x-ratelimit-reset", "1795258800"),
+                            ("date", DATE),
+                        ],
+                    )
+                })
+            },
+        ),
         row("429, the hourly limit is used up", failed("rate-limited", "primary-limit"), || {
             first(|| told(429, "API rate limit exceeded", &[("x-ratelimit-remaining", "0")]))
         }),
         row("403, slow down for an hour", by(failed("rate-limited", "secondary-limit"), 1), || {
-            first(|| told(403, "You have exceeded a secondary rate limit", &[("retry-after", "3600")]))
+            first(|| {
+                told(403, "You have exceeded a secondary rate limit", &[("retry-after", "3600")])
+            })
         }),
-        row("403, slow down by its words alone", by(failed("rate-limited", "secondary-limit"), 1), || {
-            first(|| told(403, "You have exceeded a secondary rate limit.", &[]))
+        row(
+            "403, slow down by its words alone",
+            by(failed("rate-limited", "secondary-limit"), 1),
+            || first(|| told(403, "You have exceeded a secondary rate limit.", &[])),
+        ),
+        row("429 without a word", failed("rate-limited", "secondary-limit"), || {
+            first(|| wrong(429, ""))
         }),
-        row("429 without a word", failed("rate-limited", "secondary-limit"), || first(|| wrong(429, ""))),
         row("429 as a page", failed("rate-limited", "secondary-limit"), || {
             first(|| wrong(429, "<html>slow down</html>"))
         }),
         row("404", by(failed("repository-not-found", "not-found"), 1), || {
             at(Fake::new(&[])).arguments(&["--repository", "octo/gone"])
         }),
-        row("404 for the issues of a repository that is there", failed("token-forbidden", "issues-hidden"), || {
-            listing(|| told(404, "Not Found", &[]))
-        }),
+        row(
+            "404 for the issues of a repository that is there",
+            failed("token-forbidden", "issues-hidden"),
+            || listing(|| told(404, "Not Found", &[])),
+        ),
         row("451", failed("repository-not-found", "not-found"), || {
             first(|| told(451, "Repository access blocked", &[]))
         }),
@@ -413,41 +524,67 @@ fn refusals() -> Vec<Row> {
                 fake.repo("octo/widgets", &[], |repo| repo.has_issues = false);
             })
         }),
-        row("401 as a page", by(failed("api-malformed", "html"), 1), || first(|| wrong(401, "<html>sign in</html>"))),
-        row("404 as a page of a web site", failed("api-malformed", "html"), || first(|| wrong(404, "<!doctype html>"))),
-        row("a captive portal", by(failed("api-malformed", "html"), 1), || first(|| wrong(511, "<html>log in</html>"))),
-        row("404 for a repository that is called issues", failed("repository-not-found", "not-found"), || {
-            at(Fake::new(&[])).arguments(&["--repository", "octo/issues"])
+        row("401 as a page", by(failed("api-malformed", "html"), 1), || {
+            first(|| wrong(401, "<html>sign in</html>"))
         }),
+        row("404 as a page of a web site", failed("api-malformed", "html"), || {
+            first(|| wrong(404, "<!doctype html>"))
+        }),
+        row("a captive portal", by(failed("api-malformed", "html"), 1), || {
+            first(|| wrong(511, "<html>log in</html>"))
+        }),
+        row(
+            "404 for a repository that is called issues",
+            failed("repository-not-found", "not-found"),
+            || at(Fake::new(&[])).arguments(&["--repository", "octo/issues"]),
+        ),
         row("410 for a repository that is called issues", failed("api-refused", "refused"), || {
             first(|| told(410, "Gone", &[])).arguments(&["--repository", "octo/issues"])
         }),
-        row("410 for the repository itself", failed("api-refused", "refused"), || first(|| told(410, "Gone", &[]))),
+        row("410 for the repository itself", failed("api-refused", "refused"), || {
+            first(|| told(410, "Gone", &[]))
+        }),
         row("404 for a later page", failed("api-malformed", "bad-pagination"), || {
             with(&three_pages()).section("max-wait: 3s").change(|fake| {
                 fake.script(|request, _| {
-                    request.url.query().is_some_and(|q| q.contains("page=2")).then(|| told(404, "Not Found", &[]))
+                    request
+                        .url
+                        .query()
+                        .is_some_and(|q| q.contains("page=2"))
+                        .then(|| told(404, "Not Found", &[]))
                 });
             })
         }),
-        row("500", failed("api-server-error", "server-error"), || first(|| told(500, "Server Error", &[]))),
+        row("500", failed("api-server-error", "server-error"), || {
+            first(|| told(500, "Server Error", &[]))
+        }),
         row("502 as a page", failed("api-server-error", "server-error"), || {
             first(|| wrong(502, "<html>unicorn</html>"))
         }),
         row("503 for an hour", by(failed("api-server-error", "server-error"), 1), || {
             first(|| told(503, "Service unavailable", &[("retry-after", "3600")]))
         }),
-        row("408", failed("api-timed-out", "timed-out"), || first(|| told(408, "Request Timeout", &[]))),
+        row("408", failed("api-timed-out", "timed-out"), || {
+            first(|| told(408, "Request Timeout", &[]))
+        }),
         row("422", failed("api-refused", "refused"), || {
             listing(|| {
-                Scripted::Answer(422, Vec::new(), json!({"message": "Validation Failed", "documentation_url": "x"}))
+                Scripted::Answer(
+                    422,
+                    Vec::new(),
+                    json!({"message": "Validation Failed", "documentation_url": "x"}),
+                )
             })
         }),
         row("400, an API version that it does not know", failed("api-refused", "refused"), || {
             first(|| told(400, "Version 2022-11-28 is not supported", &[]))
         }),
-        row("304 to a question without a condition", failed("api-refused", "refused"), || first(|| wrong(304, ""))),
-        row("202, which is no answer", failed("api-refused", "refused"), || first(|| wrong(202, "{}"))),
+        row("304 to a question without a condition", failed("api-refused", "refused"), || {
+            first(|| wrong(304, ""))
+        }),
+        row("202, which is no answer", failed("api-refused", "refused"), || {
+            first(|| wrong(202, "{}"))
+        }),
     ]
 }
 
@@ -460,18 +597,27 @@ fn the_way_there() -> Vec<Row> {
         row("a page that says 403", failed("api-malformed", "html"), || {
             first(|| wrong(403, "<html>blocked by policy</html>"))
         }),
-        row("something else than JSON", failed("api-malformed", "not-json"), || first(|| wrong(200, "OK!"))),
-        row("nothing at all, with 200", failed("api-malformed", "not-json"), || first(|| wrong(200, ""))),
-        row("blanks, with 200", by(failed("api-malformed", "not-json"), 1), || first(|| wrong(200, " \n "))),
-        row("an issue with more labels than GitHub allows", failed("api-malformed", "unexpected-shape"), || {
-            let labels: Vec<String> = (0..101).map(|number| number.to_string()).collect();
-            let labels: Vec<&str> = labels.iter().map(String::as_str).collect();
-            with(&[issue(7, &labels)]).section("labels: [\"a, b\"]")
+        row("something else than JSON", failed("api-malformed", "not-json"), || {
+            first(|| wrong(200, "OK!"))
         }),
+        row("nothing at all, with 200", failed("api-malformed", "not-json"), || {
+            first(|| wrong(200, ""))
+        }),
+        row("blanks, with 200", by(failed("api-malformed", "not-json"), 1), || {
+            first(|| wrong(200, " \n "))
+        }),
+        row(
+            "an issue with more labels than GitHub allows",
+            failed("api-malformed", "unexpected-shape"),
+            || {
+                let labels: Vec<String> = (0..101).map(|number| number.to_string()).collect();
+                let labels: Vec<&str> = labels.iter().map(String::as_str).collect();
+                with(&[issue(7, &labels)]).section("labels: [\"a, b\"]")
+            },
+        ),
         row("a label without a name", failed("api-malformed", "unexpected-shape"), || {
             listing(|| {
-                let label =
-                    json!([{"number": 7, "title": "x", "html_url": "x", "state": "open", "labels": [{"nam": LABEL}]}]);
+                let label = json!([{"number": 7, "title": "x", "html_url": "x", "state": "open", "labels": [{"nam": LABEL}]}]);
                 wrong(200, &label.to_string())
             })
         }),
@@ -496,10 +642,14 @@ fn the_way_there() -> Vec<Row> {
             listing(|| wrong(200, "[{\"number\": 7,"))
         }),
         row("a body that breaks off", failed("api-malformed", "truncated"), || {
-            elsewhere(servers::says("HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n{\"full_name\":"))
+            elsewhere(servers::says(
+                "HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n{\"full_name\":",
+            ))
         }),
         row("a chunked body that breaks off", failed("api-malformed", "truncated"), || {
-            elsewhere(servers::says("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{\"ful"))
+            elsewhere(servers::says(
+                "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{\"ful",
+            ))
         }),
         row("an answer without end", failed("api-malformed", "too-large"), || {
             elsewhere(servers::odd(|stream| {
@@ -509,12 +659,18 @@ fn the_way_there() -> Vec<Row> {
             }))
             .section("max-wait: 30s")
         }),
-        row("a server that hangs up", failed("api-unreachable", "not-connected"), || elsewhere(servers::odd(|_| ()))),
+        row("a server that hangs up", failed("api-unreachable", "not-connected"), || {
+            elsewhere(servers::odd(|_| ()))
+        }),
         row("a server that speaks no HTTP", failed("api-unreachable", "not-connected"), || {
             elsewhere(servers::says("220 mail ready\r\n"))
         }),
-        row("nobody at the address", failed("api-unreachable", "not-connected"), || elsewhere(servers::nobody())),
-        row("a name without an address", failed("api-unreachable", "name-unresolved"), || elsewhere(nameless())),
+        row("nobody at the address", failed("api-unreachable", "not-connected"), || {
+            elsewhere(servers::nobody())
+        }),
+        row("a name without an address", failed("api-unreachable", "name-unresolved"), || {
+            elsewhere(nameless())
+        }),
         row("an answer that does not come", failed("api-timed-out", "timed-out"), || {
             first(|| Scripted::Wrong(ResponseTemplate::new(200).set_delay(Duration::from_secs(20))))
         }),
@@ -544,10 +700,12 @@ fn the_way_there() -> Vec<Row> {
             let fake = Fake::new(&[issue(7, &[LABEL])]);
             let (api, authority) = servers::tls_before(fake.address());
             fake.known_as(&api);
-            let store = std::env::temp_dir().join(format!("pester-gate-authority-{}.pem", std::process::id()));
+            let store = std::env::temp_dir()
+                .join(format!("pester-gate-authority-{}.pem", std::process::id()));
             fs::write(&store, authority).unwrap();
-            let mut situation =
-                elsewhere(api).section("max-wait: 20s").variable("SSL_CERT_FILE", store.to_str().unwrap());
+            let mut situation = elsewhere(api)
+                .section("max-wait: 20s")
+                .variable("SSL_CERT_FILE", store.to_str().unwrap());
             situation.fake = Some(fake);
             situation
         }),
@@ -559,24 +717,39 @@ fn the_way_there() -> Vec<Row> {
             situation.fake = Some(fake);
             situation
         }),
-        row("a host that the proxy is not for", failed("api-unreachable", "name-unresolved"), || {
-            let fake = Fake::new(&[issue(7, &[LABEL])]);
-            let mut situation = elsewhere(nameless());
-            situation = situation.variable("http_proxy", fake.url()).variable("no_proxy", "invalid");
-            situation.fake = Some(fake);
-            situation
-        }),
+        row(
+            "a host that the proxy is not for",
+            failed("api-unreachable", "name-unresolved"),
+            || {
+                let fake = Fake::new(&[issue(7, &[LABEL])]);
+                let mut situation = elsewhere(nameless());
+                situation =
+                    situation.variable("http_proxy", fake.url()).variable("no_proxy", "invalid");
+                situation.fake = Some(fake);
+                situation
+            },
+        ),
         row("a proxy that wants credentials", failed("api-unreachable", "proxy-refused"), || {
-            let proxy = servers::says("HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n");
+            let proxy = servers::says(
+                "HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n",
+            );
             elsewhere("http://api.behind.invalid".to_owned()).variable("http_proxy", proxy)
         }),
-        row("a proxy that wants credentials before TLS", failed("api-unreachable", "proxy-refused"), || {
-            let proxy = servers::says("HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n");
-            elsewhere("https://api.behind.invalid".to_owned()).variable("https_proxy", proxy)
-        }),
-        row("a redirect to another server", by(failed("api-malformed", "redirected-away"), 1), || {
-            first(|| sent_to(302, "https://login.example/?to=api"))
-        }),
+        row(
+            "a proxy that wants credentials before TLS",
+            failed("api-unreachable", "proxy-refused"),
+            || {
+                let proxy = servers::says(
+                    "HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n",
+                );
+                elsewhere("https://api.behind.invalid".to_owned()).variable("https_proxy", proxy)
+            },
+        ),
+        row(
+            "a redirect to another server",
+            by(failed("api-malformed", "redirected-away"), 1),
+            || first(|| sent_to(302, "https://login.example/?to=api")),
+        ),
         row("a redirect in circles", failed("api-malformed", "redirected-away"), || {
             always(|| sent_to(301, "/repos/octo/widgets"))
         }),
@@ -610,17 +783,29 @@ fn the_way_there() -> Vec<Row> {
 /// Pages: the next one is where the last one says, and every one of them counts.
 fn pages() -> Vec<Row> {
     vec![
-        row("the lowest number is on the last page, which lives on another path", by(found(7), 4), || {
-            with(&three_pages()).section("max-wait: 20s")
-        })
+        row(
+            "the lowest number is on the last page, which lives on another path",
+            by(found(7), 4),
+            || with(&three_pages()).section("max-wait: 20s"),
+        )
         .several(),
         row("a next page on another server", failed("api-malformed", "bad-pagination"), || {
             listing(|| {
-                Scripted::Answer(200, vec![("link", "<https://evil.example/x>; rel=\"next\"".to_owned())], json!([]))
+                Scripted::Answer(
+                    200,
+                    vec![("link", "<https://evil.example/x>; rel=\"next\"".to_owned())],
+                    json!([]),
+                )
             })
         }),
         row("a next page that cannot be read", failed("api-malformed", "bad-pagination"), || {
-            listing(|| Scripted::Answer(200, vec![("link", "</x?page=2; rel=\"next\"".to_owned())], json!([])))
+            listing(|| {
+                Scripted::Answer(
+                    200,
+                    vec![("link", "</x?page=2; rel=\"next\"".to_owned())],
+                    json!([]),
+                )
+            })
         }),
         row("a next page that is this page", failed("api-malformed", "bad-pagination"), || {
             listing(|| {
@@ -631,7 +816,11 @@ fn pages() -> Vec<Row> {
         row("the second page fails", failed("api-server-error", "server-error"), || {
             with(&three_pages()).change(|fake| {
                 fake.script(|request, _| {
-                    request.url.query().is_some_and(|q| q.contains("page=2")).then(|| told(500, "Server Error", &[]))
+                    request
+                        .url
+                        .query()
+                        .is_some_and(|q| q.contains("page=2"))
+                        .then(|| told(500, "Server Error", &[]))
                 });
             })
         }),
@@ -639,7 +828,11 @@ fn pages() -> Vec<Row> {
             with(&three_pages()).section("max-wait: 2s").change(|fake| {
                 fake.script(|request, _| {
                     let last = request.url.query().is_some_and(|q| q.ends_with("page=3"));
-                    last.then(|| Scripted::Wrong(ResponseTemplate::new(200).set_delay(Duration::from_secs(20))))
+                    last.then(|| {
+                        Scripted::Wrong(
+                            ResponseTemplate::new(200).set_delay(Duration::from_secs(20)),
+                        )
+                    })
                 });
             })
         }),
@@ -647,11 +840,14 @@ fn pages() -> Vec<Row> {
             "the second page is refused, and nobody on the first would do",
             failed("rate-limited", "primary-limit"),
             || {
-                let others: Vec<Issue> = (1..=150).map(|number| issue(number, &["other"])).collect();
+                let others: Vec<Issue> =
+                    (1..=150).map(|number| issue(number, &["other"])).collect();
                 with(&others).section("labels: [\"gate, first\"]").change(|fake| {
                     fake.script(|request, _| {
                         let second = request.url.query().is_some_and(|q| q.contains("page=2"));
-                        second.then(|| told(403, "API rate limit exceeded", &[("x-ratelimit-remaining", "0")]))
+                        second.then(|| {
+                            told(403, "API rate limit exceeded", &[("x-ratelimit-remaining", "0")])
+                        })
                     });
                 })
             },
@@ -667,20 +863,26 @@ fn patience() -> Vec<Row> {
     vec![
         row("503 once", by(found(7), 3), || twice(|| told(503, "Service unavailable", &[]))),
         row("408 once", by(found(7), 3), || twice(|| told(408, "Request Timeout", &[]))),
-        row("429 once, for a second", by(found(7), 3), || twice(|| told(429, "slow down", &[("retry-after", "1")]))),
+        row("429 once, for a second", by(found(7), 3), || {
+            twice(|| told(429, "slow down", &[("retry-after", "1")]))
+        }),
         row("503 once, until a date", by(found(7), 3), || {
             twice(|| {
                 let later = "Sat, 21 Nov 2026 10:00:01 GMT";
                 told(503, "Service unavailable", &[("date", DATE), ("retry-after", later)])
             })
         }),
-        row("JSON that breaks off once", by(found(7), 3), || twice(|| wrong(200, "{\"full_name\": \"oc"))),
+        row("JSON that breaks off once", by(found(7), 3), || {
+            twice(|| wrong(200, "{\"full_name\": \"oc"))
+        }),
         row("500 for ever", by(failed("api-server-error", "server-error"), 4), || {
             always(|| told(500, "Server Error", &[])).section("max-wait: 20s")
         }),
-        row("401 is not asked again", by(failed("token-unauthorized", "bad-credentials"), 1), || {
-            always(|| told(401, "Bad credentials", &[])).section("max-wait: 20s")
-        }),
+        row(
+            "401 is not asked again",
+            by(failed("token-unauthorized", "bad-credentials"), 1),
+            || always(|| told(401, "Bad credentials", &[])).section("max-wait: 20s"),
+        ),
         row("no time at all", failed("api-timed-out", "timed-out"), || {
             with(&[issue(7, &[LABEL])]).section("max-wait: 1ms")
         }),
@@ -704,7 +906,8 @@ pub(super) fn check(row: &Row) -> Vec<String> {
         (situation.prepare)(&sandbox);
         let mut arguments = vec!["--standing-priority", policy];
         arguments.extend(situation.arguments);
-        let environment: Vec<(&str, &str)> = situation.environment.iter().map(|(n, v)| (*n, v.as_str())).collect();
+        let environment: Vec<(&str, &str)> =
+            situation.environment.iter().map(|(n, v)| (*n, v.as_str())).collect();
         let seen = context(&sandbox, &situation.api, &arguments, &environment);
         let owed = row.owed;
         let (status, code) = match (owed.kind, policy) {
@@ -715,7 +918,11 @@ pub(super) fn check(row: &Row) -> Vec<String> {
         };
         let got = (seen.receipt["status"].as_str().unwrap_or("none"), seen.reason(), seen.ran.code);
         if got != (status, owed.reason, code) {
-            problems.push(format!("{policy}: owed {:?}, got {got:?} {}", (status, owed.reason, code), seen.ran.stderr));
+            problems.push(format!(
+                "{policy}: owed {:?}, got {got:?} {}",
+                (status, owed.reason, code),
+                seen.ran.stderr
+            ));
         }
         let look_up = &seen.receipt["lookUp"];
         if look_up["cause"].as_str() != owed.cause {

@@ -40,8 +40,9 @@ impl Ran {
     /// The one JSON value on stdout.
     #[track_caller]
     pub(crate) fn json(&self) -> Value {
-        serde_json::from_str(&self.stdout)
-            .unwrap_or_else(|error| panic!("stdout is not one JSON value: {error}\n{}\n{}", self.stdout, self.stderr))
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| {
+            panic!("stdout is not one JSON value: {error}\n{}\n{}", self.stdout, self.stderr)
+        })
     }
 }
 
@@ -95,7 +96,8 @@ impl Sandbox {
                     preflight: {disk: {min-free: 1MiB}, probe-timeout: 5s}\n";
         // A key of `more` takes the place of the base's.
         let key = |line: &str| line.split(':').next().unwrap_or_default().to_owned();
-        let own: Vec<String> = more.lines().filter(|l| !l.starts_with([' ', '-'])).map(key).collect();
+        let own: Vec<String> =
+            more.lines().filter(|l| !l.starts_with([' ', '-'])).map(key).collect();
         let kept: String = base
             .lines()
             .chain(dispatcher.lines())
@@ -140,7 +142,11 @@ impl Sandbox {
     /// The binary, in an environment that holds nothing of the machine's own CI.
     pub(crate) fn command(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_pester-gate"));
-        command.args(arguments.iter().take(1)).arg("--state-dir").arg(&self.state).args(arguments.iter().skip(1));
+        command
+            .args(arguments.iter().take(1))
+            .arg("--state-dir")
+            .arg(&self.state)
+            .args(arguments.iter().skip(1));
         command.env_clear().current_dir(&self.root);
         for name in ["PATH", "SystemRoot", "TEMP", "TMP", "PATHEXT"] {
             if let Some(value) = std::env::var_os(name) {
@@ -175,7 +181,10 @@ impl Sandbox {
 
     /// What a `run` said, with its folder: the first below `out`, or `out` itself when there was none.
     pub(crate) fn seen(&self, output: &Output) -> Seen {
-        let folder = fs::read_dir(&self.out).ok().and_then(|mut runs| runs.next()).map(|run| run.unwrap().path());
+        let folder = fs::read_dir(&self.out)
+            .ok()
+            .and_then(|mut runs| runs.next())
+            .map(|run| run.unwrap().path());
         Seen::new(Ran::of(output), folder.unwrap_or_else(|| self.out.clone()))
     }
 
@@ -185,7 +194,8 @@ impl Sandbox {
 }
 
 pub(crate) fn read_json(path: &Path) -> Value {
-    let text = fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let text =
+        fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     serde_json::from_str(&text).unwrap()
 }
 
@@ -227,8 +237,7 @@ pub(crate) fn paste_commands() {
 }
 
 /// A stand-in for GitHub's `gh run download`: the run's artifacts are the folder of its evidence.
-const GH: &str =
-    "#!/bin/sh\nwhile [ $# -gt 1 ]; do shift; [ \"$1\" = --dir ] && to=$2; done\n/bin/cp -R \"$EVIDENCE\" \"$to\"\n";
+const GH: &str = "#!/bin/sh\nwhile [ $# -gt 1 ]; do shift; [ \"$1\" = --dir ] && to=$2; done\n/bin/cp -R \"$EVIDENCE\" \"$to\"\n";
 
 /// Pastes the printed command of a red run into a shell, in the folder where the run was started.
 #[cfg(unix)]
@@ -240,14 +249,19 @@ fn paste(sandbox: &Sandbox, seen: &Seen, environment: &[(&str, &str)]) -> Option
     let _ = symlink(env!("CARGO_BIN_EXE_pester-gate"), bin.join("pester-gate"));
     fs::write(bin.join("gh"), GH).unwrap();
     fs::set_permissions(bin.join("gh"), fs::Permissions::from_mode(0o755)).unwrap();
-    let own = environment.iter().find(|(name, _)| *name == "PATH").map(|(_, path)| (*path).to_owned());
+    let own =
+        environment.iter().find(|(name, _)| *name == "PATH").map(|(_, path)| (*path).to_owned());
     let path = own.or_else(|| std::env::var("PATH").ok()).unwrap_or_default();
     let mut shell = Command::new("/bin/sh");
     // What a reader of a workflow's run has is the checkout and what they download, not its variables.
     let in_workflow = environment.contains(&("GITHUB_ACTIONS", "true"));
-    let local = |(name, _): &&(&str, &str)| *name != "PATH" && !(in_workflow && name.starts_with("GITHUB_"));
+    let local = |(name, _): &&(&str, &str)| {
+        *name != "PATH" && !(in_workflow && name.starts_with("GITHUB_"))
+    };
     shell.args(["-c", command]).env_clear().envs(environment.iter().filter(local).copied());
-    shell.env("PATH", format!("{}:{path}", bin.display())).env("HOME", sandbox.state.parent().unwrap());
+    shell
+        .env("PATH", format!("{}:{path}", bin.display()))
+        .env("HOME", sandbox.state.parent().unwrap());
     shell.env("PESTER_GATE_FORMAT", "json").env("PESTER_GATE_STATE_DIR", &sandbox.state);
     shell.env("PESTER_GATE_LOCK_DIRECTORY", sandbox.state.with_file_name("locks"));
     shell.env("EVIDENCE", &seen.folder).current_dir(&sandbox.root);
@@ -273,7 +287,13 @@ pub(crate) fn corpus(name: &str) -> Option<PathBuf> {
 pub(crate) fn replay(folder: &Path, arguments: &[&str]) -> Ran {
     let state = tempfile::tempdir().unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_pester-gate"));
-    command.arg("replay").arg(folder).arg("--format").arg("json").arg("--state-dir").arg(state.path());
+    command
+        .arg("replay")
+        .arg(folder)
+        .arg("--format")
+        .arg("json")
+        .arg("--state-dir")
+        .arg(state.path());
     command.args(arguments).env_clear().current_dir(state.path());
     if let Some(value) = std::env::var_os("PATH") {
         command.env("PATH", value);
@@ -290,20 +310,37 @@ impl Seen {
         };
         let receipts = FILES.iter().filter_map(read).collect();
         let told = outcome.get("classification").is_some();
-        let replayed = (told && folder.join("pester-evidence-provenance.json").exists()).then(|| replay(&folder, &[]));
+        let replayed = (told && folder.join("pester-evidence-provenance.json").exists())
+            .then(|| replay(&folder, &[]));
         let summary = fs::read_to_string(folder.join("summary.md")).unwrap_or_default();
         let failures = fs::read_to_string(folder.join("pester-failures.json")).ok();
-        let failures = failures.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
+        let failures =
+            failures.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
         let log = fs::read(folder.join("raw/dispatcher.log")).unwrap_or_default();
-        let log =
-            String::from_utf8_lossy(&log).lines().rfind(|line| !line.trim().is_empty()).unwrap_or_default().to_owned();
+        let log = String::from_utf8_lossy(&log)
+            .lines()
+            .rfind(|line| !line.trim().is_empty())
+            .unwrap_or_default()
+            .to_owned();
         let journals = if folder.is_dir() { walk(&folder) } else { Vec::new() };
-        let journals = journals.into_iter().filter(|path| path.ends_with("dispatcher-events.ndjson"));
+        let journals =
+            journals.into_iter().filter(|path| path.ends_with("dispatcher-events.ndjson"));
         let began = journals.filter_map(|path| fs::read(path).ok()).any(|bytes| {
             let text = String::from_utf8_lossy(&bytes);
             text.contains("\"file-start\"") || text.contains("\"test-start\"")
         });
-        Self { ran, outcome, folder, receipts, replayed, summary, failures, log, began, pasted: None }
+        Self {
+            ran,
+            outcome,
+            folder,
+            receipts,
+            replayed,
+            summary,
+            failures,
+            log,
+            began,
+            pasted: None,
+        }
     }
 
     pub(crate) fn text(&self, key: &str) -> &str {
@@ -371,7 +408,11 @@ impl<'a> Chain<'a> {
     }
 
     /// Does something to the folder of receipts after a layer has run.
-    pub(crate) fn after(mut self, layer: &'static str, change: impl Fn(&Sandbox, &Path) + 'static) -> Self {
+    pub(crate) fn after(
+        mut self,
+        layer: &'static str,
+        change: impl Fn(&Sandbox, &Path) + 'static,
+    ) -> Self {
         self.after.push((layer, Box::new(change)));
         self
     }
@@ -400,7 +441,10 @@ impl<'a> Chain<'a> {
 
     /// How a job ended, whatever the layer did.
     pub(crate) fn job(mut self, layer: &str, result: &str, reason: &str) -> Self {
-        self.jobs.insert(layer.to_owned(), serde_json::json!({"result": result, "outputs": {"reason": reason}}));
+        self.jobs.insert(
+            layer.to_owned(),
+            serde_json::json!({"result": result, "outputs": {"reason": reason}}),
+        );
         self
     }
 
@@ -442,7 +486,10 @@ impl<'a> Chain<'a> {
                 _ => stopped,
             };
             if self.left_out.contains(&layer) || (blocked_before && !self.force) {
-                needs.insert(layer.to_owned(), serde_json::json!({"result": "skipped", "outputs": {}}));
+                needs.insert(
+                    layer.to_owned(),
+                    serde_json::json!({"result": "skipped", "outputs": {}}),
+                );
                 continue;
             }
             let (mut good, mut reason) = (true, None);
@@ -456,12 +503,18 @@ impl<'a> Chain<'a> {
                 }
                 let told = serde_json::from_str::<Value>(&ran.stdout).unwrap_or_default();
                 if good {
-                    reason = told["reason"].as_str().or_else(|| told["error"]["code"].as_str()).map(str::to_owned);
+                    reason = told["reason"]
+                        .as_str()
+                        .or_else(|| told["error"]["code"].as_str())
+                        .map(str::to_owned);
                 }
                 good &= ran.code == 0;
             }
             let result = if good { "success" } else { "failure" };
-            needs.insert(layer.to_owned(), serde_json::json!({"result": result, "outputs": {"reason": reason}}));
+            needs.insert(
+                layer.to_owned(),
+                serde_json::json!({"result": result, "outputs": {"reason": reason}}),
+            );
             stopped |= !good;
             self.interfere(layer, &folder);
         }
@@ -478,12 +531,21 @@ impl<'a> Chain<'a> {
     /// Where a layer writes to, for each of its legs.
     fn outs(&self, layer: &str, folder: &Path) -> Vec<(Option<u32>, PathBuf)> {
         match self.legs.filter(|_| layer == "execute") {
-            Some(of) => (1..=of).map(|leg| (Some(leg), folder.join(format!("leg-{leg}")))).collect(),
+            Some(of) => {
+                (1..=of).map(|leg| (Some(leg), folder.join(format!("leg-{leg}")))).collect()
+            }
             None => vec![(None, folder.to_owned())],
         }
     }
 
-    fn layer(&self, layer: &str, folder: &Path, out: &Path, leg: Option<u32>, digests: &Digests) -> Ran {
+    fn layer(
+        &self,
+        layer: &str,
+        folder: &Path,
+        out: &Path,
+        leg: Option<u32>,
+        digests: &Digests,
+    ) -> Ran {
         let parents: &[&str] = match layer {
             "context" => &[],
             "execute" => &["context", "preflight", "selection"],
@@ -509,7 +571,13 @@ impl<'a> Chain<'a> {
 
     fn post(&self, folder: &Path, needs: &BTreeMap<String, Value>, digests: &Digests) -> Seen {
         let mut command = self.command("post");
-        command.arg("--format").arg("json").arg("--out").arg(folder).arg("--receipts-dir").arg(folder);
+        command
+            .arg("--format")
+            .arg("json")
+            .arg("--out")
+            .arg(folder)
+            .arg("--receipts-dir")
+            .arg(folder);
         command.arg("--needs").arg(serde_json::to_string(needs).unwrap());
         for (layer, digest) in digests.iter().filter(|_| self.digests) {
             command.arg(format!("--{layer}-sha256")).arg(digest);
@@ -519,7 +587,8 @@ impl<'a> Chain<'a> {
         });
         let mut seen = Seen::new(Ran::of(&command.output().unwrap()), folder.to_owned());
         let own = self.environment.iter().filter(|(layer, ..)| *layer == "*");
-        let own: Vec<(&str, &str)> = own.map(|(_, name, value)| (name.as_str(), value.as_str())).collect();
+        let own: Vec<(&str, &str)> =
+            own.map(|(_, name, value)| (name.as_str(), value.as_str())).collect();
         seen.pasted = paste(self.sandbox, &seen, &own);
         seen
     }
@@ -574,7 +643,12 @@ pub(crate) fn signal(pid: u32, name: &str) {
 }
 
 /// Starts a `run`, sends it a signal once `when` holds for its folder, and gives the verdict.
-pub(crate) fn signal_when(sandbox: &Sandbox, arguments: &[&str], name: &str, when: impl Fn(&Path) -> bool) -> Seen {
+pub(crate) fn signal_when(
+    sandbox: &Sandbox,
+    arguments: &[&str],
+    name: &str,
+    when: impl Fn(&Path) -> bool,
+) -> Seen {
     let mut all = vec!["run", "--format", "json", "--out", sandbox.out.to_str().unwrap()];
     all.extend(arguments);
     let mut command = sandbox.command(&all, &[]);
@@ -613,13 +687,24 @@ pub(crate) fn end_marked(mark: &str) {
 /// What git says in that folder, with nobody's configuration.
 pub(crate) fn git(folder: &Path, arguments: &[&str]) -> String {
     let output = Command::new("git")
-        .args(["-c", "user.name=t", "-c", "user.email=t@example.invalid", "-c", "commit.gpgsign=false"])
+        .args([
+            "-c",
+            "user.name=t",
+            "-c",
+            "user.email=t@example.invalid",
+            "-c",
+            "commit.gpgsign=false",
+        ])
         .args(arguments)
         .current_dir(folder)
         .env("GIT_CONFIG_GLOBAL", "/dev/null")
         .output()
         .unwrap();
-    assert!(output.status.success(), "git {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "git {arguments:?}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     String::from_utf8_lossy(&output.stdout).trim().to_owned()
 }
 

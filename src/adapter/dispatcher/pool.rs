@@ -51,7 +51,8 @@ pub(super) fn run<T: Send>(
         }
         worker();
     });
-    let results = results.into_iter().map(|slot| slot.into_inner().unwrap_or_else(PoisonError::into_inner));
+    let results =
+        results.into_iter().map(|slot| slot.into_inner().unwrap_or_else(PoisonError::into_inner));
     Pooled { results: results.collect(), peak: peak.into_inner() }
 }
 
@@ -86,7 +87,9 @@ pub(super) fn shorter(file: Option<Span>, left: Left) -> Option<(Limit, Span)> {
 /// What the run's limit ended is reported with the limit that was set, not with what was left of it.
 pub(super) fn as_set(end: ChildEnd, left: Left) -> ChildEnd {
     match (end, left) {
-        (ChildEnd::TimedOut(Limit::Run, _), Some((span, _))) => ChildEnd::TimedOut(Limit::Run, span),
+        (ChildEnd::TimedOut(Limit::Run, _), Some((span, _))) => {
+            ChildEnd::TimedOut(Limit::Run, span)
+        }
         (end, _) => end,
     }
 }
@@ -109,11 +112,15 @@ pub(super) fn end<'e>(
     let end = match (ended_by, plan.profile.run_limit.value) {
         (Some(end), _) => end.clone(),
         (None, _) if !reached_all && plan.world.cancel().requests() > 0 => ChildEnd::Cancelled,
-        (None, Some(span)) if !reached_all && duration >= span.as_duration() => ChildEnd::TimedOut(Limit::Run, span),
+        (None, Some(span)) if !reached_all && duration >= span.as_duration() => {
+            ChildEnd::TimedOut(Limit::Run, span)
+        }
         _ => ChildEnd::Exited(ends.flatten().map(code).find(|code| *code != 0).unwrap_or(0)),
     };
     match &end {
-        ChildEnd::TimedOut(limit, _) => plan.journal.emit(Event::LimitReached { limit: limit.as_str().to_owned() }),
+        ChildEnd::TimedOut(limit, _) => {
+            plan.journal.emit(Event::LimitReached { limit: limit.as_str().to_owned() })
+        }
         ChildEnd::Cancelled => plan.journal.emit(Event::CancelRequested),
         _ => {}
     }

@@ -48,11 +48,15 @@ struct Ran {
 /// Runs every file and writes the JUnit report.
 pub(crate) fn dispatch(plan: &Plan) -> Result<Dispatched, Fault> {
     let started = plan.world.tick();
-    plan.journal.emit(Event::DispatcherStart { kind: "scripts".to_owned(), files: plan.files.len() as u64 });
+    plan.journal.emit(Event::DispatcherStart {
+        kind: "scripts".to_owned(),
+        files: plan.files.len() as u64,
+    });
     let Pooled { results, peak } = pool::run(plan, |at, left| run_file(plan, at, left), broken);
     let duration = started.elapsed();
     let well = |end: &ChildEnd| i32::from(!matches!(end, ChildEnd::Exited(0 | SKIPPED)));
-    let end = pool::end(plan, results.iter().map(|ran| ran.as_ref().map(|ran| &ran.end)), well, duration);
+    let end =
+        pool::end(plan, results.iter().map(|ran| ran.as_ref().map(|ran| &ran.end)), well, duration);
     plan.journal.emit(Event::RunEnd { outcome: end.describe() });
 
     let report = write_report(plan, &results)?;
@@ -65,12 +69,14 @@ pub(crate) fn dispatch(plan: &Plan) -> Result<Dispatched, Fault> {
     let with_run = |ran: &Ran| pool::ended_with_run(&ran.end);
     let interrupted = results.iter().flatten().filter(|ran| with_run(ran)).count() as u64;
     let in_flight =
-        plan.files.iter().zip(&results).find(|(_, ran)| ran.as_ref().is_some_and(with_run)).map(|(file, _)| InFlight {
-            kind: InFlightKind::File,
-            name: file.to_string(),
-            file: Some(file.to_string()),
-            line: None,
-        });
+        plan.files.iter().zip(&results).find(|(_, ran)| ran.as_ref().is_some_and(with_run)).map(
+            |(file, _)| InFlight {
+                kind: InFlightKind::File,
+                name: file.to_string(),
+                file: Some(file.to_string()),
+                line: None,
+            },
+        );
     let faults = results.into_iter().flatten().flat_map(|ran| ran.faults).collect();
     Ok(Dispatched {
         end,
@@ -105,7 +111,11 @@ fn run_file(plan: &Plan, at: usize, left: Option<(Span, Span)>) -> Ran {
         faults: vec![fault],
     });
     let ms = super::ms(ran.duration);
-    plan.journal.emit(Event::FileEnd { file: file.to_string(), outcome: word(&ran.end).to_owned(), ms });
+    plan.journal.emit(Event::FileEnd {
+        file: file.to_string(),
+        outcome: word(&ran.end).to_owned(),
+        ms,
+    });
     // One at a time is shown live; of several at once, the end of what did not pass.
     if !plan.shows() && !matches!(ran.end, ChildEnd::Exited(0 | SKIPPED)) {
         plan.show_end(&ran.tail);
@@ -125,7 +135,12 @@ fn started(plan: &Plan, at: usize, left: Option<(Span, Span)>) -> Result<Ran, Fa
     let live: Live = Box::new(move |line| live(line));
     let live = plan.shows().then_some(live);
     let sink = Arc::new(LineSink::new(plan.results.join(&log_name), plan.redactor.clone(), live));
-    let job = plan.job(argv.clone(), Some(file), pool::shorter(plan.profile.file_limit.value, left), None);
+    let job = plan.job(
+        argv.clone(),
+        Some(file),
+        pool::shorter(plan.profile.file_limit.value, left),
+        None,
+    );
     let ended = {
         let sink = sink.clone();
         supervise(&plan.world, &job, Arc::new(move |stream, bytes: &[u8]| sink.take(stream, bytes)))
@@ -134,20 +149,30 @@ fn started(plan: &Plan, at: usize, left: Option<(Span, Span)>) -> Result<Ran, Fa
     let mut faults = Vec::new();
     plan.note_truncation(&log_name, &stored);
     faults.extend(fault_of(plan, file, &ended.end, &argv));
-    faults.extend(stored.failed.clone().map(|why| Fault::ResultsDirUnusable { path: log_name, why }));
-    Ok(Ran { end: pool::as_set(ended.end, left), duration: ended.duration, tail: stored.tail, faults })
+    faults
+        .extend(stored.failed.clone().map(|why| Fault::ResultsDirUnusable { path: log_name, why }));
+    Ok(Ran {
+        end: pool::as_set(ended.end, left),
+        duration: ended.duration,
+        tail: stored.tail,
+        faults,
+    })
 }
 
 fn fault_of(plan: &Plan, file: &RelPath, end: &ChildEnd, argv: &[OsString]) -> Option<Fault> {
-    let program = argv.first().map(|program| program.to_string_lossy().into_owned()).unwrap_or_default();
+    let program =
+        argv.first().map(|program| program.to_string_lossy().into_owned()).unwrap_or_default();
     match end {
-        ChildEnd::NotFound if files::exists(&plan.root.join(file.as_str())) && needs(plan, file).is_some() => {
+        ChildEnd::NotFound
+            if files::exists(&plan.root.join(file.as_str())) && needs(plan, file).is_some() =>
+        {
             let (script, interpreter) = (file.to_string(), needs(plan, file).unwrap_or_default());
             Some(Fault::TestProgramMissing(MissingProgram::Interpreter { script, interpreter }))
         }
         ChildEnd::NotFound if Path::new(&program) != plan.root.join(file.as_str()) => {
             let powershell = program == plan.profile.powershell.value;
-            let code = if powershell { ReasonCode::PowershellMissing } else { ReasonCode::ToolMissing };
+            let code =
+                if powershell { ReasonCode::PowershellMissing } else { ReasonCode::ToolMissing };
             Some(Fault::ProgramMissing { code, name: program })
         }
         ChildEnd::NotFound | ChildEnd::NotStarted(_) => {
@@ -172,7 +197,12 @@ fn argv(plan: &Plan, file: &Path) -> Option<Vec<OsString>> {
     let is_script = file.extension().is_some_and(|ending| ending == "sh" || ending == "py");
     match file.extension().and_then(|e| e.to_str()).map(str::to_ascii_lowercase).as_deref() {
         Some("ps1") => {
-            let mut words = vec![plan.profile.powershell.value.as_str(), "-NoLogo", "-NoProfile", "-NonInteractive"];
+            let mut words = vec![
+                plan.profile.powershell.value.as_str(),
+                "-NoLogo",
+                "-NoProfile",
+                "-NonInteractive",
+            ];
             if cfg!(windows) {
                 words.extend(["-ExecutionPolicy", "Bypass"]);
             }
@@ -207,7 +237,10 @@ fn word(end: &ChildEnd) -> &'static str {
         ChildEnd::Exited(_) => "failed",
         ChildEnd::TimedOut(..) => "timed-out",
         ChildEnd::Cancelled => "cancelled",
-        ChildEnd::NotFound | ChildEnd::NotStarted(_) | ChildEnd::Signalled(_) | ChildEnd::Lost(_) => "broken",
+        ChildEnd::NotFound
+        | ChildEnd::NotStarted(_)
+        | ChildEnd::Signalled(_)
+        | ChildEnd::Lost(_) => "broken",
     }
 }
 
@@ -232,7 +265,8 @@ fn write_report(plan: &Plan, ran: &[Option<Ran>]) -> Result<(RelPath, Reading), 
     // Counted as it is, before masks and before anything a test left behind can write to it.
     let reading = results::read_from(std::io::Cursor::new(text.as_bytes()));
     let masked = plan.redactor.mask(text.as_bytes());
-    files::write_atomic(&plan.results.join(REPORT), &masked).map_err(|error| unusable(error.to_string()))?;
+    files::write_atomic(&plan.results.join(REPORT), &masked)
+        .map_err(|error| unusable(error.to_string()))?;
     let path = REPORT.parse().map_err(|error| Fault::InternalError(format!("{error}")))?;
     Ok((path, reading))
 }

@@ -45,18 +45,25 @@ impl Refusal {
 
     /// There was none.
     pub(super) fn of_no_answer(trouble: Trouble) -> Self {
-        let again =
-            matches!(trouble.cause, Cause::NotConnected | Cause::NameUnresolved | Cause::TimedOut | Cause::Truncated);
+        let again = matches!(
+            trouble.cause,
+            Cause::NotConnected | Cause::NameUnresolved | Cause::TimedOut | Cause::Truncated
+        );
         Self { trouble, retry: if again { Retry::Backoff } else { Retry::Never } }
     }
 }
 
 /// Reads an answer to the question for `url`.
-pub(super) fn read<T: Record>(raw: &Raw, url: &Url, redactor: &Redactor) -> Result<Reply<T>, Refusal> {
+pub(super) fn read<T: Record>(
+    raw: &Raw,
+    url: &Url,
+    redactor: &Redactor,
+) -> Result<Reply<T>, Refusal> {
     match raw.status {
         304 => Ok(Reply::NotModified { next: next_page(raw, url)? }),
         200 => {
-            let value = T::read(&raw.body, redactor).map_err(|error| unreadable(raw, url, &error))?;
+            let value =
+                T::read(&raw.body, redactor).map_err(|error| unreadable(raw, url, &error))?;
             let next = next_page(raw, url)?;
             Ok(Reply::Fresh { value, etag: raw.header("etag").map(str::to_owned), next })
         }
@@ -70,9 +77,13 @@ fn refusal(raw: &Raw, url: &Url, of_issues: bool, redactor: &Redactor) -> Refusa
     let bounded = |text: &str| bounded(text, redactor);
     let never = |cause, detail: String| Refusal::never(cause, format!("{detail} ({status}{says})"));
     let limited = matches!(status, 403 | 429);
-    if limited && raw.number("x-ratelimit-remaining") == Some(0) && raw.header("retry-after").is_none() {
+    if limited
+        && raw.number("x-ratelimit-remaining") == Some(0)
+        && raw.header("retry-after").is_none()
+    {
         // The last request of the hour may be refused for a reason of its own.
-        let other = raw.header("x-accepted-github-permissions").is_some_and(|needs| !needs.is_empty());
+        let other =
+            raw.header("x-accepted-github-permissions").is_some_and(|needs| !needs.is_empty());
         if !other || message(raw).to_ascii_lowercase().contains("rate limit") {
             return primary_limit(raw, &format!("{status}{says}"));
         }
@@ -91,13 +102,21 @@ fn refusal(raw: &Raw, url: &Url, of_issues: bool, redactor: &Redactor) -> Refusa
     match status {
         401 => never(Cause::BadCredentials, format!("{place} does not know the token")),
         403 => {
-            let needs = raw.header("x-accepted-github-permissions").map(bounded).filter(|needs| !needs.is_empty());
+            let needs = raw
+                .header("x-accepted-github-permissions")
+                .map(bounded)
+                .filter(|needs| !needs.is_empty());
             let needs = needs.map_or_else(String::new, |needs| format!("; it needs {needs}"));
-            let sso =
-                if raw.header("x-github-sso").is_some() { "; its organisation asks for single sign-on" } else { "" };
+            let sso = if raw.header("x-github-sso").is_some() {
+                "; its organisation asks for single sign-on"
+            } else {
+                ""
+            };
             never(Cause::PermissionMissing, format!("the token may not read this{needs}{sso}"))
         }
-        410 if of_issues => never(Cause::IssuesDisabled, "the repository's issues are switched off".to_owned()),
+        410 if of_issues => {
+            never(Cause::IssuesDisabled, "the repository's issues are switched off".to_owned())
+        }
         404 if of_issues && is_later_page(url) => {
             never(Cause::BadPagination, format!("{place} names a next page that is not there"))
         }
@@ -106,7 +125,10 @@ fn refusal(raw: &Raw, url: &Url, of_issues: bool, redactor: &Redactor) -> Refusa
             Cause::IssuesHidden,
             "the token sees the repository and not its issues; it needs issues: read".to_owned(),
         ),
-        404 | 451 => never(Cause::NotFound, format!("{place} knows no such repository, or the token may not see it")),
+        404 | 451 => never(
+            Cause::NotFound,
+            format!("{place} knows no such repository, or the token may not see it"),
+        ),
         407 => never(Cause::ProxyRefused, format!("the proxy before {place} wants credentials")),
         300..=399 => {
             let to = raw.header("location").map(bounded).unwrap_or_default();
@@ -130,18 +152,27 @@ fn refusal(raw: &Raw, url: &Url, of_issues: bool, redactor: &Redactor) -> Refusa
 
 /// What is asked first names no page.
 fn is_later_page(url: &Url) -> bool {
-    url.query_pairs().any(|(name, _)| ["page", "after", "before", "cursor"].contains(&name.as_ref()))
+    url.query_pairs()
+        .any(|(name, _)| ["page", "after", "before", "cursor"].contains(&name.as_ref()))
 }
 
 fn primary_limit(raw: &Raw, what: &str) -> Refusal {
-    let reset = raw.number("x-ratelimit-reset").and_then(|at| Timestamp::from_second(i64::try_from(at).ok()?).ok());
+    let reset = raw
+        .number("x-ratelimit-reset")
+        .and_then(|at| Timestamp::from_second(i64::try_from(at).ok()?).ok());
     let until = reset.map_or_else(String::new, |reset| format!("; it is full again at {reset}"));
-    let trouble = Trouble::new(Cause::PrimaryLimit, format!("the token's hourly limit is used up ({what}){until}"));
+    let trouble = Trouble::new(
+        Cause::PrimaryLimit,
+        format!("the token's hourly limit is used up ({what}){until}"),
+    );
     // By the server's clock, so that a host whose own is wrong waits as long as it is asked to.
     let wait = reset.zip(server_time(raw)).map(|(reset, now)| reset.duration_since(now));
     // A time that is over is no wait.
     let wait = wait.map(|wait| Duration::try_from(wait).unwrap_or_default());
-    Refusal { trouble, retry: wait.map_or(Retry::Never, |wait| Retry::After(wait + Duration::from_secs(1))) }
+    Refusal {
+        trouble,
+        retry: wait.map_or(Retry::Never, |wait| Retry::After(wait + Duration::from_secs(1))),
+    }
 }
 
 fn secondary_limit(raw: &Raw, what: &str) -> Refusal {
@@ -186,12 +217,18 @@ fn unreadable(raw: &Raw, url: &Url, error: &serde_json::Error) -> Refusal {
     }
     let cut = error.is_eof() && !raw.body.trim_ascii().is_empty();
     match () {
-        () if cut => Refusal::of_no_answer(Trouble::new(Cause::Truncated, format!("the answer of {place} broke off"))),
+        () if cut => Refusal::of_no_answer(Trouble::new(
+            Cause::Truncated,
+            format!("the answer of {place} broke off"),
+        )),
         () if error.is_data() => Refusal::never(
             Cause::UnexpectedShape,
             format!("{place} answers in a shape that this version does not know"),
         ),
-        () => Refusal::never(Cause::NotJson, format!("{place} answers with something that is not JSON")),
+        () => Refusal::never(
+            Cause::NotJson,
+            format!("{place} answers with something that is not JSON"),
+        ),
     }
 }
 
@@ -221,7 +258,9 @@ fn bounded(text: &str, redactor: &Redactor) -> String {
 /// The page that `Link: <...>; rel="next"` names. Page addresses are never made here: GitHub's own
 /// name the repository by its number. A header that cannot be read whole is no last page.
 fn next_page(raw: &Raw, url: &Url) -> Result<Option<Url>, Refusal> {
-    let bad = |why: &str| Refusal::never(Cause::BadPagination, format!("{} names a next page that {why}", place(url)));
+    let bad = |why: &str| {
+        Refusal::never(Cause::BadPagination, format!("{} names a next page that {why}", place(url)))
+    };
     let mut next: Option<Url> = None;
     for header in raw.headers.get_all("link") {
         let text = std::str::from_utf8(header.as_bytes()).map_err(|_| bad("cannot be read"))?;
@@ -244,7 +283,8 @@ fn next_page(raw: &Raw, url: &Url) -> Result<Option<Url>, Refusal> {
 
 fn is_next(name: &str, value: &str) -> bool {
     let mut relations = value.split_ascii_whitespace();
-    name.eq_ignore_ascii_case("rel") && relations.any(|relation| relation.eq_ignore_ascii_case("next"))
+    name.eq_ignore_ascii_case("rel")
+        && relations.any(|relation| relation.eq_ignore_ascii_case("next"))
 }
 
 type Parameters<'a> = Vec<(&'a str, &'a str)>;
@@ -330,7 +370,11 @@ mod tests {
                 (Cause::PrimaryLimit, after(31)),
             ),
             ("primary by 429", raw(429, &[spent], "{}"), (Cause::PrimaryLimit, Retry::Never)),
-            ("secondary", raw(403, &[spent, ("retry-after", "7")], ""), (Cause::SecondaryLimit, after(7))),
+            (
+                "secondary",
+                raw(403, &[spent, ("retry-after", "7")], ""),
+                (Cause::SecondaryLimit, after(7)),
+            ),
             (
                 "secondary by a date",
                 raw(429, &[date, ("retry-after", "Sat, 21 Nov 2026 10:00:09 GMT")], ""),
@@ -343,12 +387,20 @@ mod tests {
             ),
             (
                 "permission",
-                raw(403, &[("x-ratelimit-remaining", "9")], r#"{"message":"Resource not accessible"}"#),
+                raw(
+                    403,
+                    &[("x-ratelimit-remaining", "9")],
+                    r#"{"message":"Resource not accessible"}"#,
+                ),
                 (Cause::PermissionMissing, Retry::Never),
             ),
             (
                 "the last request, refused",
-                raw(403, &[spent, ("x-accepted-github-permissions", "issues=read")], r#"{"message":"no"}"#),
+                raw(
+                    403,
+                    &[spent, ("x-accepted-github-permissions", "issues=read")],
+                    r#"{"message":"no"}"#,
+                ),
                 (Cause::PermissionMissing, Retry::Never),
             ),
             ("a proxy's page", raw(403, &[], " <html>"), (Cause::Html, Retry::Never)),
@@ -359,15 +411,22 @@ mod tests {
 
     #[test]
     fn the_missing_permission_is_named() {
-        let raw = raw(403, &[("x-accepted-github-permissions", "issues=read")], r#"{"message":"no"}"#);
+        let raw =
+            raw(403, &[("x-accepted-github-permissions", "issues=read")], r#"{"message":"no"}"#);
         let Err(refusal) = read::<Anything>(&raw, &api(), &redactor()) else { panic!() };
-        assert_eq!(refusal.trouble.detail, "the token may not read this; it needs issues=read (403: no)");
+        assert_eq!(
+            refusal.trouble.detail,
+            "the token may not read this; it needs issues=read (403: no)"
+        );
     }
 
     #[test]
     fn the_next_page_is_the_one_that_is_named() {
-        let next = |link: &'static str| match read::<Anything>(&raw(200, &[("link", link)], "[]"), &api(), &redactor())
-        {
+        let next = |link: &'static str| match read::<Anything>(
+            &raw(200, &[("link", link)], "[]"),
+            &api(),
+            &redactor(),
+        ) {
             Ok(Reply::Fresh { next, .. }) => Ok(next.map(|url| url.to_string())),
             Err(refusal) => Err(refusal.trouble.cause),
             Ok(Reply::NotModified { .. }) => panic!(),
@@ -381,20 +440,36 @@ mod tests {
         );
         assert_eq!(next("<https://ghe.example/x>; rel=\"last\""), Ok(None));
         assert_eq!(next("<https://ghe.example/x>; title=\"next\"; rel=prev"), Ok(None));
-        assert_eq!(next("</y?page=2>;REL=next"), Ok(Some("https://ghe.example/y?page=2".to_owned())));
+        assert_eq!(
+            next("</y?page=2>;REL=next"),
+            Ok(Some("https://ghe.example/y?page=2".to_owned()))
+        );
         assert_eq!(next("<https://evil.example/x>; rel=\"next\""), Err(Cause::BadPagination));
         assert_eq!(next("<http://ghe.example/x>; rel=\"next\""), Err(Cause::BadPagination));
         for (link, page) in [
             ("</r?page=9>; rel=\"last\",  </r?page=2>; rel=\"next\"", "2"),
-            ("</r?page=9>; rel=last ,\t</r?page=2> ; title=\"a, <b>; rel=prev\" ; rel=\"Next\"", "2"),
-            ("</r?page=9>; rel=\"last\", </r?page=2>; rel=\"next\",</r?page=0>; rel=\"first\"", "2"),
+            (
+                "</r?page=9>; rel=last ,\t</r?page=2> ; title=\"a, <b>; rel=prev\" ; rel=\"Next\"",
+                "2",
+            ),
+            (
+                "</r?page=9>; rel=\"last\", </r?page=2>; rel=\"next\",</r?page=0>; rel=\"first\"",
+                "2",
+            ),
             ("</r?page=2>; rel='next'", "2"),
             ("</r?page=2>; rel=\"next last\", </r?page=2>; rel=\"next\"", "2"),
         ] {
-            assert_eq!(next(link), Ok(Some(format!("https://ghe.example/r?page={page}"))), "{link}");
+            assert_eq!(
+                next(link),
+                Ok(Some(format!("https://ghe.example/r?page={page}"))),
+                "{link}"
+            );
         }
         // Relative to the page that names it.
-        assert_eq!(next("<?page=2>; rel=next"), Ok(Some("https://ghe.example/api/v3/issues?page=2".to_owned())));
+        assert_eq!(
+            next("<?page=2>; rel=next"),
+            Ok(Some("https://ghe.example/api/v3/issues?page=2".to_owned()))
+        );
         for link in [
             "nonsense, <",
             "https://ghe.example/r?page=2; rel=\"next\"",
@@ -410,14 +485,18 @@ mod tests {
     #[test]
     fn a_link_that_is_no_text_is_no_last_page() {
         let mut answer = raw(200, &[], "[]");
-        answer
-            .headers
-            .append("link", HeaderValue::from_bytes(b"<https://ghe.example/r?l=h\xf6&page=2>; rel=\"next\"").unwrap());
+        answer.headers.append(
+            "link",
+            HeaderValue::from_bytes(b"<https://ghe.example/r?l=h\xf6&page=2>; rel=\"next\"")
+                .unwrap(),
+        );
         assert_eq!(refused(&answer).0, Cause::BadPagination);
         let mut answer = raw(200, &[], "[]");
         let raw_utf8 = "</r?l=höchste&page=2>; rel=\"next\"";
         answer.headers.append("link", HeaderValue::from_bytes(raw_utf8.as_bytes()).unwrap());
-        let Ok(Reply::Fresh { next: Some(next), .. }) = read::<Anything>(&answer, &api(), &redactor()) else {
+        let Ok(Reply::Fresh { next: Some(next), .. }) =
+            read::<Anything>(&answer, &api(), &redactor())
+        else {
             panic!()
         };
         assert_eq!(next.query(), Some("l=h%C3%B6chste&page=2"));
@@ -426,7 +505,9 @@ mod tests {
     #[test]
     fn a_secret_is_masked_before_it_is_cut() {
         let body = format!(r#"{{"message":"{} a-secret-value"}}"#, "a".repeat(190));
-        let Err(refusal) = read::<Anything>(&raw(403, &[], &body), &api(), &redactor()) else { panic!() };
+        let Err(refusal) = read::<Anything>(&raw(403, &[], &body), &api(), &redactor()) else {
+            panic!()
+        };
         assert!(!refusal.trouble.detail.contains("a-secret"), "{}", refusal.trouble.detail);
     }
 }

@@ -63,10 +63,14 @@ impl Cache {
     /// Reads what is there. What cannot be read or is not ours is as if it were not there.
     pub(super) fn open(folder: &Path, api: &Url, repository: &RepoSlug, token: &str) -> Self {
         let about = format!("{api} {}", repository.as_str().to_ascii_lowercase());
-        let path = folder.join(format!("{}.json", &files::digest_bytes(about.as_bytes()).as_str()[..32]));
+        let path =
+            folder.join(format!("{}.json", &files::digest_bytes(about.as_bytes()).as_str()[..32]));
         // For this API and repository only: no file serves in another's place.
         let key = hmac::Key::new(hmac::HMAC_SHA256, format!("{SCHEMA} {about} {token}").as_bytes());
-        let answers = files::read_bounded(&path).ok().and_then(|bytes| unsealed(&key, &bytes)).unwrap_or_default();
+        let answers = files::read_bounded(&path)
+            .ok()
+            .and_then(|bytes| unsealed(&key, &bytes))
+            .unwrap_or_default();
         Self { path, key, answers, used: BTreeSet::new(), size: 0, changed: false }
     }
 
@@ -86,7 +90,13 @@ impl Cache {
         self.used.insert(url.to_string());
     }
 
-    pub(super) fn remember(&mut self, url: &Url, etag: String, next: Option<&Url>, value: &impl Serialize) {
+    pub(super) fn remember(
+        &mut self,
+        url: &Url,
+        etag: String,
+        next: Option<&Url>,
+        value: &impl Serialize,
+    ) {
         if self.used.len() >= ANSWERS || self.size > SIZE {
             return;
         }
@@ -125,16 +135,21 @@ fn seal(key: &hmac::Key, answers: &str) -> String {
 
 fn unsealed(key: &hmac::Key, bytes: &[u8]) -> Option<Answers> {
     let sealed: Sealed = serde_json::from_slice(bytes).ok()?;
-    let digits =
-        sealed.seal.as_bytes().chunks(2).map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok());
+    let digits = sealed
+        .seal
+        .as_bytes()
+        .chunks(2)
+        .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok());
     let tag: Vec<u8> = digits.collect::<Option<_>>()?;
-    let ours = sealed.schema == SCHEMA && hmac::verify(key, sealed.answers.as_bytes(), &tag).is_ok();
+    let ours =
+        sealed.schema == SCHEMA && hmac::verify(key, sealed.answers.as_bytes(), &tag).is_ok();
     ours.then(|| serde_json::from_str(&sealed.answers).ok()).flatten()
 }
 
 /// Whether a file of the folder is one of these.
 fn is_ours(name: &str) -> bool {
-    name.strip_suffix(".json").is_some_and(|stem| stem.len() == 32 && stem.bytes().all(|b| b.is_ascii_hexdigit()))
+    name.strip_suffix(".json")
+        .is_some_and(|stem| stem.len() == 32 && stem.bytes().all(|b| b.is_ascii_hexdigit()))
 }
 
 #[cfg(test)]
@@ -161,13 +176,23 @@ mod tests {
         let path = cache.path.clone();
         cache.keep(&redactor());
         let known = open(folder.path(), "A/B", "token").get::<u32>(&url).unwrap();
-        assert_eq!((known.value, known.etag.as_str(), known.next.as_ref()), (7, "\"e\"", Some(&url)));
-        assert!(open(folder.path(), "a/b", "token").get::<Vec<u32>>(&url).is_none(), "another shape");
+        assert_eq!(
+            (known.value, known.etag.as_str(), known.next.as_ref()),
+            (7, "\"e\"", Some(&url))
+        );
+        assert!(
+            open(folder.path(), "a/b", "token").get::<Vec<u32>>(&url).is_none(),
+            "another shape"
+        );
         assert!(open(folder.path(), "a/b", "another").get::<u32>(&url).is_none(), "another token");
         let text = std::fs::read_to_string(&path).unwrap();
         assert!(!text.contains("token\""));
-        for (from, to) in [("page=1", "page=2"), (":\\\"7", ":\\\"8"), ("@v1", "@v2"), ("\"seal\":\"", "\"seal\":\"0")]
-        {
+        for (from, to) in [
+            ("page=1", "page=2"),
+            (":\\\"7", ":\\\"8"),
+            ("@v1", "@v2"),
+            ("\"seal\":\"", "\"seal\":\"0"),
+        ] {
             assert!(text.contains(from), "{text}");
             std::fs::write(&path, text.replacen(from, to, 1)).unwrap();
             assert!(open(folder.path(), "a/b", "token").answers.is_empty(), "{from} {to}");

@@ -63,7 +63,11 @@ pub(crate) fn look_up(world: &World, question: &Question<'_>) -> Found {
         Transport::new(question.api.clone(), question.token)
     };
     let (answer, remaining, probe) = match (runtime, transport) {
-        (Err(error), _) => (Err(early(Cause::NotConnected, format!("no runtime can be made: {error}"))), None, None),
+        (Err(error), _) => (
+            Err(early(Cause::NotConnected, format!("no runtime can be made: {error}"))),
+            None,
+            None,
+        ),
         (_, Err(trouble)) => {
             let probe = trouble.cause.probe();
             (Err((trouble, question.repository.clone())), None, probe)
@@ -73,7 +77,12 @@ pub(crate) fn look_up(world: &World, question: &Question<'_>) -> Found {
                 world,
                 redactor: question.redactor,
                 transport,
-                cache: Cache::open(question.cache, &question.api, question.repository, question.token),
+                cache: Cache::open(
+                    question.cache,
+                    &question.api,
+                    question.repository,
+                    question.token,
+                ),
                 started,
                 most: question.most,
                 taken,
@@ -88,12 +97,15 @@ pub(crate) fn look_up(world: &World, question: &Question<'_>) -> Found {
             (answer, session.rate_limit_remaining, session.probe)
         }
     };
-    let answer = answer.unwrap_or_else(|(trouble, repository)| Answer::Trouble { trouble, repository });
+    let answer =
+        answer.unwrap_or_else(|(trouble, repository)| Answer::Trouble { trouble, repository });
     let answer = match answer {
         Answer::Trouble { .. } if world.cancel().requests() > 0 => Answer::Cancelled,
         Answer::Trouble { mut trouble, repository } => {
-            let on_the_way =
-                matches!(trouble.cause, Cause::NameUnresolved | Cause::NotConnected | Cause::Tls | Cause::TimedOut);
+            let on_the_way = matches!(
+                trouble.cause,
+                Cause::NameUnresolved | Cause::NotConnected | Cause::Tls | Cause::TimedOut
+            );
             if let Some(variable) = proxied(world, &question.api).filter(|_| on_the_way) {
                 trouble.detail.push_str(&format!(
                     "; {variable} is set on this host: where its proxy is on the way, it may be at fault"
@@ -186,8 +198,9 @@ impl Record for Vec<Issue> {
         let issue = |told: Told| Issue {
             number: told.number,
             title: redactor.mask_text(&told.title).chars().take(300).collect(),
-            url: Some(told.html_url)
-                .filter(|url| url.len() < 500 && (url.starts_with("https://") || url.starts_with("http://"))),
+            url: Some(told.html_url).filter(|url| {
+                url.len() < 500 && (url.starts_with("https://") || url.starts_with("http://"))
+            }),
             labels: told.labels.0.into_iter().map(name).collect(),
             open: matches!(told.state, State::Open),
             pull_request: told.pull_request.is_some(),
@@ -246,9 +259,12 @@ impl Session<'_> {
         }
         if repository.fork {
             let Some(upstream) = repository.parent else {
-                return Ok(Answer::Undecided(format!("{own} is a fork, and GitHub does not say of what")));
+                return Ok(Answer::Undecided(format!(
+                    "{own} is a fork, and GitHub does not say of what"
+                )));
             };
-            let above = self.repository(&upstream).await.map_err(|trouble| (trouble, upstream.clone()))?;
+            let above =
+                self.repository(&upstream).await.map_err(|trouble| (trouble, upstream.clone()))?;
             if !above.has_issues {
                 let why = format!("{upstream}, upstream of {own}, has its issues switched off");
                 return Err((Trouble::new(Cause::IssuesDisabled, why), upstream));
@@ -284,7 +300,8 @@ impl Session<'_> {
                 Some(issues) => issues,
                 None => {
                     let asked_for = can_be_asked_for(label).then_some(*label);
-                    let wanted = |issue: &Issue| labels.iter().any(|label| carries(issue, label, rules));
+                    let wanted =
+                        |issue: &Issue| labels.iter().any(|label| carries(issue, label, rules));
                     let read = self.issues(repository, asked_for, wanted).await;
                     let read = read.map_err(|trouble| (trouble, repository.clone()))?;
                     if asked_for.is_some() {
@@ -320,22 +337,29 @@ impl Session<'_> {
         let (mut issues, mut seen) = (Vec::new(), BTreeSet::new());
         loop {
             seen.insert(url.clone());
-            let Page { value, next } = self.get::<Vec<Issue>>(&url).await.map_err(|mut trouble| {
-                if seen.len() > 1 {
-                    let read = seen.len() - 1;
-                    let pages =
-                        if read == 1 { "1 page was read".to_owned() } else { format!("{read} pages were read") };
-                    trouble.detail.push_str(&format!("; {pages}"));
-                }
-                if !trouble.detail.contains(repository.as_str()) {
-                    trouble.detail = format!("{repository}: {}", trouble.detail);
-                }
-                trouble
-            })?;
+            let Page { value, next } =
+                self.get::<Vec<Issue>>(&url).await.map_err(|mut trouble| {
+                    if seen.len() > 1 {
+                        let read = seen.len() - 1;
+                        let pages = if read == 1 {
+                            "1 page was read".to_owned()
+                        } else {
+                            format!("{read} pages were read")
+                        };
+                        trouble.detail.push_str(&format!("; {pages}"));
+                    }
+                    if !trouble.detail.contains(repository.as_str()) {
+                        trouble.detail = format!("{repository}: {}", trouble.detail);
+                    }
+                    trouble
+                })?;
             issues.extend(value.into_iter().filter(&wanted));
             let Some(next) = next else { return Ok(issues) };
             if seen.contains(&next) {
-                let why = format!("page {} of the issues of {repository} names one before it as the next", seen.len());
+                let why = format!(
+                    "page {} of the issues of {repository} names one before it as the next",
+                    seen.len()
+                );
                 return Err(Trouble::new(Cause::BadPagination, why));
             }
             url = next;

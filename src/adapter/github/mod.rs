@@ -87,30 +87,39 @@ impl Session<'_> {
     /// Asks for one page, again where that can help and time allows.
     async fn get<T: Record>(&mut self, url: &Url) -> Result<Page<T>, Trouble> {
         // A full page without a next may have got one since, which its `ETag` need not tell.
-        let known = self.cache.get::<T>(url).filter(|known| known.next.is_some() || !known.value.is_full());
+        let known =
+            self.cache.get::<T>(url).filter(|known| known.next.is_some() || !known.value.is_full());
         let mut pause = FIRST_PAUSE;
         let mut earlier: Option<Trouble> = None;
         let mut attempt = 0;
         loop {
             attempt += 1;
-            let refusal = match self.once(url, known.as_ref().map(|known| known.etag.as_str())).await {
-                Ok(Reply::NotModified { next }) => match known {
-                    Some(known) => {
-                        self.cache.still_holds(url);
-                        return Ok(Page { value: known.value, next: next.or(known.next) });
+            let refusal =
+                match self.once(url, known.as_ref().map(|known| known.etag.as_str())).await {
+                    Ok(Reply::NotModified { next }) => match known {
+                        Some(known) => {
+                            self.cache.still_holds(url);
+                            return Ok(Page { value: known.value, next: next.or(known.next) });
+                        }
+                        None => {
+                            return Err(Trouble::new(
+                                Cause::Refused,
+                                "304 to a question without a condition",
+                            ));
+                        }
+                    },
+                    Ok(Reply::Fresh { value, etag, next }) => {
+                        if let Some(etag) = etag {
+                            self.cache.remember(url, etag, next.as_ref(), &value);
+                        }
+                        return Ok(Page { value, next });
                     }
-                    None => return Err(Trouble::new(Cause::Refused, "304 to a question without a condition")),
-                },
-                Ok(Reply::Fresh { value, etag, next }) => {
-                    if let Some(etag) = etag {
-                        self.cache.remember(url, etag, next.as_ref(), &value);
-                    }
-                    return Ok(Page { value, next });
-                }
-                Err(refusal) => refusal,
-            };
+                    Err(refusal) => refusal,
+                };
             // That the time was over for another attempt is not what stood in the way.
-            if let (Cause::TimedOut, true, Some(earlier)) = (refusal.trouble.cause, self.is_over(), earlier.take()) {
+            if let (Cause::TimedOut, true, Some(earlier)) =
+                (refusal.trouble.cause, self.is_over(), earlier.take())
+            {
                 return Err(earlier);
             }
             let wait = match refusal.retry {
@@ -124,7 +133,8 @@ impl Session<'_> {
             if attempt >= ATTEMPTS || wait >= self.remaining() {
                 return Err(refusal.trouble);
             }
-            let line = format!("{}; asking again in {:.1} s", refusal.trouble.detail, wait.as_secs_f32());
+            let line =
+                format!("{}; asking again in {:.1} s", refusal.trouble.detail, wait.as_secs_f32());
             if wait >= WORTH_A_LINE {
                 tracing::warn!("{line}")
             } else {
@@ -139,7 +149,11 @@ impl Session<'_> {
     }
 
     /// One request, and what it came to.
-    async fn once<T: Record>(&mut self, url: &Url, etag: Option<&str>) -> Result<Reply<T>, answer::Refusal> {
+    async fn once<T: Record>(
+        &mut self,
+        url: &Url,
+        etag: Option<&str>,
+    ) -> Result<Reply<T>, answer::Refusal> {
         let limit = PER_REQUEST.min(self.remaining());
         let asked = self.world.tick();
         let mut status = None;
@@ -150,7 +164,10 @@ impl Session<'_> {
                 match tokio::time::timeout(GLANCE, asking.as_mut()).await {
                     Ok(answer) => break answer,
                     Err(_) if self.world.cancel().requests() > 0 => {
-                        break Err(Trouble::new(Cause::TimedOut, "cancelled before an answer came"));
+                        break Err(Trouble::new(
+                            Cause::TimedOut,
+                            "cancelled before an answer came",
+                        ));
                     }
                     Err(_) => (),
                 }
@@ -160,14 +177,18 @@ impl Session<'_> {
             // It was not the server that had too little time.
             Cause::TimedOut if self.is_over() => {
                 let most = Span::from_millis(millis(self.most));
-                Trouble::new(Cause::TimedOut, format!("the {most} of standing-priority.max-wait were over"))
+                Trouble::new(
+                    Cause::TimedOut,
+                    format!("the {most} of standing-priority.max-wait were over"),
+                )
             }
             _ => trouble,
         });
         let reply = match answer {
             Ok(raw) => {
                 status = Some(raw.status);
-                self.rate_limit_remaining = raw.number("x-ratelimit-remaining").or(self.rate_limit_remaining);
+                self.rate_limit_remaining =
+                    raw.number("x-ratelimit-remaining").or(self.rate_limit_remaining);
                 answer::read(&raw, url, self.redactor)
             }
             Err(trouble) => Err(answer::Refusal::of_no_answer(trouble)),
@@ -178,14 +199,21 @@ impl Session<'_> {
             Some(cause) => cause.probe().or(self.probe),
         };
         self.taken.requests += 1;
-        let target = url.query().map_or_else(|| url.path().to_owned(), |query| format!("{}?{query}", url.path()));
+        let target = url
+            .query()
+            .map_or_else(|| url.path().to_owned(), |query| format!("{}?{query}", url.path()));
         let duration_ms = millis(self.world.tick().duration_since(asked));
         tracing::info!("GET {target}: {status:?} in {duration_ms} ms");
         // The first tell how it began and the last how it ended.
         if self.taken.calls.len() == CALLS_SHOWN {
             self.taken.calls.remove(CALLS_SHOWN / 2);
         }
-        self.taken.calls.push(Call { target, status, cause: cause.as_ref().and_then(word), duration_ms });
+        self.taken.calls.push(Call {
+            target,
+            status,
+            cause: cause.as_ref().and_then(word),
+            duration_ms,
+        });
         reply
     }
 

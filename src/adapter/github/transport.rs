@@ -47,18 +47,24 @@ pub(super) struct Transport {
 impl Transport {
     /// A client for the API at `api`. The token stays in one header that is marked as a secret.
     pub(super) fn new(api: Url, token: &str) -> Result<Self, Trouble> {
-        let unusable = |_| Trouble::new(Cause::TokenUnusable, "the token holds a character that cannot be sent");
+        let unusable = |_| {
+            Trouble::new(Cause::TokenUnusable, "the token holds a character that cannot be sent")
+        };
         let mut bearer = HeaderValue::from_str(&format!("Bearer {token}")).map_err(unusable)?;
         bearer.set_sensitive(true);
         let mut headers = HeaderMap::new();
         headers.insert(AUTHORIZATION, bearer);
         headers.insert(ACCEPT, HeaderValue::from_static("application/vnd.github+json"));
-        headers.insert(HeaderName::from_static("x-github-api-version"), HeaderValue::from_static(API_VERSION));
+        headers.insert(
+            HeaderName::from_static("x-github-api-version"),
+            HeaderValue::from_static(API_VERSION),
+        );
         let client = crate::adapter::http::client(&api, same_server(api.clone()))?;
         // Without octocrab's own layers: its base address mistakes paths that begin like it, and it
         // would send its own name beside ours.
         let service = ReqwestConnector::new(client);
-        let built = OctocrabBuilder::new_empty().with_service(service).with_auth(AuthState::None).build();
+        let built =
+            OctocrabBuilder::new_empty().with_service(service).with_auth(AuthState::None).build();
         let octocrab = match built {
             Ok(octocrab) => octocrab,
             Err(never) => match never {},
@@ -72,10 +78,18 @@ impl Transport {
     }
 
     /// One GET within `limit`, its body included.
-    pub(super) async fn get(&self, url: &Url, etag: Option<&str>, limit: Duration) -> Result<Raw, Trouble> {
+    pub(super) async fn get(
+        &self,
+        url: &Url,
+        etag: Option<&str>,
+        limit: Duration,
+    ) -> Result<Raw, Trouble> {
         // The token goes to the API and nowhere else, whoever named the address.
         if url.origin() != self.api.origin() {
-            return Err(Trouble::new(Cause::BadPagination, format!("{} names another server", place(&self.api))));
+            return Err(Trouble::new(
+                Cause::BadPagination,
+                format!("{} names another server", place(&self.api)),
+            ));
         }
         let mut headers = self.headers.clone();
         if let Some(etag) = etag.and_then(|etag| HeaderValue::from_str(etag).ok()) {
@@ -92,13 +106,20 @@ impl Transport {
             while let Some(frame) = body.frame().await {
                 let broken = |error: octocrab::Error| match no_answer(&error, &self.api) {
                     trouble @ Trouble { cause: Cause::TimedOut | Cause::Tls, .. } => trouble,
-                    _ => Trouble::new(Cause::Truncated, format!("the answer of {} broke off", place(&self.api))),
+                    _ => Trouble::new(
+                        Cause::Truncated,
+                        format!("the answer of {} broke off", place(&self.api)),
+                    ),
                 };
                 if let Ok(data) = frame.map_err(broken)?.into_data() {
                     bytes.extend_from_slice(&data);
                 }
                 if bytes.len() > BODY_LIMIT {
-                    let why = format!("an answer of {} is larger than {} MiB", place(&self.api), BODY_LIMIT >> 20);
+                    let why = format!(
+                        "an answer of {} is larger than {} MiB",
+                        place(&self.api),
+                        BODY_LIMIT >> 20
+                    );
                     return Err(Trouble::new(Cause::TooLarge, why));
                 }
             }

@@ -58,7 +58,10 @@ impl Held {
         let claim = match keep(&lock.claims, &claim) {
             Ok(path) => Some(path),
             Err(error) => {
-                tracing::warn!("`lock release` will not find this holder: {}: {error}", lock.claims.display());
+                tracing::warn!(
+                    "`lock release` will not find this holder: {}: {error}",
+                    lock.claims.display()
+                );
                 None
             }
         };
@@ -151,7 +154,9 @@ impl Keeper {
         if !is_at(self.again.as_ref().unwrap_or(file), &self.path) {
             self.hold_again();
         }
-        let asked = |token: &String| files::read_bounded(&self.request).is_ok_and(|said| said == token.as_bytes());
+        let asked = |token: &String| {
+            files::read_bounded(&self.request).is_ok_and(|said| said == token.as_bytes())
+        };
         if self.token.as_ref().is_some_and(asked) {
             self.token = None;
             self.world.note("the lock's release is asked for: stopping");
@@ -164,7 +169,10 @@ impl Keeper {
         let Ok(file) = open(&self.path) else { return };
         match file.try_lock() {
             Ok(()) => {
-                tracing::warn!("{} was removed while it was held; it is held again", self.path.display());
+                tracing::warn!(
+                    "{} was removed while it was held; it is held again",
+                    self.path.display()
+                );
                 self.again = Some(file);
                 if let Ok(told) = open(&self.beside) {
                     self.told = told;
@@ -172,7 +180,10 @@ impl Keeper {
                 }
             }
             Err(TryLockError::WouldBlock) => {
-                tracing::error!("{} was removed, and somebody else holds it by now", self.path.display());
+                tracing::error!(
+                    "{} was removed, and somebody else holds it by now",
+                    self.path.display()
+                );
                 self.again = Some(file);
             }
             Err(TryLockError::Error(_)) => {}

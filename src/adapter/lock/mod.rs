@@ -88,7 +88,12 @@ struct Ticket {
 impl Lock {
     /// A group's lock in `folder`, else in the platform's folder for all users. `state` is where this
     /// user keeps what lets it ask a holder to end.
-    pub(crate) fn new(world: &World, folder: Option<PathBuf>, group: LockGroup, state: &Path) -> io::Result<Self> {
+    pub(crate) fn new(
+        world: &World,
+        folder: Option<PathBuf>,
+        group: LockGroup,
+        state: &Path,
+    ) -> io::Result<Self> {
         let folder = match folder {
             Some(folder) => {
                 make_shared(&folder)?;
@@ -131,7 +136,10 @@ impl Lock {
             }
             if waited() >= next_line {
                 next_line = waited() + NEXT_LINE;
-                let before = numbers(&self.path("queue"))?.into_iter().filter(|n| *n < ticket.number).count();
+                let before = numbers(&self.path("queue"))?
+                    .into_iter()
+                    .filter(|n| *n < ticket.number)
+                    .count();
                 let group = self.group.to_string();
                 tell(&Wait { group, holder: self.inspect(world)?, before, waited: waited() });
             }
@@ -161,10 +169,14 @@ impl Lock {
         };
         // The id names a file only where it is one of ours.
         let plain = holder.id.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
-        let claim = files::read_bounded(&self.claims.join(format!("{}.json", holder.id))).ok().filter(|_| plain);
+        let claim = files::read_bounded(&self.claims.join(format!("{}.json", holder.id)))
+            .ok()
+            .filter(|_| plain);
         let claim = claim.and_then(|bytes| serde_json::from_slice::<Claim>(&bytes).ok());
         let ours = |claim: &Claim| claim.id == holder.id && claim.is_of(run, asker);
-        let Some(claim) = claim.filter(ours) else { return Ok(Released::NotOurs(Holder::Known(holder))) };
+        let Some(claim) = claim.filter(ours) else {
+            return Ok(Released::NotOurs(Holder::Known(holder)));
+        };
         let mut request = open(&self.path("release"))?;
         request.set_len(0)?;
         request.write_all(claim.token.as_bytes())?;
@@ -246,7 +258,12 @@ impl Lock {
     }
 
     /// The lock, where nobody alive has a lower number and nobody holds it.
-    fn try_acquire(&self, world: &World, ticket: &Ticket, purpose: Purpose<'_>) -> io::Result<Option<Held>> {
+    fn try_acquire(
+        &self,
+        world: &World,
+        ticket: &Ticket,
+        purpose: Purpose<'_>,
+    ) -> io::Result<Option<Held>> {
         let _queue = self.queue(world)?;
         let folder = self.path("queue");
         for number in numbers(&folder)?.into_iter().filter(|number| *number < ticket.number) {
@@ -283,7 +300,8 @@ pub(crate) fn place(world: &World) -> Option<String> {
 
 /// The run that this process belongs to, and its attempt.
 pub(crate) fn run(world: &World) -> Option<(String, u32)> {
-    let attempt = world.var("GITHUB_RUN_ATTEMPT").and_then(|attempt| attempt.parse().ok()).unwrap_or(1);
+    let attempt =
+        world.var("GITHUB_RUN_ATTEMPT").and_then(|attempt| attempt.parse().ok()).unwrap_or(1);
     world.var_lossy("GITHUB_RUN_ID").map(|run| (run, attempt))
 }
 
@@ -294,7 +312,8 @@ fn this_process(world: &World, purpose: Purpose<'_>) -> Owner {
     let (run_id, run_attempt) = run(world).unzip();
     Owner {
         id: world.new_local_run(),
-        repository: Some(purpose.redactor.mask_text(purpose.repository)).filter(|name| !name.is_empty()),
+        repository: Some(purpose.redactor.mask_text(purpose.repository))
+            .filter(|name| !name.is_empty()),
         run_id,
         run_attempt,
         job: told("GITHUB_JOB"),
@@ -312,9 +331,12 @@ fn this_process(world: &World, purpose: Purpose<'_>) -> Owner {
 /// The numbers that were taken, by the names that a queue gives them. One near the end of what can be
 /// counted was not given by any.
 fn numbers(folder: &Path) -> io::Result<Vec<u64>> {
-    let number = |name: &str| name.parse().ok().filter(|number: &u64| number.to_string() == name && *number < 1 << 53);
-    let mut numbers: Vec<u64> =
-        std::fs::read_dir(folder)?.filter_map(|entry| number(entry.ok()?.file_name().to_str()?)).collect();
+    let number = |name: &str| {
+        name.parse().ok().filter(|number: &u64| number.to_string() == name && *number < 1 << 53)
+    };
+    let mut numbers: Vec<u64> = std::fs::read_dir(folder)?
+        .filter_map(|entry| number(entry.ok()?.file_name().to_str()?))
+        .collect();
     numbers.sort_unstable();
     Ok(numbers)
 }
@@ -390,7 +412,8 @@ fn plain(path: &Path, file: File) -> io::Result<File> {
 fn is_at(file: &File, path: &Path) -> bool {
     use std::os::unix::fs::MetadataExt;
     let identity = |metadata: std::fs::Metadata| (metadata.dev(), metadata.ino());
-    let (open, there) = (file.metadata().map(identity).ok(), path.symlink_metadata().map(identity).ok());
+    let (open, there) =
+        (file.metadata().map(identity).ok(), path.symlink_metadata().map(identity).ok());
     open.is_some() && open == there
 }
 

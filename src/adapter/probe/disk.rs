@@ -15,13 +15,18 @@ pub(super) fn probe(around: &Surroundings) -> Answer {
             name: "disk".to_owned(),
             why: format!("{}: {error}", shown(path)),
         };
-        let low =
-            |free: String, wanted: String, key: &'static str| Fault::DiskLow { path: shown(path), free, wanted, key };
+        let low = |free: String, wanted: String, key: &'static str| Fault::DiskLow {
+            path: shown(path),
+            free,
+            wanted,
+            key,
+        };
         match files::free_space(path) {
             Ok(free) => {
                 answer.fact(&format!("{what}FreeBytes"), free);
                 if free < around.min_free.as_bytes() && answer.faults.is_empty() {
-                    let (free, wanted) = (Size::from_bytes(free).to_string(), around.min_free.to_string());
+                    let (free, wanted) =
+                        (Size::from_bytes(free).to_string(), around.min_free.to_string());
                     answer.faults.push(low(free, wanted, "min-free"));
                 }
             }
@@ -33,7 +38,8 @@ pub(super) fn probe(around: &Surroundings) -> Answer {
             Ok(Some(free)) => {
                 answer.fact(&format!("{what}FreeFiles"), free);
                 if free < around.min_free_files && answer.faults.is_empty() {
-                    let (free, wanted) = (format!("room for {free} files"), around.min_free_files.to_string());
+                    let (free, wanted) =
+                        (format!("room for {free} files"), around.min_free_files.to_string());
                     answer.faults.push(low(free, wanted, "min-free-files"));
                 }
             }

@@ -11,26 +11,34 @@ use crate::domain::reason::ReasonCode;
 
 pub(super) fn probe(around: &Surroundings) -> Answer {
     let mut answer = Answer::default();
-    let Some(path) = tool::locate(around, "docker", ReasonCode::DockerCliMissing, &mut answer) else { return answer };
-    let argv = [path, "info".to_owned(), "--format".to_owned(), "{{json .}}".to_owned()];
-    let said = match capture_end(&around.world, &argv, &around.root, around.patience(around.timeout)) {
-        Ok(said) => said,
-        Err(ChildEnd::TimedOut(..)) => {
-            // The client waits for its engine: who does not answer is the engine.
-            let why = format!("the engine did not answer within {}", around.timeout);
-            answer.faults.push(Fault::Docker { code: ReasonCode::DockerUnreachable, why });
-            return answer;
-        }
-        Err(end) => {
-            answer.faults.push(Fault::ProbeFailed { name: "docker".to_owned(), why: end.describe() });
-            return answer;
-        }
+    let Some(path) = tool::locate(around, "docker", ReasonCode::DockerCliMissing, &mut answer)
+    else {
+        return answer;
     };
+    let argv = [path, "info".to_owned(), "--format".to_owned(), "{{json .}}".to_owned()];
+    let said =
+        match capture_end(&around.world, &argv, &around.root, around.patience(around.timeout)) {
+            Ok(said) => said,
+            Err(ChildEnd::TimedOut(..)) => {
+                // The client waits for its engine: who does not answer is the engine.
+                let why = format!("the engine did not answer within {}", around.timeout);
+                answer.faults.push(Fault::Docker { code: ReasonCode::DockerUnreachable, why });
+                return answer;
+            }
+            Err(end) => {
+                answer
+                    .faults
+                    .push(Fault::ProbeFailed { name: "docker".to_owned(), why: end.describe() });
+                return answer;
+            }
+        };
     answer.fact("exitCode", said.code);
     match docker::read(&Said { code: said.code, stdout: &said.stdout, stderr: &said.stderr }) {
         Ok(engine) => {
             let code = match around.engine {
-                Engine::Windows if engine.os != "windows" => Some(ReasonCode::DockerEngineNotWindows),
+                Engine::Windows if engine.os != "windows" => {
+                    Some(ReasonCode::DockerEngineNotWindows)
+                }
                 Engine::Linux if engine.os != "linux" => Some(ReasonCode::DockerEngineNotLinux),
                 _ => None,
             };

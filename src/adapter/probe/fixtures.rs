@@ -9,8 +9,11 @@ use crate::domain::receipt::FixtureRecord;
 pub(super) fn probe(around: &Surroundings) -> Answer {
     let mut answer = Answer::default();
     for fixture in &around.fixtures {
-        let missing =
-            |why: String| Fault::FixtureMissing { name: fixture.name.clone(), path: fixture.path.clone(), why };
+        let missing = |why: String| Fault::FixtureMissing {
+            name: fixture.name.clone(),
+            path: fixture.path.clone(),
+            why,
+        };
         let path: RelPath = match fixture.path.replace('\\', "/").parse() {
             Ok(path) => path,
             Err(error) => {

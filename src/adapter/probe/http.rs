@@ -12,7 +12,8 @@ use crate::domain::question::{Cause, Trouble};
 pub(super) fn probe(around: &Surroundings, name: &str, url: &str, timeout: Option<Span>) -> Answer {
     let mut answer = Answer::default();
     let limit = timeout.unwrap_or(around.timeout).as_duration().mul_f32(0.9);
-    let Some(url) = url.parse::<Url>().ok().filter(|url| matches!(url.scheme(), "http" | "https")) else {
+    let Some(url) = url.parse::<Url>().ok().filter(|url| matches!(url.scheme(), "http" | "https"))
+    else {
         let why = "the endpoint's address must begin with http:// or https://".to_owned();
         answer.faults.push(Fault::ProbeFailed { name: name.to_owned(), why });
         return answer;
@@ -23,7 +24,9 @@ pub(super) fn probe(around: &Surroundings, name: &str, url: &str, timeout: Optio
         Ok(status) => {
             answer.fact("status", status);
             if !(200..400).contains(&status) {
-                answer.faults.push(Fault::EndpointUnreachable(format!("{place} answers with {status}")));
+                answer
+                    .faults
+                    .push(Fault::EndpointUnreachable(format!("{place} answers with {status}")));
             }
         }
         Err(trouble) => answer.faults.push(Fault::EndpointUnreachable(trouble.detail)),
@@ -34,10 +37,12 @@ pub(super) fn probe(around: &Surroundings, name: &str, url: &str, timeout: Optio
 /// The status; the body is nobody's business.
 fn ask(url: &Url, limit: std::time::Duration) -> Result<u16, Trouble> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build();
-    let runtime =
-        runtime.map_err(|error| Trouble::new(Cause::NotConnected, format!("no runtime can be made: {error}")))?;
+    let runtime = runtime.map_err(|error| {
+        Trouble::new(Cause::NotConnected, format!("no runtime can be made: {error}"))
+    })?;
     let client = http::client(url, Policy::limited(5))?;
-    let asked = runtime.block_on(async { tokio::time::timeout(limit, client.get(url.clone()).send()).await });
+    let asked = runtime
+        .block_on(async { tokio::time::timeout(limit, client.get(url.clone()).send()).await });
     runtime.shutdown_background();
     match asked {
         Ok(Ok(response)) => Ok(response.status().as_u16()),

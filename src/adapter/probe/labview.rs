@@ -21,7 +21,9 @@ pub(super) fn probe(_: &Surroundings) -> Answer {
         Ok(None) => {}
         Ok(Some(who)) => answer.faults.push(Fault::LabviewRunning(who)),
         Err(why) => {
-            answer.faults.push(Fault::ProbeFailed { name: "labview-idle".to_owned(), why: why.to_owned() });
+            answer
+                .faults
+                .push(Fault::ProbeFailed { name: "labview-idle".to_owned(), why: why.to_owned() });
         }
     }
     answer

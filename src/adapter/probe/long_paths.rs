@@ -15,8 +15,9 @@ pub(super) fn probe(around: &Surroundings) -> Answer {
     answer.fact("longPathsEnabled", registry.as_ref().ok().copied().flatten());
     let git = which::which_in("git", around.world.path(), &around.root).ok().map(|git| {
         let words = ["config", "--type=bool", "--get", "core.longpaths"];
-        let argv: Vec<String> =
-            std::iter::once(git.to_string_lossy().into_owned()).chain(words.map(str::to_owned)).collect();
+        let argv: Vec<String> = std::iter::once(git.to_string_lossy().into_owned())
+            .chain(words.map(str::to_owned))
+            .collect();
         around.ask("long-paths", &argv)
     });
     let failed = |why: String| Fault::ProbeFailed { name: "long-paths".to_owned(), why };
@@ -27,7 +28,11 @@ pub(super) fn probe(around: &Surroundings) -> Answer {
             return answer;
         }
     };
-    let said = git.as_ref().map(|said| Said { code: said.code, stdout: &said.stdout, stderr: &said.stderr });
+    let said = git.as_ref().map(|said| Said {
+        code: said.code,
+        stdout: &said.stdout,
+        stderr: &said.stderr,
+    });
     match long_paths::read(registry, said.as_ref()) {
         LongPaths::Enabled => {}
         LongPaths::Disabled(who) => answer.faults.push(Fault::LongPathsDisabled(who)),

@@ -107,9 +107,13 @@ impl Surroundings {
 
     /// Runs a command of a probe to its end; that it did not come is that probe's, under its name.
     fn ask(&self, name: &str, argv: &[String]) -> Result<Captured, Fault> {
-        capture_end(&self.world, argv, &self.root, self.patience(self.timeout)).map_err(|end| match end {
-            ChildEnd::TimedOut(..) => Fault::ProbeTimedOut { name: name.to_owned(), limit: self.timeout.to_string() },
-            end => Fault::ProbeFailed { name: name.to_owned(), why: end.describe() },
+        capture_end(&self.world, argv, &self.root, self.patience(self.timeout)).map_err(|end| {
+            match end {
+                ChildEnd::TimedOut(..) => {
+                    Fault::ProbeTimedOut { name: name.to_owned(), limit: self.timeout.to_string() }
+                }
+                end => Fault::ProbeFailed { name: name.to_owned(), why: end.describe() },
+            }
         })
     }
 }
@@ -171,15 +175,22 @@ pub(crate) fn build(requires: &[Requirement], around: &Surroundings) -> Vec<Prob
         }
     }
     if !around.command.is_empty() {
-        let collect = Box::new(move |around: &Surroundings| program::probe(around, &around.command));
+        let collect =
+            Box::new(move |around: &Surroundings| program::probe(around, &around.command));
         let (required, timeout) = (!around.prepared, around.timeout);
-        let probe = Probe { name: program::NAME.to_owned(), required, implied: true, timeout, collect };
+        let probe =
+            Probe { name: program::NAME.to_owned(), required, implied: true, timeout, collect };
         add(&mut probes, probe);
     }
     if let Some(context) = around.context {
         let collect = Box::new(move |around: &Surroundings| clock::probe(around, context));
-        let probe =
-            Probe { name: "clock".to_owned(), required: false, implied: true, timeout: around.timeout, collect };
+        let probe = Probe {
+            name: "clock".to_owned(),
+            required: false,
+            implied: true,
+            timeout: around.timeout,
+            collect,
+        };
         add(&mut probes, probe);
     }
     probes
@@ -198,7 +209,9 @@ fn add(probes: &mut Vec<Probe>, mut probe: Probe) {
 }
 
 fn of_requirement(requirement: &Requirement, around: &Surroundings) -> Probe {
-    let probe = |name: String, timeout: Option<Span>, collect: Box<dyn FnOnce(&Surroundings) -> Answer + Send>| Probe {
+    let probe = |name: String,
+                 timeout: Option<Span>,
+                 collect: Box<dyn FnOnce(&Surroundings) -> Answer + Send>| Probe {
         name,
         required: true,
         implied: false,
@@ -207,17 +220,27 @@ fn of_requirement(requirement: &Requirement, around: &Surroundings) -> Probe {
     };
     match requirement.clone() {
         Requirement::Named(name) => probe(name.as_str().to_owned(), None, named(name)),
-        Requirement::Tool { tool, version } => {
-            probe(tool.clone(), None, Box::new(move |around| tool::probe(around, &tool, version.as_deref())))
-        }
+        Requirement::Tool { tool, version } => probe(
+            tool.clone(),
+            None,
+            Box::new(move |around| tool::probe(around, &tool, version.as_deref())),
+        ),
         Requirement::Command { command, name, timeout } => {
             let name = name.unwrap_or_else(|| command.first().cloned().unwrap_or_default());
             let key = name.clone();
-            probe(key, timeout, Box::new(move |around| command::probe(around, &name, &command, timeout)))
+            probe(
+                key,
+                timeout,
+                Box::new(move |around| command::probe(around, &name, &command, timeout)),
+            )
         }
         Requirement::Http { http, name, timeout } => {
             let name = name.unwrap_or_else(|| http.clone());
-            probe(name.clone(), timeout, Box::new(move |around| http::probe(around, &name, &http, timeout)))
+            probe(
+                name.clone(),
+                timeout,
+                Box::new(move |around| http::probe(around, &name, &http, timeout)),
+            )
         }
     }
 }
@@ -250,7 +273,8 @@ pub(crate) fn run_all(around: &Surroundings, probes: Vec<Probe>) -> Vec<Probed> 
             let began = around.world.tick();
             // Not joined: a probe that hangs in a system call must not hang the gate.
             thread::spawn(move || {
-                let collected = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| collect(&around)));
+                let collected =
+                    std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| collect(&around)));
                 let _ = answer.send((collected, began.elapsed()));
             });
             (probe.name, probe.required, probe.implied, probe.timeout, inbox)
@@ -263,11 +287,15 @@ pub(crate) fn run_all(around: &Surroundings, probes: Vec<Probe>) -> Vec<Probed> 
             let (answer, duration) = match inbox.recv_timeout(left) {
                 Ok((Ok(answer), duration)) => (Ok(answer), duration),
                 Ok((Err(_), duration)) => (
-                    Err(Fault::ProbeFailed { name: name.clone(), why: "the probe itself failed".to_owned() }),
+                    Err(Fault::ProbeFailed {
+                        name: name.clone(),
+                        why: "the probe itself failed".to_owned(),
+                    }),
                     duration,
                 ),
                 Err(_) => {
-                    let fault = Fault::ProbeTimedOut { name: name.clone(), limit: timeout.to_string() };
+                    let fault =
+                        Fault::ProbeTimedOut { name: name.clone(), limit: timeout.to_string() };
                     (Err(fault), timeout.as_duration())
                 }
             };

@@ -13,9 +13,14 @@ use crate::domain::readiness::managed_root;
 pub(super) fn probe(around: &Surroundings) -> Answer {
     let mut answer = Answer::default();
     let modules = around.world.var("PSModulePath").unwrap_or_default();
-    let modules = std::env::split_paths(&modules).filter(|path| path.is_absolute()).map(|path| ("modules", path));
-    let temporary = ["RUNNER_TEMP", "TMPDIR", "TEMP", "TMP"].into_iter().filter_map(|name| around.world.var(name));
-    let temporary = temporary.map(PathBuf::from).filter(|path| path.is_absolute()).map(|path| ("temp", path));
+    let modules = std::env::split_paths(&modules)
+        .filter(|path| path.is_absolute())
+        .map(|path| ("modules", path));
+    let temporary = ["RUNNER_TEMP", "TMPDIR", "TEMP", "TMP"]
+        .into_iter()
+        .filter_map(|name| around.world.var(name));
+    let temporary =
+        temporary.map(PathBuf::from).filter(|path| path.is_absolute()).map(|path| ("temp", path));
     let mut found: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for (what, path) in around.folders.iter().cloned().chain(temporary).chain(modules) {
         let path = shown(&files::canonical(&path));

@@ -39,7 +39,8 @@ pub(super) fn probe(around: &Surroundings) -> Answer {
             return answer;
         }
     };
-    let versions = |found: &[Found]| found.iter().map(|pester| pester.version.clone()).collect::<Vec<_>>();
+    let versions =
+        |found: &[Found]| found.iter().map(|pester| pester.version.clone()).collect::<Vec<_>>();
     let found = versions(&told.found);
     answer.fact("powershell", told.ps);
     answer.fact("edition", told.edition);
@@ -49,7 +50,9 @@ pub(super) fn probe(around: &Surroundings) -> Answer {
     let mut elsewhere = String::new();
     match other {
         None => {}
-        Some((other, Err(why))) => answer.fact("otherEdition", json!({"program": other, "why": why})),
+        Some((other, Err(why))) => {
+            answer.fact("otherEdition", json!({"program": other, "why": why}))
+        }
         Some((other, Ok(told))) => {
             let there = versions(&told.found);
             if fit(&told.found, &around.pester.0, around.pester.1.as_deref()) == Fit::Fits {
@@ -67,15 +70,24 @@ pub(super) fn probe(around: &Surroundings) -> Answer {
     match fit(&told.found, &around.pester.0, around.pester.1.as_deref()) {
         Fit::Fits => {}
         Fit::None => answer.faults.push(Fault::PesterMissing(format!("{program}{elsewhere}"))),
-        Fit::OnlyShipped => answer.faults.push(unsupported(format!("only {SHIPPED}, which Windows ships"))),
+        Fit::OnlyShipped => {
+            answer.faults.push(unsupported(format!("only {SHIPPED}, which Windows ships")))
+        }
         Fit::OutOfRange => answer.faults.push(unsupported(found.join(", "))),
     }
     answer
 }
 
 /// Asks one PowerShell.
-fn ask(around: &Surroundings, program: &str, scratch: &Path) -> Result<Result<Told, Silence>, Fault> {
-    let failed = |error: std::io::Error| Fault::ProbeFailed { name: "pester".to_owned(), why: error.to_string() };
+fn ask(
+    around: &Surroundings,
+    program: &str,
+    scratch: &Path,
+) -> Result<Result<Told, Silence>, Fault> {
+    let failed = |error: std::io::Error| Fault::ProbeFailed {
+        name: "pester".to_owned(),
+        why: error.to_string(),
+    };
     let argv = probe_command(program, scratch).map_err(failed)?;
     let done = around.ask("pester", &argv)?;
     Ok(read(&Said { code: done.code, stdout: &done.stdout, stderr: &done.stderr }))

@@ -9,7 +9,8 @@ use crate::domain::reason::ReasonCode;
 pub(super) const EDITIONS: [&str; 2] = ["pwsh", "powershell"];
 
 pub(super) fn probe(around: &Surroundings) -> Answer {
-    let mut answer = tool::on_path(around, &around.powershell.clone(), ReasonCode::PowershellMissing);
+    let mut answer =
+        tool::on_path(around, &around.powershell.clone(), ReasonCode::PowershellMissing);
     for edition in EDITIONS {
         let path = which::which_in(edition, around.world.path(), &around.root).ok();
         answer.fact(edition, path.map(|path| shown(&path)));

@@ -15,7 +15,8 @@ pub(super) const NAME: &str = "test-command";
 /// How much of a script is read for its first line.
 const FIRST_LINE: u64 = 256;
 /// Tells whether Python finds a module, without importing it.
-const FIND_MODULE: &str = "import importlib.util as u, sys; sys.exit(0 if u.find_spec(sys.argv[1]) else 3)";
+const FIND_MODULE: &str =
+    "import importlib.util as u, sys; sys.exit(0 if u.find_spec(sys.argv[1]) else 3)";
 
 pub(super) fn probe(around: &Surroundings, command: &[String]) -> Answer {
     let mut answer = Answer::default();
@@ -43,8 +44,13 @@ fn find(around: &Surroundings, program: &str) -> Result<PathBuf, Fault> {
     on_path(around, program).ok_or_else(|| {
         let own = program.contains(['/', '\\']);
         let why = match own {
-            true => MissingProgram::NoFile { program: program.to_owned(), root: shown(&around.root) },
-            false => MissingProgram::NotOnPath { program: program.to_owned(), searched: searched(around.world.path()) },
+            true => {
+                MissingProgram::NoFile { program: program.to_owned(), root: shown(&around.root) }
+            }
+            false => MissingProgram::NotOnPath {
+                program: program.to_owned(),
+                searched: searched(around.world.path()),
+            },
         };
         Fault::TestProgramMissing(why)
     })
@@ -53,8 +59,9 @@ fn find(around: &Surroundings, program: &str) -> Result<PathBuf, Fault> {
 /// The folders of `PATH`, as far as a message has room.
 fn searched(path: Option<&std::ffi::OsStr>) -> String {
     const SHOWN: usize = 6;
-    let folders: Vec<String> =
-        std::env::split_paths(&OsString::from(path.unwrap_or_default())).map(|path| shown(&path)).collect();
+    let folders: Vec<String> = std::env::split_paths(&OsString::from(path.unwrap_or_default()))
+        .map(|path| shown(&path))
+        .collect();
     let listed = folders.iter().take(SHOWN).cloned().collect::<Vec<_>>().join(", ");
     match folders.len() {
         0 => "an empty PATH".to_owned(),
@@ -73,7 +80,9 @@ fn missing_interpreter(around: &Surroundings, script: &Path) -> Option<Fault> {
         false => on_path(around, &name).is_some(),
     };
     let script = shown(script);
-    (!there).then(|| Fault::TestProgramMissing(MissingProgram::Interpreter { script, interpreter: name }))
+    (!there).then(|| {
+        Fault::TestProgramMissing(MissingProgram::Interpreter { script, interpreter: name })
+    })
 }
 
 /// What a launcher starts, where that can be asked for without starting a test.
@@ -81,7 +90,8 @@ fn missing_part(around: &Surroundings, command: &[String]) -> Option<Fault> {
     let why = match launch(command)? {
         Launch::Module { python, module } => {
             let argv = [python.clone(), "-c".to_owned(), FIND_MODULE.to_owned(), module.clone()];
-            let done = capture_end(&around.world, &argv, &around.root, around.patience(around.timeout));
+            let done =
+                capture_end(&around.world, &argv, &around.root, around.patience(around.timeout));
             // Only its own answer is proof: a Python that fails says nothing of the module.
             let absent = done.is_ok_and(|done| done.code == 3 || names_no_module(&done.stderr));
             absent.then_some(MissingProgram::Module { python, module })?
@@ -91,7 +101,8 @@ fn missing_part(around: &Surroundings, command: &[String]) -> Option<Fault> {
                 let bin = folder.join("node_modules/.bin");
                 files::exists(&bin.join(&tool)) || files::exists(&bin.join(format!("{tool}.cmd")))
             });
-            (!near && on_path(around, &tool).is_none()).then_some(MissingProgram::Package { launcher, tool })?
+            (!near && on_path(around, &tool).is_none())
+                .then_some(MissingProgram::Package { launcher, tool })?
         }
         Launch::Subcommand { launcher, tool } => {
             let home = around.world.var("CARGO_HOME").map(PathBuf::from).or_else(|| {
@@ -99,8 +110,11 @@ fn missing_part(around: &Surroundings, command: &[String]) -> Option<Fault> {
                 Some(PathBuf::from(home).join(".cargo"))
             });
             let ending = if cfg!(windows) { ".exe" } else { "" };
-            let near = home.is_some_and(|home| files::exists(&home.join("bin").join(format!("{tool}{ending}"))));
-            (!near && on_path(around, &tool).is_none()).then_some(MissingProgram::Package { launcher, tool })?
+            let near = home.is_some_and(|home| {
+                files::exists(&home.join("bin").join(format!("{tool}{ending}")))
+            });
+            (!near && on_path(around, &tool).is_none())
+                .then_some(MissingProgram::Package { launcher, tool })?
         }
     };
     Some(Fault::TestProgramMissing(why))

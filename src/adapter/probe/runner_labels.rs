@@ -15,10 +15,14 @@ pub(super) fn probe(around: &Surroundings) -> Answer {
         return answer;
     };
     answer.fact("labels", told.clone());
-    let has = |label: &&String| told.iter().any(|own| own.trim().eq_ignore_ascii_case(label.trim()));
+    let has =
+        |label: &&String| told.iter().any(|own| own.trim().eq_ignore_ascii_case(label.trim()));
     let missing: Vec<_> = around.labels.iter().filter(|label| !has(label)).cloned().collect();
     if !missing.is_empty() {
-        answer.faults.push(Fault::RunnerLabelMissing { missing: missing.join(", "), labels: told.join(", ") });
+        answer.faults.push(Fault::RunnerLabelMissing {
+            missing: missing.join(", "),
+            labels: told.join(", "),
+        });
     }
     answer
 }

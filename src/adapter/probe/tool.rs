@@ -18,7 +18,9 @@ pub(super) fn on_path(around: &Surroundings, program: &str, missing: ReasonCode)
 /// `{tool: X, version: R}`.
 pub(super) fn probe(around: &Surroundings, tool: &str, range: Option<&str>) -> Answer {
     let mut answer = Answer::default();
-    let Some(path) = locate(around, tool, ReasonCode::ToolMissing, &mut answer) else { return answer };
+    let Some(path) = locate(around, tool, ReasonCode::ToolMissing, &mut answer) else {
+        return answer;
+    };
     let Some(range) = range else { return answer };
     answer.fact("range", range);
     match version_of(around, tool, &path) {
@@ -38,7 +40,12 @@ pub(super) fn probe(around: &Surroundings, tool: &str, range: Option<&str>) -> A
     answer
 }
 
-pub(super) fn locate(around: &Surroundings, program: &str, missing: ReasonCode, answer: &mut Answer) -> Option<String> {
+pub(super) fn locate(
+    around: &Surroundings,
+    program: &str,
+    missing: ReasonCode,
+    answer: &mut Answer,
+) -> Option<String> {
     match which::which_in(program, around.world.path(), &around.root) {
         Ok(path) => {
             answer.fact("path", shown(&path));
@@ -56,15 +63,25 @@ fn version_of(around: &Surroundings, tool: &str, path: &str) -> Result<semver::V
     let unreadable = |why: String| Fault::ToolVersionUnreadable { tool: tool.to_owned(), why };
     let argv = [path.to_owned(), "--version".to_owned()];
     let patience = around.patience(around.timeout);
-    let done = capture_end(&around.world, &argv, &around.root, patience).map_err(|end| match end {
-        ChildEnd::TimedOut(..) => Fault::ProbeTimedOut { name: tool.to_owned(), limit: around.timeout.to_string() },
-        end => unreadable(format!("--version: {}", end.describe())),
-    })?;
+    let done =
+        capture_end(&around.world, &argv, &around.root, patience).map_err(|end| match end {
+            ChildEnd::TimedOut(..) => {
+                Fault::ProbeTimedOut { name: tool.to_owned(), limit: around.timeout.to_string() }
+            }
+            end => unreadable(format!("--version: {}", end.describe())),
+        })?;
     // A number in an error message is none of its versions.
     let told = || find_version(&done.stdout).or_else(|| find_version(&done.stderr));
     (done.code == 0).then(told).flatten().ok_or_else(|| {
-        let shown: String =
-            done.stdout.lines().chain(done.stderr.lines()).next().unwrap_or("nothing").chars().take(80).collect();
+        let shown: String = done
+            .stdout
+            .lines()
+            .chain(done.stderr.lines())
+            .next()
+            .unwrap_or("nothing")
+            .chars()
+            .take(80)
+            .collect();
         unreadable(format!("--version exited with {} and printed {shown:?}", done.code))
     })
 }

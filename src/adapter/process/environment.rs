@@ -6,10 +6,15 @@ use crate::adapter::world::World;
 use crate::domain::redact::withheld_from_children;
 
 /// The world's variables without what must not reach a child, and `extra` on top.
-pub(crate) fn child_environment(world: &World, extra: &[(String, OsString)]) -> Vec<(OsString, OsString)> {
+pub(crate) fn child_environment(
+    world: &World,
+    extra: &[(String, OsString)],
+) -> Vec<(OsString, OsString)> {
     let mut environment: Vec<(OsString, OsString)> = world
         .environment()
-        .filter(|(name, value)| !withheld_from_children(&name.to_string_lossy(), &value.to_string_lossy()))
+        .filter(|(name, value)| {
+            !withheld_from_children(&name.to_string_lossy(), &value.to_string_lossy())
+        })
         .filter(|(name, _)| !extra.iter().any(|(own, _)| *name == own.as_str()))
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .collect();

@@ -55,7 +55,12 @@ pub(crate) struct Captured {
 }
 
 /// Runs a short command to its end: at most `patience`, no input, the scrubbed environment.
-pub(crate) fn capture(world: &World, argv: &[String], cwd: &Path, patience: Duration) -> Result<Captured, String> {
+pub(crate) fn capture(
+    world: &World,
+    argv: &[String],
+    cwd: &Path,
+    patience: Duration,
+) -> Result<Captured, String> {
     capture_end(world, argv, cwd, patience).map_err(|end| end.describe())
 }
 

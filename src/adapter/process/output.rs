@@ -106,8 +106,11 @@ impl LineSink {
         let mut pending = std::mem::take(&mut state.pending[at]);
         let ended = bytes.is_empty();
         // Whole lines are masked together: no secret goes across a line's end.
-        let whole =
-            if ended { decoded.len() } else { decoded.iter().rposition(|b| *b == b'\n').map_or(0, |at| at + 1) };
+        let whole = if ended {
+            decoded.len()
+        } else {
+            decoded.iter().rposition(|b| *b == b'\n').map_or(0, |at| at + 1)
+        };
         if pending.is_empty() {
             self.store(&mut state, &decoded[..whole]);
         } else if whole > 0 || ended {
@@ -165,7 +168,8 @@ impl LineSink {
         }
         let dropped = state.stored.dropped;
         if dropped > 0 {
-            let note = format!("\n[pester-gate: {dropped} bytes more were printed and not stored]\n");
+            let note =
+                format!("\n[pester-gate: {dropped} bytes more were printed and not stored]\n");
             let _ = state.file.write(note.as_bytes());
         }
         state.file = Store::Closed;
@@ -194,7 +198,8 @@ impl Encoding {
         match self {
             Encoding::Bytes => Cow::Borrowed(bytes),
             Encoding::Wide(decoder) => {
-                let mut text = String::with_capacity(decoder.max_utf8_buffer_length(bytes.len()).unwrap_or(0));
+                let mut text =
+                    String::with_capacity(decoder.max_utf8_buffer_length(bytes.len()).unwrap_or(0));
                 // The text has room for the worst case, and half a character at the end becomes a mark for it.
                 let _ = decoder.decode_to_string(bytes, &mut text, last);
                 if last {
@@ -204,7 +209,9 @@ impl Encoding {
             }
             Encoding::Unknown(first) => {
                 first.extend_from_slice(bytes);
-                let Some((known, skip)) = Encoding::of(first, last) else { return Cow::Borrowed(&[]) };
+                let Some((known, skip)) = Encoding::of(first, last) else {
+                    return Cow::Borrowed(&[]);
+                };
                 let first = std::mem::take(first);
                 *self = known;
                 Cow::Owned(self.decode(&first[skip..], last).into_owned())
@@ -228,9 +235,12 @@ impl Encoding {
         let seen = &first[..first.len().min(UNMARKED)];
         let plain = |at: usize| {
             let text = |byte: u8| matches!(byte, b'\t' | b'\r' | b'\n' | 0x20..0x7f);
-            seen.iter().enumerate().all(|(n, byte)| if n % 2 == at { text(*byte) } else { *byte == 0 })
+            seen.iter()
+                .enumerate()
+                .all(|(n, byte)| if n % 2 == at { text(*byte) } else { *byte == 0 })
         };
-        let enough = seen.len() == UNMARKED || (ended && seen.len() >= 4 && seen.len().is_multiple_of(2));
+        let enough =
+            seen.len() == UNMARKED || (ended && seen.len() >= 4 && seen.len().is_multiple_of(2));
         match (plain(0) && seen.len() > 1, plain(1)) {
             (true, _) if enough => Some((wide(encoding_rs::UTF_16LE), 0)),
             (_, true) if enough => Some((wide(encoding_rs::UTF_16BE), 0)),
@@ -245,7 +255,9 @@ fn readable(bytes: &[u8]) -> Cow<'_, str> {
     match std::str::from_utf8(bytes) {
         Ok(text) => Cow::Borrowed(text),
         // Line by line: one program's code page must not spoil another's UTF-8.
-        Err(_) => bytes.split_inclusive(|byte| *byte == b'\n').map(line_text).collect::<String>().into(),
+        Err(_) => {
+            bytes.split_inclusive(|byte| *byte == b'\n').map(line_text).collect::<String>().into()
+        }
     }
 }
 
@@ -260,7 +272,11 @@ pub(crate) fn copy_masked(redactor: &Redactor, from: &Path, to: &Path) -> std::i
 }
 
 /// The same from an open file, from its beginning.
-pub(crate) fn copy_masked_from(redactor: &Redactor, mut source: File, to: &Path) -> std::io::Result<()> {
+pub(crate) fn copy_masked_from(
+    redactor: &Redactor,
+    mut source: File,
+    to: &Path,
+) -> std::io::Result<()> {
     let mut mark = Vec::new();
     source.seek(SeekFrom::Start(0))?;
     Read::by_ref(&mut source).take(2).read_to_end(&mut mark)?;
@@ -287,7 +303,8 @@ fn copy_masked_wide(redactor: &Redactor, source: &mut File, to: &Path) -> std::i
     let encoding = if little { encoding_rs::UTF_16LE } else { encoding_rs::UTF_16BE };
     let masked = redactor.mask_text(&encoding.decode_without_bom_handling(&bytes[2..]).0);
     let write = if little { u16::to_le_bytes } else { u16::to_be_bytes };
-    let wide: Vec<u8> = bytes[..2].iter().copied().chain(masked.encode_utf16().flat_map(write)).collect();
+    let wide: Vec<u8> =
+        bytes[..2].iter().copied().chain(masked.encode_utf16().flat_map(write)).collect();
     files::create(to)?.write_all(&wide)
 }
 
@@ -299,7 +316,9 @@ pub(crate) fn neutralise(text: &str) -> String {
     let text = text.strip_suffix('\n').unwrap_or(text);
     let mut shown = String::with_capacity(text.len() + text.len() / 8 + MARGIN.len());
     // Nearly all output is like this, and there can be a great deal of it.
-    let plain = text.bytes().fold(true, |plain, b| plain & ((0x20..0x7f).contains(&b) | (b == b'\t') | (b == b'\n')))
+    let plain = text
+        .bytes()
+        .fold(true, |plain, b| plain & ((0x20..0x7f).contains(&b) | (b == b'\t') | (b == b'\n')))
         && !text.contains("##[");
     for (at, line) in text.split('\n').enumerate() {
         if at > 0 {
@@ -310,7 +329,8 @@ pub(crate) fn neutralise(text: &str) -> String {
             shown.push_str(line);
         } else {
             let line = without_escapes(line);
-            let line: String = line.chars().filter(|c| *c == '\t' || !(c.is_control() || reorders(*c))).collect();
+            let line: String =
+                line.chars().filter(|c| *c == '\t' || !(c.is_control() || reorders(*c))).collect();
             shown.push_str(&line.replace("##[", "## ["));
         }
     }
@@ -335,7 +355,10 @@ mod tests {
         sink.take(Stream::Stdout, b"");
         let stored = sink.finish();
         assert_eq!(stored.tail, "err\na *** b\nlast");
-        assert_eq!(std::fs::read_to_string(folder.path().join("log")).unwrap(), "err\na *** b\nlast");
+        assert_eq!(
+            std::fs::read_to_string(folder.path().join("log")).unwrap(),
+            "err\na *** b\nlast"
+        );
     }
 
     #[test]
@@ -370,10 +393,14 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (from, to) = (folder.path().join("r.xml"), folder.path().join("masked.xml"));
         let text = format!("\u{feff}<a b='ghp_{}' c='topsecretvalue'/>é", "a".repeat(36));
-        std::fs::write(&from, text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>()).unwrap();
+        std::fs::write(&from, text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>())
+            .unwrap();
         copy_masked(&Redactor::new([], ["topsecretvalue"]), &from, &to).unwrap();
-        let units: Vec<u16> =
-            std::fs::read(&to).unwrap().chunks(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]])).collect();
+        let units: Vec<u16> = std::fs::read(&to)
+            .unwrap()
+            .chunks(2)
+            .map(|pair| u16::from_le_bytes([pair[0], pair[1]]))
+            .collect();
         assert_eq!(String::from_utf16(&units).unwrap(), "\u{feff}<a b='***' c='***'/>é");
     }
 

@@ -106,7 +106,10 @@ impl Job {
     pub(super) fn command(&self) -> std::io::Result<Command> {
         let argv = self.argv();
         let Some((program, arguments)) = argv.split_first() else {
-            return Err(std::io::Error::new(std::io::ErrorKind::InvalidInput, "no program was given"));
+            return Err(std::io::Error::new(
+                std::io::ErrorKind::InvalidInput,
+                "no program was given",
+            ));
         };
         let mut command = Command::new(program);
         command.args(arguments).current_dir(&self.cwd).stdin(Stdio::null());
@@ -126,7 +129,9 @@ pub(crate) fn supervise(world: &World, job: &Job, sink: Sink) -> Ended {
     let never = |end| Ended { end, duration: Duration::ZERO };
     let Started { tree, stdout, stderr } = match Tree::spawn(job) {
         Ok(started) => started,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return never(ChildEnd::NotFound),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            return never(ChildEnd::NotFound);
+        }
         Err(error) => return never(ChildEnd::NotStarted(error.to_string())),
     };
     let watch = Watch {
@@ -261,7 +266,8 @@ impl Watch<'_> {
             return Some(end);
         }
         let span = self.limits.no_output?;
-        let silent = elapsed.saturating_sub(Duration::from_millis(self.last_output.load(Ordering::Relaxed)));
+        let silent =
+            elapsed.saturating_sub(Duration::from_millis(self.last_output.load(Ordering::Relaxed)));
         (silent >= span.as_duration()).then_some(ChildEnd::TimedOut(Limit::NoOutput, span))
     }
 
@@ -288,7 +294,8 @@ impl Watch<'_> {
     fn until_drained(&self, line: &mut Line, bounded: bool) {
         let since = self.world.tick();
         let limit = if bounded { self.limits.drain.as_duration() } else { Duration::from_secs(2) };
-        while since.elapsed() < limit && self.world.cancel().requests() <= self.requests_before + 1 {
+        while since.elapsed() < limit && self.world.cancel().requests() <= self.requests_before + 1
+        {
             if line.listen() {
                 return;
             }

@@ -15,24 +15,29 @@ use std::thread;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use windows_sys::Wdk::System::Threading::{NtQueryInformationProcess, ProcessCommandLineInformation};
-use windows_sys::Win32::Foundation::{CloseHandle, FILETIME, HANDLE, INVALID_HANDLE_VALUE, UNICODE_STRING};
+use windows_sys::Wdk::System::Threading::{
+    NtQueryInformationProcess, ProcessCommandLineInformation,
+};
+use windows_sys::Win32::Foundation::{
+    CloseHandle, FILETIME, HANDLE, INVALID_HANDLE_VALUE, UNICODE_STRING,
+};
 use windows_sys::Win32::Globalization::{CP_OEMCP, MultiByteToWideChar};
 use windows_sys::Win32::System::Console::{CTRL_BREAK_EVENT, GenerateConsoleCtrlEvent};
 use windows_sys::Win32::System::Diagnostics::ToolHelp::{
-    CreateToolhelp32Snapshot, PROCESSENTRY32W, Process32FirstW, Process32NextW, TH32CS_SNAPPROCESS, TH32CS_SNAPTHREAD,
-    THREADENTRY32, Thread32First, Thread32Next,
+    CreateToolhelp32Snapshot, PROCESSENTRY32W, Process32FirstW, Process32NextW, TH32CS_SNAPPROCESS,
+    TH32CS_SNAPTHREAD, THREADENTRY32, Thread32First, Thread32Next,
 };
 use windows_sys::Win32::System::JobObjects::{
     AssignProcessToJobObject, CreateJobObjectW, JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE,
-    JOBOBJECT_EXTENDED_LIMIT_INFORMATION, JobObjectBasicProcessIdList, JobObjectExtendedLimitInformation,
-    QueryInformationJobObject, SetInformationJobObject, TerminateJobObject,
+    JOBOBJECT_EXTENDED_LIMIT_INFORMATION, JobObjectBasicProcessIdList,
+    JobObjectExtendedLimitInformation, QueryInformationJobObject, SetInformationJobObject,
+    TerminateJobObject,
 };
 use windows_sys::Win32::System::RemoteDesktop::ProcessIdToSessionId;
 use windows_sys::Win32::System::Threading::{
     CREATE_NEW_PROCESS_GROUP, CREATE_SUSPENDED, GetProcessTimes, INFINITE, OpenProcess, OpenThread,
-    PROCESS_QUERY_LIMITED_INFORMATION, PROCESS_SYNCHRONIZE, QueryFullProcessImageNameW, ResumeThread,
-    THREAD_SUSPEND_RESUME, WaitForSingleObject,
+    PROCESS_QUERY_LIMITED_INFORMATION, PROCESS_SYNCHRONIZE, QueryFullProcessImageNameW,
+    ResumeThread, THREAD_SUSPEND_RESUME, WaitForSingleObject,
 };
 
 use super::Survivor;
@@ -107,7 +112,10 @@ impl Guard {
         let files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
         let tell = |pid: u32| {
             let process = open(pid, PROCESS_QUERY_LIMITED_INFORMATION)?;
-            let file = files.iter().find(|(job, _)| members(job).contains(&pid)).map(|(_, file)| file.clone());
+            let file = files
+                .iter()
+                .find(|(job, _)| members(job).contains(&pid))
+                .map(|(_, file)| file.clone());
             Some(Survivor { pid, started: born(&process), command: command_line(&process), file })
         };
         Ok(members(&self.job).into_iter().filter_map(tell).collect())
@@ -152,7 +160,11 @@ impl Tree {
             return Err(error);
         }
         if let (Via::Guard(guard), Some(file)) = (&job.via, &job.file) {
-            guard.files.lock().unwrap_or_else(PoisonError::into_inner).push((own.clone(), file.clone()));
+            guard
+                .files
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push((own.clone(), file.clone()));
         }
         let leader = child.id();
         let tree = Tree { job: own, child: Arc::new(Mutex::new(child)), leader, alone };
@@ -227,7 +239,10 @@ pub(super) enum Pump {}
 
 impl Pump {
     /// Gives them back.
-    pub(super) fn new(stdout: PipeReader, stderr: PipeReader) -> Result<Self, (PipeReader, PipeReader)> {
+    pub(super) fn new(
+        stdout: PipeReader,
+        stderr: PipeReader,
+    ) -> Result<Self, (PipeReader, PipeReader)> {
         Err((stdout, stderr))
     }
 
@@ -244,13 +259,17 @@ const GRACE: Duration = Duration::from_secs(5);
 ///
 /// It belongs to a job object, so that it ends with us were we killed outright, and the lock with both.
 pub(crate) fn run_attached(world: &World, argv: &[String], held: Option<&Held>) -> io::Result<u8> {
-    let Some((program, arguments)) = argv.split_first() else { return Err(io::ErrorKind::InvalidInput.into()) };
+    let Some((program, arguments)) = argv.split_first() else {
+        return Err(io::ErrorKind::InvalidInput.into());
+    };
     let marks: Vec<_> = held.map(|held| held.mark(world)).into_iter().collect();
     let job = new_job(true)?;
     let mut command = Command::new(program);
     command.args(arguments).env_clear().envs(super::child_environment(world, &marks));
     command.creation_flags(CREATE_SUSPENDED);
-    let mut child = command.spawn().map_err(|error| io::Error::new(error.kind(), format!("{program}: {error}")))?;
+    let mut child = command
+        .spawn()
+        .map_err(|error| io::Error::new(error.kind(), format!("{program}: {error}")))?;
     let joined = assign(&job, &child).and_then(|()| resume(child.id()));
     if let Err(error) = joined {
         let _ = child.kill();
@@ -287,17 +306,21 @@ pub(crate) fn named(name: &str) -> Option<Vec<Running>> {
         return None;
     }
     let snapshot = Handle(snapshot);
-    let mut entry =
-        PROCESSENTRY32W { dwSize: u32::try_from(size_of::<PROCESSENTRY32W>()).unwrap_or(0), ..Default::default() };
+    let mut entry = PROCESSENTRY32W {
+        dwSize: u32::try_from(size_of::<PROCESSENTRY32W>()).unwrap_or(0),
+        ..Default::default()
+    };
     let mut found = Vec::new();
     // SAFETY: `entry` carries its own size, as the call demands.
     let mut more = unsafe { Process32FirstW(snapshot.0, &raw mut entry) } != 0;
     while more {
-        let length = entry.szExeFile.iter().position(|unit| *unit == 0).unwrap_or(entry.szExeFile.len());
+        let length =
+            entry.szExeFile.iter().position(|unit| *unit == 0).unwrap_or(entry.szExeFile.len());
         let program = String::from_utf16_lossy(&entry.szExeFile[..length]).to_ascii_lowercase();
         if program.trim_end_matches(".exe") == name.to_ascii_lowercase() {
             let pid = entry.th32ProcessID;
-            let started = open(pid, PROCESS_QUERY_LIMITED_INFORMATION).and_then(|process| born(&process));
+            let started =
+                open(pid, PROCESS_QUERY_LIMITED_INFORMATION).and_then(|process| born(&process));
             let mut session = 0;
             // SAFETY: a number goes in, and one comes out where the call says so.
             let told = unsafe { ProcessIdToSessionId(pid, &raw mut session) } != 0;
@@ -340,7 +363,15 @@ fn members(job: &Handle) -> Vec<u32> {
     let into = (&raw mut *list).cast::<c_void>();
     // SAFETY: `list` is laid out as the class asked for and of the size given. Where more processes
     // live than it can hold the call fails and has filled it all the same.
-    unsafe { QueryInformationJobObject(job.0, JobObjectBasicProcessIdList, into, size, std::ptr::null_mut()) };
+    unsafe {
+        QueryInformationJobObject(
+            job.0,
+            JobObjectBasicProcessIdList,
+            into,
+            size,
+            std::ptr::null_mut(),
+        )
+    };
     let listed = (list.listed as usize).min(list.ids.len());
     list.ids[..listed].iter().filter_map(|id| u32::try_from(*id).ok()).collect()
 }
@@ -353,7 +384,9 @@ fn born(process: &Handle) -> Option<Timestamp> {
     let told = unsafe { GetProcessTimes(process.0, created, exited, kernel, user) };
     // In units of 100 ns since 1601.
     let ticks = (i64::from(times[0].dwHighDateTime) << 32) | i64::from(times[0].dwLowDateTime);
-    (told != 0).then(|| Timestamp::from_millisecond(ticks / 10_000 - 11_644_473_600_000).ok()).flatten()
+    (told != 0)
+        .then(|| Timestamp::from_millisecond(ticks / 10_000 - 11_644_473_600_000).ok())
+        .flatten()
 }
 
 /// Its command line, else the path of its program.
@@ -363,7 +396,13 @@ fn command_line(process: &Handle) -> String {
     let into = buffer.as_mut_ptr().cast::<c_void>();
     // SAFETY: `buffer` is aligned for the string's head and of the size given.
     let status = unsafe {
-        NtQueryInformationProcess(process.0, ProcessCommandLineInformation, into, size, std::ptr::null_mut())
+        NtQueryInformationProcess(
+            process.0,
+            ProcessCommandLineInformation,
+            into,
+            size,
+            std::ptr::null_mut(),
+        )
     };
     if status == 0 {
         // SAFETY: on success a UNICODE_STRING stands at the start, whose text lies in the same buffer.
@@ -377,8 +416,13 @@ fn command_line(process: &Handle) -> String {
     let mut path = vec![0u16; 32 << 10];
     let mut length = u32::try_from(path.len()).unwrap_or(0);
     // SAFETY: `path` has room for as many units as `length` says, which the call sets.
-    let told = unsafe { QueryFullProcessImageNameW(process.0, 0, path.as_mut_ptr(), &raw mut length) };
-    if told == 0 { String::new() } else { String::from_utf16_lossy(&path[..(length as usize).min(path.len())]) }
+    let told =
+        unsafe { QueryFullProcessImageNameW(process.0, 0, path.as_mut_ptr(), &raw mut length) };
+    if told == 0 {
+        String::new()
+    } else {
+        String::from_utf16_lossy(&path[..(length as usize).min(path.len())])
+    }
 }
 
 /// Output that is no UTF-8 is in the code page of the console.
@@ -387,17 +431,25 @@ pub(super) fn oem_text(bytes: &[u8]) -> String {
     let mut wide = vec![0u16; bytes.len().min(length as usize)];
     let room = i32::try_from(wide.len()).unwrap_or(i32::MAX);
     // SAFETY: both buffers are as long as the call is told; no code page makes more units than bytes.
-    let units = unsafe { MultiByteToWideChar(CP_OEMCP, 0, bytes.as_ptr(), length, wide.as_mut_ptr(), room) };
+    let units = unsafe {
+        MultiByteToWideChar(CP_OEMCP, 0, bytes.as_ptr(), length, wide.as_mut_ptr(), room)
+    };
     String::from_utf16_lossy(&wide[..usize::try_from(units).unwrap_or(0).min(wide.len())])
 }
 
 fn kill_on_close(job: &Handle, kill: bool) -> io::Result<()> {
     let mut limits = JOBOBJECT_EXTENDED_LIMIT_INFORMATION::default();
-    limits.BasicLimitInformation.LimitFlags = if kill { JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE } else { 0 };
+    limits.BasicLimitInformation.LimitFlags =
+        if kill { JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE } else { 0 };
     let size = u32::try_from(size_of_val(&limits)).unwrap_or(0);
     // SAFETY: `limits` is of the class given and of the size given.
     let set = unsafe {
-        SetInformationJobObject(job.0, JobObjectExtendedLimitInformation, (&raw const limits).cast::<c_void>(), size)
+        SetInformationJobObject(
+            job.0,
+            JobObjectExtendedLimitInformation,
+            (&raw const limits).cast::<c_void>(),
+            size,
+        )
     };
     if set == 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
@@ -421,8 +473,10 @@ fn resume(process: u32) -> io::Result<()> {
         return Err(io::Error::last_os_error());
     }
     let snapshot = Handle(snapshot);
-    let mut entry =
-        THREADENTRY32 { dwSize: u32::try_from(size_of::<THREADENTRY32>()).unwrap_or(0), ..Default::default() };
+    let mut entry = THREADENTRY32 {
+        dwSize: u32::try_from(size_of::<THREADENTRY32>()).unwrap_or(0),
+        ..Default::default()
+    };
     let mut resumed = false;
     // SAFETY: `entry` carries its own size, as the call demands.
     let mut more = unsafe { Thread32First(snapshot.0, &raw mut entry) } != 0;

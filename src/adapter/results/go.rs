@@ -195,8 +195,11 @@ impl Go {
             self.open_tests += 1;
             Open::default()
         });
-        let by_framework = ["=== ", "--- ", "\u{16}"].iter().any(|mark| text.trim_start().starts_with(mark));
-        if !by_framework || event.output_type.is_some() && event.output_type.as_deref() != Some("frame") {
+        let by_framework =
+            ["=== ", "--- ", "\u{16}"].iter().any(|mark| text.trim_start().starts_with(mark));
+        if !by_framework
+            || event.output_type.is_some() && event.output_type.as_deref() != Some("frame")
+        {
             if event.output_type.as_deref() == Some("error") && open.marked.is_none() {
                 open.marked = place_of_line(text).map(|(file, line)| (file.to_owned(), line));
             }
@@ -220,7 +223,8 @@ impl Go {
                 outcome = CaseOutcome::Errored;
             }
         }
-        if let Some(subtest) = open.failed_subtest.take().filter(|_| open.output.trim().is_empty()) {
+        if let Some(subtest) = open.failed_subtest.take().filter(|_| open.output.trim().is_empty())
+        {
             open.output = format!("its subtest {subtest} failed");
         }
         test_case(&event.package, &name, open, event.elapsed, outcome, reading);
@@ -251,7 +255,9 @@ impl Go {
         let setup = package.output.contains("[setup failed]");
         let (why, output) = match build {
             Some(output) => (if setup { "setup failed" } else { "build failed" }, output.clone()),
-            None if package.output.contains("[build failed]") => ("build failed", std::mem::take(&mut self.plain)),
+            None if package.output.contains("[build failed]") => {
+                ("build failed", std::mem::take(&mut self.plain))
+            }
             None if setup => ("setup failed", std::mem::take(&mut self.plain)),
             None => ("the package failed and none of its tests did", String::new()),
         };
@@ -301,16 +307,30 @@ fn panicked(output: &str) -> bool {
     output.lines().any(|line| line.starts_with("panic: ") || line.starts_with("fatal error: "))
 }
 
-fn test_case(package: &str, name: &str, open: Open, elapsed: Option<f64>, outcome: CaseOutcome, reading: &mut Reading) {
+fn test_case(
+    package: &str,
+    name: &str,
+    open: Open,
+    elapsed: Option<f64>,
+    outcome: CaseOutcome,
+    reading: &mut Reading,
+) {
     let failed = matches!(outcome, CaseOutcome::Failed | CaseOutcome::Errored);
     reading.case(outcome, false, || {
         let place = if failed { place_of(package, &open) } else { None };
-        let (message, output) = if failed { (open.output.as_str(), "") } else { ("", open.output.as_str()) };
+        let (message, output) =
+            if failed { (open.output.as_str(), "") } else { ("", open.output.as_str()) };
         named(package, name, place, outcome, elapsed, message, output)
     });
 }
 
-fn package_case(package: &str, why: &str, output: &str, elapsed: Option<f64>, reading: &mut Reading) {
+fn package_case(
+    package: &str,
+    why: &str,
+    output: &str,
+    elapsed: Option<f64>,
+    reading: &mut Reading,
+) {
     let outcome = CaseOutcome::Errored;
     reading.case(outcome, false, || {
         let compiler = output.lines().find_map(place_of_line);
@@ -351,7 +371,8 @@ fn place_of(package: &str, open: &Open) -> Option<(String, u64)> {
     }
     let mut lines = open.output.lines();
     let traced = lines.clone().find_map(|line| line.trim_start().strip_prefix("Error Trace:"));
-    let place = traced.and_then(place_of_line).or_else(|| lines.rfind(is_logged).and_then(place_of_line));
+    let place =
+        traced.and_then(place_of_line).or_else(|| lines.rfind(is_logged).and_then(place_of_line));
     place.map(|(file, line)| (file.to_owned(), line))
 }
 
@@ -375,7 +396,8 @@ fn place_of_line(line: &str) -> Option<(&str, u64)> {
 fn frame(package: &str, output: &str) -> Option<(String, u64)> {
     let mut lines = output.lines().skip_while(|line| !line.starts_with("goroutine ")).peekable();
     while let Some(function) = lines.next() {
-        let inside = function.strip_prefix(package).is_some_and(|rest| rest.starts_with(['.', '_']));
+        let inside =
+            function.strip_prefix(package).is_some_and(|rest| rest.starts_with(['.', '_']));
         if inside && let Some((file, line)) = lines.peek().and_then(|place| place_of_line(place)) {
             return Some((file.to_owned(), line));
         }
@@ -399,7 +421,8 @@ mod tests {
     #[test]
     fn the_recording_of_the_tool_is_read_whole() {
         let reading = read(include_str!("../../../tests/data/results/go/all.jsonl"));
-        let expected = Counts { total: 19, passed: 6, failed: 4, errors: 8, skipped: 1, ..Counts::default() };
+        let expected =
+            Counts { total: 19, passed: 6, failed: 4, errors: 8, skipped: 1, ..Counts::default() };
         assert_eq!((reading.counts, &reading.defect), (expected, &None), "{:#?}", reading.failures);
         let found = |name: &str| {
             let case = reading.failures.iter().find(|case| case.id() == name);
@@ -417,7 +440,8 @@ mod tests {
         assert!(message.starts_with("panic: assignment to entry in nil map"), "{message}");
         let (_, line, message) = found("example.com/widgets/calc › TestTable");
         assert_eq!((line, message.as_str()), (None, "its subtest TestTable/two_words failed"));
-        let (_, line, message) = found("example.com/widgets/exits › [the package failed and none of its tests did]");
+        let (_, line, message) =
+            found("example.com/widgets/exits › [the package failed and none of its tests did]");
         assert_eq!((line, message.as_str()), (None, "PASS\nteardown failed"));
         found("example.com/widgets/vetfail › [build failed]");
         found("example.com/widgets/setup › [setup failed]");
@@ -432,7 +456,10 @@ mod tests {
             assert_eq!((reading.counts.errors, reading.counts.passed), (1, 0), "{end}");
         }
         let cut = lines(&[START, RUN]);
-        assert_eq!((cut.counts.total, cut.defect.map(|defect| defect.word())), (0, Some("truncated")));
+        assert_eq!(
+            (cut.counts.total, cut.defect.map(|defect| defect.word())),
+            (0, Some("truncated"))
+        );
     }
 
     #[test]
@@ -446,12 +473,17 @@ mod tests {
             r#"{"Action":"fail","Package":"m/p"}"#,
         ]);
         assert_eq!((reading.counts.errors, reading.counts.total), (1, 1));
-        assert_eq!((reading.failures[0].file.as_deref(), reading.failures[0].line), (Some("/r/p/a_test.go"), Some(8)));
+        assert_eq!(
+            (reading.failures[0].file.as_deref(), reading.failures[0].line),
+            (Some("/r/p/a_test.go"), Some(8))
+        );
     }
 
     #[test]
     fn builds_of_older_versions_are_plain_lines() {
-        let reading = read("# m/p [m/p.test]\np/a_test.go:5:2: undefined: x\nFAIL\tm/p [build failed]\nFAIL\n");
+        let reading = read(
+            "# m/p [m/p.test]\np/a_test.go:5:2: undefined: x\nFAIL\tm/p [build failed]\nFAIL\n",
+        );
         assert_eq!((reading.counts.errors, reading.defect), (1, None));
         let case = &reading.failures[0];
         assert_eq!(
@@ -465,9 +497,11 @@ mod tests {
         let end = r#"{"Action":"pass","Package":"m/p"}"#;
         let spoiled = lines(&[START, r#"{"Action":"fail","Package":"m/p","Te{"Action":"x"}"#, end]);
         assert_eq!(spoiled.defect.map(|defect| defect.word()), Some("invalid"));
-        let unknown = lines(&[START, r#"{"Action":"explode","Package":"m/p","Test":"TestA"}"#, end]);
+        let unknown =
+            lines(&[START, r#"{"Action":"explode","Package":"m/p","Test":"TestA"}"#, end]);
         assert_eq!(unknown.defect.map(|defect| defect.word()), Some("invalid"));
-        let behind = lines(&[START, r#"done. {"Action":"fail","Package":"m/p","Test":"TestA"}"#, end]);
+        let behind =
+            lines(&[START, r#"done. {"Action":"fail","Package":"m/p","Test":"TestA"}"#, end]);
         assert_eq!(behind.defect.map(|defect| defect.word()), Some("invalid"));
         let mixed = lines(&[START, end, "running 1 test"]);
         assert_eq!(mixed.defect.map(|defect| defect.word()), Some("invalid"));
@@ -483,7 +517,9 @@ mod tests {
 
     #[test]
     fn an_assertion_library_names_the_place() {
-        let prints = |text: &str| format!(r#"{{"Action":"output","Package":"m/p","Test":"TestA","Output":"{text}"}}"#);
+        let prints = |text: &str| {
+            format!(r#"{{"Action":"output","Package":"m/p","Test":"TestA","Output":"{text}"}}"#)
+        };
         let reading = lines(&[
             RUN,
             &prints(r"    a_test.go:7: \n"),

@@ -37,15 +37,20 @@ impl Document for Jest {
 
     fn element(&mut self, _: &str, file: &Value, reading: &mut Reading) {
         let name = text(file, "name").or_else(|| text(file, "testFilePath")).unwrap_or_default();
-        let cases = file.get("assertionResults").or_else(|| file.get("testResults")).and_then(Value::as_array);
+        let cases = file
+            .get("assertionResults")
+            .or_else(|| file.get("testResults"))
+            .and_then(Value::as_array);
         let before = reading.counts.failures();
         for case in cases.into_iter().flatten() {
             self.listed += 1;
             one_case(name, case, reading);
         }
-        let message = text(file, "message").or_else(|| text(file, "failureMessage")).unwrap_or_default();
+        let message =
+            text(file, "message").or_else(|| text(file, "failureMessage")).unwrap_or_default();
         let failed = file.get("testExecError").is_some_and(|error| !error.is_null())
-            || text(file, "status").is_some_and(|status| outcome_word::jest(status).is_none_or(is_bad))
+            || text(file, "status")
+                .is_some_and(|status| outcome_word::jest(status).is_none_or(is_bad))
             || (cases.is_none_or(Vec::is_empty) && !message.trim().is_empty());
         if failed && reading.counts.failures() == before {
             reading.case(CaseOutcome::Errored, false, || failed_file(name, message));
@@ -57,7 +62,10 @@ impl Document for Jest {
     }
 
     fn broken(&mut self, _: &str, file: &Value, reading: &mut Reading) {
-        let cases = file.get("assertionResults").or_else(|| file.get("testResults")).and_then(Value::as_array);
+        let cases = file
+            .get("assertionResults")
+            .or_else(|| file.get("testResults"))
+            .and_then(Value::as_array);
         let Some((last, complete)) = cases.and_then(|cases| cases.split_last()) else { return };
         let name = text(file, "name").unwrap_or_default();
         for case in complete {
@@ -157,11 +165,15 @@ fn one_case(file: &str, value: &Value, reading: &mut Reading) {
         case.file = Some(kept(file, NAME_KEPT)).filter(|file| !file.is_empty());
         case.duration = duration(value.get("duration"), 0.001);
         let message = texts(value, "failureMessages").collect::<Vec<_>>().join("\n");
-        let began = value.get("location").and_then(|place| place.get("line")).and_then(Value::as_u64);
+        let began =
+            value.get("location").and_then(|place| place.get("line")).and_then(Value::as_u64);
         let failed = if is_bad(outcome) { line_in(&message, file) } else { None };
         case.line = failed.or(began).filter(|line| *line > 0 && case.file.is_some());
         case.message = kept(&message, MESSAGE_KEPT);
-        let attempt = |message: &&str| Attempt { outcome: CaseOutcome::Failed, message: kept(message, ATTEMPT_KEPT) };
+        let attempt = |message: &&str| Attempt {
+            outcome: CaseOutcome::Failed,
+            message: kept(message, ATTEMPT_KEPT),
+        };
         case.attempts = retries.iter().take(ATTEMPTS_KEPT).map(attempt).collect();
         case.more_attempts = retries.len() - case.attempts.len();
         case
@@ -184,13 +196,18 @@ mod tests {
     use crate::domain::counts::Counts;
 
     fn places(reading: &Reading) -> Vec<(&str, Option<&str>, Option<u64>)> {
-        reading.failures.iter().map(|case| (case.name.as_str(), case.file.as_deref(), case.line)).collect()
+        reading
+            .failures
+            .iter()
+            .map(|case| (case.name.as_str(), case.file.as_deref(), case.line))
+            .collect()
     }
 
     #[test]
     fn the_recording_of_jest_is_read_whole() {
         let reading = read(include_str!("../../../tests/data/results/jest/jest.json"));
-        let expected = Counts { total: 9, passed: 3, failed: 2, errors: 2, skipped: 2, ..Counts::default() };
+        let expected =
+            Counts { total: 9, passed: 3, failed: 2, errors: 2, skipped: 2, ..Counts::default() };
         assert_eq!((reading.counts, &reading.defect), (expected, &None), "{:#?}", reading.failures);
         let mut found = places(&reading);
         found.sort_unstable();
@@ -211,7 +228,8 @@ mod tests {
     #[test]
     fn the_recording_of_vitest_is_read_whole() {
         let reading = read(include_str!("../../../tests/data/results/jest/vitest.json"));
-        let expected = Counts { total: 10, passed: 3, failed: 1, errors: 3, skipped: 3, ..Counts::default() };
+        let expected =
+            Counts { total: 10, passed: 3, failed: 1, errors: 3, skipped: 3, ..Counts::default() };
         assert_eq!((reading.counts, &reading.defect), (expected, &None), "{:#?}", reading.failures);
         let mut found = places(&reading);
         found.sort_unstable();
@@ -237,12 +255,21 @@ mod tests {
             r#""numTotalTests": 2"#,
             r#""numRuntimeErrorTestSuites": 1"#,
         ] {
-            let text = format!(r#"{{{head}, "testResults": [{{"name": "f", "assertionResults": [{case}]}}]}}"#);
-            assert_eq!(read(&text).defect.map(|defect| defect.word()), Some("inconsistent"), "{text}");
+            let text = format!(
+                r#"{{{head}, "testResults": [{{"name": "f", "assertionResults": [{case}]}}]}}"#
+            );
+            assert_eq!(
+                read(&text).defect.map(|defect| defect.word()),
+                Some("inconsistent"),
+                "{text}"
+            );
         }
         let cut = r#"{"wasInterrupted": true, "testResults": []}"#;
         assert_eq!(read(cut).defect.map(|defect| defect.word()), Some("truncated"));
-        assert_eq!(read(r#"{"testResults": [{"name": "f"}]}"#).defect.map(|d| d.word()), Some("inconsistent"));
+        assert_eq!(
+            read(r#"{"testResults": [{"name": "f"}]}"#).defect.map(|d| d.word()),
+            Some("inconsistent")
+        );
     }
 
     #[test]
@@ -252,7 +279,10 @@ mod tests {
             {"title": "b", "status": "passed", "retryReasons": ["first\nno", "second"]},
             {"title": "c", "status": "disabled"}]}]}"#;
         let reading = read(text);
-        assert_eq!((reading.counts.errors, reading.counts.passed, reading.counts.not_run), (1, 1, 1));
+        assert_eq!(
+            (reading.counts.errors, reading.counts.passed, reading.counts.not_run),
+            (1, 1, 1)
+        );
         assert_eq!((reading.flaky[0].attempts.len(), reading.notes.len()), (2, 1));
     }
 }

@@ -36,7 +36,9 @@ struct Suite {
 impl Dialect for Junit {
     fn start(&mut self, element: &Element<'_>, reading: &mut Reading) {
         match element.name {
-            "testsuites" | "testsuite" => self.suites.push(Suite::new(element, self.listed, reading)),
+            "testsuites" | "testsuite" => {
+                self.suites.push(Suite::new(element, self.listed, reading))
+            }
             "testcase" => self.begin(element, reading),
             name => match self.cases.last() {
                 Some(case) => child(case, name, element),
@@ -94,7 +96,10 @@ impl Junit {
                     let outcome = junit_attribute(&resolved(raw)).unwrap_or_else(|| {
                         let word = resolved(raw);
                         reading.note(|| {
-                            format!("a case has the unknown {key} {:?}, counted as an error", excerpt(&word, 40))
+                            format!(
+                                "a case has the unknown {key} {:?}, counted as an error",
+                                excerpt(&word, 40)
+                            )
                         });
                         CaseOutcome::Errored
                     });
@@ -131,7 +136,9 @@ fn child(case: &mut OpenCase, name: &str, element: &Element<'_>) {
     };
     if let Some(outcome) = attempt {
         // What was run again and failed again stands beside what decided; alone it decides.
-        if name.starts_with("rerun") && case.outcome.is_none_or(|known| known == CaseOutcome::Passed) {
+        if name.starts_with("rerun")
+            && case.outcome.is_none_or(|known| known == CaseOutcome::Passed)
+        {
             case.outcome = Some(outcome);
         }
         case.attempt(outcome, element.attribute("message").as_deref().unwrap_or_default());
@@ -171,12 +178,21 @@ impl Suite {
         let tests = claim("tests").unwrap_or(0).saturating_sub(claim("disabled").unwrap_or(0));
         let mut file = String::new();
         OpenCase::keep(&mut file, element.raw("file"));
-        Self { depth: element.depth, own: Claims { tests, failures }, inner: Claims::default(), file, listed_before }
+        Self {
+            depth: element.depth,
+            own: Claims { tests, failures },
+            inner: Claims::default(),
+            file,
+            listed_before,
+        }
     }
 
     /// Its own claim or its suites' together, whichever is more.
     fn claims(&self) -> Claims {
-        Claims { tests: self.own.tests.max(self.inner.tests), failures: self.own.failures.max(self.inner.failures) }
+        Claims {
+            tests: self.own.tests.max(self.inner.tests),
+            failures: self.own.failures.max(self.inner.failures),
+        }
     }
 }
 
@@ -210,8 +226,15 @@ mod tests {
             <testcase name="x" status="disabled"><failure/></testcase>
             </testsuite></testsuite></testsuites>"#,
         );
-        let expected =
-            Counts { total: 5, passed: 1, failed: 2, errors: 1, skipped: 1, not_run: 2, ..Counts::default() };
+        let expected = Counts {
+            total: 5,
+            passed: 1,
+            failed: 2,
+            errors: 1,
+            skipped: 1,
+            not_run: 2,
+            ..Counts::default()
+        };
         assert_eq!((reading.counts, reading.defect), (expected, None));
         assert_eq!(reading.failures[0].message, "no\ndeep & long");
         assert_eq!(reading.failures[1].id(), "C › e");
@@ -234,7 +257,9 @@ mod tests {
             r#"<testsuite failures="1"><testcase name="a"><failure/></testcase><testcase name="b"><failure/></testcase></testsuite>"#,
         );
         assert_eq!((less.defect, less.counts.failed, less.notes.len()), (None, 2, 1));
-        assert!(!inconsistent(r#"<testsuites tests="3" disabled="2"><testcase name="a"/></testsuites>"#));
+        assert!(!inconsistent(
+            r#"<testsuites tests="3" disabled="2"><testcase name="a"/></testsuites>"#
+        ));
     }
 
     #[test]
@@ -251,9 +276,15 @@ mod tests {
         ] {
             let reading = read(&format!("<testsuites><testcase name='a' {case}/></testsuites>"));
             let counts = reading.counts;
-            assert_eq!((counts.failed, counts.errors, reading.notes.len()), (failed, errors, notes), "{case}");
+            assert_eq!(
+                (counts.failed, counts.errors, reading.notes.len()),
+                (failed, errors, notes),
+                "{case}"
+            );
         }
-        let alone = read("<testsuites><testcase name='a'><rerunFailure message='x'/></testcase></testsuites>");
+        let alone = read(
+            "<testsuites><testcase name='a'><rerunFailure message='x'/></testcase></testsuites>",
+        );
         assert_eq!((alone.counts.failed, alone.flaky.len()), (1, 0));
     }
 
@@ -266,7 +297,8 @@ mod tests {
             assert!(inconsistent(text), "{text}");
         }
         // Writers count assertions, subtests and blocks among failures.
-        let more = read("<testsuites failures='7'><testcase name='a'><failure/></testcase></testsuites>");
+        let more =
+            read("<testsuites failures='7'><testcase name='a'><failure/></testcase></testsuites>");
         assert_eq!((more.defect, more.counts.failed, more.notes.len()), (None, 1, 1));
     }
 
@@ -283,21 +315,29 @@ mod tests {
 
     #[test]
     fn the_class_of_bats_is_the_name_of_a_file() {
-        let reading =
-            read(r#"<testsuite name="a.bats"><testcase classname="a.bats" name="x"><failure/></testcase></testsuite>"#);
+        let reading = read(
+            r#"<testsuite name="a.bats"><testcase classname="a.bats" name="x"><failure/></testcase></testsuite>"#,
+        );
         assert_eq!(reading.failures[0].file.as_deref(), Some("a.bats"));
-        let other = read(r#"<testsuite><testcase classname="a.Bats" name="x"><failure/></testcase></testsuite>"#);
+        let other = read(
+            r#"<testsuite><testcase classname="a.Bats" name="x"><failure/></testcase></testsuite>"#,
+        );
         assert_eq!(other.failures[0].file, None);
     }
 
     #[test]
     fn no_failure_hides_by_where_it_stands() {
-        let nested = read(r#"<testsuites><testcase name="o"><testcase name="i"/><failure/></testcase></testsuites>"#);
+        let nested = read(
+            r#"<testsuites><testcase name="o"><testcase name="i"/><failure/></testcase></testsuites>"#,
+        );
         assert_eq!((nested.counts.passed, nested.counts.failed), (1, 1));
-        let deep = read(r#"<testsuites><testcase name="o"><results><failure/></results></testcase></testsuites>"#);
+        let deep = read(
+            r#"<testsuites><testcase name="o"><results><failure/></results></testcase></testsuites>"#,
+        );
         assert_eq!(deep.counts.failed, 1);
-        let outside =
-            read(r#"<testsuites><testsuite><error>no setup</error><testcase name="a"/></testsuite></testsuites>"#);
+        let outside = read(
+            r#"<testsuites><testsuite><error>no setup</error><testcase name="a"/></testsuite></testsuites>"#,
+        );
         assert_eq!((outside.counts.failed_blocks, outside.counts.passed), (1, 1));
         let word = read(r#"<testsuites><testcase name="a" status="failed"/></testsuites>"#);
         assert_eq!(word.counts.failed, 1);
@@ -305,8 +345,9 @@ mod tests {
 
     #[test]
     fn a_cut_keeps_what_is_known_to_have_failed() {
-        let reading =
-            read(r#"<testsuites failures="9"><testcase name="p"/><testcase name="f"><failure message="m">te"#);
+        let reading = read(
+            r#"<testsuites failures="9"><testcase name="p"/><testcase name="f"><failure message="m">te"#,
+        );
         assert!(matches!(reading.defect, Some(Defect::Truncated(_))));
         assert_eq!((reading.counts.passed, reading.counts.failed), (1, 1));
         let open = read(r#"<testsuites><testcase name="p">"#);

@@ -59,7 +59,8 @@ pub(super) fn knows(line: &str) -> bool {
 }
 
 fn announced(line: &str) -> Option<u64> {
-    let (number, rest) = line.trim_start_matches('\u{feff}').strip_prefix("running ")?.split_once(' ')?;
+    let (number, rest) =
+        line.trim_start_matches('\u{feff}').strip_prefix("running ")?.split_once(' ')?;
     matches!(rest, "test" | "tests").then(|| number.parse().ok()).flatten()
 }
 
@@ -129,7 +130,8 @@ impl Lines for Libtest {
                 announced(line)
             }
             Stage::Sections(open) => {
-                let begun = section(line).and_then(|name| block.failures.iter().position(|(known, _)| known == name));
+                let begun = section(line)
+                    .and_then(|name| block.failures.iter().position(|(known, _)| known == name));
                 if begun.is_some() {
                     *open = begun;
                 } else if let Some((_, text)) = open.and_then(|at| block.failures.get_mut(at)) {
@@ -165,7 +167,9 @@ impl Libtest {
         let shown = format!("{passed} passed, {failed} failed, {ignored} ignored");
         match claimed {
             None => {
-                let why = format!("a test binary that runs {announced} tests has no `test result:` line ({shown})");
+                let why = format!(
+                    "a test binary that runs {announced} tests has no `test result:` line ({shown})"
+                );
                 reading.defect.get_or_insert(Defect::Truncated(why));
             }
             Some(claimed) if !block.agrees(claimed) => {
@@ -175,15 +179,21 @@ impl Libtest {
                 reading.defect.get_or_insert(Defect::Inconsistent(why));
             }
             Some(claimed) if claimed.filtered > 0 => {
-                reading
-                    .note(|| format!("{} tests of a binary were filtered out (measured {measured})", claimed.filtered));
+                reading.note(|| {
+                    format!(
+                        "{} tests of a binary were filtered out (measured {measured})",
+                        claimed.filtered
+                    )
+                });
             }
             Some(_) => {}
         }
         let last = block.failures.len().saturating_sub(1);
         for (at, (name, mut text)) in block.failures.into_iter().enumerate() {
             // Behind the last section stands the list of names.
-            if let Some(names) = text.rfind("\nfailures:\n").filter(|_| at == last || claimed.is_some()) {
+            if let Some(names) =
+                text.rfind("\nfailures:\n").filter(|_| at == last || claimed.is_some())
+            {
                 text.truncate(names);
             }
             failed_case(&name, &text, reading);
@@ -209,7 +219,8 @@ impl Block {
     }
 
     fn agrees(&self, claimed: &Claimed) -> bool {
-        let (passed, all) = (claimed.passed + claimed.measured, self.passed + self.failed + self.ignored);
+        let (passed, all) =
+            (claimed.passed + claimed.measured, self.passed + self.failed + self.ignored);
         (self.passed, self.failed, self.ignored) == (passed, claimed.failed, claimed.ignored)
             && claimed.ok == (self.failed == 0)
             && self.announced == all
@@ -221,7 +232,8 @@ fn failed_case(name: &str, section: &str, reading: &mut Reading) {
     reading.case(outcome, false, || {
         let mut case = new_case(name, outcome);
         let place = doc_test(name).or_else(|| panic_place(section));
-        (case.file, case.line) = place.map_or((None, None), |(file, line)| (Some(file), Some(line)));
+        (case.file, case.line) =
+            place.map_or((None, None), |(file, line)| (Some(file), Some(line)));
         // What a test printed stands before its panic, in one text.
         let text = section.trim();
         let panic = text.find("thread '").filter(|at| text[*at..].contains("panicked at "));
@@ -253,7 +265,10 @@ fn panic_place(section: &str) -> Option<(String, u64)> {
     let behind = section.find("panicked at ").map(|at| &section[at + "panicked at ".len()..])?;
     let first = behind.lines().next()?;
     // Until Rust 1.72: `panicked at 'message', src/lib.rs:5:9`.
-    let named = first.rsplit_once("', ").filter(|_| first.starts_with('\'')).map_or(first, |(_, place)| place);
+    let named = first
+        .rsplit_once("', ")
+        .filter(|_| first.starts_with('\''))
+        .map_or(first, |(_, place)| place);
     let foreign = |file: &str| file.starts_with("/rustc/") || file.contains("/.cargo/registry/");
     place(named).filter(|(file, _)| !foreign(file)).or_else(|| {
         let frames = behind.lines().filter_map(|line| line.trim_start().strip_prefix("at ./"));
@@ -274,8 +289,11 @@ mod tests {
         let reading = read(ALL);
         let expected = Counts { total: 8, passed: 4, failed: 3, skipped: 1, ..Counts::default() };
         assert_eq!((reading.counts, &reading.defect), (expected, &None), "{:#?}", reading.failures);
-        let places: Vec<_> =
-            reading.failures.iter().map(|case| (case.name.as_str(), case.file.as_deref(), case.line)).collect();
+        let places: Vec<_> = reading
+            .failures
+            .iter()
+            .map(|case| (case.name.as_str(), case.file.as_deref(), case.line))
+            .collect();
         assert_eq!(
             places,
             [
@@ -318,7 +336,8 @@ mod tests {
 
     #[test]
     fn what_a_failing_test_prints_does_not_end_its_block() {
-        let inner = ["running 1 test\ntest x ... FAILED", &result("ok", 0, 0, 0), "failures:"].join("\n");
+        let inner =
+            ["running 1 test\ntest x ... FAILED", &result("ok", 0, 0, 0), "failures:"].join("\n");
         let text = [
             "running 2 tests\ntest a ... ok\ntest b ... FAILED\n\nfailures:\n\n---- b stdout ----",
             &inner,
@@ -338,11 +357,17 @@ mod tests {
             ("test a ... ignored, needs a database", "a", CaseOutcome::Skipped),
             ("test b ... bench:  1,234 ns/iter (+/- 5)", "b", CaseOutcome::Passed),
             ("test a::b - should panic ... FAILED", "a::b", CaseOutcome::Failed),
-            ("test src/lib.rs - add (line 3) - compile fail ... ok", "src/lib.rs - add (line 3)", CaseOutcome::Passed),
+            (
+                "test src/lib.rs - add (line 3) - compile fail ... ok",
+                "src/lib.rs - add (line 3)",
+                CaseOutcome::Passed,
+            ),
         ] {
             assert_eq!(listed(line), Some((name, outcome)), "{line}");
         }
-        for line in ["test a ... okay", "test a ... ok then", "test result: ok. 1 passed", "test a ... "] {
+        for line in
+            ["test a ... okay", "test a ... ok then", "test result: ok. 1 passed", "test a ... "]
+        {
             assert_eq!(listed(line), None, "{line}");
         }
     }
@@ -350,7 +375,8 @@ mod tests {
     #[test]
     fn a_panic_inside_a_library_is_placed_by_its_backtrace() {
         let library = "/rustc/abc/library/core/src/x.rs:1:2";
-        let frames = format!("   0: core::x\n     at {library}\n   1: w::a\n     at ./src/lib.rs:9:5\n");
+        let frames =
+            format!("   0: core::x\n     at {library}\n   1: w::a\n     at ./src/lib.rs:9:5\n");
         let section = format!("thread 'a' panicked at {library}:\nboom\n{frames}");
         assert_eq!(panic_place(&section), Some(("src/lib.rs".to_owned(), 9)));
         assert_eq!(

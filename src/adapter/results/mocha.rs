@@ -45,7 +45,8 @@ impl Document for Mocha {
         let full = text(test, "fullTitle").unwrap_or_default();
         let Some(outcome) = outcome_word::mocha(key) else {
             self.listed += 1;
-            let has_error = test.get("err").and_then(Value::as_object).is_some_and(|error| !error.is_empty());
+            let has_error =
+                test.get("err").and_then(Value::as_object).is_some_and(|error| !error.is_empty());
             if has_error {
                 if self.failed.len() < KNOWN {
                     *self.failed.entry(full.to_owned()).or_default() += 1;
@@ -54,7 +55,8 @@ impl Document for Mocha {
             }
             return;
         };
-        let hook = outcome == CaseOutcome::Failed && is_hook(text(test, "title").unwrap_or_default());
+        let hook =
+            outcome == CaseOutcome::Failed && is_hook(text(test, "title").unwrap_or_default());
         self.decided += u64::from(!hook);
         if outcome != CaseOutcome::Failed {
             one_case(test, outcome, reading);
@@ -69,9 +71,13 @@ impl Document for Mocha {
     }
 
     fn broken(&mut self, key: &str, test: &Value, reading: &mut Reading) {
-        let has_error = test.get("err").and_then(Value::as_object).is_some_and(|error| !error.is_empty());
+        let has_error =
+            test.get("err").and_then(Value::as_object).is_some_and(|error| !error.is_empty());
         let is_named = text(test, "title").is_some() && text(test, "fullTitle").is_some();
-        if is_named && (key == "tests" && has_error || outcome_word::mocha(key) == Some(CaseOutcome::Failed)) {
+        if is_named
+            && (key == "tests" && has_error
+                || outcome_word::mocha(key) == Some(CaseOutcome::Failed))
+        {
             self.element(key, test, reading);
         }
     }
@@ -91,7 +97,8 @@ impl Document for Mocha {
             let why = "it has `stats`, and none of Mocha's lists of tests".to_owned();
             reading.defect.get_or_insert(Defect::Unsupported(why));
         } else if self.decided < self.listed {
-            let why = format!("`tests` lists {}, of which {} have an outcome", self.listed, self.decided);
+            let why =
+                format!("`tests` lists {}, of which {} have an outcome", self.listed, self.decided);
             reading.defect.get_or_insert(Defect::Inconsistent(why));
         } else if reading.defect.is_none() {
             reading.compare("`stats`", self.claims, self.listed, true);
@@ -109,7 +116,8 @@ fn is_hook(title: &str) -> bool {
 fn one_case(test: &Value, outcome: CaseOutcome, reading: &mut Reading) {
     let retries = test.get("currentRetry").and_then(Value::as_u64).unwrap_or(0);
     reading.case(outcome, retries > 0, || {
-        let (full, title) = (text(test, "fullTitle").unwrap_or_default(), text(test, "title").unwrap_or_default());
+        let (full, title) =
+            (text(test, "fullTitle").unwrap_or_default(), text(test, "title").unwrap_or_default());
         let mut case = new_case(if title.is_empty() { full } else { title }, outcome);
         let class = full.strip_suffix(title).unwrap_or_default().trim();
         case.class = Some(kept(class, NAME_KEPT)).filter(|class| !class.is_empty());
@@ -119,7 +127,8 @@ fn one_case(test: &Value, outcome: CaseOutcome, reading: &mut Reading) {
         let error = test.get("err");
         let part = |key| error.and_then(|error| text(error, key)).unwrap_or_default();
         let (stack, message) = (part("stack"), part("message"));
-        let whole = if stack.contains(message) { stack.to_owned() } else { format!("{message}\n{stack}") };
+        let whole =
+            if stack.contains(message) { stack.to_owned() } else { format!("{message}\n{stack}") };
         case.line = line_in(&whole, file);
         case.message = kept(&whole, MESSAGE_KEPT);
         let attempt = Attempt { outcome: CaseOutcome::Failed, message: String::new() };
@@ -138,7 +147,8 @@ mod tests {
     #[test]
     fn the_recording_of_the_tool_is_read_whole() {
         let reading = read(include_str!("../../../tests/data/results/mocha/mocha.json"));
-        let expected = Counts { total: 7, passed: 2, failed: 1, errors: 2, skipped: 2, ..Counts::default() };
+        let expected =
+            Counts { total: 7, passed: 2, failed: 1, errors: 2, skipped: 2, ..Counts::default() };
         assert_eq!((reading.counts, &reading.defect), (expected, &None), "{:#?}", reading.failures);
         let found: Vec<_> = reading.failures.iter().map(|case| (case.id(), case.line)).collect();
         assert_eq!(
@@ -149,7 +159,9 @@ mod tests {
                 ("after › \"after each\" hook for \"fine\"".to_owned(), Some(15)),
             ]
         );
-        assert!(reading.failures.iter().all(|case| case.file.as_deref() == Some("/repo/test/sum.js")));
+        assert!(
+            reading.failures.iter().all(|case| case.file.as_deref() == Some("/repo/test/sum.js"))
+        );
         assert!(reading.failures[0].message.contains("3 == 4"));
     }
 
@@ -165,8 +177,9 @@ mod tests {
             (fine, "", "", 0, Some("inconsistent")),
             (fine, "", fine, 0, None),
         ] {
-            let text =
-                format!(r#"{{"stats": {{}}, "tests": [{tests}], "failures": [{failures}], "passes": [{passes}]}}"#);
+            let text = format!(
+                r#"{{"stats": {{}}, "tests": [{tests}], "failures": [{failures}], "passes": [{passes}]}}"#
+            );
             let reading = read(&text);
             let found = (reading.counts.failures(), reading.defect.map(|defect| defect.word()));
             assert_eq!(found, (failed_cases, word), "{text}");

@@ -145,7 +145,9 @@ impl Reading {
                 self.note(|| why);
             }
         } else if claimed != shown && claimed > 0 {
-            self.note(|| format!("{who} claim {claimed} failures, the cases show {shown}; the cases count"));
+            self.note(|| {
+                format!("{who} claim {claimed} failures, the cases show {shown}; the cases count")
+            });
         }
     }
 
@@ -221,8 +223,12 @@ fn read_any(mut source: impl Read + Seek, list: bool) -> Reading {
     match plain::shape_of(&mut source) {
         Ok(Shape::Xml) => walk::read(source, dialect_of, list),
         Ok(Shape::Json(encoding)) => plain::read_json(source, encoding, list),
-        Ok(Shape::Lines(encoding, format, lines)) => plain::read_lines(source, encoding, format, lines, list),
-        Err(error) => Reading { defect: Some(Defect::Invalid(error.to_string())), ..Reading::default() },
+        Ok(Shape::Lines(encoding, format, lines)) => {
+            plain::read_lines(source, encoding, format, lines, list)
+        }
+        Err(error) => {
+            Reading { defect: Some(Defect::Invalid(error.to_string())), ..Reading::default() }
+        }
     }
 }
 

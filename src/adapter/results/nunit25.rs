@@ -30,10 +30,15 @@ impl Dialect for Nunit25 {
             "test-suite" => {
                 let failed = match element.filled("result") {
                     Some(word) => {
-                        matches!(outcome_word::nunit25(&word), None | Some(CaseOutcome::Failed | CaseOutcome::Errored))
+                        matches!(
+                            outcome_word::nunit25(&word),
+                            None | Some(CaseOutcome::Failed | CaseOutcome::Errored)
+                        )
                     }
                     // NUnit 2.4.
-                    None => element.attribute("success").is_some_and(|word| word.eq_ignore_ascii_case("false")),
+                    None => element
+                        .attribute("success")
+                        .is_some_and(|word| word.eq_ignore_ascii_case("false")),
                 };
                 self.suites.begin(element.depth, failed, false, reading);
             }
@@ -48,7 +53,8 @@ impl Dialect for Nunit25 {
             }
             "test-results" if element.depth == 0 => {
                 let mut claim = |name| element.claim(name, reading);
-                self.root_claims = claim("failures").unwrap_or(0).saturating_add(claim("errors").unwrap_or(0));
+                self.root_claims =
+                    claim("failures").unwrap_or(0).saturating_add(claim("errors").unwrap_or(0));
                 self.root_total = claim("total");
                 self.root_not_run = claim("not-run").unwrap_or(0);
             }
@@ -116,7 +122,10 @@ impl Nunit25 {
     /// its `not-run` speaks of others. Either way: what the root counts in all, less what is listed.
     fn unlisted(&self) -> u64 {
         match self.root_total {
-            Some(total) => total.saturating_add(self.root_not_run).saturating_sub(self.listed).min(self.root_not_run),
+            Some(total) => total
+                .saturating_add(self.root_not_run)
+                .saturating_sub(self.listed)
+                .min(self.root_not_run),
             None => self.root_not_run.saturating_sub(self.listed_not_executed),
         }
     }
@@ -152,8 +161,15 @@ mod tests {
             <test-case name="f" result="Inconclusive"/><test-case name="g" result="NotRunnable"/>
             </results></test-suite></test-results>"#,
         );
-        let expected =
-            Counts { total: 7, passed: 1, failed: 1, errors: 1, skipped: 4, not_run: 3, ..Counts::default() };
+        let expected = Counts {
+            total: 7,
+            passed: 1,
+            failed: 1,
+            errors: 1,
+            skipped: 4,
+            not_run: 3,
+            ..Counts::default()
+        };
         assert_eq!((reading.counts, reading.defect), (expected, None));
         assert_eq!(reading.failures[0].message, "no\nat x");
     }
@@ -179,7 +195,9 @@ mod tests {
     fn a_root_only_claim_is_inconsistent() {
         let reading = read(r#"<test-results total="3" errors="0" failures="2"></test-results>"#);
         assert!(matches!(reading.defect, Some(Defect::Inconsistent(_))));
-        let total = read(r#"<test-results total="50"><test-case name="a" result="Success"/></test-results>"#);
+        let total = read(
+            r#"<test-results total="50"><test-case name="a" result="Success"/></test-results>"#,
+        );
         assert!(matches!(total.defect, Some(Defect::Inconsistent(_))));
         let suite = r#"<test-results><test-suite result="Failure"><test-case name="a" result="Success"/></test-suite></test-results>"#;
         assert_eq!(read(suite).counts.failed_blocks, 1);

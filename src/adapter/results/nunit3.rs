@@ -32,7 +32,10 @@ impl Dialect for Nunit3 {
             "test-suite" | "test-run" => {
                 let word = element.filled("result");
                 let failed = word.is_some_and(|word| {
-                    matches!(outcome_word::nunit3(&word, None), None | Some(CaseOutcome::Failed | CaseOutcome::Errored))
+                    matches!(
+                        outcome_word::nunit3(&word, None),
+                        None | Some(CaseOutcome::Failed | CaseOutcome::Errored)
+                    )
                 });
                 let site = element.attribute("site").unwrap_or_default();
                 let own = ["SetUp", "TearDown"].iter().any(|own| site.eq_ignore_ascii_case(own));
@@ -120,29 +123,69 @@ mod tests {
             <test-case name="i" result="Inconclusive"/>
             </test-suite></test-run>"#,
         );
-        let expected = Counts { total: 7, passed: 2, failed: 1, errors: 1, skipped: 3, ..Counts::default() };
-        assert_eq!((reading.counts, &reading.defect, &reading.notes), (expected, &None, &Vec::new()));
+        let expected =
+            Counts { total: 7, passed: 2, failed: 1, errors: 1, skipped: 3, ..Counts::default() };
+        assert_eq!(
+            (reading.counts, &reading.defect, &reading.notes),
+            (expected, &None, &Vec::new())
+        );
         let failure = &reading.failures[0];
-        assert_eq!((failure.name.as_str(), failure.class.as_deref()), (r#"N.C.f(1,"x")"#, Some("N.C")));
-        assert_eq!((failure.message.as_str(), failure.output.as_str()), ("no <b>\nat x", "printed"));
+        assert_eq!(
+            (failure.name.as_str(), failure.class.as_deref()),
+            (r#"N.C.f(1,"x")"#, Some("N.C"))
+        );
+        assert_eq!(
+            (failure.message.as_str(), failure.output.as_str()),
+            ("no <b>\nat x", "printed")
+        );
         assert_eq!(failure.duration.map(|d| d.as_millis()), Some(250));
     }
 
     #[test]
     fn a_suite_that_failed_by_itself_is_a_failed_block() {
         for (suite, blocks, failed) in [
-            (r#"<test-suite result="Failed" site="TearDown"><test-case name="a" result="Passed"/></test-suite>"#, 1, 0),
-            (r#"<test-suite result="Failed" site="SetUp"><test-case name="a" result="Failed"/></test-suite>"#, 1, 1),
-            (r#"<test-suite result="Failed" site="Child"><test-case name="a" result="Failed"/></test-suite>"#, 0, 1),
+            (
+                r#"<test-suite result="Failed" site="TearDown"><test-case name="a" result="Passed"/></test-suite>"#,
+                1,
+                0,
+            ),
+            (
+                r#"<test-suite result="Failed" site="SetUp"><test-case name="a" result="Failed"/></test-suite>"#,
+                1,
+                1,
+            ),
+            (
+                r#"<test-suite result="Failed" site="Child"><test-case name="a" result="Failed"/></test-suite>"#,
+                0,
+                1,
+            ),
             (r#"<test-suite result="Failed" label="Invalid"/>"#, 1, 0),
-            (r#"<test-suite result="Broken"><test-case name="a" result="Passed"/></test-suite>"#, 1, 0),
-            (r#"<test-suite result="Passed"><failure/><test-case name="a" result="Passed"/></test-suite>"#, 1, 0),
-            (r#"<test-suite result="Passed"><test-case name="a" result="Passed"/></test-suite>"#, 0, 0),
+            (
+                r#"<test-suite result="Broken"><test-case name="a" result="Passed"/></test-suite>"#,
+                1,
+                0,
+            ),
+            (
+                r#"<test-suite result="Passed"><failure/><test-case name="a" result="Passed"/></test-suite>"#,
+                1,
+                0,
+            ),
+            (
+                r#"<test-suite result="Passed"><test-case name="a" result="Passed"/></test-suite>"#,
+                0,
+                0,
+            ),
         ] {
-            for text in [suite.to_owned(), format!(r#"<test-run result="Failed">{suite}</test-run>"#)] {
+            for text in
+                [suite.to_owned(), format!(r#"<test-run result="Failed">{suite}</test-run>"#)]
+            {
                 let counts = read(&text).counts;
                 let root_alone = u64::from(text.starts_with("<test-run") && blocks + failed == 0);
-                assert_eq!((counts.failed_blocks, counts.failed), (blocks + root_alone, failed), "{text}");
+                assert_eq!(
+                    (counts.failed_blocks, counts.failed),
+                    (blocks + root_alone, failed),
+                    "{text}"
+                );
             }
         }
     }
@@ -157,7 +200,10 @@ mod tests {
         ] {
             assert!(matches!(read(text).defect, Some(Defect::Inconsistent(_))), "{text}");
         }
-        for text in [r#"<test-run><test-case result="Fine"/></test-run>"#, "<test-run><test-case/></test-run>"] {
+        for text in [
+            r#"<test-run><test-case result="Fine"/></test-run>"#,
+            "<test-run><test-case/></test-run>",
+        ] {
             let reading = read(text);
             assert_eq!((reading.counts.errors, reading.notes.len()), (1, 1), "{text}");
         }

@@ -89,7 +89,8 @@ impl OpenCase {
             Into::Message => beginning(&mut self.message, text, MESSAGE_KEPT),
             Into::Output => ending(&mut self.output, text),
             Into::Attempt => {
-                if let Some(attempt) = self.attempts.last_mut().filter(|_| self.more_attempts == 0) {
+                if let Some(attempt) = self.attempts.last_mut().filter(|_| self.more_attempts == 0)
+                {
                     beginning(&mut attempt.message, text, ATTEMPT_KEPT);
                 }
             }
@@ -115,11 +116,22 @@ impl OpenCase {
     }
 
     /// How long it took, where the file says it in a way that can be read.
-    pub(super) fn takes(&mut self, text: Option<&str>, parse: fn(&str) -> Option<Duration>, reading: &mut Reading) {
+    pub(super) fn takes(
+        &mut self,
+        text: Option<&str>,
+        parse: fn(&str) -> Option<Duration>,
+        reading: &mut Reading,
+    ) {
         let Some(text) = text.filter(|text| !text.trim().is_empty()) else { return };
         self.duration = parse(text);
         if self.duration.is_none() {
-            reading.note(|| format!("the case {:?} takes {:?}, which is no duration", self.shown(), excerpt(text, 40)));
+            reading.note(|| {
+                format!(
+                    "the case {:?} takes {:?}, which is no duration",
+                    self.shown(),
+                    excerpt(text, 40)
+                )
+            });
         }
     }
 
@@ -135,7 +147,9 @@ impl OpenCase {
         (self.line, self.outcome, self.duration) = (None, None, None);
         (self.into, self.into_depth) = (Into::Nothing, 0);
         (self.holds_cases, self.more_attempts) = (false, 0);
-        for text in [&mut self.name, &mut self.class, &mut self.file, &mut self.message, &mut self.output] {
+        for text in
+            [&mut self.name, &mut self.class, &mut self.file, &mut self.message, &mut self.output]
+        {
             text.clear();
         }
         self.attempts.clear();
@@ -152,14 +166,18 @@ impl OpenCase {
     }
 
     fn case(&self, outcome: CaseOutcome) -> Case {
-        let filled = |text: &String| Some(resolved(text).into_owned()).filter(|text| !text.is_empty());
+        let filled =
+            |text: &String| Some(resolved(text).into_owned()).filter(|text| !text.is_empty());
         // CTest leaves the failure empty, and writes all that the test printed beside it.
         let is_bad = matches!(outcome, CaseOutcome::Failed | CaseOutcome::Errored);
         let (message, output) = match (self.message.trim(), self.output.trim()) {
             ("", output) if is_bad => (output, ""),
             both => both,
         };
-        let trimmed = |attempt: &Attempt| Attempt { message: attempt.message.trim().to_owned(), ..attempt.clone() };
+        let trimmed = |attempt: &Attempt| Attempt {
+            message: attempt.message.trim().to_owned(),
+            ..attempt.clone()
+        };
         Case {
             name: self.shown().into_owned(),
             class: filled(&self.class),
@@ -241,7 +259,9 @@ impl OpenCases {
     pub(super) fn salvage(&mut self, reading: &mut Reading) {
         while let Some(mut case) = self.open.pop() {
             match case.outcome {
-                Some(outcome @ (CaseOutcome::Failed | CaseOutcome::Errored)) => case.close(outcome, reading),
+                Some(outcome @ (CaseOutcome::Failed | CaseOutcome::Errored)) => {
+                    case.close(outcome, reading)
+                }
                 _ => reading.note(|| format!("the file ends inside the case {:?}", case.shown())),
             }
         }

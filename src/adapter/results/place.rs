@@ -6,14 +6,17 @@ pub(super) fn line_in(text: &str, file: &str) -> Option<u64> {
     let file = file.replace('\\', "/");
     let file = file.trim_start_matches("./");
     let text = text.replace('\\', "/");
-    let (folder, name) = file.rsplit_once('/').map_or(("", file), |(_, name)| file.split_at(file.len() - name.len()));
+    let (folder, name) = file
+        .rsplit_once('/')
+        .map_or(("", file), |(_, name)| file.split_at(file.len() - name.len()));
     if name.is_empty() {
         return None;
     }
     text.match_indices(name).find_map(|(at, _)| {
         let line = number(text[at + name.len()..].strip_prefix(':')?)?;
         let before = &text[..at];
-        let shown = before.rsplit([' ', '\t', '\n', '(', '"', '\'', '<']).next().unwrap_or_default();
+        let shown =
+            before.rsplit([' ', '\t', '\n', '(', '"', '\'', '<']).next().unwrap_or_default();
         let shown = shown.strip_prefix("file://").unwrap_or(shown).trim_start_matches("./");
         // A path that is shown whole, or one below a folder that the text leaves out.
         let ends = |long: &str, end: &str| !end.is_empty() && long.ends_with(&format!("/{end}"));
@@ -48,7 +51,11 @@ mod tests {
     fn the_line_is_that_of_the_file_and_of_no_other() {
         for (text, file, expected) in [
             ("at Object.toBe (/r/a/sum.test.js:4:19)", "/r/a/sum.test.js", Some(4)),
-            ("at x (/r/b/sum.test.js:9:1)\nat y (/r/a/sum.test.js:4:19)", "/r/a/sum.test.js", Some(4)),
+            (
+                "at x (/r/b/sum.test.js:9:1)\nat y (/r/a/sum.test.js:4:19)",
+                "/r/a/sum.test.js",
+                Some(4),
+            ),
             ("at C (test/sum.js:5:12)", "/r/test/sum.js", Some(5)),
             ("at C (xtest/sum.js:5:12)", "/r/test/sum.js", None),
             ("at file:///r/a/x.mjs:7:1", "/r/a/x.mjs", Some(7)),

@@ -102,7 +102,8 @@ fn encoding_of(head: &[u8]) -> &'static Encoding {
 /// budget.
 fn decoded(source: impl Read, encoding: &'static Encoding, budget: &Rc<Cell<u64>>) -> impl BufRead {
     let bounded = Bounded { source, budget: budget.clone() };
-    let decoder = DecodeReaderBytesBuilder::new().encoding(Some(encoding)).bom_override(true).build(bounded);
+    let decoder =
+        DecodeReaderBytesBuilder::new().encoding(Some(encoding)).bom_override(true).build(bounded);
     BufReader::with_capacity(CHUNK, decoder)
 }
 
@@ -114,7 +115,8 @@ pub(super) fn read_lines(
     mut lines: Box<dyn Lines>,
     list: bool,
 ) -> Reading {
-    let mut reading = Reading { format: Some(format), tests: list.then(Vec::new), ..Reading::default() };
+    let mut reading =
+        Reading { format: Some(format), tests: list.then(Vec::new), ..Reading::default() };
     let budget = Rc::new(Cell::new(PIECE_LIMIT));
     let mut source = decoded(source, encoding, &budget);
     let mut line = Vec::new();
@@ -153,14 +155,17 @@ pub(super) fn read_json(source: impl Read, encoding: &'static Encoding, list: bo
     let ended = (&mut root).deserialize(&mut json).and_then(|()| json.end());
     let defect = ended.err().map(|error| match error.classify() {
         Category::Eof => Defect::Truncated("it ends in the middle of its JSON".to_owned()),
-        Category::Data if root.document.is_none() => Defect::Unsupported("it is JSON, but no object".to_owned()),
+        Category::Data if root.document.is_none() => {
+            Defect::Unsupported("it is JSON, but no object".to_owned())
+        }
         Category::Data | Category::Syntax | Category::Io => Defect::Invalid(error.to_string()),
     });
     let mut reading = root.reading;
     match &mut root.document {
         Some(document) => document.finish(defect.is_some(), &mut reading),
         None if defect.is_none() => {
-            reading.defect = Some(Defect::Unsupported("it is JSON of none of the known formats".to_owned()));
+            reading.defect =
+                Some(Defect::Unsupported("it is JSON of none of the known formats".to_owned()));
         }
         None => {}
     }
@@ -444,8 +449,14 @@ mod tests {
     const RECORDINGS: [(&str, &[&str]); 7] = [
         (include_str!("../../../tests/data/results/go/all.jsonl"), &[]),
         (include_str!("../../../tests/data/results/libtest/all.txt"), &["... FAILED\n"]),
-        (include_str!("../../../tests/data/results/jest/jest.json"), &[r#""status":"failed","title""#]),
-        (include_str!("../../../tests/data/results/jest/vitest.json"), &[r#""status":"failed","title""#]),
+        (
+            include_str!("../../../tests/data/results/jest/jest.json"),
+            &[r#""status":"failed","title""#],
+        ),
+        (
+            include_str!("../../../tests/data/results/jest/vitest.json"),
+            &[r#""status":"failed","title""#],
+        ),
         (
             include_str!("../../../tests/data/results/mocha/mocha.json"),
             &[
@@ -460,8 +471,10 @@ mod tests {
 
     /// How many failures a text shows by a plain look at it.
     fn shown(text: &str, marks: &[&str]) -> u64 {
-        let fails = |line: &&str| line.contains(r#""Action":"fail""#) && line.contains(r#""Test":""#);
-        let events = text.split_inclusive('\n').filter(|line| line.ends_with('\n')).filter(fails).count();
+        let fails =
+            |line: &&str| line.contains(r#""Action":"fail""#) && line.contains(r#""Test":""#);
+        let events =
+            text.split_inclusive('\n').filter(|line| line.ends_with('\n')).filter(fails).count();
         let marked = marks.iter().map(|mark| text.matches(mark).count()).sum::<usize>();
         (events + marked) as u64
     }
@@ -470,7 +483,10 @@ mod tests {
     fn a_cut_file_never_hides_a_failure_and_never_reads_as_whole() {
         for (text, marks) in RECORDINGS {
             let whole = read_from(io::Cursor::new(text));
-            assert!(shown(text, marks) > 0 && whole.counts.failures() >= shown(text, marks), "{whole:?}");
+            assert!(
+                shown(text, marks) > 0 && whole.counts.failures() >= shown(text, marks),
+                "{whole:?}"
+            );
             for at in (0..text.len()).filter(|at| text.is_char_boundary(*at)) {
                 let reading = read_from(io::Cursor::new(&text[..at]));
                 let failures = reading.counts.failures();
@@ -478,13 +494,14 @@ mod tests {
                 assert!(failures <= whole.counts.failures(), "cut at {at}: {reading:?}");
                 // A stream of events or of test binaries may end between two of them.
                 let may_end = match whole.format {
-                    Some(Format::Go) => text[..at]
+                    Some(Format::Go) => text[..at].lines().last().is_some_and(|line| {
+                        line.contains("\"build-fail\"") || line.contains("\"Package\"")
+                    }),
+                    Some(Format::Libtest) => text[..at]
+                        .trim_end()
                         .lines()
                         .last()
-                        .is_some_and(|line| line.contains("\"build-fail\"") || line.contains("\"Package\"")),
-                    Some(Format::Libtest) => {
-                        text[..at].trim_end().lines().last().is_some_and(|line| line.starts_with("test result: "))
-                    }
+                        .is_some_and(|line| line.starts_with("test result: ")),
                     _ => text[at..].trim().is_empty(),
                 };
                 assert!(reading.defect.is_some() || may_end, "cut at {at} reads as whole");
@@ -495,7 +512,10 @@ mod tests {
     #[test]
     fn one_piece_may_not_take_more_than_the_limit() {
         let long = "x".repeat(PIECE_LIMIT as usize + (1 << 20));
-        assert_eq!(word(format!("{{\"examples\": [{{\"description\": \"{long}\"}}]}}").as_bytes()), "invalid");
+        assert_eq!(
+            word(format!("{{\"examples\": [{{\"description\": \"{long}\"}}]}}").as_bytes()),
+            "invalid"
+        );
         assert_eq!(word(format!("running 1 test\n{long}\n").as_bytes()), "invalid");
     }
 }

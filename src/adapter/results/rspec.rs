@@ -65,12 +65,14 @@ impl Document for Rspec {
             "messages" => {
                 let texts = value.as_array().into_iter().flatten().filter_map(Value::as_str);
                 let errors = texts.filter(|text| text.contains("error occurred"));
-                self.messages = errors.take(MESSAGES_KEPT).map(|text| kept(text, MESSAGE_KEPT)).collect();
+                self.messages =
+                    errors.take(MESSAGES_KEPT).map(|text| kept(text, MESSAGE_KEPT)).collect();
             }
             "summary" => {
                 self.has_summary = true;
                 let mut claim = |key| value.get(key).map_or(0, |value| number(key, value, reading));
-                self.claims = Claims { tests: claim("example_count"), failures: claim("failure_count") };
+                self.claims =
+                    Claims { tests: claim("example_count"), failures: claim("failure_count") };
                 self.outside = claim("errors_outside_of_examples_count");
             }
             _ => {}
@@ -134,21 +136,31 @@ mod tests {
     #[test]
     fn the_recordings_of_the_tool_are_read_whole() {
         let reading = read(include_str!("../../../tests/data/results/rspec/rspec.json"));
-        let expected = Counts { total: 6, passed: 1, failed: 2, errors: 1, skipped: 2, ..Counts::default() };
+        let expected =
+            Counts { total: 6, passed: 1, failed: 2, errors: 1, skipped: 2, ..Counts::default() };
         assert_eq!((reading.counts, &reading.defect), (expected, &None), "{:#?}", reading.failures);
         assert_eq!(
             places(&reading),
             [
                 ("sum › fails".to_owned(), Some("./spec/sum_spec.rb"), Some(4)),
                 ("sum › raises".to_owned(), Some("./spec/sum_spec.rb"), Some(6)),
-                ("[an error outside of examples]".to_owned(), Some("./spec/suite_spec.rb"), Some(1)),
+                (
+                    "[an error outside of examples]".to_owned(),
+                    Some("./spec/suite_spec.rb"),
+                    Some(1)
+                ),
             ]
         );
-        assert!(reading.failures[0].message.contains("expected: 4"), "{}", reading.failures[0].message);
+        assert!(
+            reading.failures[0].message.contains("expected: 4"),
+            "{}",
+            reading.failures[0].message
+        );
 
         let load = read(include_str!("../../../tests/data/results/rspec/load-error.json"));
         assert_eq!((load.counts.errors, load.counts.total, &load.defect), (1, 1, &None));
-        let expected = ("[an error outside of examples]".to_owned(), Some("./spec/broken_spec.rb"), Some(1));
+        let expected =
+            ("[an error outside of examples]".to_owned(), Some("./spec/broken_spec.rb"), Some(1));
         assert_eq!(places(&load), [expected]);
     }
 

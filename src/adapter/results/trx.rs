@@ -49,11 +49,16 @@ impl Dialect for Trx {
                 self.definition = self.unnamed.contains_key(&*id).then(|| id.into_owned());
             }
             "TestMethod" => self.name_class(element, reading),
-            "ResultSummary" => OpenCase::keep(&mut self.run_outcome, element.attribute("outcome").as_deref()),
+            "ResultSummary" => {
+                OpenCase::keep(&mut self.run_outcome, element.attribute("outcome").as_deref())
+            }
             "Counters" => {
                 let mut claim = |name: &str| element.claim(name, reading).unwrap_or(0);
-                let bad = outcome_word::WORDS.iter().filter(|word| word.format == Format::Trx && is_failure(word.word));
-                let failures = bad.fold(0_u64, |all, word| all.saturating_add(claim(&counter(word.word))));
+                let bad = outcome_word::WORDS
+                    .iter()
+                    .filter(|word| word.format == Format::Trx && is_failure(word.word));
+                let failures =
+                    bad.fold(0_u64, |all, word| all.saturating_add(claim(&counter(word.word))));
                 self.claims = Claims { tests: claim("total"), failures };
             }
             "RunInfo" if is_failure(&element.attribute("outcome").unwrap_or_default()) => {
@@ -93,11 +98,13 @@ impl Dialect for Trx {
             return;
         }
         let good = |word: CaseOutcome| matches!(word, CaseOutcome::Passed | CaseOutcome::Skipped);
-        let ended_well = self.run_outcome.is_empty() || outcome_word::trx(&self.run_outcome).is_some_and(good);
+        let ended_well =
+            self.run_outcome.is_empty() || outcome_word::trx(&self.run_outcome).is_some_and(good);
         if !ended_well || !error.is_empty() {
             // A test host that crashed leaves the results that it had, all of them good.
             let why = format!("the run says {}, no result failed: {error}", self.run_outcome);
-            reading.defect = Some(Defect::Inconsistent(why.trim_end_matches([' ', ':']).to_owned()));
+            reading.defect =
+                Some(Defect::Inconsistent(why.trim_end_matches([' ', ':']).to_owned()));
         }
     }
 }
@@ -146,11 +153,15 @@ impl Trx {
 
     /// A definition says which class its test belongs to.
     fn name_class(&mut self, element: &Element<'_>, reading: &mut Reading) {
-        let places = self.definition.take().and_then(|id| self.unnamed.remove(&id)).unwrap_or_default();
+        let places =
+            self.definition.take().and_then(|id| self.unnamed.remove(&id)).unwrap_or_default();
         let mut class = String::new();
         // Older writers put the assembly behind a comma.
         let name = element.attribute("className");
-        OpenCase::keep(&mut class, name.as_deref().and_then(|name| name.split(',').next()).map(str::trim));
+        OpenCase::keep(
+            &mut class,
+            name.as_deref().and_then(|name| name.split(',').next()).map(str::trim),
+        );
         for place in places {
             if let Some(case) = reading.failures.get_mut(place).filter(|_| !class.is_empty()) {
                 case.class = Some(class.clone());
@@ -166,7 +177,10 @@ fn is_result(name: &str) -> bool {
 
 /// The counter of a word: its name begins small.
 fn counter(word: &str) -> String {
-    word.chars().enumerate().map(|(at, c)| if at == 0 { c.to_ascii_lowercase() } else { c }).collect()
+    word.chars()
+        .enumerate()
+        .map(|(at, c)| if at == 0 { c.to_ascii_lowercase() } else { c })
+        .collect()
 }
 
 fn is_failure(word: &str) -> bool {
@@ -195,8 +209,10 @@ mod tests {
             .filter(|word| word.format == outcome_word::Format::Trx)
             .map(|word| format!(r#"<UnitTestResult testName="t" outcome="{}"/>"#, word.word))
             .collect();
-        let reading = run(&results, r#"total="14" failed="1" error="1" timeout="1" aborted="1""#, "Failed");
-        let expected = Counts { total: 14, passed: 3, failed: 1, errors: 8, skipped: 2, ..Counts::default() };
+        let reading =
+            run(&results, r#"total="14" failed="1" error="1" timeout="1" aborted="1""#, "Failed");
+        let expected =
+            Counts { total: 14, passed: 3, failed: 1, errors: 8, skipped: 2, ..Counts::default() };
         assert_eq!((reading.counts, reading.defect), (expected, None));
         let unknown = run(r#"<UnitTestResult testName="t"/>"#, "", "Completed");
         assert_eq!((unknown.counts.errors, unknown.notes.len()), (1, 1));
@@ -212,7 +228,10 @@ mod tests {
         );
         let case = &reading.failures[0];
         assert_eq!((case.id(), case.message.as_str()), ("N.C › f".to_owned(), "no & no\nat x"));
-        assert_eq!((case.output.as_str(), case.duration.map(|d| d.as_millis())), ("said", Some(1500)));
+        assert_eq!(
+            (case.output.as_str(), case.duration.map(|d| d.as_millis())),
+            ("said", Some(1500))
+        );
     }
 
     #[test]
@@ -224,7 +243,10 @@ mod tests {
             )
         };
         let red = run(&rows("Failed", "Failed"), r#"total="3" failed="1""#, "Failed");
-        assert_eq!((red.counts.total, red.counts.failed, red.counts.failed_blocks, red.defect), (2, 1, 0, None));
+        assert_eq!(
+            (red.counts.total, red.counts.failed, red.counts.failed_blocks, red.defect),
+            (2, 1, 0, None)
+        );
         let outer = run(&rows("Failed", "Passed"), r#"total="2" failed="1""#, "Failed");
         assert_eq!((outer.counts.total, outer.counts.failed_blocks, outer.defect), (2, 1, None));
     }
@@ -245,7 +267,10 @@ mod tests {
             ("", r#"total="0" failed="x""#, "Completed"),
         ] {
             let reading = run(results, counters, outcome);
-            assert!(matches!(reading.defect, Some(Defect::Inconsistent(_))), "{counters} {outcome}");
+            assert!(
+                matches!(reading.defect, Some(Defect::Inconsistent(_))),
+                "{counters} {outcome}"
+            );
         }
         assert_eq!(run(passed, r#"total="1""#, "Completed").defect, None);
         let crashed = read(

@@ -64,7 +64,8 @@ impl Element<'_> {
 
     /// An attribute's value as it stands in the file.
     pub(super) fn raw(&self, name: &str) -> Option<&str> {
-        let place = self.attributes.iter().find(|place| &self.tag[place.key.0..place.key.1] == name)?;
+        let place =
+            self.attributes.iter().find(|place| &self.tag[place.key.0..place.key.1] == name)?;
         Some(&self.tag[place.value.0..place.value.1])
     }
 
@@ -82,12 +83,13 @@ impl Element<'_> {
     /// A total that a root or suite claims. One that is no number is said so: it must not count as none.
     pub(super) fn claim(&self, name: &str, reading: &mut Reading) -> Option<u64> {
         let text = self.attribute(name)?;
-        let number = text.trim().parse::<f64>().ok().filter(|n| *n >= 0.0 && n.fract() == 0.0 && *n < 9e15);
+        let number =
+            text.trim().parse::<f64>().ok().filter(|n| *n >= 0.0 && n.fract() == 0.0 && *n < 9e15);
         if number.is_none() && !text.trim().is_empty() {
             let shown: String = text.chars().take(40).collect();
-            reading
-                .defect
-                .get_or_insert(Defect::Inconsistent(format!("{name} is {shown:?}, which is no number of tests")));
+            reading.defect.get_or_insert(Defect::Inconsistent(format!(
+                "{name} is {shown:?}, which is no number of tests"
+            )));
         }
         number.map(|n| n as u64)
     }
@@ -132,8 +134,8 @@ pub(super) fn read(mut source: impl Read + Seek, dialect_of: DialectOf, list: bo
     }
     let encoding = encoding_of(&head);
     let begin = |source: &mut _| Seek::seek(source, SeekFrom::Start(0));
-    let walked =
-        begin(&mut source).map(|_| (encoding == UTF_8).then(|| Walk::over(&mut source, None, dialect_of, list)));
+    let walked = begin(&mut source)
+        .map(|_| (encoding == UTF_8).then(|| Walk::over(&mut source, None, dialect_of, list)));
     let result = walked.and_then(|walked| match walked {
         Some(walk) if !walk.not_utf8 => Ok(walk.reading),
         first => {
@@ -170,7 +172,9 @@ fn encoding_of(head: &[u8]) -> &'static Encoding {
     });
     match label.and_then(|label| Encoding::for_label(label.as_bytes())) {
         // A file that was read up to here byte by byte is not UTF-16, whatever it says.
-        Some(encoding) if ![UTF_16LE, UTF_16BE, encoding_rs::REPLACEMENT].contains(&encoding) => encoding,
+        Some(encoding) if ![UTF_16LE, UTF_16BE, encoding_rs::REPLACEMENT].contains(&encoding) => {
+            encoding
+        }
         _ => UTF_8,
     }
 }
@@ -186,7 +190,12 @@ impl<R: Read> Read for Bounded<R> {
         let read = self.source.read(buffer)?;
         match self.budget.get().checked_sub(read as u64) {
             Some(left) => self.budget.set(left),
-            None => return Err(io::Error::new(io::ErrorKind::FileTooLarge, "one element takes more than 32 MiB")),
+            None => {
+                return Err(io::Error::new(
+                    io::ErrorKind::FileTooLarge,
+                    "one element takes more than 32 MiB",
+                ));
+            }
         }
         Ok(read)
     }
@@ -208,15 +217,22 @@ struct Walk {
 
 impl Walk {
     /// Over a source, decoded where an encoding is named.
-    fn over(source: &mut impl Read, encoding: Option<&'static Encoding>, dialect_of: DialectOf, list: bool) -> Self {
+    fn over(
+        source: &mut impl Read,
+        encoding: Option<&'static Encoding>,
+        dialect_of: DialectOf,
+        list: bool,
+    ) -> Self {
         let mut walk = Walk { budget: Rc::new(Cell::new(PIECE_LIMIT)), ..Walk::default() };
         walk.reading.tests = list.then(Vec::new);
         let bounded = Bounded { source, budget: walk.budget.clone() };
         match encoding {
             None => walk.run(BufReader::with_capacity(CHUNK, bounded), dialect_of),
             Some(encoding) => {
-                let decoder =
-                    DecodeReaderBytesBuilder::new().encoding(Some(encoding)).bom_override(true).build(bounded);
+                let decoder = DecodeReaderBytesBuilder::new()
+                    .encoding(Some(encoding))
+                    .bom_override(true)
+                    .build(bounded);
                 walk.run(BufReader::with_capacity(CHUNK, decoder), dialect_of);
             }
         }
@@ -268,10 +284,14 @@ impl Walk {
             }
             Event::Text(text) => {
                 let text: &str = text;
-                if self.open.is_empty() && !text.trim_matches(['\u{feff}', ' ', '\t', '\r', '\n', '\0']).is_empty() {
+                if self.open.is_empty()
+                    && !text.trim_matches(['\u{feff}', ' ', '\t', '\r', '\n', '\0']).is_empty()
+                {
                     let shown: String = text.trim().chars().take(40).collect();
                     return Err(if self.roots == 0 {
-                        Defect::Unsupported(format!("it begins with {shown:?} instead of an element"))
+                        Defect::Unsupported(format!(
+                            "it begins with {shown:?} instead of an element"
+                        ))
                     } else {
                         Defect::Invalid(format!("text after the root element: {shown:?}"))
                     });
@@ -297,7 +317,8 @@ impl Walk {
             }
             Event::DocType(text) if text.contains("<!ENTITY") || text.contains("<!ATTLIST") => {
                 Err(Defect::Unsupported(
-                    "its document type declares entities or attributes, which are not expanded".to_owned(),
+                    "its document type declares entities or attributes, which are not expanded"
+                        .to_owned(),
                 ))
             }
             _ => Ok(()),
@@ -323,7 +344,8 @@ impl Walk {
             return Err(Defect::Invalid(format!("elements stand more than {DEPTH_LIMIT} deep")));
         }
         self.find_attributes(start, name)?;
-        let element = Element { name, depth: self.open.len(), tag: start, attributes: &self.places };
+        let element =
+            Element { name, depth: self.open.len(), tag: start, attributes: &self.places };
         if let Some(dialect) = &mut self.dialect {
             dialect.start(&element, &mut self.reading);
         }
@@ -380,7 +402,9 @@ fn at_error(error: &XmlError, reader: &mut Reader<impl BufRead>) -> Defect {
     let at_end = reader.get_mut().fill_buf().is_ok_and(<[u8]>::is_empty);
     let place = reader.error_position();
     match error {
-        XmlError::Syntax(_) if at_end => Defect::Truncated(format!("it ends in the middle of markup (byte {place})")),
+        XmlError::Syntax(_) if at_end => {
+            Defect::Truncated(format!("it ends in the middle of markup (byte {place})"))
+        }
         XmlError::Io(error) => Defect::Invalid(error.to_string()),
         other => Defect::Invalid(format!("{other} (byte {place})")),
     }
@@ -424,7 +448,13 @@ mod tests {
             (b"<testsuites/>\n\n", "complete"),
             (b"\xef\xbb\xbf<testsuites/>", "complete"),
         ] {
-            assert_eq!(word(bytes), expected, "{:?} {:?}", String::from_utf8_lossy(bytes), defect(bytes));
+            assert_eq!(
+                word(bytes),
+                expected,
+                "{:?} {:?}",
+                String::from_utf8_lossy(bytes),
+                defect(bytes)
+            );
         }
     }
 
@@ -433,11 +463,17 @@ mod tests {
         let text = "<testsuites><testcase name='Ä€'><failure message='ü'/></testcase></testsuites>";
         let wide = |big: bool, mark: bool| {
             let units = mark.then_some(0xfeff).into_iter().chain(text.encode_utf16());
-            units.flat_map(|unit| if big { unit.to_be_bytes() } else { unit.to_le_bytes() }).collect::<Vec<_>>()
+            units
+                .flat_map(|unit| if big { unit.to_be_bytes() } else { unit.to_le_bytes() })
+                .collect::<Vec<_>>()
         };
-        for bytes in
-            [wide(false, true), wide(true, true), wide(false, false), wide(true, false), text.as_bytes().to_vec()]
-        {
+        for bytes in [
+            wide(false, true),
+            wide(true, true),
+            wide(false, false),
+            wide(true, false),
+            text.as_bytes().to_vec(),
+        ] {
             let reading = read_from(&bytes[..]);
             assert_eq!((reading.counts.failed, reading.failures[0].name.as_str()), (1, "Ä€"));
         }
@@ -460,10 +496,16 @@ mod tests {
             format!("<testcase time='{}'/>", "\u{1}".repeat(1 << 20)).repeat(60)
         );
         let notes = read(&odd);
-        assert!(notes.notes.iter().all(|note| note.len() <= 500) && notes.more_notes > 0, "{:?}", notes.notes.first());
+        assert!(
+            notes.notes.iter().all(|note| note.len() <= 500) && notes.more_notes > 0,
+            "{:?}",
+            notes.notes.first()
+        );
         let many: String = (0..=ATTRIBUTES_LIMIT).map(|n| format!(" a{n}=''")).collect();
         let reading = read(&format!("<testsuites{many}/>"));
-        assert!(matches!(reading.defect, Some(Defect::Invalid(why)) if why.contains("1000 attributes")));
+        assert!(
+            matches!(reading.defect, Some(Defect::Invalid(why)) if why.contains("1000 attributes"))
+        );
     }
 
     #[test]
@@ -493,7 +535,11 @@ mod tests {
 
     #[test]
     fn every_declaration_is_understood() {
-        for declaration in ["encoding='ISO-8859-1'", "encoding = \"iso-8859-1\"", "standalone='no' encoding='latin1'"] {
+        for declaration in [
+            "encoding='ISO-8859-1'",
+            "encoding = \"iso-8859-1\"",
+            "standalone='no' encoding='latin1'",
+        ] {
             let text = format!(
                 "<?xml version='1.0' {declaration}?><testsuites><testcase name='\u{1}'><failure/></testcase></testsuites>"
             );
@@ -503,8 +549,7 @@ mod tests {
         // A mark beats a declaration, and a declaration of UTF-16 in a file that is read byte by byte is wrong.
         let marked = "\u{feff}<?xml version='1.0' encoding='latin1'?><testsuites><testcase name='Ä'><failure/></testcase></testsuites>";
         assert_eq!(read(marked).failures[0].name, "Ä");
-        let wrong =
-            "<?xml version='1.0' encoding='UTF-16'?><testsuites><testcase name='Ä'><failure/></testcase></testsuites>";
+        let wrong = "<?xml version='1.0' encoding='UTF-16'?><testsuites><testcase name='Ä'><failure/></testcase></testsuites>";
         assert_eq!(read(wrong).failures[0].name, "Ä");
     }
 
@@ -517,10 +562,15 @@ mod tests {
             if !std::path::Path::new(folder).is_dir() {
                 println!("skipped: {folder} is not there, so cuts of its files were not tried");
             }
-            for entry in walkdir::WalkDir::new(folder).sort_by_file_name().into_iter().filter_map(Result::ok) {
+            for entry in
+                walkdir::WalkDir::new(folder).sort_by_file_name().into_iter().filter_map(Result::ok)
+            {
                 let ending = entry.path().extension().and_then(|e| e.to_str()).unwrap_or_default();
                 if ["xml", "trx"].contains(&ending) {
-                    files.push((entry.path().display().to_string(), std::fs::read(entry.path()).unwrap()));
+                    files.push((
+                        entry.path().display().to_string(),
+                        std::fs::read(entry.path()).unwrap(),
+                    ));
                 }
             }
         }
@@ -533,7 +583,10 @@ mod tests {
         while let Some(from) = text[at..].find('<').map(|found| at + found) {
             let skip = |open: &str, close: &str| {
                 let rest = text[from..].strip_prefix(open)?;
-                Some(rest.find(close).map_or(text.len(), |found| from + open.len() + found + close.len()))
+                Some(
+                    rest.find(close)
+                        .map_or(text.len(), |found| from + open.len() + found + close.len()),
+                )
             };
             if let Some(behind) = skip("<!--", "-->").or_else(|| skip("<![CDATA[", "]]>")) {
                 at = behind;
@@ -542,9 +595,11 @@ mod tests {
             let end = text[from..].find('>').map_or(text.len(), |found| from + found + 1);
             let tag = &text[from + 1..end];
             let is = |name: &str| {
-                tag.strip_prefix(name).is_some_and(|rest| rest.starts_with(['>', ' ', '/', '\t', '\n', '\r']))
+                tag.strip_prefix(name)
+                    .is_some_and(|rest| rest.starts_with(['>', ' ', '/', '\t', '\n', '\r']))
             };
-            let says = |attributes: &[&str]| attributes.iter().any(|attribute| tag.contains(attribute));
+            let says =
+                |attributes: &[&str]| attributes.iter().any(|attribute| tag.contains(attribute));
             if is("testcase") {
                 case_failed = false;
             } else if (is("failure") || is("error")) && !case_failed {
@@ -577,7 +632,9 @@ mod tests {
         std::thread::scope(|scope| {
             for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
                 scope.spawn(|| {
-                    while let Some((name, bytes)) = files.get(next.fetch_add(1, std::sync::atomic::Ordering::Relaxed)) {
+                    while let Some((name, bytes)) =
+                        files.get(next.fetch_add(1, std::sync::atomic::Ordering::Relaxed))
+                    {
                         cut_everywhere(name, bytes);
                     }
                 });
@@ -595,7 +652,8 @@ mod tests {
         }
         const EVERY: usize = 64 << 10;
         let beyond = bytes.len().saturating_sub(EVERY);
-        let places = (0..bytes.len().min(EVERY)).chain((0..2000.min(beyond)).map(|n| EVERY + beyond * n / 2000));
+        let places = (0..bytes.len().min(EVERY))
+            .chain((0..2000.min(beyond)).map(|n| EVERY + beyond * n / 2000));
         for at in places {
             let reading = read_from(&bytes[..at]);
             let owed = opened.partition_point(|place| *place <= at);

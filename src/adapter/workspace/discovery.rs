@@ -33,9 +33,12 @@ pub(crate) struct Digests {
 /// not followed; `.git` and the folders in `ours` are left out.
 pub(crate) fn walk(folder: &Path, ours: &[PathBuf]) -> io::Result<(Vec<Found>, Vec<Found>)> {
     let (mut found, mut links) = (Vec::new(), Vec::new());
-    let walk = walkdir::WalkDir::new(folder).follow_links(false).into_iter().filter_entry(|entry| {
-        entry.depth() == 0 || !(entry.file_name() == OsStr::new(".git") || ours.iter().any(|own| own == entry.path()))
-    });
+    let walk =
+        walkdir::WalkDir::new(folder).follow_links(false).into_iter().filter_entry(|entry| {
+            entry.depth() == 0
+                || !(entry.file_name() == OsStr::new(".git")
+                    || ours.iter().any(|own| own == entry.path()))
+        });
     for entry in walk {
         let entry = entry.map_err(io::Error::from)?;
         let kind = entry.file_type();
@@ -54,17 +57,20 @@ pub(crate) fn walk(folder: &Path, ours: &[PathBuf]) -> io::Result<(Vec<Found>, V
 /// The paths of a repository's own files, `/` between names, in order, for a first look: folders that package managers
 /// and builds fill are left out, as are hidden ones other than `.config` and `.github`, and what cannot be read.
 pub(crate) fn survey(root: &Path) -> io::Result<Vec<String>> {
-    const FOREIGN: [&str; 6] = ["node_modules", "target", "vendor", "venv", "__pycache__", "site-packages"];
+    const FOREIGN: [&str; 6] =
+        ["node_modules", "target", "vendor", "venv", "__pycache__", "site-packages"];
     const HIDDEN: [&str; 2] = [".config", ".github"];
     std::fs::read_dir(root)?;
-    let is_filled =
-        |folder: &Path| files::exists(&folder.join("pyvenv.cfg")) || files::exists(&folder.join("CMakeCache.txt"));
+    let is_filled = |folder: &Path| {
+        files::exists(&folder.join("pyvenv.cfg")) || files::exists(&folder.join("CMakeCache.txt"))
+    };
     let own = |entry: &walkdir::DirEntry| {
         if entry.depth() == 0 || !entry.file_type().is_dir() {
             return true;
         }
         let name = entry.file_name().to_string_lossy();
-        let hidden = name.starts_with('.') && !(entry.depth() == 1 && HIDDEN.contains(&name.as_ref()));
+        let hidden =
+            name.starts_with('.') && !(entry.depth() == 1 && HIDDEN.contains(&name.as_ref()));
         !hidden && !FOREIGN.contains(&name.as_ref()) && !is_filled(entry.path())
     };
     let entries = walkdir::WalkDir::new(root).into_iter().filter_entry(own).filter_map(Result::ok);
@@ -72,7 +78,8 @@ pub(crate) fn survey(root: &Path) -> io::Result<Vec<String>> {
         let path = files::slashed(entry.path().strip_prefix(root).ok()?)?;
         Some(path.as_str().to_owned())
     };
-    let mut paths: Vec<String> = entries.filter(|entry| entry.file_type().is_file()).filter_map(below).collect();
+    let mut paths: Vec<String> =
+        entries.filter(|entry| entry.file_type().is_file()).filter_map(below).collect();
     paths.sort();
     Ok(paths)
 }
@@ -103,7 +110,9 @@ pub(crate) fn hash_all(found: &[Found]) -> Vec<io::Result<Digests>> {
             let mut done = Vec::new();
             loop {
                 let from = next.fetch_add(BATCH, Ordering::Relaxed);
-                let Some(batch) = found.get(from..).filter(|rest| !rest.is_empty()) else { return done };
+                let Some(batch) = found.get(from..).filter(|rest| !rest.is_empty()) else {
+                    return done;
+                };
                 let batch = &batch[..batch.len().min(BATCH)];
                 done.push((from, batch.iter().map(|file| hash_file(&file.path)).collect()));
             }
@@ -157,7 +166,10 @@ fn hash_large(path: &Path) -> io::Result<Digests> {
             text.update(b"\r");
         }
         if read == 0 {
-            return Ok(Digests { raw: to_sha256(&raw.finalize()), text: to_sha256(&text.finalize()) });
+            return Ok(Digests {
+                raw: to_sha256(&raw.finalize()),
+                text: to_sha256(&text.finalize()),
+            });
         }
         raw.update(piece);
         held_cr = piece.last() == Some(&b'\r');
@@ -177,7 +189,9 @@ pub(crate) fn tree_sha256(found: &[Found], digests: &[io::Result<Digests>]) -> O
     let pairs: Option<Vec<_>> = found
         .iter()
         .zip(digests)
-        .map(|(file, digest)| digest.as_ref().ok().map(|digest| (file.below.as_slice(), &digest.raw)))
+        .map(|(file, digest)| {
+            digest.as_ref().ok().map(|digest| (file.below.as_slice(), &digest.raw))
+        })
         .collect();
     pairs.map(tree_digest)
 }
@@ -185,7 +199,8 @@ pub(crate) fn tree_sha256(found: &[Found], digests: &[io::Result<Digests>]) -> O
 /// Whether a script of this name can be run as a test, by its ending or its exec bit.
 pub(crate) fn is_runnable(path: &Path) -> bool {
     let ending = path.extension().and_then(OsStr::to_str).map(str::to_ascii_lowercase);
-    matches!(ending.as_deref(), Some("sh" | "ps1" | "py" | "cmd" | "bat")) || files::is_executable(path)
+    matches!(ending.as_deref(), Some("sh" | "ps1" | "py" | "cmd" | "bat"))
+        || files::is_executable(path)
 }
 
 #[cfg(test)]
@@ -205,8 +220,12 @@ mod tests {
     fn crlf_reads_as_lf_in_the_text_digest_and_nothing_else_does() {
         let lf = digests(b"a\nb\n").0;
         assert_eq!(lf.raw, lf.text);
-        for (bytes, same) in [(&b"a\r\nb\r\n"[..], true), (b"a\r\nb\n", true), (b"a\rb\n", false), (b"a\n\nb\n", false)]
-        {
+        for (bytes, same) in [
+            (&b"a\r\nb\r\n"[..], true),
+            (b"a\r\nb\n", true),
+            (b"a\rb\n", false),
+            (b"a\n\nb\n", false),
+        ] {
             let (small, large) = digests(bytes);
             assert_eq!(small, large, "{bytes:?}");
             assert_eq!(small.text == lf.text, same, "{bytes:?}");

@@ -107,7 +107,9 @@ pub(crate) fn keep_newest(folder: &Path, most: usize, is_ours: fn(&str) -> bool)
     let Ok(entries) = fs::read_dir(folder) else { return };
     let mut files: Vec<_> = entries
         .filter_map(Result::ok)
-        .filter(|entry| entry.file_name().to_str().is_some_and(is_ours) && is_plain_file(&entry.path()))
+        .filter(|entry| {
+            entry.file_name().to_str().is_some_and(is_ours) && is_plain_file(&entry.path())
+        })
         .filter_map(|entry| Some((entry.metadata().ok()?.modified().ok()?, entry.path())))
         .collect();
     files.sort();

@@ -45,7 +45,8 @@ pub(crate) fn head(world: &World, root: &Path) -> Option<CommitSha> {
     top_level(root)?;
     let root = root.to_string_lossy().into_owned();
     let argv =
-        ["git", "--no-optional-locks", "-C", &root, "rev-parse", "--verify", "--quiet", "HEAD"].map(str::to_owned);
+        ["git", "--no-optional-locks", "-C", &root, "rev-parse", "--verify", "--quiet", "HEAD"]
+            .map(str::to_owned);
     capture(world, &argv, Path::new(&root), PATIENCE).ok()?.stdout.trim().parse().ok()
 }
 
@@ -88,7 +89,8 @@ pub(crate) fn inspect(world: &World, root: &Path, ours: &[PathBuf]) -> Result<Ch
         let mut argv = vec!["git".to_owned(), "--no-optional-locks".to_owned(), "-C".to_owned()];
         argv.push(root.to_string_lossy().into_owned());
         argv.extend(arguments.iter().map(|a| (*a).to_owned()));
-        let done = capture(world, &argv, root, PATIENCE).map_err(|end| Unknown::Unreadable(format!("git: {end}")))?;
+        let done = capture(world, &argv, root, PATIENCE)
+            .map_err(|end| Unknown::Unreadable(format!("git: {end}")))?;
         Ok((done.code, done.stdout, done.stderr))
     };
     // --verify fails on a repository without a commit; that is no fault of the repository.
@@ -139,7 +141,10 @@ fn parse_status(text: &str) -> Vec<String> {
     let mut entries = text.split('\0');
     let mut files = Vec::new();
     while let Some(entry) = entries.next() {
-        let Some((state, path)) = entry.split_at_checked(3).filter(|(_, path)| !path.is_empty()) else { continue };
+        let Some((state, path)) = entry.split_at_checked(3).filter(|(_, path)| !path.is_empty())
+        else {
+            continue;
+        };
         if state.starts_with(['R', 'C']) {
             entries.next();
         }
@@ -156,7 +161,10 @@ mod tests {
     fn gits_own_formats_are_read() {
         assert_eq!(
             parse_remotes("remote.origin.url\nhttps://x/a/b\0remote.my.fork.url\ngit@h:c/d\0"),
-            [("origin".to_owned(), "https://x/a/b".to_owned()), ("my.fork".to_owned(), "git@h:c/d".to_owned())]
+            [
+                ("origin".to_owned(), "https://x/a/b".to_owned()),
+                ("my.fork".to_owned(), "git@h:c/d".to_owned())
+            ]
         );
         assert_eq!(parse_status(" M a b\0R  new\0old\0?? x\n\0"), ["a b", "new", "x\n"]);
         assert!(parse_status("").is_empty());
@@ -180,6 +188,9 @@ mod tests {
             refused(dubious),
             Unknown::NotTrusted("detected dubious ownership in repository at '/w'".to_owned())
         );
-        assert_eq!(refused("fatal: bad object HEAD\n"), Unknown::Unreadable("git: fatal: bad object HEAD".to_owned()));
+        assert_eq!(
+            refused("fatal: bad object HEAD\n"),
+            Unknown::Unreadable("git: fatal: bad object HEAD".to_owned())
+        );
     }
 }

@@ -23,11 +23,19 @@ impl Globs {
         let mut set = GlobSetBuilder::new();
         let mut bases = Vec::new();
         for pattern in patterns {
-            let relative: RelPath =
-                pattern.replace('\\', "/").parse().map_err(|error: crate::domain::ids::IdError| error.to_string())?;
+            let relative: RelPath = pattern
+                .replace('\\', "/")
+                .parse()
+                .map_err(|error: crate::domain::ids::IdError| error.to_string())?;
             let glob = GlobBuilder::new(relative.as_str()).literal_separator(true).build();
             set.add(glob.map_err(|error| error.to_string())?);
-            bases.push(relative.as_str().split('/').take_while(|part| !part.contains(['*', '?', '[', '{'])).collect());
+            bases.push(
+                relative
+                    .as_str()
+                    .split('/')
+                    .take_while(|part| !part.contains(['*', '?', '[', '{']))
+                    .collect(),
+            );
         }
         Ok(Self { set: set.build().map_err(|error| error.to_string())?, bases })
     }
@@ -44,7 +52,8 @@ impl Globs {
             // Walking a file yields the file itself.
             for entry in walkdir::WalkDir::new(&base).follow_links(false) {
                 match entry {
-                    Ok(entry) if entry.file_type().is_dir() || entry.path().starts_with(except) => {}
+                    Ok(entry) if entry.file_type().is_dir() || entry.path().starts_with(except) => {
+                    }
                     Ok(entry) => self.take(root, entry.path(), &mut matches),
                     Err(error) => matches.problems.push(error.to_string()),
                 }
@@ -62,8 +71,12 @@ impl Globs {
             (Some(name), Some(_)) if files::open(path).is_ok() => {
                 matches.files.insert(name, path.to_owned());
             }
-            (None, _) => matches.problems.push(format!("{}: its name is not Unicode", below.to_string_lossy())),
-            (Some(name), _) => matches.problems.push(format!("{name}: it is no file that can be read")),
+            (None, _) => matches
+                .problems
+                .push(format!("{}: its name is not Unicode", below.to_string_lossy())),
+            (Some(name), _) => {
+                matches.problems.push(format!("{name}: it is no file that can be read"))
+            }
         }
     }
 }

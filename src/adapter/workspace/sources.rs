@@ -47,7 +47,9 @@ impl Sources for Checkout {
 
     fn ending_with(&self, end: &str) -> Vec<String> {
         let paths = self.paths.get_or_init(|| discovery::survey(&self.root).unwrap_or_default());
-        let ends = |path: &&String| path.strip_suffix(end).is_some_and(|rest| rest.is_empty() || rest.ends_with('/'));
+        let ends = |path: &&String| {
+            path.strip_suffix(end).is_some_and(|rest| rest.is_empty() || rest.ends_with('/'))
+        };
         paths.iter().filter(ends).cloned().collect()
     }
 }

@@ -3,7 +3,13 @@
 use super::Kind::{List, Switch, Value};
 use super::{Flag, Kind, Subject, Subject as S};
 
-const fn flag(name: &'static str, value: &'static str, help: &'static str, kind: Kind, subject: Subject) -> Flag {
+const fn flag(
+    name: &'static str,
+    value: &'static str,
+    help: &'static str,
+    kind: Kind,
+    subject: Subject,
+) -> Flag {
     Flag { name, value, help, kind, subject }
 }
 
@@ -31,7 +37,13 @@ pub(crate) const FLAGS: &[Flag] = &[
         Value,
         S::Lock,
     ),
-    flag("lock-directory", "DIR", "Folder of the locks (default: the platform's folder for all users)", Value, S::Lock),
+    flag(
+        "lock-directory",
+        "DIR",
+        "Folder of the locks (default: the platform's folder for all users)",
+        Value,
+        S::Lock,
+    ),
     flag(
         "root",
         "DIR",
@@ -60,10 +72,22 @@ pub(crate) const FLAGS: &[Flag] = &[
         Value,
         S::Everywhere,
     ),
-    flag("format", "text|json", "Format of the result on stdout (default: text)", Value, S::Everywhere),
+    flag(
+        "format",
+        "text|json",
+        "Format of the result on stdout (default: text)",
+        Value,
+        S::Everywhere,
+    ),
     flag("quiet", "", "Do not show progress", Switch, S::Everywhere),
     flag("verbose", "", "Show more details and every warning", Switch, S::Everywhere),
-    flag("color", "auto|always|never", "Use colors in text output (default: auto)", Value, S::Everywhere),
+    flag(
+        "color",
+        "auto|always|never",
+        "Use colors in text output (default: auto)",
+        Value,
+        S::Everywhere,
+    ),
     flag(
         "log-level",
         "LEVEL",
@@ -85,7 +109,13 @@ pub(crate) const FLAGS: &[Flag] = &[
         Switch,
         S::Everywhere,
     ),
-    flag("event", "FILE", "File with the event payload (default: `GITHUB_EVENT_PATH`)", Value, S::Event),
+    flag(
+        "event",
+        "FILE",
+        "File with the event payload (default: `GITHUB_EVENT_PATH`)",
+        Value,
+        S::Event,
+    ),
     flag("event-name", "NAME", "Name of the event (default: `GITHUB_EVENT_NAME`)", Value, S::Event),
     flag(
         "repository",
@@ -123,7 +153,13 @@ pub(crate) const FLAGS: &[Flag] = &[
         S::DryRun,
     ),
     flag("keep", "", "Keep this run: never remove its files automatically", Switch, S::Keep),
-    flag("head-sha", "SHA", "Commit under test, 40 hex digits (default: from the event)", Value, S::Commit),
+    flag(
+        "head-sha",
+        "SHA",
+        "Commit under test, 40 hex digits (default: from the event)",
+        Value,
+        S::Commit,
+    ),
     flag("sample-id", "ID", "ID that is copied into every receipt", Value, S::Context),
     flag(
         "correlation-id",
@@ -147,14 +183,44 @@ pub(crate) const FLAGS: &[Flag] = &[
         S::Context,
     ),
     flag("pack", "NAME", "Pack of tests to run (default: full)", Value, S::Pack),
-    flag("runner-label", "NAME", "Label of this runner, for checks that need one (repeatable)", List, S::Pack),
+    flag(
+        "runner-label",
+        "NAME",
+        "Label of this runner, for checks that need one (repeatable)",
+        List,
+        S::Pack,
+    ),
     flag("context-receipt", "FILE", "Receipt of the context layer", Value, S::ContextReceipt),
-    flag("context-sha256", "HEX", "Expected SHA-256 of the context receipt", Value, S::ContextReceipt),
+    flag(
+        "context-sha256",
+        "HEX",
+        "Expected SHA-256 of the context receipt",
+        Value,
+        S::ContextReceipt,
+    ),
     flag("preflight-receipt", "FILE", "Receipt of the preflight layer", Value, S::OtherReceipts),
-    flag("preflight-sha256", "HEX", "Expected SHA-256 of the preflight receipt", Value, S::OtherReceipts),
+    flag(
+        "preflight-sha256",
+        "HEX",
+        "Expected SHA-256 of the preflight receipt",
+        Value,
+        S::OtherReceipts,
+    ),
     flag("selection-receipt", "FILE", "Receipt of the selection layer", Value, S::OtherReceipts),
-    flag("selection-sha256", "HEX", "Expected SHA-256 of the selection receipt", Value, S::OtherReceipts),
-    flag("tests-path", "DIR", "Folder of the tests, relative to the root (default: tests)", Value, S::Selection),
+    flag(
+        "selection-sha256",
+        "HEX",
+        "Expected SHA-256 of the selection receipt",
+        Value,
+        S::OtherReceipts,
+    ),
+    flag(
+        "tests-path",
+        "DIR",
+        "Folder of the tests, relative to the root (default: tests)",
+        Value,
+        S::Selection,
+    ),
     flag(
         "include",
         "PATTERN",
@@ -162,9 +228,27 @@ pub(crate) const FLAGS: &[Flag] = &[
         List,
         S::Selection,
     ),
-    flag("exclude", "PATTERN", "Leave out files that match this pattern (repeatable)", List, S::Selection),
-    flag("refine", "PATTERN", "Keep only files that also match this pattern (repeatable)", List, S::Selection),
-    flag("file", "PATH", "Run only this file, regardless of patterns (repeatable)", List, S::Selection),
+    flag(
+        "exclude",
+        "PATTERN",
+        "Leave out files that match this pattern (repeatable)",
+        List,
+        S::Selection,
+    ),
+    flag(
+        "refine",
+        "PATTERN",
+        "Keep only files that also match this pattern (repeatable)",
+        List,
+        S::Selection,
+    ),
+    flag(
+        "file",
+        "PATH",
+        "Run only this file, regardless of patterns (repeatable)",
+        List,
+        S::Selection,
+    ),
     flag(
         "integration-mode",
         "auto|include|exclude",
@@ -182,9 +266,27 @@ pub(crate) const FLAGS: &[Flag] = &[
         S::Execution,
     ),
     flag("shard", "K/N", "Run only part K of N", Value, S::Execution),
-    flag("run-timeout", "DURATION", "Stop the run after this long (default: 30m)", Value, S::Limits),
-    flag("file-timeout", "DURATION", "Stop a test file after this long (default: no limit)", Value, S::Limits),
-    flag("test-timeout", "DURATION", "Stop a test after this long, Pester only (default: no limit)", Value, S::Limits),
+    flag(
+        "run-timeout",
+        "DURATION",
+        "Stop the run after this long (default: 30m)",
+        Value,
+        S::Limits,
+    ),
+    flag(
+        "file-timeout",
+        "DURATION",
+        "Stop a test file after this long (default: no limit)",
+        Value,
+        S::Limits,
+    ),
+    flag(
+        "test-timeout",
+        "DURATION",
+        "Stop a test after this long, Pester only (default: no limit)",
+        Value,
+        S::Limits,
+    ),
     flag(
         "no-output-timeout",
         "DURATION",
@@ -216,7 +318,13 @@ pub(crate) const FLAGS: &[Flag] = &[
         Value,
         S::Baseline,
     ),
-    flag("rerun-from", "BUNDLE", "Run only what failed, as listed in this pester-replay-bundle.json", Value, S::Rerun),
+    flag(
+        "rerun-from",
+        "BUNDLE",
+        "Run only what failed, as listed in this pester-replay-bundle.json",
+        Value,
+        S::Rerun,
+    ),
     flag(
         "durations",
         "DIR|FILE",
@@ -246,7 +354,13 @@ pub(crate) const FLAGS: &[Flag] = &[
         Value,
         S::Init,
     ),
-    flag("trusted-pr", "", "Write five jobs behind the router, which admits trusted pull requests", Switch, S::Init),
+    flag(
+        "trusted-pr",
+        "",
+        "Write five jobs behind the router, which admits trusted pull requests",
+        Switch,
+        S::Init,
+    ),
     flag(
         "runner",
         "LABEL",
@@ -254,7 +368,19 @@ pub(crate) const FLAGS: &[Flag] = &[
         List,
         S::Init,
     ),
-    flag("gate-repository", "OWNER/NAME", "Repository that the workflow takes pester-gate from", Value, S::Init),
-    flag("gate-ref", "REF", "Tag or commit of pester-gate in the workflow (default: the major tag)", Value, S::Init),
+    flag(
+        "gate-repository",
+        "OWNER/NAME",
+        "Repository that the workflow takes pester-gate from",
+        Value,
+        S::Init,
+    ),
+    flag(
+        "gate-ref",
+        "REF",
+        "Tag or commit of pester-gate in the workflow (default: the major tag)",
+        Value,
+        S::Init,
+    ),
     flag("force", "", "Replace existing files", Switch, S::Init),
 ];

@@ -117,7 +117,8 @@ pub(crate) enum Group {
 }
 
 impl Group {
-    const ALL: [Group; 5] = [Group::Start, Group::Inspect, Group::Share, Group::Layers, Group::More];
+    const ALL: [Group; 5] =
+        [Group::Start, Group::Inspect, Group::Share, Group::Layers, Group::More];
 
     const fn title(self) -> &'static str {
         match self {
@@ -135,7 +136,9 @@ impl Subject {
     const fn heading(self) -> &'static str {
         match self {
             Subject::Everywhere => "Common options",
-            Subject::Event | Subject::Context | Subject::Priority | Subject::Commit => "Repository, commit and event",
+            Subject::Event | Subject::Context | Subject::Priority | Subject::Commit => {
+                "Repository, commit and event"
+            }
             Subject::Route => "Routing",
             Subject::Pack | Subject::Selection => "Selection",
             Subject::ContextReceipt | Subject::OtherReceipts | Subject::PostDigests => "Receipts",
@@ -225,7 +228,8 @@ fn left_out(verb: &str, flag: &str) -> bool {
 pub(crate) fn flags_of(verb: &Verb) -> impl Iterator<Item = &'static Flag> {
     let (name, subjects) = (verb.name, verb.subjects);
     FLAGS.iter().filter(move |flag| {
-        (flag.subject == S::Everywhere || subjects.contains(&flag.subject)) && !left_out(name, flag.name)
+        (flag.subject == S::Everywhere || subjects.contains(&flag.subject))
+            && !left_out(name, flag.name)
     })
 }
 
@@ -263,11 +267,19 @@ pub(crate) fn command() -> Command {
                         .value_name("ACTION")
                         .help("What to do with it"),
                 )
-                .arg(Arg::new("command").last(true).num_args(1..).value_name("CMD").help("Run this while holding it")),
-            "verify" | "replay" => command.arg(Arg::new("dir").required(true).value_name("DIR").help("The folder")),
-            "results" => {
-                command.arg(Arg::new("files").required(true).num_args(1..).value_name("FILE").help("The files"))
+                .arg(
+                    Arg::new("command")
+                        .last(true)
+                        .num_args(1..)
+                        .value_name("CMD")
+                        .help("Run this while holding it"),
+                ),
+            "verify" | "replay" => {
+                command.arg(Arg::new("dir").required(true).value_name("DIR").help("The folder"))
             }
+            "results" => command.arg(
+                Arg::new("files").required(true).num_args(1..).value_name("FILE").help("The files"),
+            ),
             "open" => command.arg(run_argument()),
             "runs" => command
                 .arg(
@@ -278,8 +290,11 @@ pub(crate) fn command() -> Command {
                         .help("What to do"),
                 )
                 .arg(run_argument()),
-            "explain" => command.arg(Arg::new("code").value_name("CODE").help("One code (default: all)")),
-            "schema" => command.arg(Arg::new("id").value_name("ID").help("One schema id (default: list them)")),
+            "explain" => {
+                command.arg(Arg::new("code").value_name("CODE").help("One code (default: all)"))
+            }
+            "schema" => command
+                .arg(Arg::new("id").value_name("ID").help("One schema id (default: list them)")),
             _ => command,
         };
         top = top.subcommand(command);
@@ -289,17 +304,22 @@ pub(crate) fn command() -> Command {
 }
 
 fn run_argument() -> Arg {
-    Arg::new("run").value_name("RUN").help("`last`, the id of a run or its beginning, or a folder (default: last)")
+    Arg::new("run")
+        .value_name("RUN")
+        .help("`last`, the id of a run or its beginning, or a folder (default: last)")
 }
 
 fn arg(flag: &Flag) -> Arg {
     let arg = Arg::new(flag.name).long(flag.name).help(flag.help);
-    let arg = arg.help_heading(flag.subject.heading()).hide_short_help(!COMMON.contains(&flag.name));
+    let arg =
+        arg.help_heading(flag.subject.heading()).hide_short_help(!COMMON.contains(&flag.name));
     match flag.kind {
         Kind::Switch => arg.action(ArgAction::SetTrue),
         Kind::Value => arg.value_name(flag.value).num_args(1),
         // A shell may have expanded the glob.
-        Kind::List if flag.name == "results" => arg.value_name(flag.value).num_args(1..).action(ArgAction::Append),
+        Kind::List if flag.name == "results" => {
+            arg.value_name(flag.value).num_args(1..).action(ArgAction::Append)
+        }
         Kind::List => arg.value_name(flag.value).num_args(1).action(ArgAction::Append),
     }
 }
@@ -338,13 +358,23 @@ pub(crate) fn repeated(matches: &ArgMatches) -> Vec<Argument> {
 
 /// The flags as a table for the docs, with the commands that take each.
 pub(crate) fn table() -> String {
-    let mut out = String::from("| flag | variable | commands | what it does |\n|---|---|---|---|\n");
+    let mut out =
+        String::from("| flag | variable | commands | what it does |\n|---|---|---|---|\n");
     for flag in FLAGS {
         let takes = |verb: &&Verb| flags_of(verb).any(|own| own.name == flag.name);
         let verbs: Vec<_> = VERBS.iter().filter(takes).map(|verb| verb.name).collect();
         let verbs = if flag.subject == S::Everywhere { "all".to_owned() } else { verbs.join(", ") };
-        let value = if flag.value.is_empty() { String::new() } else { format!(" {}", flag.value.replace('|', "\\|")) };
-        out.push_str(&format!("| `--{}{value}` | `{}` | {verbs} | {} |\n", flag.name, variable(flag.name), flag.help));
+        let value = if flag.value.is_empty() {
+            String::new()
+        } else {
+            format!(" {}", flag.value.replace('|', "\\|"))
+        };
+        out.push_str(&format!(
+            "| `--{}{value}` | `{}` | {verbs} | {} |\n",
+            flag.name,
+            variable(flag.name),
+            flag.help
+        ));
     }
     out
 }

@@ -102,7 +102,14 @@ pub(crate) const VERBS: &[Verb] = &[
         name: "execute",
         group: Group::Layers,
         about: "Run the selected tests and record what happened",
-        subjects: &[S::Commit, S::ContextReceipt, S::OtherReceipts, S::Execution, S::Limits, S::Lock],
+        subjects: &[
+            S::Commit,
+            S::ContextReceipt,
+            S::OtherReceipts,
+            S::Execution,
+            S::Limits,
+            S::Lock,
+        ],
     },
     Verb {
         name: "post",

@@ -28,8 +28,11 @@ impl Session<'_> {
     }
 
     pub(super) fn verify(&self) -> Result<Ending, Failure> {
-        let dir = args::typed(self.matches, "dir").and_then(|dirs| dirs.into_iter().next()).unwrap_or_default();
-        let verified = command::verify::verify(self.world, &self.world.absolute(dir)).map_err(Failure::Usage)?;
+        let dir = args::typed(self.matches, "dir")
+            .and_then(|dirs| dirs.into_iter().next())
+            .unwrap_or_default();
+        let verified = command::verify::verify(self.world, &self.world.absolute(dir))
+            .map_err(Failure::Usage)?;
         self.print(&command::verify::json(&verified), &command::verify::text(&verified))?;
         Ok(Ending::of(verified.findings.first()))
     }
@@ -38,7 +41,8 @@ impl Session<'_> {
     fn run_folder(&self, ground: &Ground) -> Result<PathBuf, Failure> {
         let word = args::typed(self.matches, "run").and_then(|words| words.into_iter().next());
         let word = word.unwrap_or_else(|| "last".to_owned());
-        runs::named(self.world, &ground.state, &word).map_err(|why| Failure::Usage(anyhow::anyhow!(why)))
+        runs::named(self.world, &ground.state, &word)
+            .map_err(|why| Failure::Usage(anyhow::anyhow!(why)))
     }
 
     pub(super) fn open(&self, ground: &Ground) -> Result<Ending, Failure> {
@@ -107,17 +111,23 @@ impl Session<'_> {
         };
         let gate_ref = self.overlay.text("gate-ref")?.map(|text| text.value);
         if let Some(odd) = gate_ref.as_ref().filter(|name| !is_ref(name)) {
-            return Err(Invalid::new("--gate-ref", format!("{odd:?} is no tag and no commit")).into());
+            return Err(
+                Invalid::new("--gate-ref", format!("{odd:?} is no tag and no commit")).into()
+            );
         }
         let request = command::init::Request {
             form,
-            gate_repository: self.overlay.parsed::<RepoSlug>("gate-repository")?.map(|slug| slug.value.to_string()),
+            gate_repository: self
+                .overlay
+                .parsed::<RepoSlug>("gate-repository")?
+                .map(|slug| slug.value.to_string()),
             gate_ref,
             runner: self.overlay.list("runner")?.map(|labels| labels.value),
             priority: self.overlay.word("standing-priority")?.map(|word| word.value),
             force: self.overlay.switch("force")?,
         };
-        let done = command::init::run(self.world, &self.root, config_file::NAME, &request).map_err(Failure::Usage)?;
+        let done = command::init::run(self.world, &self.root, config_file::NAME, &request)
+            .map_err(Failure::Usage)?;
         self.print(&command::init::json(&done), &command::init::text(&done))?;
         Ok(Ending::Good)
     }
@@ -125,5 +135,6 @@ impl Session<'_> {
 
 /// What may stand after the `@` of `uses:`.
 fn is_ref(text: &str) -> bool {
-    text.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-/".contains(&b)) && !text.starts_with('-')
+    text.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-/".contains(&b))
+        && !text.starts_with('-')
 }

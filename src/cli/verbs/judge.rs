@@ -15,7 +15,9 @@ impl Session<'_> {
         let receipts_dir = match (self.overlay.path("receipts-dir")?, &ground.out) {
             (Some(dir), _) => dir,
             (None, Some(out)) => out.clone(),
-            (None, None) => return Err(Invalid::new("--receipts-dir", "name the folder of the receipts").into()),
+            (None, None) => {
+                return Err(Invalid::new("--receipts-dir", "name the folder of the receipts").into());
+            }
         };
         let jobs = self.needs()?;
         let request = post::Request {
@@ -42,7 +44,9 @@ impl Session<'_> {
         Ok(done.outcome.ending)
     }
 
-    fn needs(&self) -> Result<std::collections::BTreeMap<Layer, crate::domain::classify::Job>, Failure> {
+    fn needs(
+        &self,
+    ) -> Result<std::collections::BTreeMap<Layer, crate::domain::classify::Job>, Failure> {
         let Some(needs) = self.overlay.text_whole("needs")? else { return Ok(Default::default()) };
         let text = if needs.trim_start().starts_with('{') {
             needs
@@ -61,25 +65,39 @@ impl Session<'_> {
             let invalid = |why: String| Invalid::new("--execute-sha256", why);
             let (shard, hex) = match value.split_once('=') {
                 Some((shard, hex)) => {
-                    let shard = shard.parse().map_err(|_| invalid(format!("{shard:?} is not a shard's number")))?;
+                    let shard = shard
+                        .parse()
+                        .map_err(|_| invalid(format!("{shard:?} is not a shard's number")))?;
                     (Some(shard), hex)
                 }
                 None => (None, value.as_str()),
             };
-            Ok((shard, hex.parse().map_err(|error: crate::domain::ids::IdError| invalid(error.to_string()))?))
+            Ok((
+                shard,
+                hex.parse()
+                    .map_err(|error: crate::domain::ids::IdError| invalid(error.to_string()))?,
+            ))
         };
         // A workflow lists every shard that there can be: the digest of one that did not run is empty.
-        let given = values.value.iter().filter(|value| !value.trim_end().ends_with('=') && !value.trim().is_empty());
+        let given = values
+            .value
+            .iter()
+            .filter(|value| !value.trim_end().ends_with('=') && !value.trim().is_empty());
         Ok(given.map(parse).collect::<Result<_, _>>()?)
     }
 
     pub(super) fn replay(&self, ground: Ground) -> Result<Ending, Failure> {
-        let dir = args::typed(self.matches, "dir").and_then(|dirs| dirs.into_iter().next()).unwrap_or_default();
-        let done = command::replay::replay(self.world, ground, &self.world.absolute(dir)).map_err(Failure::Usage)?;
+        let dir = args::typed(self.matches, "dir")
+            .and_then(|dirs| dirs.into_iter().next())
+            .unwrap_or_default();
+        let done = command::replay::replay(self.world, ground, &self.world.absolute(dir))
+            .map_err(Failure::Usage)?;
         let done = done.map_err(Failure::Unreported)?;
         let same = match done.same_verdict {
             Some(true) => "retained   the same verdict\n",
-            Some(false) => "retained   another verdict: see pester-evidence-provenance.json there\n",
+            Some(false) => {
+                "retained   another verdict: see pester-evidence-provenance.json there\n"
+            }
             None => "retained   no evidence to compare with\n",
         };
         let text = format!("{}{same}replay     {}\n", done.text, printable(&shown(&done.folder)));
@@ -91,7 +109,9 @@ impl Session<'_> {
     fn dry_run(&self, ground: &Ground) -> Result<Ending, Failure> {
         let planned = match selection::preview(self.world, ground) {
             Ok(planned) => planned,
-            Err(fault) => return Err(Failure::Unreported(Unreported { layer: Layer::Selection, fault })),
+            Err(fault) => {
+                return Err(Failure::Unreported(Unreported { layer: Layer::Selection, fault }));
+            }
         };
         let settings = overlay::show(&ground.settings);
         let json = command::dry_run::json(ground, &planned, &settings);
@@ -113,9 +133,13 @@ impl Session<'_> {
             against: self.against(&ground)?,
             durations: self.durations(&ground)?,
             keep: self.overlay.switch("keep")?,
-            typed: Typed { folder: self.world.cwd().display().to_string(), arguments: self.repeated()? },
+            typed: Typed {
+                folder: self.world.cwd().display().to_string(),
+                arguments: self.repeated()?,
+            },
         };
-        let done = command::run::run(self.world, ground, request, &say).map_err(Failure::Unreported)?;
+        let done =
+            command::run::run(self.world, ground, request, &say).map_err(Failure::Unreported)?;
         self.set_outputs(&done.post)?;
         self.print(&done.post.receipt, &done.text)?;
         Ok(done.post.ending)
@@ -133,7 +157,9 @@ impl Session<'_> {
             }
             let values = match flag.kind {
                 args::Kind::Switch => self.overlay.switch(flag.name)?.then(Vec::new),
-                args::Kind::Value | args::Kind::List => self.overlay.list(flag.name)?.map(|list| list.value),
+                args::Kind::Value | args::Kind::List => {
+                    self.overlay.list(flag.name)?.map(|list| list.value)
+                }
             };
             arguments.extend(values.map(|values| Argument { flag: flag.name.to_owned(), values }));
         }
@@ -151,13 +177,21 @@ impl Session<'_> {
 
     /// How long files took in the run that `--durations` names.
     pub(super) fn durations(&self, ground: &Ground) -> Result<selection::Durations, Failure> {
-        let of = |list: TestList| list.durations().into_iter().map(|(file, ms)| (file.to_owned(), ms)).collect();
-        Ok(self.earlier(ground, "durations")?.map_or_else(|| Ok(BTreeMap::new()), |list| list.map(of)))
+        let of = |list: TestList| {
+            list.durations().into_iter().map(|(file, ms)| (file.to_owned(), ms)).collect()
+        };
+        Ok(self
+            .earlier(ground, "durations")?
+            .map_or_else(|| Ok(BTreeMap::new()), |list| list.map(of)))
     }
 
     /// The tests of the earlier run that a flag names. Where it was typed, one that cannot be read ends the command;
     /// where a workflow names it the verdict is worth more than the comparison, and says that there is none.
-    fn earlier(&self, ground: &Ground, flag: &str) -> Result<Option<Result<TestList, String>>, Failure> {
+    fn earlier(
+        &self,
+        ground: &Ground,
+        flag: &str,
+    ) -> Result<Option<Result<TestList, String>>, Failure> {
         let Some(text) = self.overlay.text(flag)? else { return Ok(None) };
         let path = self.world.absolute(text.value);
         match (post::read_list(&path, ground.gate_id.as_ref()), text.source) {
@@ -170,22 +204,39 @@ impl Session<'_> {
     pub(super) fn rerun(&self, settings: &mut Settings) -> Result<(), Failure> {
         let Some(path) = self.overlay.path("rerun-from")? else { return Ok(()) };
         let place = "--rerun-from";
-        let invalid = |why: String| Failure::from(Invalid::new(place, format!("{}: {why}", path.display())));
+        let invalid =
+            |why: String| Failure::from(Invalid::new(place, format!("{}: {why}", path.display())));
         let path = if files::is_dir(&path) { path.join(bundle::FILE) } else { path.clone() };
         let bytes = files::read_bounded(&path).map_err(|error| invalid(error.to_string()))?;
         let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
-        let schema: Value = serde_json::from_slice(text).map_err(|error| invalid(error.to_string()))?;
+        let schema: Value =
+            serde_json::from_slice(text).map_err(|error| invalid(error.to_string()))?;
         if schema.get("schema").and_then(Value::as_str) != Some(bundle::SCHEMA) {
             return Err(invalid(format!("it is no bundle of schema {}", bundle::SCHEMA)));
         }
-        let read: Bundle = serde_json::from_slice(text).map_err(|error| invalid(error.to_string()))?;
-        for flag in ["pack", "profile", "integration-mode", "file", "include", "exclude", "refine", "shards"] {
-            if self.overlay.list(flag)?.is_some_and(|typed| matches!(typed.source, Source::Flag(_))) {
-                return Err(Invalid::new(format!("--{flag}"), "the bundle of --rerun-from says what runs").into());
+        let read: Bundle =
+            serde_json::from_slice(text).map_err(|error| invalid(error.to_string()))?;
+        for flag in [
+            "pack",
+            "profile",
+            "integration-mode",
+            "file",
+            "include",
+            "exclude",
+            "refine",
+            "shards",
+        ] {
+            if self.overlay.list(flag)?.is_some_and(|typed| matches!(typed.source, Source::Flag(_)))
+            {
+                return Err(Invalid::new(
+                    format!("--{flag}"),
+                    "the bundle of --rerun-from says what runs",
+                )
+                .into());
             }
         }
-        let typed =
-            settings.kind.value == DispatcherKind::Command && matches!(settings.command.source, Source::Flag(_));
+        let typed = settings.kind.value == DispatcherKind::Command
+            && matches!(settings.command.source, Source::Flag(_));
         if read.dispatcher.as_ref().is_some_and(|dispatcher| dispatcher.typed) && !typed {
             let why = "its tests were a command typed behind `--`; type it again (a bundle makes no program run)";
             return Err(Invalid::new(place, why).into());
@@ -198,10 +249,16 @@ impl Session<'_> {
         if let Some(mode) = &read.integration_mode {
             settings.integration_mode = Sourced::new(Some(mode.clone()), source());
         }
-        for list in [&mut settings.files, &mut settings.include, &mut settings.exclude, &mut settings.refine] {
+        for list in [
+            &mut settings.files,
+            &mut settings.include,
+            &mut settings.exclude,
+            &mut settings.refine,
+        ] {
             *list = Sourced::default(Vec::new());
         }
-        settings.rerun = Some(Rerun { sha256: files::digest_bytes(&bytes), bundle: read, path: shown(&path) });
+        settings.rerun =
+            Some(Rerun { sha256: files::digest_bytes(&bytes), bundle: read, path: shown(&path) });
         Ok(())
     }
 }

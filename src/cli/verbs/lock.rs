@@ -40,11 +40,16 @@ impl Session<'_> {
         let lock = match ground.lock(self.world) {
             Ok(lock) => lock,
             Err(error) => {
-                return Ok(self.lock_fault(&settings.lock_group.value, &Fault::LockUnusable(error.to_string())));
+                return Ok(self.lock_fault(
+                    &settings.lock_group.value,
+                    &Fault::LockUnusable(error.to_string()),
+                ));
             }
         };
         self.use_lock(ground, &lock).or_else(|failure| match failure {
-            LockFailure::Io(error) => Ok(self.lock_fault(lock.group(), &Fault::LockUnusable(error.to_string()))),
+            LockFailure::Io(error) => {
+                Ok(self.lock_fault(lock.group(), &Fault::LockUnusable(error.to_string())))
+            }
             LockFailure::Other(failure) => Err(failure),
         })
     }
@@ -52,20 +57,33 @@ impl Session<'_> {
     fn use_lock(&self, ground: &Ground, lock: &Lock) -> Result<Ending, LockFailure> {
         let settings = &ground.settings;
         let typed = args::typed(self.matches, "command");
-        match (args::typed(self.matches, "action").unwrap_or_default().first().map(String::as_str), typed) {
+        match (
+            args::typed(self.matches, "action").unwrap_or_default().first().map(String::as_str),
+            typed,
+        ) {
             (Some("acquire"), Some(argv)) => {
                 let wait = settings.lock_wait.value.as_duration();
                 let ended = command::lock::acquire(self.world, lock, &ground.redactor, &argv, wait);
                 match ended? {
                     command::lock::Ended::Ran(code) => Ok(Ending::Own(code)),
-                    command::lock::Ended::NotStarted(error) => {
-                        Err(Invalid::new("lock acquire", format!("the command cannot be run: {error}")).into())
-                    }
+                    command::lock::Ended::NotStarted(error) => Err(Invalid::new(
+                        "lock acquire",
+                        format!("the command cannot be run: {error}"),
+                    )
+                    .into()),
                     command::lock::Ended::InVain(who) => Ok(self.lock_held(lock, who)),
                     command::lock::Ended::Cancelled => {
-                        let (code, why) = (ReasonCode::RunCancelled.as_str(), "cancelled while it waited for the lock");
+                        let (code, why) = (
+                            ReasonCode::RunCancelled.as_str(),
+                            "cancelled while it waited for the lock",
+                        );
                         match self.json {
-                            true => print_error(self.world, code, why, &format!("lock group {}", lock.group())),
+                            true => print_error(
+                                self.world,
+                                code,
+                                why,
+                                &format!("lock group {}", lock.group()),
+                            ),
                             false => self.world.note(&format!("{code}: {why}")),
                         }
                         // As a shell has it for a command that Ctrl-C ended.
@@ -73,10 +91,14 @@ impl Session<'_> {
                     }
                 }
             }
-            (Some("acquire"), None) => {
-                Err(Invalid::new("lock acquire", "name the command that is to run: lock acquire -- CMD").into())
+            (Some("acquire"), None) => Err(Invalid::new(
+                "lock acquire",
+                "name the command that is to run: lock acquire -- CMD",
+            )
+            .into()),
+            (Some(action), Some(_)) => {
+                Err(Invalid::new(format!("lock {action}"), "it takes no command").into())
             }
-            (Some(action), Some(_)) => Err(Invalid::new(format!("lock {action}"), "it takes no command").into()),
             (Some("release"), None) => {
                 let (json, text, stays) = command::lock::release(self.world, lock, RELEASE)?;
                 if let Some(who) = stays {
@@ -100,7 +122,12 @@ impl Session<'_> {
     fn lock_fault(&self, group: &LockGroup, fault: &Fault) -> Ending {
         let finding = charge(fault, Layer::Preflight);
         if self.json {
-            print_error(self.world, finding.code().as_str(), finding.detail(), &format!("lock group {group}"));
+            print_error(
+                self.world,
+                finding.code().as_str(),
+                finding.detail(),
+                &format!("lock group {group}"),
+            );
         } else {
             self.world.note(&format!("{}: {}", finding.code(), printable(finding.detail())));
             self.world.note(&format!("next: {}", finding.code().row().remedy));

@@ -60,7 +60,11 @@ impl Percent {
 impl TryFrom<u8> for Percent {
     type Error = String;
     fn try_from(number: u8) -> Result<Self, String> {
-        if (1..=100).contains(&number) { Ok(Self(number)) } else { Err(format!("{number} is not from 1 to 100")) }
+        if (1..=100).contains(&number) {
+            Ok(Self(number))
+        } else {
+            Err(format!("{number} is not from 1 to 100"))
+        }
     }
 }
 
@@ -141,7 +145,9 @@ pub(crate) enum Requirement {
 }
 
 /// The built-in requirement names.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 #[allow(missing_docs, reason = "the names are described in docs/configuration.md")]
 pub(crate) enum ProbeName {
@@ -234,11 +240,14 @@ impl<'de> Deserialize<'de> for Requirement {
                 match (tool, http, command) {
                     (Some(tool), None, None) if name.is_none() && timeout.is_none() => {
                         if let Some(range) = &version {
-                            crate::domain::readiness::parse_range(range).map_err(de::Error::custom)?;
+                            crate::domain::readiness::parse_range(range)
+                                .map_err(de::Error::custom)?;
                         }
                         Ok(Requirement::Tool { tool, version })
                     }
-                    (None, Some(http), None) if version.is_none() => Ok(Requirement::Http { http, name, timeout }),
+                    (None, Some(http), None) if version.is_none() => {
+                        Ok(Requirement::Http { http, name, timeout })
+                    }
                     (None, None, Some(command)) if version.is_none() => {
                         if command.is_empty() {
                             return Err(de::Error::custom("`command` needs a program"));

@@ -9,7 +9,9 @@ use super::place::MENTION;
 use crate::domain::reason::ReasonCode;
 
 /// What kind of failure it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Class {
     /// A claim of the test does not hold.
@@ -51,7 +53,9 @@ impl Class {
         use ReasonCode as C;
         match code {
             C::TestsFailed => Class::Assertion,
-            C::TestTimedOut | C::DispatcherTimedOut | C::ProbeTimedOut | C::LockHeld => Class::Timeout,
+            C::TestTimedOut | C::DispatcherTimedOut | C::ProbeTimedOut | C::LockHeld => {
+                Class::Timeout
+            }
             C::RequiredPathMissing
             | C::TestsPathMissing
             | C::TestFileMissing
@@ -123,14 +127,22 @@ impl Class {
     pub(crate) const fn remedy(self) -> &'static str {
         match self {
             Class::Assertion => "compare what was expected with what came; run the one file again",
-            Class::Timeout => "see what it waited for; raise its limit only where it is rightly slow",
+            Class::Timeout => {
+                "see what it waited for; raise its limit only where it is rightly slow"
+            }
             Class::MissingFile => {
                 "restore the file, or let the test make what it needs; mind paths that differ by host"
             }
-            Class::Permission => "give the runner's user the right, or let the test use a folder of its own",
-            Class::Network => "check the service and this host's network; a test that needs neither is steadier",
+            Class::Permission => {
+                "give the runner's user the right, or let the test use a folder of its own"
+            }
+            Class::Network => {
+                "check the service and this host's network; a test that needs neither is steadier"
+            }
             Class::Crash => "run the one file under a debugger or with more output",
-            Class::Discovery => "load the file by hand: what it needs at load time is missing, or it does not parse",
+            Class::Discovery => {
+                "load the file by hand: what it needs at load time is missing, or it does not parse"
+            }
             Class::Environment => {
                 "install what the message names, and let the pack require it, so that preflight says so"
             }
@@ -143,7 +155,8 @@ impl Class {
         let told = telling(message);
         // Our own words for how a process ended.
         let first = told.lines().next().unwrap_or_default();
-        if first.starts_with("the ") && first.contains(" limit of ") && first.contains(" ended it") {
+        if first.starts_with("the ") && first.contains(" limit of ") && first.contains(" ended it")
+        {
             return Class::Timeout;
         }
         if first.starts_with("signal ") && first.contains(" ended it") {
@@ -154,14 +167,19 @@ impl Class {
             // Behind a place, and behind pytest's mark.
             let line = line.trim_start();
             let line = line.strip_prefix("e ").unwrap_or(line).trim_start();
-            let line = MENTION.find(line).filter(|place| place.start() == 0).map_or(line, |place| &line[place.end()..]);
+            let line = MENTION
+                .find(line)
+                .filter(|place| place.start() == 0)
+                .map_or(line, |place| &line[place.end()..]);
             let line = line.trim_start_matches([':', ' ']);
-            CLAIMS.iter().any(|claim| line.starts_with(claim)) || CLAIM_TYPES.iter().any(|name| has_word(line, name))
+            CLAIMS.iter().any(|claim| line.starts_with(claim))
+                || CLAIM_TYPES.iter().any(|name| has_word(line, name))
         };
         if told.lines().any(claims) {
             return Class::Assertion;
         }
-        let of_words = WORDS.iter().find(|(_, words)| words.iter().any(|word| has_word(&told, word)));
+        let of_words =
+            WORDS.iter().find(|(_, words)| words.iter().any(|word| has_word(&told, word)));
         of_words.map_or(Class::Unknown, |(class, _)| *class)
     }
 }
@@ -266,7 +284,8 @@ const CLAIMS: &[&str] = &[
 ];
 
 /// Types whose name alone says so, wherever in the line.
-const CLAIM_TYPES: &[&str] = &["assertionerror", "assertionfailederror", "assertionexception", "comparisonfailure"];
+const CLAIM_TYPES: &[&str] =
+    &["assertionerror", "assertionfailederror", "assertionexception", "comparisonfailure"];
 
 /// One entry of `report.classes`: failures whose message matches are of this class, whatever else they say.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -286,7 +305,10 @@ pub(crate) struct ClassRules(Vec<(Regex, ClassRule)>);
 impl ClassRules {
     /// From what is written; or why one of them cannot be used.
     pub(crate) fn new(rules: &[ClassRule]) -> Result<Self, String> {
-        let each = |rule: &ClassRule| match regex::RegexBuilder::new(&rule.message).size_limit(1 << 20).build() {
+        let each = |rule: &ClassRule| match regex::RegexBuilder::new(&rule.message)
+            .size_limit(1 << 20)
+            .build()
+        {
             Ok(pattern) if !pattern.is_match("") => Ok((pattern, rule.clone())),
             Ok(_) => Err(format!("{:?} matches every message", rule.message)),
             Err(error) => Err(format!("{:?}: {error}", rule.message)),
@@ -304,5 +326,6 @@ impl ClassRules {
 /// Whether a word stands there, and not inside another.
 fn has_word(text: &str, word: &str) -> bool {
     let whole = word.starts_with(|c: char| c.is_ascii_alphanumeric());
-    text.match_indices(word).any(|(at, _)| !(whole && text[..at].ends_with(|c: char| c.is_ascii_alphanumeric())))
+    text.match_indices(word)
+        .any(|(at, _)| !(whole && text[..at].ends_with(|c: char| c.is_ascii_alphanumeric())))
 }

@@ -31,7 +31,8 @@ pub(super) fn without_root(text: &str, root: &str) -> String {
 /// most at its end, how it ended and the last.
 pub(super) fn telling(message: &str) -> String {
     let plain = plain(message);
-    let says = |line: &&str| !line.is_empty() && !line.starts_with("at ") && !line.starts_with("note: ");
+    let says =
+        |line: &&str| !line.is_empty() && !line.starts_with("at ") && !line.starts_with("note: ");
     let lines: Vec<&str> = plain.lines().map(str::trim).filter(says).collect();
     let ended = |line: &str| {
         let exit = line.strip_prefix("exit code ").is_some_and(|code| code.parse::<i64>().is_ok());
@@ -58,8 +59,14 @@ static COLOUR: LazyLock<Regex> = LazyLock::new(|| pattern("\u{1b}\\[[0-9;]*[A-Za
 static NOISE: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
     [
         (r"(?i)\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b", "<id>"),
-        (r"\b\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?", "<time>"),
-        (r"(?:\b[A-Za-z]:|~|\.{1,2})?(?:[\\/][\w.@%+-]+){2,}[\\/]?|\b[A-Za-z]:[\\/][\w.@%+-]+", "<path>"),
+        (
+            r"\b\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?",
+            "<time>",
+        ),
+        (
+            r"(?:\b[A-Za-z]:|~|\.{1,2})?(?:[\\/][\w.@%+-]+){2,}[\\/]?|\b[A-Za-z]:[\\/][\w.@%+-]+",
+            "<path>",
+        ),
         (r"(?i)\b0x[0-9a-f]+\b", "<address>"),
         (r"\b\d{1,2}:\d\d(?::\d\d(?:[.,]\d+)?)\b", "<time>"),
         (r"(?:<path>|\.\w{1,4})(?::\d+){1,2}\b|(\.\w{1,4}): \d+:", "<place>"),
@@ -72,11 +79,18 @@ static NOISE: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
     .collect()
 });
 
-static TIMES: LazyLock<Regex> =
-    LazyLock::new(|| pattern(r"(?i)\b\d+(?:[.,]\d+)?\s?(?:ms|milliseconds?|s|secs?|seconds?|min|minutes?)\b"));
+static TIMES: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(r"(?i)\b\d+(?:[.,]\d+)?\s?(?:ms|milliseconds?|s|secs?|seconds?|min|minutes?)\b")
+});
 
 pub(super) fn normalised(text: &str, without_times: bool) -> String {
-    let text = if without_times { TIMES.replace_all(text, "<time>").into_owned() } else { text.to_owned() };
-    let text = NOISE.iter().fold(text, |text, (noise, instead)| noise.replace_all(&text, *instead).into_owned());
+    let text = if without_times {
+        TIMES.replace_all(text, "<time>").into_owned()
+    } else {
+        text.to_owned()
+    };
+    let text = NOISE
+        .iter()
+        .fold(text, |text, (noise, instead)| noise.replace_all(&text, *instead).into_owned());
     text.trim().to_owned()
 }

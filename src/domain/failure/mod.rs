@@ -136,7 +136,11 @@ impl Failure {
     pub(crate) fn signature(&self) -> String {
         let class = self.class();
         // In a claim a time may be what was expected.
-        let text = format!("{}\n{}", class.as_str(), normalised(&telling(&self.message), class != Class::Assertion));
+        let text = format!(
+            "{}\n{}",
+            class.as_str(),
+            normalised(&telling(&self.message), class != Class::Assertion)
+        );
         Sha256::digest(text.as_bytes()).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
     }
 
@@ -207,22 +211,50 @@ mod tests {
                 "thread 'main' panicked at src/lib.rs:5:9:\nindex out of bounds",
                 Class::Crash,
             ),
-            ("a script's diff", "exit code 1\ngot:      hello wrold\nexpected: hello world", Class::Assertion),
+            (
+                "a script's diff",
+                "exit code 1\ngot:      hello wrold\nexpected: hello world",
+                Class::Assertion,
+            ),
             ("pytest", "assert 1 == 2\n + where 1 = f()", Class::Assertion),
             ("pytest, marked", "E       assert 1 == 2", Class::Assertion),
-            ("a script that names the place", "exit code 1\ntests/sums.py:7: Expected 4, but got 5.", Class::Assertion),
+            (
+                "a script that names the place",
+                "exit code 1\ntests/sums.py:7: Expected 4, but got 5.",
+                Class::Assertion,
+            ),
             ("JUnit", "AssertionError: expected:<1> but was:<2>", Class::Assertion),
             (".NET", "Assert.AreEqual failed. Expected:<1>. Actual:<2>.", Class::Assertion),
-            ("PowerShell", "Cannot find path 'C:\\x' because it does not exist.", Class::MissingFile),
+            (
+                "PowerShell",
+                "Cannot find path 'C:\\x' because it does not exist.",
+                Class::MissingFile,
+            ),
             (".NET", "Could not find a part of the path '/tmp/x/y'.", Class::MissingFile),
-            ("Python", "FileNotFoundError: [Errno 2] No such file or directory: 'x'", Class::MissingFile),
-            ("PowerShell", "Access to the path 'C:\\x' is denied.\nUnauthorizedAccessException", Class::Permission),
+            (
+                "Python",
+                "FileNotFoundError: [Errno 2] No such file or directory: 'x'",
+                Class::MissingFile,
+            ),
+            (
+                "PowerShell",
+                "Access to the path 'C:\\x' is denied.\nUnauthorizedAccessException",
+                Class::Permission,
+            ),
             ("POSIX", "mkdir: /x: Permission denied", Class::Permission),
             ("curl", "curl: (6) Could not resolve host: licence.example", Class::Network),
             ("Node", "connect ECONNREFUSED 127.0.0.1:80", Class::Network),
-            ("a limit of ours", "the file limit of 2s ended it\nexpected rows: 4 ok", Class::Timeout),
+            (
+                "a limit of ours",
+                "the file limit of 2s ended it\nexpected rows: 4 ok",
+                Class::Timeout,
+            ),
             ("Jest", "Exceeded timeout of 5000 ms for a test.", Class::Timeout),
-            ("PowerShell", "The term 'lmutil' is not recognized as a name of a cmdlet, function", Class::Environment),
+            (
+                "PowerShell",
+                "The term 'lmutil' is not recognized as a name of a cmdlet, function",
+                Class::Environment,
+            ),
             ("POSIX", "a.sh: line 3: lmutil: command not found", Class::Environment),
             ("POSIX", "Segmentation fault (core dumped)", Class::Crash),
             ("a script that says nothing", "exit code 1", Class::Unknown),
@@ -238,10 +270,22 @@ mod tests {
                 Class::Permission,
             ),
             ("JavaScript", "TypeError: setTimeout is not a function", Class::Unknown),
-            ("a word in another", "Cannot call method 'FileAccess' on a null value", Class::Unknown),
+            (
+                "a word in another",
+                "Cannot call method 'FileAccess' on a null value",
+                Class::Unknown,
+            ),
             ("gcc", "fatal error: foo.h: No such file or directory", Class::MissingFile),
-            ("Java", "java.lang.AssertionError: expected:<timeout> but was:<done>", Class::Assertion),
-            ("JUnit 5", "org.opentest4j.AssertionFailedError: expected: <1> but was: <2>", Class::Assertion),
+            (
+                "Java",
+                "java.lang.AssertionError: expected:<timeout> but was:<done>",
+                Class::Assertion,
+            ),
+            (
+                "JUnit 5",
+                "org.opentest4j.AssertionFailedError: expected: <1> but was: <2>",
+                Class::Assertion,
+            ),
             ("dash", "x.sh: 3: lmutil: not found", Class::Environment),
             ("coloured", "\u{1b}[31mExpected 2, but got 1.\u{1b}[0m", Class::Assertion),
             ("no message", "", Class::Unknown),
@@ -260,11 +304,20 @@ mod tests {
                 "Expected 2, but got 1.\nat <sb>, D:\\work\\x.Tests.ps1:99",
             ),
             ("panicked at src/lib.rs:5:9:\nboom", "panicked at src/lib.rs:77:1:\nboom"),
-            ("Could not find file '/tmp/run-1/a.txt'.", "Could not find file '/home/u/run-2/a.txt'."),
+            (
+                "Could not find file '/tmp/run-1/a.txt'.",
+                "Could not find file '/home/u/run-2/a.txt'.",
+            ),
             ("took 12ms at 0x7fff01", "took 9 ms at 0xdead"),
-            ("2026-01-02T03:04:05.678Z refused (pid 12)", "2025-12-31T23:59:59Z refused (pid 4711)"),
+            (
+                "2026-01-02T03:04:05.678Z refused (pid 12)",
+                "2025-12-31T23:59:59Z refused (pid 4711)",
+            ),
             ("a.sh: line 3: boom", "a.sh: line 4: boom"),
-            ("id 123e4567-e89b-12d3-a456-426614174000 is gone", "id 00000000-e89b-12d3-a456-426614174000 is gone"),
+            (
+                "id 123e4567-e89b-12d3-a456-426614174000 is gone",
+                "id 00000000-e89b-12d3-a456-426614174000 is gone",
+            ),
             ("\u{1b}[31mboom\u{1b}[0m", "boom"),
             (
                 "thread 'main' (12345) panicked at a/b.rs:1:2:\nboom",
@@ -275,7 +328,9 @@ mod tests {
         ] {
             assert_eq!(failure(one).signature(), failure(other).signature(), "{one} / {other}");
         }
-        for (one, other) in [("Expected 2, but got 1.", "Expected 2, but got 3."), ("boom", "bang"), ("", "boom")] {
+        for (one, other) in
+            [("Expected 2, but got 1.", "Expected 2, but got 3."), ("boom", "bang"), ("", "boom")]
+        {
             assert_ne!(failure(one).signature(), failure(other).signature(), "{one} / {other}");
         }
     }
@@ -299,14 +354,18 @@ mod tests {
 
     #[test]
     fn alike_failures_are_one_group_and_the_largest_comes_first() {
-        let named = |name: &str, message: &str| Failure { name: name.to_owned(), ..failure(message) };
+        let named =
+            |name: &str, message: &str| Failure { name: name.to_owned(), ..failure(message) };
         let all = [
             named("a", "boom"),
             named("b", "Expected 1, but got 2."),
             named("c", "Expected 1, but got 2.\nat x.ps1:9"),
         ];
         let groups = groups(&all);
-        assert_eq!((groups.len(), groups[0].first.name.as_str(), groups[0].others.len()), (2, "b", 1));
+        assert_eq!(
+            (groups.len(), groups[0].first.name.as_str(), groups[0].others.len()),
+            (2, "b", 1)
+        );
         assert_eq!(groups[1].first.name, "a");
     }
 }

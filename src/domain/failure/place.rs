@@ -36,8 +36,17 @@ const ENDINGS: &str = "ps1|psm1|rs|pyi?|[cm]?[jt]sx?|cs|fs|vb|java|kts?|groovy|s
                        sh|bash|bats|zsh|pl|lua|exs?|dart";
 
 /// Folders whose files belong to a library, a tool or a runtime.
-const FOREIGN: [&str; 9] =
-    ["node_modules", "site-packages", "dist-packages", ".venv", "venv", "vendor", ".cargo", "rustc", "node:internal"];
+const FOREIGN: [&str; 9] = [
+    "node_modules",
+    "site-packages",
+    "dist-packages",
+    ".venv",
+    "venv",
+    "vendor",
+    ".cargo",
+    "rustc",
+    "node:internal",
+];
 
 /// One shape of a stack frame: its expression, with the file and the line as its first two groups.
 static FRAMES: LazyLock<Vec<Regex>> = LazyLock::new(|| {
@@ -69,7 +78,9 @@ static FRAMES: LazyLock<Vec<Regex>> = LazyLock::new(|| {
 
 /// Java and Kotlin: `at a.b.CTest.d(CTest.java:12)`.
 static JVM: LazyLock<Regex> = LazyLock::new(|| {
-    pattern(r"^\s*at (?:[^\s(]*/)?([\w$]+(?:\.[\w$<>]+)+)\(([\w$-]+\.(?:java|kt|groovy|scala)):(\d+)\)\s*$")
+    pattern(
+        r"^\s*at (?:[^\s(]*/)?([\w$]+(?:\.[\w$<>]+)+)\(([\w$-]+\.(?:java|kt|groovy|scala)):(\d+)\)\s*$",
+    )
 });
 
 /// `file.ext:12`, `file.ext: line 12`, `File "x.py", line 12`; not inside a URL or another word.
@@ -88,7 +99,10 @@ pub(crate) fn places(text: &str) -> Vec<Place> {
         let line = found.get(2).or_else(|| found.get(3))?;
         place(found.get(1)?.as_str(), line.as_str(), false)
     };
-    found.extend(lines().flat_map(|line| MENTION.captures_iter(line).filter_map(mention).collect::<Vec<_>>()));
+    found.extend(
+        lines()
+            .flat_map(|line| MENTION.captures_iter(line).filter_map(mention).collect::<Vec<_>>()),
+    );
     let mut seen: Vec<Place> = Vec::new();
     for place in found {
         if seen.len() < PLACES_KEPT && !seen.contains(&place) {
@@ -129,13 +143,20 @@ mod tests {
     use super::*;
 
     fn first(text: &str) -> Option<(String, u64)> {
-        places(text).into_iter().find(|place| !is_foreign(&place.file)).map(|place| (place.file, place.line))
+        places(text)
+            .into_iter()
+            .find(|place| !is_foreign(&place.file))
+            .map(|place| (place.file, place.line))
     }
 
     #[test]
     fn every_runner_names_the_failing_line_in_its_own_way() {
         for (runner, text, owed) in [
-            ("Pester", "Expected 3, but got 2.\nat <ScriptBlock>, C:\\a b\\x.Tests.ps1:12", ("C:/a b/x.Tests.ps1", 12)),
+            (
+                "Pester",
+                "Expected 3, but got 2.\nat <ScriptBlock>, C:\\a b\\x.Tests.ps1:12",
+                ("C:/a b/x.Tests.ps1", 12),
+            ),
             (
                 "Pester, vendored",
                 "no\nat Should, /w/Pester/5.7.1/Pester.psm1:8250\nat <ScriptBlock>, /w/t/x.Tests.ps1:3",
@@ -147,7 +168,11 @@ mod tests {
                 "def test():\n>   assert f('q.py:99')\nE   no\n\ntests/test_a.py:7: AssertionError",
                 ("tests/test_a.py", 7),
             ),
-            ("unittest", "Traceback:\n  File \"/w/a b/test_a.py\", line 9, in test\nno", ("/w/a b/test_a.py", 9)),
+            (
+                "unittest",
+                "Traceback:\n  File \"/w/a b/test_a.py\", line 9, in test\nno",
+                ("/w/a b/test_a.py", 9),
+            ),
             (
                 "node:test",
                 "cause: AssertionError\n      at TestContext.<anonymous> (file:///w/a.test.mjs:2:45)\n  at node:internal/x:1:2",
@@ -159,7 +184,11 @@ mod tests {
                 ("/w/a b/x.test.js", 4),
             ),
             ("Go", "    sum_test.go:12: got 3", ("sum_test.go", 12)),
-            ("Go, a panic", "goroutine 7:\n\t/w/pkg/sum_test.go:12 +0x1d", ("/w/pkg/sum_test.go", 12)),
+            (
+                "Go, a panic",
+                "goroutine 7:\n\t/w/pkg/sum_test.go:12 +0x1d",
+                ("/w/pkg/sum_test.go", 12),
+            ),
             ("Rust", "thread 'x' panicked at src/lib.rs:5:9:\nboom", ("src/lib.rs", 5)),
             ("Rust, older", "thread 'x' panicked at 'boom', src/lib.rs:5:9", ("src/lib.rs", 5)),
             (
@@ -167,13 +196,21 @@ mod tests {
                 "org.opentest4j.AssertionFailedError: expected\n\tat app//org.junit.Assert.fail(Assert.java:3)",
                 ("org/junit/Assert.java", 3),
             ),
-            ("Kotlin", "\tat com.x.RelayTest$Inner.opens(RelayTest.kt:8)", ("com/x/RelayTest.kt", 8)),
+            (
+                "Kotlin",
+                "\tat com.x.RelayTest$Inner.opens(RelayTest.kt:8)",
+                ("com/x/RelayTest.kt", 8),
+            ),
             (".NET", "   at A.B.C() in C:\\a b\\x.cs:line 12", ("C:/a b/x.cs", 12)),
             (".NET, in German", "   bei A.B.C() in /w/x.cs:Zeile 12", ("/w/x.cs", 12)),
             ("RSpec", "# ./spec/x_spec.rb:4:in `block (2 levels)'", ("./spec/x_spec.rb", 4)),
             ("PHPUnit", "Failed asserting.\n\n/w/tests/XTest.php:12", ("/w/tests/XTest.php", 12)),
             ("bats", "(in test file t/a.bats, line 3)\n  `false' failed", ("t/a.bats", 3)),
-            ("GoogleTest", "/w/relay_test.cpp:7: Failure\nExpected equality", ("/w/relay_test.cpp", 7)),
+            (
+                "GoogleTest",
+                "/w/relay_test.cpp:7: Failure\nExpected equality",
+                ("/w/relay_test.cpp", 7),
+            ),
             ("Unity", "test_relay.c:12:test_opens:FAIL: Expected 1 Was 2", ("test_relay.c", 12)),
             ("a shell", "exit code 1\ntests/a.sh: line 3: boom", ("tests/a.sh", 3)),
         ] {
@@ -183,9 +220,12 @@ mod tests {
 
     #[test]
     fn what_is_no_place_names_none() {
-        for text in
-            ["exit code 1", "503 from https://docs.rs:443/x", "a.rs:0 and b.rs:18446744073709551615", "db.local:5432"]
-        {
+        for text in [
+            "exit code 1",
+            "503 from https://docs.rs:443/x",
+            "a.rs:0 and b.rs:18446744073709551615",
+            "db.local:5432",
+        ] {
             assert_eq!(places(text), [], "{text}");
         }
     }

@@ -53,7 +53,8 @@ pub(crate) fn read(said: &Said<'_>) -> Result<Engine, (Silence, String)> {
     }
     // Its own warnings come before what is amiss.
     let lines = said.stderr.lines().chain(said.stdout.lines()).map(str::trim);
-    let lines = lines.filter(|line| !line.is_empty() && !line.starts_with("WARNING") && !line.starts_with('{'));
+    let lines = lines
+        .filter(|line| !line.is_empty() && !line.starts_with("WARNING") && !line.starts_with('{'));
     // What can be told apart says more than what comes before it.
     let lines: Vec<String> = errors.into_iter().chain(lines.map(str::to_owned)).collect();
     let telling = lines.iter().find(|line| silence(line) != Silence::Unreadable);
@@ -68,7 +69,9 @@ fn silence(line: &str) -> Silence {
         () if any(&["is too new", "is too old"]) => Silence::ApiMismatch,
         // What the engine itself says is never about the way to it.
         () if line.contains("error response from daemon") => Silence::ServerError,
-        () if any(&["permission denied", "access is denied"]) && any(&["daemon", "docker.sock", "/pipe/"]) => {
+        () if any(&["permission denied", "access is denied"])
+            && any(&["daemon", "docker.sock", "/pipe/"]) =>
+        {
             Silence::AccessDenied
         }
         // The pipe's message goes on about elevation; what is missing is the pipe.
@@ -97,12 +100,19 @@ mod tests {
 
     #[test]
     fn what_the_client_says_is_told_apart() {
-        let engine = |os: &str, version: &str| Ok(Engine { os: os.to_owned(), version: version.to_owned() });
+        let engine =
+            |os: &str, version: &str| Ok(Engine { os: os.to_owned(), version: version.to_owned() });
         // The fields of moby's api/types/system.Info.
-        let running =
-            |os: &str| format!("{{\"ID\":\"x\",\"OSType\":\"{os}\",\"ServerVersion\":\"28.0.1\",\"Warnings\":null}}\n");
+        let running = |os: &str| {
+            format!(
+                "{{\"ID\":\"x\",\"OSType\":\"{os}\",\"ServerVersion\":\"28.0.1\",\"Warnings\":null}}\n"
+            )
+        };
         assert_eq!(said(0, &running("windows"), ""), engine("windows", "28.0.1"));
-        assert_eq!(said(0, &running("linux"), "WARNING: No swap limit support\n"), engine("linux", "28.0.1"));
+        assert_eq!(
+            said(0, &running("linux"), "WARNING: No swap limit support\n"),
+            engine("linux", "28.0.1")
+        );
         for (source, code, stdout, stderr, owed) in [
             (
                 "docker/for-win#7310",

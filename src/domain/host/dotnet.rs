@@ -38,8 +38,10 @@ pub(crate) fn read(version: &Said<'_>, installed: &[String]) -> Sdk {
         return Sdk::Chosen(chosen.to_owned());
     }
     let all = format!("{}\n{}", version.stdout, version.stderr);
-    let names_it = |line: &&str| line.contains("global.json") || line.starts_with("Requested SDK version");
-    let line = all.lines().map(str::trim).find(names_it).map(|line| line.chars().take(300).collect());
+    let names_it =
+        |line: &&str| line.contains("global.json") || line.starts_with("Requested SDK version");
+    let line =
+        all.lines().map(str::trim).find(names_it).map(|line| line.chars().take(300).collect());
     match line {
         _ if installed.is_empty() && version.code != 0 && says_none(&all) => Sdk::None,
         Some(line) if version.code != 0 => Sdk::Unmet(line),
@@ -49,9 +51,13 @@ pub(crate) fn read(version: &Said<'_>, installed: &[String]) -> Sdk {
 
 /// The host's words for a machine with runtimes alone; they are not translated.
 fn says_none(all: &str) -> bool {
-    ["No .NET SDKs were found", "Did you mean to run dotnet SDK commands", "'--version' does not exist"]
-        .iter()
-        .any(|words| all.contains(words))
+    [
+        "No .NET SDKs were found",
+        "Did you mean to run dotnet SDK commands",
+        "'--version' does not exist",
+    ]
+    .iter()
+    .any(|words| all.contains(words))
 }
 
 #[cfg(test)]
@@ -71,7 +77,14 @@ mod tests {
         let some = ["3.1.101".to_owned()];
         let unmet = |line: &str| Sdk::Unmet(line.to_owned());
         for (source, installed, code, stdout, stderr, owed) in [
-            ("fsprojects/fantomas#426", &some[..], 0, "2.2.105\n", "", Sdk::Chosen("2.2.105".to_owned())),
+            (
+                "fsprojects/fantomas#426",
+                &some[..],
+                0,
+                "2.2.105\n",
+                "",
+                Sdk::Chosen("2.2.105".to_owned()),
+            ),
             (
                 "the same with CRLF",
                 &some,
@@ -110,7 +123,14 @@ mod tests {
                     "The specified SDK version [] from global.json [/Users/namc/dev/aspnet/KestrelHttpServer/global.json] not found; install specified SDK version",
                 ),
             ),
-            ("dotnet/runtime's hostfxr, only runtimes", &[], 145, "", "No .NET SDKs were found.\n", Sdk::None),
+            (
+                "dotnet/runtime's hostfxr, only runtimes",
+                &[],
+                145,
+                "",
+                "No .NET SDKs were found.\n",
+                Sdk::None,
+            ),
             (
                 "dotnet/runtime's hostfxr, out of memory where nothing is listed",
                 &[],
@@ -119,8 +139,22 @@ mod tests {
                 "Failed to load libhostfxr.so, error: out of memory\n",
                 Sdk::Unreadable("Failed to load libhostfxr.so, error: out of memory".to_owned()),
             ),
-            ("no version of anything", &some, 0, "1..pwned\n", "", Sdk::Unreadable("1..pwned".to_owned())),
-            ("a wrapper that is no dotnet", &some, 0, "hello\n", "", Sdk::Unreadable("hello".to_owned())),
+            (
+                "no version of anything",
+                &some,
+                0,
+                "1..pwned\n",
+                "",
+                Sdk::Unreadable("1..pwned".to_owned()),
+            ),
+            (
+                "a wrapper that is no dotnet",
+                &some,
+                0,
+                "hello\n",
+                "",
+                Sdk::Unreadable("hello".to_owned()),
+            ),
             (
                 "dotnet/runtime's hostpolicy, a broken installation",
                 &some,

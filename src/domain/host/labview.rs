@@ -45,7 +45,11 @@ mod tests {
     #[test]
     fn who_runs_is_named_and_silence_is_not_idleness() {
         let at = |second: i64| Timestamp::from_second(second).ok();
-        let running = |pid: u32, started: Option<Timestamp>, session: Option<u32>| Running { pid, started, session };
+        let running = |pid: u32, started: Option<Timestamp>, session: Option<u32>| Running {
+            pid,
+            started,
+            session,
+        };
         let six: Vec<Running> = (1..=6).map(|pid| running(pid, None, None)).collect();
         for (source, listed, owed) in [
             ("an idle host", Some(vec![]), Ok(None)),
@@ -69,7 +73,11 @@ mod tests {
                 Some(vec![running(1, None, None), running(2, None, None)]),
                 Ok(Some("pid 1, pid 2")),
             ),
-            ("more than are named", Some(six), Ok(Some("pid 1, pid 2, pid 3, pid 4, pid 5, 1 more"))),
+            (
+                "more than are named",
+                Some(six),
+                Ok(Some("pid 1, pid 2, pid 3, pid 4, pid 5, 1 more")),
+            ),
             ("a table that cannot be read", None, Err("this host's processes cannot be listed")),
         ] {
             let told = read(listed.as_deref());

@@ -53,9 +53,19 @@ mod tests {
         for (source, registry, git, owed) in [
             ("both on", Ok(Some(1)), git(0, "true\n", ""), LongPaths::Enabled),
             ("no git here", Ok(Some(1)), None, LongPaths::Enabled),
-            ("Windows as it is installed", Ok(Some(0)), git(0, "true\n", ""), no("LongPathsEnabled is 0")),
+            (
+                "Windows as it is installed",
+                Ok(Some(0)),
+                git(0, "true\n", ""),
+                no("LongPathsEnabled is 0"),
+            ),
             ("Windows before 10 1607", Ok(None), None, no("LongPathsEnabled is not set")),
-            ("git as it is installed", Ok(Some(1)), git(1, "", ""), no("git's core.longpaths is not set")),
+            (
+                "git as it is installed",
+                Ok(Some(1)),
+                git(1, "", ""),
+                no("git's core.longpaths is not set"),
+            ),
             (
                 "neither",
                 Ok(None),

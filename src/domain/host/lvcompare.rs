@@ -2,9 +2,11 @@
 //! 32 bits beside it is never taken in its stead: it would compare with another LabVIEW.
 
 /// Where the installer puts it.
-const INSTALLED: &str = r"C:\Program Files\National Instruments\Shared\LabVIEW Compare\LVCompare.exe";
+const INSTALLED: &str =
+    r"C:\Program Files\National Instruments\Shared\LabVIEW Compare\LVCompare.exe";
 /// Where the installer for 32 bits puts it.
-const OF_32_BITS: &str = r"C:\Program Files (x86)\National Instruments\Shared\LabVIEW Compare\LVCompare.exe";
+const OF_32_BITS: &str =
+    r"C:\Program Files (x86)\National Instruments\Shared\LabVIEW Compare\LVCompare.exe";
 
 /// What came of it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -48,8 +48,11 @@ pub(crate) enum Silence {
 /// The answer: one line of JSON, wherever it stands. A policy that is set for the whole machine holds
 /// against `-ExecutionPolicy Bypass`; its message is translated, the name of its help page is not.
 pub(crate) fn read(said: &Said<'_>) -> Result<Told, Silence> {
-    let answer = |line: &str| serde_json::from_str::<Told>(line.trim().trim_start_matches('\u{feff}')).ok();
-    if let Some(told) = said.stdout.lines().filter_map(answer).find(|told| told.schema == PROBE_SCHEMA) {
+    let answer =
+        |line: &str| serde_json::from_str::<Told>(line.trim().trim_start_matches('\u{feff}')).ok();
+    if let Some(told) =
+        said.stdout.lines().filter_map(answer).find(|told| told.schema == PROBE_SCHEMA)
+    {
         return Ok(told);
     }
     let all = || said.stderr.lines().chain(said.stdout.lines()).map(str::trim);
@@ -63,7 +66,9 @@ pub(crate) fn read(said: &Said<'_>) -> Result<Told, Silence> {
 /// `UnauthorizedAccess` as a whole id, with or without the command behind it; a file that may not be
 /// written has an id that only ends like it.
 fn is_unauthorized(line: &str) -> bool {
-    let id = line.split_once("FullyQualifiedErrorId").and_then(|(_, rest)| rest.trim_start().strip_prefix(':'));
+    let id = line
+        .split_once("FullyQualifiedErrorId")
+        .and_then(|(_, rest)| rest.trim_start().strip_prefix(':'));
     id.is_some_and(|id| id.trim().split(',').next() == Some("UnauthorizedAccess"))
 }
 
@@ -84,8 +89,9 @@ pub(crate) enum Fit {
 pub(crate) fn fit(found: &[Found], least: &str, most: Option<&str>) -> Fit {
     let (least, most) = (version(least).unwrap_or_default(), most.and_then(version));
     let fits = |found: &Found| {
-        version(&found.version)
-            .is_some_and(|own| own >= least && most.is_none_or(|most| own <= most) && own.0 <= NEWEST_MAJOR)
+        version(&found.version).is_some_and(|own| {
+            own >= least && most.is_none_or(|most| own <= most) && own.0 <= NEWEST_MAJOR
+        })
     };
     match found {
         [] => Fit::None,
@@ -117,8 +123,20 @@ mod tests {
             Unreadable,
         }
         for (source, code, stdout, stderr, owed) in [
-            ("the shipped script's line on PowerShell 7", 0, format!("{SEVEN}\n"), "", Owed::Told("Core", 1)),
-            ("the same on Windows PowerShell, CRLF", 0, format!("{FIVE}\r\n"), "", Owed::Told("Desktop", 1)),
+            (
+                "the shipped script's line on PowerShell 7",
+                0,
+                format!("{SEVEN}\n"),
+                "",
+                Owed::Told("Core", 1),
+            ),
+            (
+                "the same on Windows PowerShell, CRLF",
+                0,
+                format!("{FIVE}\r\n"),
+                "",
+                Owed::Told("Desktop", 1),
+            ),
             (
                 "a byte order mark and a profile's greeting before it",
                 0,
@@ -155,7 +173,13 @@ mod tests {
                 Owed::Unreadable,
             ),
             ("Wine's powershell.exe: nothing, exit code 0", 0, String::new(), "", Owed::Unreadable),
-            ("another probe's answer", 0, SEVEN.replace("probe@v1", "probe@v9"), "", Owed::Unreadable),
+            (
+                "another probe's answer",
+                0,
+                SEVEN.replace("probe@v1", "probe@v9"),
+                "",
+                Owed::Unreadable,
+            ),
             (
                 "PowerShell/PowerShell#4850: a program that is no PowerShell takes -File for its own",
                 64,
@@ -166,7 +190,9 @@ mod tests {
         ] {
             let read = read(&Said { code, stdout: &stdout, stderr });
             let as_owed = match (&read, owed) {
-                (Ok(told), Owed::Told(edition, found)) => told.edition == edition && told.found.len() == found,
+                (Ok(told), Owed::Told(edition, found)) => {
+                    told.edition == edition && told.found.len() == found
+                }
                 (Err(Silence::Forbidden(line)), Owed::Forbidden) => !line.is_empty(),
                 (Err(Silence::Unreadable(_)), Owed::Unreadable) => true,
                 _ => false,
@@ -178,7 +204,10 @@ mod tests {
     #[test]
     fn a_pester_is_in_the_range_or_named_for_what_it_is() {
         let all = |versions: &[&str]| -> Vec<Found> {
-            versions.iter().map(|version| Found { version: (*version).to_owned(), path: String::new() }).collect()
+            versions
+                .iter()
+                .map(|version| Found { version: (*version).to_owned(), path: String::new() })
+                .collect()
         };
         for (found, most, owed) in [
             (&["5.7.1"][..], None, Fit::Fits),

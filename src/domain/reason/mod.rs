@@ -19,7 +19,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The layers, in the order in which they run and in which a fault decides.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Layer {
     /// May this event drive a self-hosted runner?
@@ -38,8 +40,14 @@ pub(crate) enum Layer {
 
 impl Layer {
     /// All of them, in order.
-    pub(crate) const ALL: [Layer; 6] =
-        [Layer::Route, Layer::Context, Layer::Preflight, Layer::Selection, Layer::Execute, Layer::Post];
+    pub(crate) const ALL: [Layer; 6] = [
+        Layer::Route,
+        Layer::Context,
+        Layer::Preflight,
+        Layer::Selection,
+        Layer::Execute,
+        Layer::Post,
+    ];
 
     /// The name as it stands in receipts, job ids and command lines.
     pub(crate) const fn as_str(self) -> &'static str {
@@ -61,7 +69,9 @@ impl fmt::Display for Layer {
 }
 
 /// What a reason does to the gate, mildest first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Severity {
     /// A good state, or a fact worth a line.
@@ -133,7 +143,12 @@ pub(crate) struct Row {
 }
 
 impl Row {
-    const fn new(code: ReasonCode, severity: Severity, meaning: &'static str, remedy: &'static str) -> Row {
+    const fn new(
+        code: ReasonCode,
+        severity: Severity,
+        meaning: &'static str,
+        remedy: &'static str,
+    ) -> Row {
         Row {
             code,
             home: Home::Job,
@@ -452,7 +467,11 @@ mod tests {
             assert!(row.meaning.len() > 20, "{}", row.code);
             assert!(row.remedy.len() > 10, "{}", row.code);
             let stops = row.severity >= Severity::Fails;
-            assert!(!stops || row.next_action != "no-action", "{} stops the gate without a next action", row.code);
+            assert!(
+                !stops || row.next_action != "no-action",
+                "{} stops the gate without a next action",
+                row.code
+            );
         }
     }
 }

@@ -1,7 +1,13 @@
 //! Rows that only post can find.
 use super::{Home, Layer, RUN, ReasonCode as C, Row, Severity, Severity::*};
 
-const fn row(code: C, home: Home, severity: Severity, meaning: &'static str, remedy: &'static str) -> Row {
+const fn row(
+    code: C,
+    home: Home,
+    severity: Severity,
+    meaning: &'static str,
+    remedy: &'static str,
+) -> Row {
     Row::new(code, severity, meaning, remedy)
         .at(home)
         .next("inspect-execution-evidence")

@@ -9,8 +9,12 @@ const fn row(code: C, meaning: &'static str, remedy: &'static str) -> Row {
 }
 
 pub(super) const ROWS: &[Row] = &[
-    row(C::ReceiptMissing, "a layer's receipt is not there", "run that layer, or hand its receipt on to the next one")
-        .retry(),
+    row(
+        C::ReceiptMissing,
+        "a layer's receipt is not there",
+        "run that layer, or hand its receipt on to the next one",
+    )
+    .retry(),
     row(
         C::ReceiptCorrupt,
         "a receipt cannot be read: empty, cut off, not JSON, or not of its schema's shape",
@@ -32,7 +36,11 @@ pub(super) const ROWS: &[Row] = &[
         "a receipt was made in another run, or in an earlier attempt without its digest at hand",
         "take the receipt of this run; pass the digest to use an earlier attempt's",
     ),
-    row(C::ReceiptForeignCommit, "a receipt was made for another commit", "take the receipt of the commit under test"),
+    row(
+        C::ReceiptForeignCommit,
+        "a receipt was made for another commit",
+        "take the receipt of the commit under test",
+    ),
     row(
         C::ReceiptStale,
         "the readiness receipt is older than its freshness window",

@@ -1,7 +1,12 @@
 //! Rows of the route layer.
 use super::{Home, Layer, ReasonCode as C, Row, Severity::*};
 
-const fn row(code: C, severity: super::Severity, meaning: &'static str, remedy: &'static str) -> Row {
+const fn row(
+    code: C,
+    severity: super::Severity,
+    meaning: &'static str,
+    remedy: &'static str,
+) -> Row {
     Row::new(code, severity, meaning, remedy)
         .at(Home::Layer(Layer::Route))
         .next(if matches!(severity, Blocks) { "inspect-route-receipt" } else { "no-action" })
@@ -9,7 +14,12 @@ const fn row(code: C, severity: super::Severity, meaning: &'static str, remedy: 
 }
 
 pub(super) const ROWS: &[Row] = &[
-    row(C::TrustedOwnRef, Informs, "the event runs a ref of this repository itself", "nothing to do"),
+    row(
+        C::TrustedOwnRef,
+        Informs,
+        "the event runs a ref of this repository itself",
+        "nothing to do",
+    ),
     row(
         C::TrustedSameRepositoryHead,
         Informs,
@@ -22,7 +32,12 @@ pub(super) const ROWS: &[Row] = &[
         "the head is in a fork of the same owner and carries the label",
         "nothing to do",
     ),
-    row(C::WorkflowDispatchDefault, Informs, "an operator started the run by hand on an own ref", "nothing to do"),
+    row(
+        C::WorkflowDispatchDefault,
+        Informs,
+        "an operator started the run by hand on an own ref",
+        "nothing to do",
+    ),
     row(
         C::PilotLabelMissing,
         Blocks,

@@ -16,14 +16,16 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub(crate) use context::{Call, ContextReceipt, LookUp, SlugSource, StandingPriority, TokenState, Worktree};
+pub(crate) use context::{
+    Call, ContextReceipt, LookUp, SlugSource, StandingPriority, TokenState, Worktree,
+};
 pub(crate) use evidence::{
-    Change, EvidenceReceipt, FileRecord, JobResult, OperatorOutcome, Provenance, ReplayedBy, SinceGreen, Told,
-    ToldDigest, ToldJob,
+    Change, EvidenceReceipt, FileRecord, JobResult, OperatorOutcome, Provenance, ReplayedBy,
+    SinceGreen, Told, ToldDigest, ToldJob,
 };
 pub(crate) use execution::{
-    Accounted, Accounting, ExecutionReceipt, InFlight, InFlightKind, Leak, LimitsRecord, LockRecord, OutcomeRecord,
-    RawFile,
+    Accounted, Accounting, ExecutionReceipt, InFlight, InFlightKind, Leak, LimitsRecord,
+    LockRecord, OutcomeRecord, RawFile,
 };
 pub(crate) use readiness::{FixtureRecord, LastGreen, ProbeOutcome, ProbeRecord, ReadinessReceipt};
 pub(crate) use route::{RouteReceipt, TrustMode};
@@ -94,10 +96,14 @@ impl Classification {
         match self {
             Self::Completed => "the selected tests ran and passed",
             Self::TestFailures => "the tests ran, and at least one failed or did not load",
-            Self::ContextBlocked => "the run, its repository or its commit could not be established",
+            Self::ContextBlocked => {
+                "the run, its repository or its commit could not be established"
+            }
             Self::ReadinessBlocked => "this host lacks something that the tests need; no test ran",
             Self::SelectionBlocked => "no test could be selected as configured; no test ran",
-            Self::SeamDefect => "harness failure: the tests could not be run, or their results could not be read",
+            Self::SeamDefect => {
+                "harness failure: the tests could not be run, or their results could not be read"
+            }
         }
     }
 
@@ -179,7 +185,11 @@ pub(crate) struct Reason {
 
 impl From<&Finding> for Reason {
     fn from(finding: &Finding) -> Self {
-        Self { code: finding.code().into(), layer: finding.layer(), detail: finding.detail().to_owned() }
+        Self {
+            code: finding.code().into(),
+            layer: finding.layer(),
+            detail: finding.detail().to_owned(),
+        }
     }
 }
 

@@ -38,7 +38,10 @@ fn normalise(origin: &str, word: &str) -> Result<Option<Mode>, Fault> {
         "true" | "1" | "yes" | "y" | "on" | "include" => Ok(Some(Mode::Include)),
         "false" | "0" | "no" | "n" | "off" | "exclude" => Ok(Some(Mode::Exclude)),
         "" | "auto" => Ok(None),
-        _ => Err(Fault::IntegrationModeInvalid { origin: origin.to_owned(), value: word.chars().take(40).collect() }),
+        _ => Err(Fault::IntegrationModeInvalid {
+            origin: origin.to_owned(),
+            value: word.chars().take(40).collect(),
+        }),
     }
 }
 
@@ -55,7 +58,9 @@ pub(crate) fn resolve(
         return Ok((mode, format!("mode:{}", mode.as_str())));
     }
     for name in VARIABLES {
-        let Some(value) = environment(name).filter(|value| !value.trim().is_empty()) else { continue };
+        let Some(value) = environment(name).filter(|value| !value.trim().is_empty()) else {
+            continue;
+        };
         let mode = normalise(name, &value)?.unwrap_or(Mode::Exclude);
         return Ok((mode, format!("auto:env:{name}={}", value.trim())));
     }

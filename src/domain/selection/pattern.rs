@@ -131,7 +131,11 @@ fn parse_set(chars: &mut std::str::Chars<'_>) -> Result<Vec<(char, char)>, Strin
         if at + 2 < members.len() && members[at + 1] == '-' {
             let (from, to) = (fold_case(members[at]), fold_case(members[at + 2]));
             if from > to {
-                return Err(format!("the range {}-{} runs backwards", members[at], members[at + 2]));
+                return Err(format!(
+                    "the range {}-{} runs backwards",
+                    members[at],
+                    members[at + 2]
+                ));
             }
             ranges.push((from, to));
             at += 3;
@@ -205,7 +209,9 @@ mod tests {
     fn oracle(parts: &[Part], text: &[char]) -> bool {
         match (parts.first(), text.first()) {
             (None, None) => true,
-            (Some(Part::Any), _) => oracle(&parts[1..], text) || (!text.is_empty() && oracle(parts, &text[1..])),
+            (Some(Part::Any), _) => {
+                oracle(&parts[1..], text) || (!text.is_empty() && oracle(parts, &text[1..]))
+            }
             (Some(part), Some(c)) => part.takes(*c) && oracle(&parts[1..], &text[1..]),
             _ => false,
         }

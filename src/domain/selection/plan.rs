@@ -107,7 +107,12 @@ pub(crate) fn choose(candidates: &[Candidate], rules: &Rules) -> Choice {
 }
 
 /// Why nothing is left, in one line.
-pub(crate) fn empty(candidates: usize, choice: &Choice, tests_path: &str, patterns: &[String]) -> Fault {
+pub(crate) fn empty(
+    candidates: usize,
+    choice: &Choice,
+    tests_path: &str,
+    patterns: &[String],
+) -> Fault {
     let mut rules = std::collections::BTreeMap::new();
     for excluded in &choice.excluded {
         *rules.entry(excluded.reason.as_str()).or_insert(0u64) += 1;
@@ -159,7 +164,11 @@ pub(crate) fn plan_digest(files: &[SelectedFile]) -> Sha256 {
 /// Cuts the plan into `asked` parts, never more than there are files. Without durations file i goes to part i modulo;
 /// with them each file, the longest first, goes to the part that is shortest so far. A file of which nothing is known
 /// counts as the middle one of those that are.
-pub(crate) fn shards(files: &[SelectedFile], asked: u32, durations: &BTreeMap<String, f64>) -> Vec<ShardRecord> {
+pub(crate) fn shards(
+    files: &[SelectedFile],
+    asked: u32,
+    durations: &BTreeMap<String, f64>,
+) -> Vec<ShardRecord> {
     let most = u32::try_from(files.len()).unwrap_or(u32::MAX);
     let of = asked.min(most).max(1);
     let part = parts(files, of as usize, durations);
@@ -179,15 +188,17 @@ pub(crate) fn shards(files: &[SelectedFile], asked: u32, durations: &BTreeMap<St
 
 /// The part of each file.
 fn parts(files: &[SelectedFile], of: usize, durations: &BTreeMap<String, f64>) -> Vec<usize> {
-    let told =
-        |file: &SelectedFile| durations.get(file.path.as_str()).copied().filter(|ms| ms.is_finite() && *ms >= 0.0);
+    let told = |file: &SelectedFile| {
+        durations.get(file.path.as_str()).copied().filter(|ms| ms.is_finite() && *ms >= 0.0)
+    };
     let mut known: Vec<f64> = files.iter().filter_map(told).collect();
     if known.is_empty() {
         return (0..files.len()).map(|at| at % of).collect();
     }
     known.sort_by(f64::total_cmp);
     let middle = known[known.len() / 2];
-    let mut order: Vec<(usize, f64)> = files.iter().map(|file| told(file).unwrap_or(middle)).enumerate().collect();
+    let mut order: Vec<(usize, f64)> =
+        files.iter().map(|file| told(file).unwrap_or(middle)).enumerate().collect();
     order.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
     let mut load = vec![(0.0f64, 0usize); of];
     let mut part = vec![0; files.len()];
@@ -195,7 +206,10 @@ fn parts(files: &[SelectedFile], of: usize, durations: &BTreeMap<String, f64>) -
         // Of equally long ones the one with fewer files: none stays empty.
         let shortest = (0..of).min_by(|a, b| {
             let empty = |n: &usize| load[*n].1 > 0;
-            empty(a).cmp(&empty(b)).then(load[*a].0.total_cmp(&load[*b].0)).then(load[*a].1.cmp(&load[*b].1))
+            empty(a)
+                .cmp(&empty(b))
+                .then(load[*a].0.total_cmp(&load[*b].0))
+                .then(load[*a].1.cmp(&load[*b].1))
         });
         let shortest = shortest.unwrap_or(0);
         load[shortest] = (load[shortest].0 + ms, load[shortest].1 + 1);
@@ -220,7 +234,8 @@ mod tests {
         let a = tree_digest([(b"run.sh".as_slice(), &script)]);
         assert_eq!(a.as_str(), "c9426e6352f5ecf14c20bd3690312074f836b3573e7e409837b58eb968a88281");
         let (x, y) = (digest("a"), digest("b"));
-        let b = tree_digest([(b"run.sh".as_slice(), &script), (b"data/a.txt", &x), (b"data.txt", &y)]);
+        let b =
+            tree_digest([(b"run.sh".as_slice(), &script), (b"data/a.txt", &x), (b"data.txt", &y)]);
         assert_eq!(b.as_str(), "5093d53af6f4d81beeea13b81fbc1cef9ecffa50255d031eae62d6d808a58ea6");
     }
 
@@ -249,8 +264,12 @@ mod tests {
     #[test]
     fn exclude_wins_refine_narrows_include_is_or_and_explicit_bypasses() {
         let found: Vec<_> =
-            ["tests/a.ps1", "tests/b.ps1", "tests/u/c.ps1", "tests/x.Integration.Tests.ps1"].map(candidate).to_vec();
-        let names = |rules: &Rules| choose(&found, rules).selected.iter().map(ToString::to_string).collect::<Vec<_>>();
+            ["tests/a.ps1", "tests/b.ps1", "tests/u/c.ps1", "tests/x.Integration.Tests.ps1"]
+                .map(candidate)
+                .to_vec();
+        let names = |rules: &Rules| {
+            choose(&found, rules).selected.iter().map(ToString::to_string).collect::<Vec<_>>()
+        };
         assert_eq!(names(&rules()), ["tests/a.ps1", "tests/b.ps1", "tests/u/c.ps1"]);
         assert_eq!(names(&Rules { mode: Mode::Include, ..rules() }).len(), 4);
         let include = Rules { include: patterns(&["a.ps1", "u/*"]), ..rules() };

@@ -71,9 +71,13 @@ pub(crate) fn resolve(
         before: of_profile(profile.before.clone(), &from_profile, Vec::new()),
         after: of_profile(profile.after.clone(), &from_profile, Vec::new()),
         artifacts: of_profile(profile.artifacts.clone(), &from_profile, Vec::new()),
-        leaks: profile.leaks.map_or_else(|| settings.leaks.clone(), |leaks| Sourced::new(leaks, from_profile.clone())),
+        leaks: profile.leaks.map_or_else(
+            || settings.leaks.clone(),
+            |leaks| Sourced::new(leaks, from_profile.clone()),
+        ),
         leak_grace: of_profile(profile.leak_grace, &from_profile, DEFAULT_LEAK_GRACE),
-        run_limit: run_limit.map_or_else(|| Sourced::default(Some(DEFAULT_RUN_LIMIT)), |l| l.map(Some)),
+        run_limit: run_limit
+            .map_or_else(|| Sourced::default(Some(DEFAULT_RUN_LIMIT)), |l| l.map(Some)),
         file_limit: optional(pick(|l| l.file, &typed.file, "file")),
         test_limit: optional(pick(|l| l.test, &typed.test, "test")),
         no_output_limit: optional(pick(|l| l.no_output, &typed.no_output, "no-output")),
@@ -92,7 +96,8 @@ pub(crate) fn check_effect(
     typed: &TypedLimits,
     shards: u32,
 ) -> Result<(), Fault> {
-    let refuse = |what: &str, why: &str| Err(Fault::ProfileInvalid(format!("{what} has no effect: {why}")));
+    let refuse =
+        |what: &str, why: &str| Err(Fault::ProfileInvalid(format!("{what} has no effect: {why}")));
     let name = |limit: &TypedLimit| limit.as_ref().map(|limit| limit.source.name().to_owned());
     let one_process = "the command is one process; use --run-timeout or --no-output-timeout";
     match kind {
@@ -121,7 +126,9 @@ fn check_dispatcher(settings: &Settings, kind: DispatcherKind) -> Result<(), Fau
         return Ok(());
     }
     if settings.command.value.is_empty() {
-        return Err(Fault::ProfileInvalid("dispatcher.kind is command and dispatcher.command is empty".to_owned()));
+        return Err(Fault::ProfileInvalid(
+            "dispatcher.kind is command and dispatcher.command is empty".to_owned(),
+        ));
     }
     // What a typed command writes is found by what changed below its folder.
     let typed = matches!(settings.command.source, Source::Flag(_));
@@ -145,8 +152,12 @@ fn limit(
     typed
         .clone()
         .or_else(|| section(&profile.limits).map(|span| Sourced::new(span, from_profile.clone())))
-        .or_else(|| section(&pack.limits).map(|span| Sourced::new(span, Source::Pack(pack.name.clone()))))
-        .or_else(|| section(file).map(|span| Sourced::new(span, Source::File(format!("limits.{key}")))))
+        .or_else(|| {
+            section(&pack.limits).map(|span| Sourced::new(span, Source::Pack(pack.name.clone())))
+        })
+        .or_else(|| {
+            section(file).map(|span| Sourced::new(span, Source::File(format!("limits.{key}"))))
+        })
 }
 
 fn optional(limit: Option<Sourced<Span>>) -> Sourced<Option<Span>> {

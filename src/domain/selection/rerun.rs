@@ -15,7 +15,9 @@ pub(crate) fn narrow(bundle: &Bundle, choice: &mut Choice) -> Result<(), Fault> 
         Scope::Files => bundle.failed.files.iter().collect(),
         Scope::Plan if bundle.plan.is_empty() => return Ok(()),
         Scope::Plan => bundle.plan.iter().map(|file| &file.path).collect(),
-        Scope::Nothing => return Err(Fault::SelectionEmpty(format!("nothing failed in run {}", bundle.run_id))),
+        Scope::Nothing => {
+            return Err(Fault::SelectionEmpty(format!("nothing failed in run {}", bundle.run_id)));
+        }
     };
     if let Some(missing) = wanted.iter().find(|path| !choice.selected.contains(path)) {
         let left_out = choice.excluded.iter().find(|excluded| excluded.path == missing.as_str());
@@ -24,10 +26,13 @@ pub(crate) fn narrow(bundle: &Bundle, choice: &mut Choice) -> Result<(), Fault> 
         return Err(Fault::TestFileMissing { path: missing.to_string(), why });
     }
     let reason = format!("it did not fail in run {}", bundle.run_id);
-    let (selected, others) = std::mem::take(&mut choice.selected).into_iter().partition(|path| wanted.contains(path));
+    let (selected, others) =
+        std::mem::take(&mut choice.selected).into_iter().partition(|path| wanted.contains(path));
     choice.selected = selected;
     let others: Vec<RelPath> = others;
-    choice.excluded.extend(others.iter().map(|path| Excluded { path: path.to_string(), reason: reason.clone() }));
+    choice.excluded.extend(
+        others.iter().map(|path| Excluded { path: path.to_string(), reason: reason.clone() }),
+    );
     choice.excluded.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(())
 }
@@ -43,17 +48,22 @@ pub(crate) fn differs(
         let then = bundle.plan.iter().find(|planned| planned.path == file.path);
         then.is_some_and(|then| then.text_sha256 != file.text_sha256)
     };
-    let changed: Vec<&str> = selected.iter().filter(changed).map(|file| file.path.as_str()).collect();
+    let changed: Vec<&str> =
+        selected.iter().filter(changed).map(|file| file.path.as_str()).collect();
     let other = bundle.head_sha.as_ref().filter(|then| here.is_some_and(|here| here != *then));
-    let commit = other.map(|then| format!("it failed at {then}, this is {}", here.map_or("none", CommitSha::as_str)));
-    let files =
-        (!changed.is_empty()).then(|| format!("{} of its files were changed since: {}", changed.len(), changed[0]));
-    let dirty =
-        (bundle.dirty == Some(true)).then(|| "it failed in a worktree with changes that no commit holds".to_owned());
-    let elsewhere = bundle.repository.as_ref().filter(|then| repository.is_some_and(|here| here != *then));
+    let commit = other.map(|then| {
+        format!("it failed at {then}, this is {}", here.map_or("none", CommitSha::as_str))
+    });
+    let files = (!changed.is_empty())
+        .then(|| format!("{} of its files were changed since: {}", changed.len(), changed[0]));
+    let dirty = (bundle.dirty == Some(true))
+        .then(|| "it failed in a worktree with changes that no commit holds".to_owned());
+    let elsewhere =
+        bundle.repository.as_ref().filter(|then| repository.is_some_and(|here| here != *then));
     let elsewhere = elsewhere.map(|then| format!("it failed in {then}"));
     let other = bundle.dispatcher.as_ref().filter(|then| then.kind != dispatcher);
-    let other = other.map(|then| format!("its tests were run by {}, these are by {dispatcher}", then.kind));
+    let other =
+        other.map(|then| format!("its tests were run by {}, these are by {dispatcher}", then.kind));
     let all: Vec<String> = [elsewhere, commit, files, dirty, other].into_iter().flatten().collect();
     (!all.is_empty()).then(|| Fault::RerunDiffers(all.join("; ")))
 }

@@ -11,7 +11,8 @@ pub(super) fn go(survey: &Survey, seen: &mut Vec<String>) -> Option<Setup> {
     let modules = survey.named("go.mod");
     let folder = folder_of(modules.first()?);
     let owner = |path: &str| {
-        let mut owners = modules.iter().map(|module| folder_of(module)).filter(|folder| is_in(path, folder));
+        let mut owners =
+            modules.iter().map(|module| folder_of(module)).filter(|folder| is_in(path, folder));
         owners.next_back().unwrap_or_default().to_owned()
     };
     let all = survey.files(|path| path.ends_with("_test.go"));
@@ -19,7 +20,9 @@ pub(super) fn go(survey: &Survey, seen: &mut Vec<String>) -> Option<Setup> {
     for module in &modules[1..] {
         let inner = folder_of(module);
         if all.iter().any(|path| owner(path) == inner) {
-            seen.push(format!("{module}, a Go module of its own that `go test` of the first does not run"));
+            seen.push(format!(
+                "{module}, a Go module of its own that `go test` of the first does not run"
+            ));
         }
     }
     if files.is_empty() {
@@ -52,12 +55,16 @@ pub(super) fn rust(survey: &Survey, seen: &mut Vec<String>) -> Option<Setup> {
     let workspace = survey.says(manifest, "[workspace]");
     if !workspace {
         let others = manifests.iter().skip(1).filter(|path| !in_folder(path, "fuzz"));
-        seen.extend(others.map(|path| format!("{path}, which is no part of the first Rust package")));
+        seen.extend(
+            others.map(|path| format!("{path}, which is no part of the first Rust package")),
+        );
     }
     let is_test = |path: &str| {
         path.ends_with(".rs")
             && is_in(path, folder)
-            && (in_folder(path, "tests") || survey.says(path, "#[test]") || survey.says(path, "::test]"))
+            && (in_folder(path, "tests")
+                || survey.says(path, "#[test]")
+                || survey.says(path, "::test]"))
     };
     let files = survey.files(is_test);
     if files.is_empty() {
@@ -74,7 +81,9 @@ pub(super) fn rust(survey: &Survey, seen: &mut Vec<String>) -> Option<Setup> {
     let lock = if survey.has("Cargo.lock") { "cargo fetch --locked" } else { "cargo fetch" };
     let mut install = if folder.is_empty() { argv(&[lock]) } else { Vec::new() };
     let configured = ".config/nextest.toml";
-    let is_mention = |path: &str| path.starts_with(".github/workflows/") || ["Makefile", "justfile"].contains(&path);
+    let is_mention = |path: &str| {
+        path.starts_with(".github/workflows/") || ["Makefile", "justfile"].contains(&path)
+    };
     let mentioned = survey.texts_of(is_mention).any(|(_, text)| text.contains("cargo nextest"));
     if !survey.has(configured) && !mentioned {
         let command = [argv(&["cargo", "test", "--no-fail-fast"]), at].concat();
@@ -104,7 +113,9 @@ fn is_jvm_test(path: &str) -> bool {
     let Some((stem, ending)) = name.rsplit_once('.') else { return false };
     let below = path.starts_with("src/test/") || path.contains("/src/test/");
     let named = ["Test", "Tests", "TestCase", "IT", "Spec"].iter().any(|end| stem.ends_with(end));
-    ["java", "kt", "groovy", "scala"].contains(&ending) && below && (named || stem.starts_with("Test"))
+    ["java", "kt", "groovy", "scala"].contains(&ending)
+        && below
+        && (named || stem.starts_with("Test"))
 }
 
 /// Maven, by `pom.xml`.
@@ -116,8 +127,9 @@ pub(super) fn maven(survey: &Survey, seen: &mut Vec<String>) -> Option<Setup> {
         seen.push(format!("{pom}, but no test file below src/test"));
         return None;
     }
-    let failsafe =
-        survey.texts_of(|path| name_of(path) == "pom.xml").any(|(_, text)| text.contains("maven-failsafe-plugin"));
+    let failsafe = survey
+        .texts_of(|path| name_of(path) == "pom.xml")
+        .any(|(_, text)| text.contains("maven-failsafe-plugin"));
     let program = if survey.has("mvnw") { "./mvnw" } else { "mvn" };
     let mut command = argv(&[program, "-B", "--fail-at-end"]);
     if !folder.is_empty() {
@@ -161,13 +173,19 @@ pub(super) fn gradle(survey: &Survey, seen: &mut Vec<String>) -> Option<Setup> {
     Some(Setup {
         ignore: argv(&["build/", ".gradle/"]),
         check: argv(&[program, "--version"]),
-        ..Setup::whole(Framework::Gradle, &files, command, argv(&["**/build/test-results/**/TEST-*.xml"]))
+        ..Setup::whole(
+            Framework::Gradle,
+            &files,
+            command,
+            argv(&["**/build/test-results/**/TEST-*.xml"]),
+        )
     })
 }
 
 /// .NET, by projects that refer to `Microsoft.NET.Test.Sdk`.
 pub(super) fn dotnet(survey: &Survey, seen: &mut Vec<String>) -> Option<Setup> {
-    let is_project = |path: &str| [".csproj", ".fsproj", ".vbproj"].iter().any(|end| path.ends_with(end));
+    let is_project =
+        |path: &str| [".csproj", ".fsproj", ".vbproj"].iter().any(|end| path.ends_with(end));
     let mut projects: Vec<&str> = survey
         .texts_of(is_project)
         .filter(|(_, text)| text.contains("Microsoft.NET.Test.Sdk"))
@@ -180,22 +198,27 @@ pub(super) fn dotnet(survey: &Survey, seen: &mut Vec<String>) -> Option<Setup> {
         seen.extend(any.first().map(|path| format!("{path}, {why}")));
         return None;
     }
-    let solution =
-        survey.files(|path| folder_of(path).is_empty() && (path.ends_with(".sln") || path.ends_with(".slnx")));
-    let target = match solution.as_slice() {
-        [one] => *one,
-        _ => {
-            let others = projects.iter().skip(1);
-            seen.extend(others.map(|path| format!("{path}, a test project that no solution at the root holds")));
-            projects[0]
-        }
-    };
+    let solution = survey.files(|path| {
+        folder_of(path).is_empty() && (path.ends_with(".sln") || path.ends_with(".slnx"))
+    });
+    let target =
+        match solution.as_slice() {
+            [one] => *one,
+            _ => {
+                let others = projects.iter().skip(1);
+                seen.extend(others.map(|path| {
+                    format!("{path}, a test project that no solution at the root holds")
+                }));
+                projects[0]
+            }
+        };
     let in_projects = |path: &str| {
         [".cs", ".fs", ".vb"].iter().any(|end| path.ends_with(end))
             && projects.iter().any(|project| is_in(path, folder_of(project)))
     };
     let files = survey.files(in_projects);
-    let command = argv(&["dotnet", "test", target, "--logger", "trx", "--results-directory", "TestResults"]);
+    let command =
+        argv(&["dotnet", "test", target, "--logger", "trx", "--results-directory", "TestResults"]);
     Some(Setup {
         install: vec![format!("dotnet restore {}", super::quoted_for_sh(target))],
         ignore: argv(&["/TestResults/"]),
@@ -226,8 +249,10 @@ pub(super) fn ctest(survey: &Survey, seen: &mut Vec<String>) -> Option<Setup> {
     let build = if used && !survey.has("build/CMakeCache.txt") { "cmake-build" } else { "build" };
     let source = if folder.is_empty() { "." } else { folder };
     let junit = "ctest-results.xml";
-    let command = argv(&["ctest", "--test-dir", build, "--output-on-failure", "--output-junit", junit]);
-    let before = vec![argv(&["cmake", "-S", source, "-B", build]), argv(&["cmake", "--build", build])];
+    let command =
+        argv(&["ctest", "--test-dir", build, "--output-on-failure", "--output-junit", junit]);
+    let before =
+        vec![argv(&["cmake", "-S", source, "-B", build]), argv(&["cmake", "--build", build])];
     let results = vec![format!("{build}/{junit}")];
     let whole = Setup::whole(Framework::Ctest, &files, command.clone(), results.clone());
     Some(Setup {

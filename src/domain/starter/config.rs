@@ -5,8 +5,14 @@ use super::quoted;
 use crate::domain::config::PriorityPolicy;
 
 /// `pester-gate.yml` for a setup. `name` is the file it is written to.
-pub(crate) fn config(setup: &Setup, name: &str, powershell: &str, policy: PriorityPolicy) -> String {
-    let option = if name == "pester-gate.yml" { String::new() } else { format!(" --config {name}") };
+pub(crate) fn config(
+    setup: &Setup,
+    name: &str,
+    powershell: &str,
+    policy: PriorityPolicy,
+) -> String {
+    let option =
+        if name == "pester-gate.yml" { String::new() } else { format!(" --config {name}") };
     let framework = setup.framework.name();
     let mut out = format!("# Tests: {framework}. Run them with `pester-gate run{option}`.\n");
     if setup.has_integration {

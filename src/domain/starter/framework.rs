@@ -126,7 +126,12 @@ pub(crate) enum Run {
 
 impl Setup {
     /// A setup whose command finds its tests itself.
-    pub(crate) fn whole(framework: Framework, files: &[&str], command: Vec<String>, results: Vec<String>) -> Self {
+    pub(crate) fn whole(
+        framework: Framework,
+        files: &[&str],
+        command: Vec<String>,
+        results: Vec<String>,
+    ) -> Self {
         Self {
             framework,
             files: files.len(),

@@ -91,11 +91,15 @@ fn others(survey: &Survey, seen: &mut Vec<String>) {
         }
     }
     let ruby = survey.files(|path| {
-        name_of(path).ends_with("_test.rb") || name_of(path).starts_with("test_") && path.ends_with(".rb")
+        name_of(path).ends_with("_test.rb")
+            || name_of(path).starts_with("test_") && path.ends_with(".rb")
     });
     if !ruby.is_empty() {
         let folder = survey::shared_folder(&ruby);
-        seen.push(format!("{} below {folder} (minitest or test-unit)", count(ruby.len(), "Ruby test file")));
+        seen.push(format!(
+            "{} below {folder} (minitest or test-unit)",
+            count(ruby.len(), "Ruby test file")
+        ));
     }
     if survey.paths.iter().any(|path| folder_of(path).is_empty() && path.ends_with(".cabal")) {
         seen.push("a Cabal package (Haskell)".to_owned());
@@ -115,7 +119,11 @@ fn quoted(text: &str) -> String {
 /// A word of a shell line.
 fn quoted_for_sh(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./".contains(c);
-    if word.chars().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
+    if word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
 }
 
 #[cfg(test)]
@@ -160,7 +168,10 @@ mod tests {
             (&[("test_a.py", "import unittest")], Unittest),
             (&[("a.test.mjs", "import test from 'node:test';")], NodeTest),
             (&[("a.test.js", ""), ("package.json", r#"{"devDependencies": {"jest": "1"}}"#)], Jest),
-            (&[("a.spec.ts", ""), ("package.json", r#"{"devDependencies": {"vitest": "1"}}"#)], Vitest),
+            (
+                &[("a.spec.ts", ""), ("package.json", r#"{"devDependencies": {"vitest": "1"}}"#)],
+                Vitest,
+            ),
             (&[("test/a.js", ""), ("package.json", r#"{"scripts": {"test": "mocha"}}"#)], Mocha),
             (&[("go.mod", "module m"), ("a/a_test.go", "")], Go),
             (&[("Cargo.toml", CARGO), ("src/lib.rs", "#[test]")], CargoTest),
@@ -185,8 +196,14 @@ mod tests {
             (&[("package.json", "{not json")], "package.json, which is not JSON"),
             (&[("package.json", r#"{"devDependencies": {"ava": "1"}}"#)], "ava in package.json"),
             (&[("package.json", r#"{"scripts": {"test": "gulp test"}}"#)], "gulp test"),
-            (&[("package.json", r#"{"devDependencies": {"jest": "1"}}"#)], "Jest in package.json, but no test"),
-            (&[("web/package.json", r#"{"devDependencies": {"jest": "1"}}"#)], "web/package.json, which names jest"),
+            (
+                &[("package.json", r#"{"devDependencies": {"jest": "1"}}"#)],
+                "Jest in package.json, but no test",
+            ),
+            (
+                &[("web/package.json", r#"{"devDependencies": {"jest": "1"}}"#)],
+                "web/package.json, which names jest",
+            ),
             (&[("a.test.js", "")], "1 JavaScript test file,"),
             (&[("Makefile", "all:\n\ncheck: all\n\ttrue\n")], "the target \"check\" of Makefile"),
             (&[("tox.ini", "")], "tox"),
@@ -199,7 +216,11 @@ mod tests {
         ] {
             let look = look(files);
             assert!(look.setups.is_empty(), "{files:?}");
-            assert!(look.seen.iter().any(|seen| seen.contains(part)), "{part} is not in {:?}", look.seen);
+            assert!(
+                look.seen.iter().any(|seen| seen.contains(part)),
+                "{part} is not in {:?}",
+                look.seen
+            );
         }
         let helper = look(&[("tests/a.bats", ""), ("tests/setup.sh", "")]);
         assert_eq!((helper.setups.len(), helper.seen.len()), (1, 1), "{helper:?}");
@@ -215,7 +236,8 @@ mod tests {
             ("src/b.test.ts", "import { test } from '@jest/globals';"),
             ("src/c.test.ts", "test('x', () => {});"),
         ]);
-        let found: Vec<_> = look.setups.iter().map(|setup| (setup.framework, setup.patterns.clone())).collect();
+        let found: Vec<_> =
+            look.setups.iter().map(|setup| (setup.framework, setup.patterns.clone())).collect();
         assert_eq!(
             found,
             [
@@ -234,33 +256,66 @@ mod tests {
         for (files, start, install) in [
             (&[TEST, JEST, ("pnpm-lock.yaml", "")][..], "pnpm exec jest --ci", "corepack enable"),
             (&[TEST, JEST, ("package-lock.json", "")], "npx --no-install jest --ci", "npm ci"),
-            (&[TEST, JEST, ("yarn.lock", "")], "npx --no-install jest", "yarn install --frozen-lockfile"),
-            (&[TEST, JEST, ("yarn.lock", ""), (".yarnrc.yml", "")], "yarn run jest", "corepack enable"),
-            (&[("go/go.mod", ""), ("go/a_test.go", "")], "go test -C go -json", "go -C go mod download"),
             (
-                &[("pom.xml", "maven-failsafe-plugin"), ("src/test/java/AIT.java", ""), ("mvnw", "")],
+                &[TEST, JEST, ("yarn.lock", "")],
+                "npx --no-install jest",
+                "yarn install --frozen-lockfile",
+            ),
+            (
+                &[TEST, JEST, ("yarn.lock", ""), (".yarnrc.yml", "")],
+                "yarn run jest",
+                "corepack enable",
+            ),
+            (
+                &[("go/go.mod", ""), ("go/a_test.go", "")],
+                "go test -C go -json",
+                "go -C go mod download",
+            ),
+            (
+                &[
+                    ("pom.xml", "maven-failsafe-plugin"),
+                    ("src/test/java/AIT.java", ""),
+                    ("mvnw", ""),
+                ],
                 "./mvnw -B --fail-at-end clean verify",
                 "",
             ),
-            (&[("Gemfile", "gem 'rspec'"), ("spec/a_spec.rb", "")], "bundle exec rspec", "bundle install"),
+            (
+                &[("Gemfile", "gem 'rspec'"), ("spec/a_spec.rb", "")],
+                "bundle exec rspec",
+                "bundle install",
+            ),
             (
                 &[("composer.json", "phpunit/phpunit"), ("tests/ATest.php", "")],
                 "vendor/bin/phpunit --log-junit phpunit-results.xml tests",
                 "composer install",
             ),
-            (&[("A.sln", ""), ("T/T.csproj", "Microsoft.NET.Test.Sdk")], "dotnet test A.sln", "dotnet restore A.sln"),
-            (&[("a b/pom.xml", ""), ("a b/src/test/java/ATest.java", "")], "mvn -B --fail-at-end -f a b/pom.xml", ""),
+            (
+                &[("A.sln", ""), ("T/T.csproj", "Microsoft.NET.Test.Sdk")],
+                "dotnet test A.sln",
+                "dotnet restore A.sln",
+            ),
+            (
+                &[("a b/pom.xml", ""), ("a b/src/test/java/ATest.java", "")],
+                "mvn -B --fail-at-end -f a b/pom.xml",
+                "",
+            ),
         ] {
             let look = look(files);
             let setup = &look.setups[0];
             assert!(command(setup).starts_with(start), "{files:?}: {}", command(setup));
             let first = setup.install.first().map(String::as_str).unwrap_or_default();
-            assert!(first.starts_with(install) && first.is_empty() == install.is_empty(), "{first}");
+            assert!(
+                first.starts_with(install) && first.is_empty() == install.is_empty(),
+                "{first}"
+            );
         }
         // Where the repository says which files are tests, the framework finds them.
         let own = r#"{"devDependencies": {"jest": "1"}, "jest": {"testMatch": ["x"]}}"#;
         let whole = look(&[TEST, ("package.json", own)]);
-        assert!(!command(&whole.setups[0]).contains("{files}") && whole.setups[0].patterns.is_empty());
+        assert!(
+            !command(&whole.setups[0]).contains("{files}") && whole.setups[0].patterns.is_empty()
+        );
     }
 
     #[test]
@@ -268,11 +323,19 @@ mod tests {
         for (script, expected, note) in [
             ("mocha", "{files}", ""),
             ("mocha --reporter spec -R dot --watch", "{files}", ""),
-            ("lint && mocha --require ./env 'test/**/*.js' && x", "--require ./env test/**/*.js", ""),
+            (
+                "lint && mocha --require ./env 'test/**/*.js' && x",
+                "--require ./env test/**/*.js",
+                "",
+            ),
             ("cross-env NODE_ENV=test mocha -t 9", "-t 9 {files}", "NODE_ENV=test"),
         ] {
             let manifest = serde_json::json!({"scripts": {"test": script}}).to_string();
-            let look = look(&[("package.json", &manifest), ("test/a.js", ""), ("test/support/env.js", "")]);
+            let look = look(&[
+                ("package.json", &manifest),
+                ("test/a.js", ""),
+                ("test/support/env.js", ""),
+            ]);
             let setup = &look.setups[0];
             let own = "npx --no-install mocha --reporter json";
             let whole = format!("{own} --reporter-option output=mocha-results.json {expected}");
@@ -281,19 +344,36 @@ mod tests {
         }
         let manifest = r#"{"scripts": {"test": "jest --config j.js --bail --coverage"}}"#;
         let look = look(&[("package.json", manifest), ("a.test.js", "")]);
-        assert!(command(&look.setups[0]).ends_with("--testLocationInResults --config j.js"), "{look:?}");
+        assert!(
+            command(&look.setups[0]).ends_with("--testLocationInResults --config j.js"),
+            "{look:?}"
+        );
         assert!(look.setups[0].notes[0].contains("--bail"), "{look:?}");
     }
 
     #[test]
     fn every_configuration_can_be_read_whatever_the_folder_is_called() {
-        for folder in [".", "tests", "it's \"a\" [b] #c: {d}", "\u{202e}x\ty", "- a", "ä/ö", "*x", "no", "a\nb"] {
-            let below = |name: &str| if folder == "." { name.to_owned() } else { format!("{folder}/{name}") };
-            for name in ["test_a.py", "A.Integration.Tests.ps1", "a_spec.rb", "a.bats", "test_a.sh"] {
+        for folder in [
+            ".",
+            "tests",
+            "it's \"a\" [b] #c: {d}",
+            "\u{202e}x\ty",
+            "- a",
+            "ä/ö",
+            "*x",
+            "no",
+            "a\nb",
+        ] {
+            let below = |name: &str| {
+                if folder == "." { name.to_owned() } else { format!("{folder}/{name}") }
+            };
+            for name in ["test_a.py", "A.Integration.Tests.ps1", "a_spec.rb", "a.bats", "test_a.sh"]
+            {
                 let look = look(&[(&below(name), "")]);
                 let setup = look.setups.first().unwrap_or_else(|| panic!("{folder:?} {name}"));
                 let text = config(setup, "pester-gate.yml", "pwsh", PriorityPolicy::Off);
-                let read: Config = serde_yaml::from_str(&text).unwrap_or_else(|error| panic!("{error}\n{text}"));
+                let read: Config =
+                    serde_yaml::from_str(&text).unwrap_or_else(|error| panic!("{error}\n{text}"));
                 assert_eq!(read.tests.path.as_deref(), Some(folder), "{text}");
                 assert_eq!(read.standing_priority.policy, Some(PriorityPolicy::Off), "{text}");
                 let mode = read.defaults.integration_mode.as_deref();

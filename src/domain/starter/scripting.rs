@@ -3,7 +3,10 @@
 use serde_json::Value;
 
 use super::framework::{Framework, Run, Setup, argv};
-use super::survey::{Survey, folder_of, in_folder, is_fixture, is_python_test, is_script_test, name_of, shared_folder};
+use super::survey::{
+    Survey, folder_of, in_folder, is_fixture, is_python_test, is_script_test, name_of,
+    shared_folder,
+};
 
 /// The argument that becomes the selected files.
 const FILES: &str = "{files}";
@@ -32,7 +35,8 @@ pub(super) fn pester(survey: &Survey) -> Option<Setup> {
     if files.is_empty() {
         return None;
     }
-    let is_integration = |path: &&str| path.to_ascii_lowercase().ends_with(".integration.tests.ps1");
+    let is_integration =
+        |path: &&str| path.to_ascii_lowercase().ends_with(".integration.tests.ps1");
     Some(Setup {
         folder: shared_folder(&files),
         run: Run::Pester,
@@ -44,9 +48,11 @@ pub(super) fn pester(survey: &Survey) -> Option<Setup> {
 /// pytest or unittest, by `test_*.py` and `*_test.py`.
 pub(super) fn python(survey: &Survey, seen: &mut Vec<String>) -> Option<Setup> {
     let files = survey.files(is_python_test);
-    let requirements = survey.files(|path| name_of(path).starts_with("requirements") && path.ends_with(".txt"));
+    let requirements =
+        survey.files(|path| name_of(path).starts_with("requirements") && path.ends_with(".txt"));
     if files.is_empty() {
-        let project = ["pyproject.toml", "setup.py", "setup.cfg"].into_iter().find(|name| survey.has(name));
+        let project =
+            ["pyproject.toml", "setup.py", "setup.cfg"].into_iter().find(|name| survey.has(name));
         if let Some(name) = project {
             seen.push(format!("{name}, but no Python test file (`test_*.py` or `*_test.py`)"));
         }
@@ -76,17 +82,32 @@ pub(super) fn python(survey: &Survey, seen: &mut Vec<String>) -> Option<Setup> {
     }
     if is_pytest {
         install.push(format!("{} -m pip install pytest", survey.python));
-        let command =
-            argv(&[survey.python, "-m", "pytest", "-o", "junit_family=xunit1", "--junitxml=pytest-results.xml", FILES]);
+        let command = argv(&[
+            survey.python,
+            "-m",
+            "pytest",
+            "-o",
+            "junit_family=xunit1",
+            "--junitxml=pytest-results.xml",
+            FILES,
+        ]);
         let usual = ["test_*.py", "*_test.py"];
-        let setup = by_files(survey, Framework::Pytest, &files, &usual, command, "pytest-results.xml");
-        return Some(Setup { install, check: argv(&[survey.python, "-m", "pytest", "--version"]), ..setup });
+        let setup =
+            by_files(survey, Framework::Pytest, &files, &usual, command, "pytest-results.xml");
+        return Some(Setup {
+            install,
+            check: argv(&[survey.python, "-m", "pytest", "--version"]),
+            ..setup
+        });
     }
     install.push(format!("{} -m pip install unittest-xml-reporting", survey.python));
-    let command = argv(&[survey.python, "-m", "xmlrunner", "--output-file", "unittest-results.xml", FILES]);
+    let command =
+        argv(&[survey.python, "-m", "xmlrunner", "--output-file", "unittest-results.xml", FILES]);
     let usual = ["test_*.py", "*_test.py"];
-    let setup = by_files(survey, Framework::Unittest, &files, &usual, command, "unittest-results.xml");
-    let note = "unittest writes no report itself: the package unittest-xml-reporting does".to_owned();
+    let setup =
+        by_files(survey, Framework::Unittest, &files, &usual, command, "unittest-results.xml");
+    let note =
+        "unittest writes no report itself: the package unittest-xml-reporting does".to_owned();
     let check = argv(&[survey.python, "-c", "import xmlrunner"]);
     Some(Setup { install, check, notes: vec![note], ..setup })
 }
@@ -94,7 +115,10 @@ pub(super) fn python(survey: &Survey, seen: &mut Vec<String>) -> Option<Setup> {
 /// The optional dependencies of a `pyproject.toml` that are for its tests.
 fn test_extra(text: &str) -> Option<&str> {
     let section = text.split("[project.optional-dependencies]").nth(1)?;
-    let names = section.lines().take_while(|line| !line.starts_with('[')).filter_map(|line| line.split_once('='));
+    let names = section
+        .lines()
+        .take_while(|line| !line.starts_with('['))
+        .filter_map(|line| line.split_once('='));
     let mut names = names.map(|(name, _)| name.trim().trim_matches(['"', '\'']));
     names.find(|name| ["test", "tests", "testing", "dev"].contains(name))
 }
@@ -129,29 +153,39 @@ pub(super) fn javascript(survey: &Survey, seen: &mut Vec<String>) -> Vec<Setup> 
     if let Some(Err(error)) = &manifest {
         seen.push(format!("package.json, which is not JSON ({error})"));
     }
-    for path in survey.named("package.json").into_iter().filter(|path| !folder_of(path).is_empty()) {
+    for path in survey.named("package.json").into_iter().filter(|path| !folder_of(path).is_empty())
+    {
         let text = survey.text(path).unwrap_or_default();
-        let named = ["jest", "vitest", "mocha"].into_iter().find(|name| text.contains(&format!("\"{name}\"")));
+        let named = ["jest", "vitest", "mocha"]
+            .into_iter()
+            .find(|name| text.contains(&format!("\"{name}\"")));
         if let Some(name) = named.filter(|_| !survey.has("package.json")) {
             seen.push(format!("{path}, which names {name} and is not at the root"));
         }
     }
     let manifest = manifest.and_then(Result::ok).unwrap_or(Value::Null);
     let scripts = manifest.get("scripts").and_then(Value::as_object);
-    let scripts: Vec<(&str, &str)> =
-        scripts.into_iter().flatten().filter_map(|(name, line)| Some((name.as_str(), line.as_str()?))).collect();
+    let scripts: Vec<(&str, &str)> = scripts
+        .into_iter()
+        .flatten()
+        .filter_map(|(name, line)| Some((name.as_str(), line.as_str()?)))
+        .collect();
     let depends = |name: &str| {
         ["dependencies", "devDependencies", "peerDependencies"]
             .iter()
             .any(|key| manifest.get(key).is_some_and(|list| list.get(name).is_some()))
     };
-    let called = |word: &str| scripts.iter().any(|(_, line)| words(line).any(|known| known == word));
+    let called =
+        |word: &str| scripts.iter().any(|(_, line)| words(line).any(|known| known == word));
     let node_called = scripts.iter().any(|(_, line)| line.contains("node --test"));
     let present = |framework: Framework| match framework {
         Framework::Jest => depends("jest") || called("jest"),
         Framework::Vitest => depends("vitest") || called("vitest"),
         Framework::Mocha => depends("mocha") || called("mocha"),
-        _ => node_called || files.iter().any(|path| imports(survey, path) == Some(Framework::NodeTest)),
+        _ => {
+            node_called
+                || files.iter().any(|path| imports(survey, path) == Some(Framework::NodeTest))
+        }
     };
     let all = [Framework::Jest, Framework::Vitest, Framework::Mocha, Framework::NodeTest];
     let here: Vec<Framework> = all.into_iter().filter(|framework| present(*framework)).collect();
@@ -168,7 +202,8 @@ pub(super) fn javascript(survey: &Survey, seen: &mut Vec<String>) -> Vec<Setup> 
     };
     let mut setups = Vec::new();
     for framework in &here {
-        let own: Vec<&str> = files.iter().copied().filter(|path| owner(path) == Some(*framework)).collect();
+        let own: Vec<&str> =
+            files.iter().copied().filter(|path| owner(path) == Some(*framework)).collect();
         // In the folder `test` Mocha takes every file, the others only those that are named like
         // tests.
         let named: Vec<&str> = match framework {
@@ -244,7 +279,12 @@ fn one_javascript(
             let words = ["mocha", "--reporter", "json", "--reporter-option", &output];
             let own = survey.files(|path| path.starts_with(".mocharc")).len();
             if typed.names_files || own > 0 || manifest.get("mocha").is_some() {
-                Setup::whole(framework, files, start(&[&words[..], &kept].concat()), vec![results.clone()])
+                Setup::whole(
+                    framework,
+                    files,
+                    start(&[&words[..], &kept].concat()),
+                    vec![results.clone()],
+                )
             } else {
                 let command = start(&[&words[..], &kept, &[FILES]].concat());
                 by_files(survey, framework, files, &usual, command, &results)
@@ -278,17 +318,22 @@ impl Typed {
     fn of(framework: Framework, scripts: &[(&str, &str)]) -> Self {
         let tool = framework.slug();
         let starts = |line: &str| words(line).any(|word| word == tool);
-        let script = scripts
-            .iter()
-            .find(|(name, line)| *name == "test" && starts(line))
-            .or_else(|| scripts.iter().find(|(name, line)| name.starts_with("test") && starts(line)));
+        let script =
+            scripts.iter().find(|(name, line)| *name == "test" && starts(line)).or_else(|| {
+                scripts.iter().find(|(name, line)| name.starts_with("test") && starts(line))
+            });
         let mut typed = Self::default();
         let Some((_, line)) = script else { return typed };
         let is_operator = |word: &&str| ["&&", "||", ";", "|", ">", "2>&1"].contains(word);
         let before: Vec<&str> = words(line).take_while(|word| *word != tool).collect();
         let segment = before.rsplit(is_operator).next().unwrap_or_default();
-        typed.dropped.extend(segment.iter().filter(|word| word.contains('=')).map(|word| (*word).to_owned()));
-        let mut rest = words(line).skip_while(|word| *word != tool).skip(1).take_while(|word| !is_operator(word));
+        typed.dropped.extend(
+            segment.iter().filter(|word| word.contains('=')).map(|word| (*word).to_owned()),
+        );
+        let mut rest = words(line)
+            .skip_while(|word| *word != tool)
+            .skip(1)
+            .take_while(|word| !is_operator(word));
         while let Some(word) = rest.next() {
             let name = word.split('=').next().unwrap_or(word);
             if !word.starts_with('-') {
@@ -304,7 +349,10 @@ impl Typed {
             } else if KEPT_WITH_VALUE.contains(&name) && !word.contains('=') {
                 typed.kept.push(word.to_owned());
                 typed.kept.extend(rest.next().map(str::to_owned));
-            } else if KEPT_WITH_VALUE.contains(&name) || framework == Framework::Mocha || KEPT.contains(&name) {
+            } else if KEPT_WITH_VALUE.contains(&name)
+                || framework == Framework::Mocha
+                || KEPT.contains(&name)
+            {
                 typed.kept.push(word.to_owned());
             } else {
                 typed.dropped.push(word.to_owned());
@@ -315,7 +363,9 @@ impl Typed {
 
     fn note(&self, tool: &str) -> Option<String> {
         let dropped = self.dropped.join(" ");
-        let why = format!("the script of package.json also has {dropped}: add what the tests need to the command");
+        let why = format!(
+            "the script of package.json also has {dropped}: add what the tests need to the command"
+        );
         (!dropped.is_empty()).then(|| format!("{why} ({tool})"))
     }
 }
@@ -382,7 +432,8 @@ const KEPT: [&str; 4] = ["--runInBand", "-i", "--no-file-parallelism", "--experi
 
 /// What the test files of a framework are called, for each ending that is in use.
 fn usual_names(framework: Framework, files: &[&str]) -> Vec<String> {
-    let mut endings: Vec<&str> = files.iter().filter_map(|path| Some(path.rsplit_once('.')?.1)).collect();
+    let mut endings: Vec<&str> =
+        files.iter().filter_map(|path| Some(path.rsplit_once('.')?.1)).collect();
     endings.sort_unstable();
     endings.dedup();
     let any = framework == Framework::Mocha && files.iter().any(|path| only_by_folder(path));
@@ -422,7 +473,9 @@ fn node_test(survey: &Survey, files: &[&str]) -> Setup {
 /// The framework that a test file imports.
 fn imports(survey: &Survey, path: &str) -> Option<Framework> {
     let text = survey.text(path)?;
-    let names = |module: &str| ['"', '\''].iter().any(|quote| text.contains(&format!("{quote}{module}{quote}")));
+    let names = |module: &str| {
+        ['"', '\''].iter().any(|quote| text.contains(&format!("{quote}{module}{quote}")))
+    };
     [
         ("vitest", Framework::Vitest),
         ("@jest/globals", Framework::Jest),
@@ -454,16 +507,31 @@ fn words(line: &str) -> impl Iterator<Item = &str> {
 }
 
 /// Names what a `package.json` runs that `init` does not know.
-fn unknown_runners(scripts: &[(&str, &str)], depends: &dyn Fn(&str) -> bool, seen: &mut Vec<String>) {
-    for name in ["ava", "tap", "jasmine", "karma", "cypress", "@playwright/test", "uvu", "@wdio/cli", "qunit"] {
+fn unknown_runners(
+    scripts: &[(&str, &str)],
+    depends: &dyn Fn(&str) -> bool,
+    seen: &mut Vec<String>,
+) {
+    for name in [
+        "ava",
+        "tap",
+        "jasmine",
+        "karma",
+        "cypress",
+        "@playwright/test",
+        "uvu",
+        "@wdio/cli",
+        "qunit",
+    ] {
         if depends(name) {
             seen.push(format!("{name} in package.json"));
         }
     }
     for (name, line) in scripts {
-        let known = ["jest", "vitest", "mocha"].iter().any(|tool| words(line).any(|word| word == *tool))
-            || line.contains("node --test")
-            || line.contains("no test specified");
+        let known =
+            ["jest", "vitest", "mocha"].iter().any(|tool| words(line).any(|word| word == *tool))
+                || line.contains("node --test")
+                || line.contains("no test specified");
         if (*name == "test" || name.starts_with("test:")) && !known {
             seen.push(format!("the script {name:?} of package.json: {line}"));
         }
@@ -515,21 +583,32 @@ pub(super) fn rspec(survey: &Survey, seen: &mut Vec<String>) -> Option<Setup> {
         return None;
     }
     let start: &[&str] = if bundled { &["bundle", "exec", "rspec"] } else { &["rspec"] };
-    let options = ["--format", "progress", "--format", "json", "--out", "rspec-results.json", FILES];
+    let options =
+        ["--format", "progress", "--format", "json", "--out", "rspec-results.json", FILES];
     let command = argv(&[start, &options].concat());
-    let setup = by_files(survey, Framework::Rspec, &files, &["*_spec.rb"], command, "rspec-results.json");
+    let setup =
+        by_files(survey, Framework::Rspec, &files, &["*_spec.rb"], command, "rspec-results.json");
     let install = if survey.has("Gemfile") { "bundle install" } else { "gem install rspec" };
-    Some(Setup { install: argv(&[install]), check: argv(&[start, &["--version"]].concat()), ..setup })
+    Some(Setup {
+        install: argv(&[install]),
+        check: argv(&[start, &["--version"]].concat()),
+        ..setup
+    })
 }
 
 /// bats, by `*.bats`.
 pub(super) fn bats(survey: &Survey) -> Option<Setup> {
     // Its libraries are often submodules, with tests of their own.
     let is_library = |path: &str| {
-        ["bats", "bats-core", "bats-support", "bats-assert", "bats-file"].iter().any(|name| in_folder(path, name))
-            && (in_folder(path, "test_helper") || in_folder(path, "libexec") || path.contains("/bats/test/"))
+        ["bats", "bats-core", "bats-support", "bats-assert", "bats-file"]
+            .iter()
+            .any(|name| in_folder(path, name))
+            && (in_folder(path, "test_helper")
+                || in_folder(path, "libexec")
+                || path.contains("/bats/test/"))
     };
-    let files = survey.files(|path| path.ends_with(".bats") && !is_library(path) && !is_fixture(path));
+    let files =
+        survey.files(|path| path.ends_with(".bats") && !is_library(path) && !is_fixture(path));
     if files.is_empty() {
         return None;
     }
@@ -538,16 +617,20 @@ pub(super) fn bats(survey: &Survey) -> Option<Setup> {
     let options = ["--report-formatter", "junit", "--output", "."];
     let names: Vec<&str> = files.iter().map(|path| name_of(path)).collect();
     let unique = names.iter().enumerate().all(|(at, name)| !names[..at].contains(name));
-    let install =
-        if program == own { Vec::new() } else { argv(&["sudo apt-get update", "sudo apt-get install -y bats"]) };
+    let install = if program == own {
+        Vec::new()
+    } else {
+        argv(&["sudo apt-get update", "sudo apt-get install -y bats"])
+    };
     let check = argv(&[program, "--version"]);
     let command = argv(&[&[program][..], &options, &[FILES]].concat());
     let mut setup = by_files(survey, Framework::Bats, &files, &["*.bats"], command, "report.xml");
     if !unique {
         // The report holds the names of the files without their folders.
-        setup
-            .notes
-            .push("several bats files have the same name; the gate cannot tell them apart in the report".to_owned());
+        setup.notes.push(
+            "several bats files have the same name; the gate cannot tell them apart in the report"
+                .to_owned(),
+        );
     }
     Some(Setup { install, check, ..setup })
 }
@@ -569,7 +652,9 @@ pub(super) fn shell(survey: &Survey, others: &[Setup], seen: &mut Vec<String>) -
         return Some(scripts(&files, folder, patterns, None));
     }
     let in_tests = |path: &str| {
-        path.ends_with(".sh") && !is_fixture(path) && (in_folder(path, "tests") || in_folder(path, "test"))
+        path.ends_with(".sh")
+            && !is_fixture(path)
+            && (in_folder(path, "tests") || in_folder(path, "test"))
     };
     let files = survey.files(in_tests);
     if files.is_empty() {
@@ -582,7 +667,10 @@ pub(super) fn shell(survey: &Survey, others: &[Setup], seen: &mut Vec<String>) -
         return None;
     }
     let is_helper = |path: &&str| {
-        let words = ["helper", "common", "lib", "util", "setup", "teardown", "fixture", "reset", "clean", "run"];
+        let words = [
+            "helper", "common", "lib", "util", "setup", "teardown", "fixture", "reset", "clean",
+            "run",
+        ];
         words.iter().any(|word| name_of(path).contains(word))
     };
     let (helpers, tests): (Vec<&str>, Vec<&str>) = files.into_iter().partition(is_helper);
@@ -593,7 +681,8 @@ pub(super) fn shell(survey: &Survey, others: &[Setup], seen: &mut Vec<String>) -
         return None;
     }
     let (folder, patterns) = survey.select(&tests, &["*.sh"]);
-    let note = format!("no script is named like a test, so these count as tests: {}", tests.join(", "));
+    let note =
+        format!("no script is named like a test, so these count as tests: {}", tests.join(", "));
     Some(scripts(&tests, folder, patterns, Some(note)))
 }
 

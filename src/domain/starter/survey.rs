@@ -76,8 +76,9 @@ pub(crate) fn wanted(paths: &[String]) -> Vec<&str> {
     let mut manifests: Vec<&str> = paths.iter().filter(is_manifest).map(String::as_str).collect();
     manifests.sort_by_key(|path| path.matches('/').count());
     manifests.truncate(TEXTS_MOST - 3 * SOURCES_MOST);
-    let sources =
-        |take: fn(&str) -> bool| paths.iter().map(String::as_str).filter(move |path| take(path)).take(SOURCES_MOST);
+    let sources = |take: fn(&str) -> bool| {
+        paths.iter().map(String::as_str).filter(move |path| take(path)).take(SOURCES_MOST)
+    };
     manifests.extend(sources(is_python_test));
     manifests.extend(sources(is_script_test));
     manifests.extend(sources(|path| path.ends_with(".rs")));
@@ -87,7 +88,8 @@ pub(crate) fn wanted(paths: &[String]) -> Vec<&str> {
 /// Whether a file is a Python test by its name.
 pub(crate) fn is_python_test(path: &str) -> bool {
     let name = name_of(path);
-    !is_fixture(path) && (name.ends_with("_test.py") || (name.starts_with("test_") && name.ends_with(".py")))
+    !is_fixture(path)
+        && (name.ends_with("_test.py") || (name.starts_with("test_") && name.ends_with(".py")))
 }
 
 /// Whether a file is a JavaScript or TypeScript test by its name or by its folder.
@@ -96,7 +98,9 @@ pub(crate) fn is_script_test(path: &str) -> bool {
     let Some((stem, ending)) = name.rsplit_once('.') else { return false };
     let is_script = ["js", "mjs", "cjs", "jsx", "ts", "mts", "cts", "tsx"].contains(&ending);
     let named = stem.ends_with(".test") || stem.ends_with(".spec");
-    is_script && !is_fixture(path) && (named || in_folder(path, "__tests__") || path.starts_with("test/"))
+    is_script
+        && !is_fixture(path)
+        && (named || in_folder(path, "__tests__") || path.starts_with("test/"))
 }
 
 /// Whether a file lies among the data of tests: what is named like a test there is none.
@@ -124,7 +128,9 @@ pub(crate) fn shared_folder(files: &[&str]) -> String {
     let mut files = files.iter();
     let mut shared = files.next().map_or("", |first| folder_of(first));
     for file in files {
-        while !shared.is_empty() && !file.strip_prefix(shared).is_some_and(|rest| rest.starts_with('/')) {
+        while !shared.is_empty()
+            && !file.strip_prefix(shared).is_some_and(|rest| rest.starts_with('/'))
+        {
             shared = folder_of(shared);
         }
     }
@@ -162,7 +168,10 @@ impl Survey {
 
     /// The texts of the files that a test is true of.
     pub(crate) fn texts_of(&self, is: impl Fn(&str) -> bool) -> impl Iterator<Item = (&str, &str)> {
-        self.texts.iter().filter(move |(path, _)| is(path)).map(|(path, text)| (path.as_str(), text.as_str()))
+        self.texts
+            .iter()
+            .filter(move |(path, _)| is(path))
+            .map(|(path, text)| (path.as_str(), text.as_str()))
     }
 
     /// `tests.path` and `tests.pattern` that select these files and no others. `usual` are the
@@ -179,10 +188,12 @@ impl Survey {
         } else {
             usual.iter().map(|usual| (*usual).to_owned()).collect()
         };
-        let parsed: Vec<Pattern> = patterns.iter().filter_map(|text| Pattern::parse(text).ok()).collect();
+        let parsed: Vec<Pattern> =
+            patterns.iter().filter_map(|text| Pattern::parse(text).ok()).collect();
         let selected = |path: &&str| {
             let below = path.strip_prefix(&format!("{folder}/")).unwrap_or(path);
-            is_below(path, &folder) && parsed.iter().any(|pattern| pattern.matches_file(path, below))
+            is_below(path, &folder)
+                && parsed.iter().any(|pattern| pattern.matches_file(path, below))
         };
         let chosen: Vec<&str> = self.paths.iter().map(String::as_str).filter(selected).collect();
         if chosen == files || files.len() > LISTED_MOST {
@@ -193,7 +204,8 @@ impl Survey {
 
     /// Folders that are filled by package managers, or will be.
     fn barriers(&self) -> Vec<String> {
-        let mut barriers: Vec<String> = [".venv", "venv", "vendor", "target"].map(str::to_owned).to_vec();
+        let mut barriers: Vec<String> =
+            [".venv", "venv", "vendor", "target"].map(str::to_owned).to_vec();
         for manifest in self.named("package.json") {
             let folder = folder_of(manifest);
             let modules = if folder.is_empty() { String::new() } else { format!("{folder}/") };
@@ -217,7 +229,8 @@ fn cover(folder: &str, files: &[&str], barriers: &[String], usual: &[&str], out:
         match below.split_once('/') {
             None => out.push(literal(file)),
             Some((first, _)) => {
-                let child = if folder == "." { first.to_owned() } else { format!("{folder}/{first}") };
+                let child =
+                    if folder == "." { first.to_owned() } else { format!("{folder}/{first}") };
                 if !inner.contains(&child) {
                     inner.push(child);
                 }
@@ -273,7 +286,12 @@ mod tests {
     fn exactly_the_found_files_are_selected() {
         let usual = ["*.test.js", "*.spec.js"];
         for (paths, files, owed_folder, owed) in [
-            (&["t/a.test.js", "t/b.js"][..], &["t/a.test.js"][..], "t", &["*.test.js", "*.spec.js"][..]),
+            (
+                &["t/a.test.js", "t/b.js"][..],
+                &["t/a.test.js"][..],
+                "t",
+                &["*.test.js", "*.spec.js"][..],
+            ),
             // Dependencies lie below the root.
             (
                 &["package.json", "src/a.test.js", "x.test.js"],

@@ -89,7 +89,9 @@ pub(crate) fn workflow(form: Form, callee: &Callee, gates: &[Gate]) -> String {
         out.push_str("  pull_request:\n");
     }
     out.push_str("  workflow_dispatch:\npermissions: {}\nconcurrency:\n");
-    out.push_str("  group: pester-gate-caller-${{ github.event.pull_request.number || github.sha }}\n");
+    out.push_str(
+        "  group: pester-gate-caller-${{ github.event.pull_request.number || github.sha }}\n",
+    );
     out.push_str("  cancel-in-progress: false\njobs:\n");
     match form {
         Form::FiveJobs => five_jobs(&mut out, callee, gates),
@@ -103,7 +105,9 @@ fn one_step(out: &mut String, callee: &Callee, gates: &[Gate]) {
     out.push_str("  gate:\n    name: gate\n");
     out.push_str(&format!("    runs-on: {}\n    timeout-minutes: 60\n", callee.labels()));
     out.push_str(&format!("{PERMISSIONS}    steps:\n"));
-    out.push_str(&format!("      - uses: {CHECKOUT}\n        with:\n          persist-credentials: false\n"));
+    out.push_str(&format!(
+        "      - uses: {CHECKOUT}\n        with:\n          persist-credentials: false\n"
+    ));
     let mut installed: Vec<&String> = Vec::new();
     for line in gates.iter().flat_map(|gate| &gate.install) {
         // Two frameworks of one package manager need its packages once. GitHub would evaluate an
@@ -121,7 +125,9 @@ fn one_step(out: &mut String, callee: &Callee, gates: &[Gate]) {
                 out.push_str("        if: ${{ !cancelled() }}\n");
             }
             let (config, id) = (quoted(&gate.config), quoted(gate.id));
-            out.push_str(&format!("        with:\n          config: {config}\n          gate-id: {id}\n"));
+            out.push_str(&format!(
+                "        with:\n          config: {config}\n          gate-id: {id}\n"
+            ));
         }
     }
 }
@@ -144,11 +150,15 @@ fn five_jobs(out: &mut String, callee: &Callee, gates: &[Gate]) {
 /// The router as a repository has it that is not the gate's own.
 fn router(callee: &Callee) -> String {
     let Callee { repository, reference, .. } = callee;
-    let own = "      gate-repository: ${{ github.repository }}\n      gate-ref: ${{ github.sha }}\n";
+    let own =
+        "      gate-repository: ${{ github.repository }}\n      gate-ref: ${{ github.sha }}\n";
     let runner = format!("      runner: '{}'\n", callee.labels().replace('\'', "''"));
     ROUTER
         .replace("\r\n", "\n")
-        .replace("uses: ./actions/route\n", &format!("uses: {repository}/actions/route@{reference}\n"))
+        .replace(
+            "uses: ./actions/route\n",
+            &format!("uses: {repository}/actions/route@{reference}\n"),
+        )
         .replace(
             "uses: ./.github/workflows/gate.yml\n",
             &format!("uses: {repository}/.github/workflows/gate.yml@{reference}\n"),
@@ -182,16 +192,27 @@ mod tests {
         let gates = [
             gate("jest", "pester-gate.yml", &["npm ci"]),
             gate("vitest", "pester-gate.vitest.yml", &["npm ci"]),
-            gate("pytest", "pester-gate.pytest.yml", &["pip install -r 'it''s.txt'", "pip install -r '${{ x }}'"]),
+            gate(
+                "pytest",
+                "pester-gate.pytest.yml",
+                &["pip install -r 'it''s.txt'", "pip install -r '${{ x }}'"],
+            ),
         ];
         let text = workflow(Form::OneStep, &callee(&["ubuntu-latest"]), &gates);
-        let read: serde_yaml::Value = serde_yaml::from_str(&text).unwrap_or_else(|e| panic!("{e}\n{text}"));
+        let read: serde_yaml::Value =
+            serde_yaml::from_str(&text).unwrap_or_else(|e| panic!("{e}\n{text}"));
         let steps = read["jobs"]["gate"]["steps"].as_sequence().unwrap();
         let runs: Vec<&str> = steps.iter().filter_map(|step| step["run"].as_str()).collect();
         assert_eq!(runs, ["npm ci", "pip install -r 'it''s.txt'"]);
         let uses: Vec<_> = steps[3..]
             .iter()
-            .map(|step| (step["with"]["config"].as_str(), step["with"]["gate-id"].as_str(), step["if"].as_str()))
+            .map(|step| {
+                (
+                    step["with"]["config"].as_str(),
+                    step["with"]["gate-id"].as_str(),
+                    step["if"].as_str(),
+                )
+            })
             .collect();
         let always = Some("${{ !cancelled() }}");
         assert_eq!(
@@ -203,21 +224,34 @@ mod tests {
             ]
         );
         let text = workflow(Form::FiveJobs, &callee(&["ubuntu-latest"]), &gates);
-        let read: serde_yaml::Value = serde_yaml::from_str(&text).unwrap_or_else(|e| panic!("{e}\n{text}"));
+        let read: serde_yaml::Value =
+            serde_yaml::from_str(&text).unwrap_or_else(|e| panic!("{e}\n{text}"));
         for gate in &gates {
             let with = &read["jobs"][format!("gate-{}", gate.id)]["with"];
-            assert_eq!((with["config"].as_str(), with["gate-id"].as_str()), (Some(&*gate.config), Some(gate.id)));
+            assert_eq!(
+                (with["config"].as_str(), with["gate-id"].as_str()),
+                (Some(&*gate.config), Some(gate.id))
+            );
         }
     }
 
     #[test]
     fn a_workflow_takes_pull_requests_only_where_strangers_do_no_harm() {
-        for labels in
-            [&["lab-host-7"][..], &["Self-Hosted"], &["ubuntu-latest", "gpu"], &["SELF-HOSTED", "windows-2022"]]
-        {
-            assert!(!workflow(Form::OneStep, &callee(labels), &one()).contains("  pull_request:"), "{labels:?}");
+        for labels in [
+            &["lab-host-7"][..],
+            &["Self-Hosted"],
+            &["ubuntu-latest", "gpu"],
+            &["SELF-HOSTED", "windows-2022"],
+        ] {
+            assert!(
+                !workflow(Form::OneStep, &callee(labels), &one()).contains("  pull_request:"),
+                "{labels:?}"
+            );
         }
-        assert!(workflow(Form::OneStep, &callee(&["Windows-2022"]), &one()).contains("\n  pull_request:\n"));
+        assert!(
+            workflow(Form::OneStep, &callee(&["Windows-2022"]), &one())
+                .contains("\n  pull_request:\n")
+        );
         let own = callee(&["self-hosted", "Windows"]);
         let hosted = callee(&["ubuntu-latest"]);
         for form in [Form::OneStep, Form::FiveJobs] {
@@ -238,9 +272,12 @@ mod tests {
     #[test]
     fn labels_are_texts_whatever_they_hold() {
         let odd = callee(&["it's", "a\"b", "x: y", "[z]"]);
-        for (form, key) in [(Form::OneStep, "runs-on"), (Form::FiveJobs, "with"), (Form::TrustedPr, "with")] {
+        for (form, key) in
+            [(Form::OneStep, "runs-on"), (Form::FiveJobs, "with"), (Form::TrustedPr, "with")]
+        {
             let text = workflow(form, &odd, &one());
-            let read: serde_yaml::Value = serde_yaml::from_str(&text).unwrap_or_else(|e| panic!("{e}\n{text}"));
+            let read: serde_yaml::Value =
+                serde_yaml::from_str(&text).unwrap_or_else(|e| panic!("{e}\n{text}"));
             let held = &read["jobs"]["gate"][key];
             let labels = match held.get("runner").and_then(serde_yaml::Value::as_str) {
                 Some(json) => serde_json::from_str::<Vec<String>>(json).unwrap(),

@@ -13,7 +13,8 @@ use crate::domain::ids::RelPath;
 use crate::domain::lock::{Gate, Wait};
 use crate::domain::reason::Layer;
 use crate::domain::receipt::{
-    ContextReceipt, ExecutionReceipt, LayerStatus, LockRecord, Parent, ReadinessReceipt, SelectionReceipt,
+    ContextReceipt, ExecutionReceipt, LayerStatus, LockRecord, Parent, ReadinessReceipt,
+    SelectionReceipt,
 };
 use crate::domain::selection::plan::plan_digest;
 use crate::layer::ground::{self, Ground, Identity, upstream_blocked};
@@ -112,7 +113,9 @@ pub(super) fn hold_the_host(
     let last_seen = RefCell::new(None);
     let tell = |wait: &Wait| {
         *last_seen.borrow_mut() = Some(wait.holder.describe());
-        ground.progress.pause(|| world.note(&ground.redactor.mask_text(&printable(&wait.describe()))));
+        ground
+            .progress
+            .pause(|| world.note(&ground.redactor.mask_text(&printable(&wait.describe()))));
     };
     let gate = Gate { id: ground.gate_id.as_ref().map(ToString::to_string) };
     let repository = ground.repository_label(world);
@@ -123,10 +126,13 @@ pub(super) fn hold_the_host(
         started: started(world.pid()),
         redactor: &ground.redactor,
     };
-    let attempt = lock.acquire(world, purpose, ground.settings.lock_wait.value.as_duration(), &tell);
+    let attempt =
+        lock.acquire(world, purpose, ground.settings.lock_wait.value.as_duration(), &tell);
     let attempt = attempt.map_err(unusable)?;
     let waited_ms = u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX);
-    let recorded = |holder: Option<String>| Some(LockRecord { group: lock.group().to_string(), waited_ms, holder });
+    let recorded = |holder: Option<String>| {
+        Some(LockRecord { group: lock.group().to_string(), waited_ms, holder })
+    };
     *record = recorded(last_seen.into_inner());
     match attempt {
         Attempt::Held(held) => Ok(Some(held)),
@@ -145,14 +151,23 @@ pub(super) fn hold_the_host(
 }
 
 /// The files of the plan, or of one shard of it.
-pub(super) fn files(receipt: &SelectionReceipt, shard: Option<Shard>) -> Result<Vec<RelPath>, Fault> {
+pub(super) fn files(
+    receipt: &SelectionReceipt,
+    shard: Option<Shard>,
+) -> Result<Vec<RelPath>, Fault> {
     let Some(shard) = shard else {
         return Ok(receipt.selection.files.iter().map(|file| file.path.clone()).collect());
     };
-    let planned = receipt.shards.iter().find(|planned| planned.index == shard.index && planned.of == shard.of);
+    let planned = receipt
+        .shards
+        .iter()
+        .find(|planned| planned.index == shard.index && planned.of == shard.of);
     planned.map(|planned| planned.files.clone()).ok_or_else(|| {
         let of = receipt.shards.len();
-        Fault::ConfigurationInvalid(format!("shard {}/{}: the plan has {of} shards", shard.index, shard.of))
+        Fault::ConfigurationInvalid(format!(
+            "shard {}/{}: the plan has {of} shards",
+            shard.index, shard.of
+        ))
     })
 }
 
@@ -181,7 +196,8 @@ impl Admitted {
             receipt.readiness_receipt_path = Some(shown(&preflight.path));
             receipt.readiness_receipt_present = true;
             receipt.readiness_receipt_generated_at_utc = Some(preflight.receipt.generated_at_utc);
-            receipt.readiness_receipt_freshness_window_seconds = Some(preflight.receipt.freshness_window_seconds);
+            receipt.readiness_receipt_freshness_window_seconds =
+                Some(preflight.receipt.freshness_window_seconds);
         }
         if let Some(selection) = &self.selection {
             let chosen = &selection.receipt.selection;

@@ -32,13 +32,20 @@ struct Read {
 }
 
 /// Judges a run.
-pub(super) fn judge(dispatched: &Dispatched, leaks: &[Leak], profile: &DispatcherProfile) -> Judged {
+pub(super) fn judge(
+    dispatched: &Dispatched,
+    leaks: &[Leak],
+    profile: &DispatcherProfile,
+) -> Judged {
     let mut read = read_reports(dispatched);
     if let Some(own) = &dispatched.verdict {
         return by_own_verdict(dispatched, own, leaks, profile, read);
     }
-    read.counts.failed_files +=
-        dispatched.faults.iter().filter(|fault| matches!(fault, Fault::TestFileFailedToLoad { .. })).count() as u64;
+    read.counts.failed_files += dispatched
+        .faults
+        .iter()
+        .filter(|fault| matches!(fault, Fault::TestFileFailedToLoad { .. }))
+        .count() as u64;
     let mut judged = Judged {
         xml_status: read.status.unwrap_or(if read.files == 0 { "missing" } else { "complete" }),
         read_any: read.files > 0,
@@ -50,7 +57,9 @@ pub(super) fn judge(dispatched: &Dispatched, leaks: &[Leak], profile: &Dispatche
     faults.extend(tests_failed(dispatched, &read));
     if read.counts.failed_blocks > 0 {
         let blocks = read.counts.failed_blocks;
-        faults.push(Fault::SetupOrTeardownFailed(format!("{blocks} failures stand outside any test case")));
+        faults.push(Fault::SetupOrTeardownFailed(format!(
+            "{blocks} failures stand outside any test case"
+        )));
     }
     faults.extend(exit_code_mismatch(dispatched, profile, &read));
     judged.findings.extend(faults.iter().map(|fault| charge(fault, Layer::Execute)));
@@ -76,8 +85,12 @@ fn by_own_verdict(
         ..Judged::default()
     };
     let end = end_fault(&dispatched.end);
-    judged.findings.extend(end.iter().chain(&dispatched.faults).map(|fault| charge(fault, Layer::Execute)));
-    judged.findings.extend(read.faults.iter().map(|fault| charge(fault, Layer::Execute).at_most(Severity::Warns)));
+    judged
+        .findings
+        .extend(end.iter().chain(&dispatched.faults).map(|fault| charge(fault, Layer::Execute)));
+    judged.findings.extend(
+        read.faults.iter().map(|fault| charge(fault, Layer::Execute).at_most(Severity::Warns)),
+    );
     judged.findings.extend(leaked(leaks, profile));
     if own.complete {
         let files = Read { counts: own.counts, files: 1, ..Read::default() };
@@ -126,11 +139,16 @@ impl Read {
 fn end_fault(end: &ChildEnd) -> Option<Fault> {
     match end {
         ChildEnd::Exited(_) => None,
-        ChildEnd::NotFound => Some(Fault::DispatcherMissing("the dispatcher's program is not on PATH".to_owned())),
-        ChildEnd::NotStarted(why) => {
-            Some(Fault::DispatcherNotStarted { program: "the dispatcher".to_owned(), why: why.clone() })
+        ChildEnd::NotFound => {
+            Some(Fault::DispatcherMissing("the dispatcher's program is not on PATH".to_owned()))
         }
-        ChildEnd::Signalled(signal) => Some(Fault::DispatcherCrashed(format!("signal {signal} ended the dispatcher"))),
+        ChildEnd::NotStarted(why) => Some(Fault::DispatcherNotStarted {
+            program: "the dispatcher".to_owned(),
+            why: why.clone(),
+        }),
+        ChildEnd::Signalled(signal) => {
+            Some(Fault::DispatcherCrashed(format!("signal {signal} ended the dispatcher")))
+        }
         ChildEnd::TimedOut(limit, after) => {
             Some(Fault::DispatcherTimedOut { limit: limit.as_str(), after: after.to_string() })
         }
@@ -170,7 +188,11 @@ fn tests_failed(dispatched: &Dispatched, read: &Read) -> Option<Fault> {
 
 /// A command's exit code and its results must tell one story. (The pool's exit code is made from
 /// its results; a run that was ended has none of its own.)
-fn exit_code_mismatch(dispatched: &Dispatched, profile: &DispatcherProfile, read: &Read) -> Option<Fault> {
+fn exit_code_mismatch(
+    dispatched: &Dispatched,
+    profile: &DispatcherProfile,
+    read: &Read,
+) -> Option<Fault> {
     let ChildEnd::Exited(code) = dispatched.end else { return None };
     if profile.kind.value != DispatcherKind::Command || read.files == 0 {
         return None;
@@ -191,13 +213,19 @@ fn exit_code_mismatch(dispatched: &Dispatched, profile: &DispatcherProfile, read
 fn leaked(leaks: &[Leak], profile: &DispatcherProfile) -> Option<Finding> {
     let first = leaks.first()?;
     let by = first.file.as_ref().map(|file| format!(" (started by {file})")).unwrap_or_default();
-    let fault = Fault::LeaksDetected { count: leaks.len(), shown: format!("{}{by}", first.command) };
+    let fault =
+        Fault::LeaksDetected { count: leaks.len(), shown: format!("{}{by}", first.command) };
     let finding = charge(&fault, Layer::Execute);
     Some(if profile.leaks.value == Leaks::Fail { finding.blocking() } else { finding })
 }
 
 /// A run that ended by itself and proved nothing.
-fn empty_run(dispatched: &Dispatched, profile: &DispatcherProfile, read: &Read, judged: &mut Judged) {
+fn empty_run(
+    dispatched: &Dispatched,
+    profile: &DispatcherProfile,
+    read: &Read,
+    judged: &mut Judged,
+) {
     let by_itself = matches!(dispatched.end, ChildEnd::Exited(_));
     if !by_itself
         || read.files == 0
@@ -212,12 +240,17 @@ fn empty_run(dispatched: &Dispatched, profile: &DispatcherProfile, read: &Read, 
     } else {
         let not_run = read.counts.not_run;
         let detail = if not_run > 0 {
-            let (tag, exclude) = (profile.tag.value.join(", "), profile.exclude_tag.value.join(", "));
+            let (tag, exclude) =
+                (profile.tag.value.join(", "), profile.exclude_tag.value.join(", "));
             match (tag.is_empty(), exclude.is_empty()) {
                 (false, _) => {
-                    format!("the tag filters left out all {not_run} tests (tag: {tag}; exclude-tag: {exclude})")
+                    format!(
+                        "the tag filters left out all {not_run} tests (tag: {tag}; exclude-tag: {exclude})"
+                    )
                 }
-                (true, false) => format!("the tag filter left out all {not_run} tests (exclude-tag: {exclude})"),
+                (true, false) => {
+                    format!("the tag filter left out all {not_run} tests (exclude-tag: {exclude})")
+                }
                 (true, true) => format!("none of the {not_run} tests was run"),
             }
         } else {
@@ -226,7 +259,8 @@ fn empty_run(dispatched: &Dispatched, profile: &DispatcherProfile, read: &Read, 
         (Fault::ZeroTestsExecuted(detail), profile.zero_tests.value)
     };
     let finding = charge(&fault, Layer::Execute);
-    judged.gate_notice = policy == EmptyPolicy::Notice && !judged.findings.iter().any(Finding::stops);
+    judged.gate_notice =
+        policy == EmptyPolicy::Notice && !judged.findings.iter().any(Finding::stops);
     judged.findings.push(match policy {
         EmptyPolicy::Pass => finding.at_most(Severity::Informs),
         EmptyPolicy::Fail | EmptyPolicy::Notice => finding,

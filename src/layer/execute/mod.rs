@@ -34,8 +34,8 @@ use crate::domain::quantity::Span;
 use crate::domain::reason::{Layer, ReasonCode};
 use crate::domain::receipt::LastGreen;
 use crate::domain::receipt::{
-    Accounted, Accounting, Classification, DispatcherProfile, Excluded, ExecutionReceipt, InFlight, Leak, LimitsRecord,
-    LockRecord, RawFile,
+    Accounted, Accounting, Classification, DispatcherProfile, Excluded, ExecutionReceipt, InFlight,
+    Leak, LimitsRecord, LockRecord, RawFile,
 };
 use crate::domain::selection::plan::ONLY_FILES;
 use crate::domain::selection::profile;
@@ -78,7 +78,10 @@ impl Request {
                 && !files::exists(&copy)
                 && let Err(error) = files::copy(path, &copy)
             {
-                tracing::warn!("{} could not be copied beside the execution receipt: {error}", shown(path));
+                tracing::warn!(
+                    "{} could not be copied beside the execution receipt: {error}",
+                    shown(path)
+                );
             }
         }
     }
@@ -117,11 +120,15 @@ pub(crate) fn run(world: &World, ground: &Ground, request: Request) -> Result<Ou
     let out = ground.out_dir(&identity.run.0, identity.run.1);
     if draft.findings.is_empty() {
         // A panic must not take the receipt with it.
-        let work = catch_unwind(AssertUnwindSafe(|| work(world, ground, &request, &admitted, &out, &mut draft)));
+        let work = catch_unwind(AssertUnwindSafe(|| {
+            work(world, ground, &request, &admitted, &out, &mut draft)
+        }));
         match work {
             Ok(Ok(())) => {}
             Ok(Err(fault)) => draft.fault(&fault),
-            Err(_) => draft.fault(&Fault::InternalError("execute failed; see the message on stderr".to_owned())),
+            Err(_) => draft.fault(&Fault::InternalError(
+                "execute failed; see the message on stderr".to_owned(),
+            )),
         }
     }
     ground.progress.done();
@@ -136,13 +143,17 @@ fn work(
     out: &Path,
     draft: &mut Draft,
 ) -> Result<(), Fault> {
-    let (Some(selection), Some(preflight)) = (&admitted.selection, &admitted.preflight) else { return Ok(()) };
+    let (Some(selection), Some(preflight)) = (&admitted.selection, &admitted.preflight) else {
+        return Ok(());
+    };
     let held = gate::hold_the_host(world, ground, &mut draft.lock)?;
     // However long the queue was: what was measured must still hold.
     let receipt = &preflight.receipt;
     freshness::stale(receipt.generated_at_utc, receipt.freshness_window_seconds, world.now())?;
     let Some(profile) = &selection.receipt.dispatcher_profile else {
-        return Err(Fault::InternalError("a selection that is ready has no dispatcher profile".to_owned()));
+        return Err(Fault::InternalError(
+            "a selection that is ready has no dispatcher profile".to_owned(),
+        ));
     };
     let typed = &ground.settings.typed_limits;
     profile::check_effect(profile.kind.value, &profile.command.value, typed, 1)?;
@@ -156,12 +167,15 @@ fn work(
     let mut variables = stage_fixtures(ground, &preflight.receipt.fixtures, out)?;
     variables.extend(held.as_ref().map(|held| held.mark(world)));
     let environment = child_environment(world, &variables);
-    let mut names: Vec<String> = environment.iter().map(|(name, _)| name.to_string_lossy().into_owned()).collect();
+    let mut names: Vec<String> =
+        environment.iter().map(|(name, _)| name.to_string_lossy().into_owned()).collect();
     names.sort();
     draft.environment = Some(names);
-    let guard = Guard::start(world, &environment, &results.join(journal::FILE), held.as_ref()).map_err(|error| {
-        Fault::DispatcherNotStarted { program: "the guard of the run".to_owned(), why: error.to_string() }
-    })?;
+    let guard = Guard::start(world, &environment, &results.join(journal::FILE), held.as_ref())
+        .map_err(|error| Fault::DispatcherNotStarted {
+            program: "the guard of the run".to_owned(),
+            why: error.to_string(),
+        })?;
     let guard = Arc::new(guard);
     let ran = prepare_and_dispatch(world, ground, draft, &profile, &results, &guard);
     // Clean-up runs whatever came before it, a failed set-up and a request to stop included.
@@ -172,8 +186,12 @@ fn work(
             draft.fault(&Fault::CleanupCommandFailed { command, why });
         }
     }
-    let by_itself = matches!(ran.as_ref().map(|ran| &ran.end), Ok(ChildEnd::Exited(_) | ChildEnd::Signalled(_)));
-    let left = if by_itself && requests == 0 { leaks(world, ground, &guard, &profile) } else { Ok(None) };
+    let by_itself = matches!(
+        ran.as_ref().map(|ran| &ran.end),
+        Ok(ChildEnd::Exited(_) | ChildEnd::Signalled(_))
+    );
+    let left =
+        if by_itself && requests == 0 { leaks(world, ground, &guard, &profile) } else { Ok(None) };
     let unknown = match left {
         Ok(Some(leaks)) => {
             draft.leaks = leaks;
@@ -212,9 +230,15 @@ fn prepare_and_dispatch(
     guard: &Arc<Guard>,
 ) -> Result<Dispatched, Fault> {
     for command in &profile.before.value {
-        if let Err((command, why)) = side_command(world, ground, guard, command, profile.run_limit.value, 0) {
+        if let Err((command, why)) =
+            side_command(world, ground, guard, command, profile.run_limit.value, 0)
+        {
             let cancelled = world.cancel().requests() > 0;
-            return Err(if cancelled { Fault::RunCancelled } else { Fault::SetupCommandFailed { command, why } });
+            return Err(if cancelled {
+                Fault::RunCancelled
+            } else {
+                Fault::SetupCommandFailed { command, why }
+            });
         }
     }
     let journal = Arc::new(open_journal(world, ground, results, draft.files.len() as u64)?);
@@ -234,7 +258,9 @@ fn prepare_and_dispatch(
         DispatcherKind::Command => dispatcher::command::dispatch(&plan),
         DispatcherKind::Scripts => dispatcher::scripts::dispatch(&plan),
         DispatcherKind::Pester => dispatcher::pester::dispatch(&plan),
-        DispatcherKind::Auto => Err(Fault::InternalError("selection left the dispatcher open".to_owned())),
+        DispatcherKind::Auto => {
+            Err(Fault::InternalError("selection left the dispatcher open".to_owned()))
+        }
     })
 }
 
@@ -264,8 +290,8 @@ fn check_drift(
     let files: HashSet<&RelPath> = files.iter().collect();
     for file in selected.iter().filter(|file| files.contains(&file.path)) {
         let drift = |why: String| Fault::SelectionDrift { path: file.path.to_string(), why };
-        let now =
-            discovery::hash_file(&ground.root.join(file.path.as_str())).map_err(|error| drift(error.to_string()))?;
+        let now = discovery::hash_file(&ground.root.join(file.path.as_str()))
+            .map_err(|error| drift(error.to_string()))?;
         if now.text != file.text_sha256 {
             return Err(drift("its text is not what selection saw".to_owned()));
         }
@@ -275,7 +301,8 @@ fn check_drift(
 
 /// An empty folder of the run's own: what an earlier run left could be taken for this one's.
 fn results_dir(world: &World, request: &Request, out: &Path) -> Result<PathBuf, Fault> {
-    let path = request.results_dir.as_ref().map_or_else(|| out.join("raw"), |path| world.absolute(path));
+    let path =
+        request.results_dir.as_ref().map_or_else(|| out.join("raw"), |path| world.absolute(path));
     let unusable = |why: String| Fault::ResultsDirUnusable { path: shown(&path), why };
     files::make_dir(&path).map_err(|error| unusable(error.to_string()))?;
     match files::is_empty_dir(&path) {
@@ -303,7 +330,11 @@ fn stage_fixtures(
         let from = ground.root.join(&fixture.path);
         let file_name = from.file_name().map(OsString::from).unwrap_or_default();
         let staged = out.join("fixtures").join(folder_name(&fixture.name)).join(file_name);
-        files::copy(&from, &staged).map_err(|error| Fault::FixtureMissing { name, path, why: error.to_string() })?;
+        files::copy(&from, &staged).map_err(|error| Fault::FixtureMissing {
+            name,
+            path,
+            why: error.to_string(),
+        })?;
         let (name, path) = (fixture.name.clone(), fixture.path.clone());
         match files::digest_file(&staged) {
             Ok((_, digest)) if digest == fixture.sha256 => {}
@@ -318,7 +349,8 @@ fn stage_fixtures(
 
 /// A fixture's name as a folder: whatever could be a path or a device becomes an underscore.
 fn folder_name(name: &str) -> String {
-    let plain: String = name.chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' }).collect();
+    let plain: String =
+        name.chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' }).collect();
     format!("f-{plain}")
 }
 
@@ -334,11 +366,22 @@ fn side_command(
     let line = argv.join(" ");
     let patience = limit.unwrap_or(Span::from_secs(3600)).as_duration();
     ground.progress.now(&line);
-    match capture_via(world, Via::Guard(guard.clone()), argv, &ground.root, patience, requests_before) {
+    match capture_via(
+        world,
+        Via::Guard(guard.clone()),
+        argv,
+        &ground.root,
+        patience,
+        requests_before,
+    ) {
         Ok(done) if done.code == 0 => Ok(()),
         Ok(done) => {
-            let said =
-                done.stderr.lines().chain(done.stdout.lines()).find(|line| !line.trim().is_empty()).unwrap_or("");
+            let said = done
+                .stderr
+                .lines()
+                .chain(done.stdout.lines())
+                .find(|line| !line.trim().is_empty())
+                .unwrap_or("");
             Err((line, format!("exit code {} {said}", done.code)))
         }
         Err(end) => Err((line, end.describe())),
@@ -386,11 +429,17 @@ fn leaks(
     Ok(Some(alive.into_iter().map(leak).collect()))
 }
 
-fn open_journal(world: &World, ground: &Ground, results: &Path, total: u64) -> Result<Journal, Fault> {
+fn open_journal(
+    world: &World,
+    ground: &Ground,
+    results: &Path,
+    total: u64,
+) -> Result<Journal, Fault> {
     let progress = ground.progress.clone();
     let watch = Box::new(move |event: &_, state: &_| progress.event(event, state, total));
-    Journal::create(world, results, ground.redactor.clone(), watch)
-        .map_err(|error| Fault::ResultsDirUnusable { path: journal::FILE.to_owned(), why: error.to_string() })
+    Journal::create(world, results, ground.redactor.clone(), watch).map_err(|error| {
+        Fault::ResultsDirUnusable { path: journal::FILE.to_owned(), why: error.to_string() }
+    })
 }
 
 /// Shows the child's lines.
@@ -400,17 +449,23 @@ fn live(ground: &Ground) -> Arc<dyn Fn(&str) + Send + Sync> {
 }
 
 /// Files that the profile's `artifacts` globs name, copied beside the raw outputs.
-fn copy_artifacts(ground: &Ground, profile: &DispatcherProfile, results: &Path) -> Result<(), Fault> {
-    let globs = Globs::compile(&profile.artifacts.value)
-        .map_err(|why| Fault::ProfileInvalid(format!("profiles.{}.artifacts: {why}", profile.name.value)))?;
+fn copy_artifacts(
+    ground: &Ground,
+    profile: &DispatcherProfile,
+    results: &Path,
+) -> Result<(), Fault> {
+    let globs = Globs::compile(&profile.artifacts.value).map_err(|why| {
+        Fault::ProfileInvalid(format!("profiles.{}.artifacts: {why}", profile.name.value))
+    })?;
     let matches = globs.find(&ground.root, results);
     for problem in matches.problems {
         tracing::warn!("an artifact was left out: {}", ground.redactor.mask_text(&problem));
     }
     for (path, absolute) in matches.files {
         let target = path.below("artifacts");
-        copy_masked(&ground.redactor, &absolute, &results.join(target.as_str()))
-            .map_err(|error| Fault::ResultsDirUnusable { path: target.to_string(), why: error.to_string() })?;
+        copy_masked(&ground.redactor, &absolute, &results.join(target.as_str())).map_err(
+            |error| Fault::ResultsDirUnusable { path: target.to_string(), why: error.to_string() },
+        )?;
     }
     Ok(())
 }
@@ -436,17 +491,24 @@ fn conclude(
             Layer::Execute,
         ));
     }
-    let leaked = draft.results.as_deref().map(|results| sweep::sweep(&ground.redactor, results)).unwrap_or_default();
-    findings.extend(sweep::fault(Layer::Execute, &leaked).map(|fault| charge(&fault, Layer::Execute)));
+    let leaked = draft
+        .results
+        .as_deref()
+        .map(|results| sweep::sweep(&ground.redactor, results))
+        .unwrap_or_default();
+    findings
+        .extend(sweep::fault(Layer::Execute, &leaked).map(|fault| charge(&fault, Layer::Execute)));
     let head = ground::head(world, ground, identity, &mut findings, status, admitted.parents());
     let mut receipt = ExecutionReceipt::headed(head);
     admitted.record(&mut receipt);
     let shard = request.shard.map(|shard| shard.index);
     receipt.raw_artifact_name =
-        ArtifactName::for_attempt("pester-run-raw", ground.gate_id.as_ref(), shard, identity.run.1).into();
+        ArtifactName::for_attempt("pester-run-raw", ground.gate_id.as_ref(), shard, identity.run.1)
+            .into();
     receipt.raw_artifact_expected = !raw.0.is_empty() && leaked.is_empty();
     // A name that holds a secret is told as masked, and so is found nowhere: that folder is not uploaded.
-    receipt.files = raw.0.into_iter().filter(|file| !ground.redactor.is_in(file.path.as_str())).collect();
+    receipt.files =
+        raw.0.into_iter().filter(|file| !ground.redactor.is_in(file.path.as_str())).collect();
     receipt.source = "execute".to_owned();
     receipt.root = Some(shown(&ground.root));
     receipt.shard = request.shard.map(|shard| format!("{}/{}", shard.index, shard.of));
@@ -454,11 +516,14 @@ fn conclude(
     record_run(&mut receipt, &draft);
 
     // Only where the empty or skipped run itself decides is it let through.
-    let empty = |f: &Finding| matches!(f.code(), ReasonCode::ZeroTestsExecuted | ReasonCode::AllTestsSkipped);
+    let empty = |f: &Finding| {
+        matches!(f.code(), ReasonCode::ZeroTestsExecuted | ReasonCode::AllTestsSkipped)
+    };
     receipt.gate_notice &= findings.first().is_some_and(empty);
     let status = receipt.status.as_str();
     let gate_notice = receipt.gate_notice;
-    let raw_path = draft.results.as_ref().filter(|_| receipt.raw_artifact_expected).map(|path| shown(path));
+    let raw_path =
+        draft.results.as_ref().filter(|_| receipt.raw_artifact_expected).map(|path| shown(path));
     let raw_path = raw_path.unwrap_or_default();
     request.keep(out);
     // A part of a plan is no run of the pack.
@@ -472,8 +537,13 @@ fn conclude(
     outcome.outputs = vec![
         (
             "artifact-name",
-            ArtifactName::for_attempt("pester-execution-contract", ground.gate_id.as_ref(), shard, identity.run.1)
-                .into(),
+            ArtifactName::for_attempt(
+                "pester-execution-contract",
+                ground.gate_id.as_ref(),
+                shard,
+                identity.run.1,
+            )
+            .into(),
         ),
         ("dispatcher-exit-code", receipt.dispatcher_exit_code.to_string()),
         ("raw-artifact-name", receipt.raw_artifact_name),
@@ -481,7 +551,8 @@ fn conclude(
     ];
     if let Some(shard) = request.shard {
         // One set of outputs for all legs of a matrix: each leg sets its own.
-        let name: &'static str = SHARD_OUTPUTS.get(shard.index as usize - 1).copied().unwrap_or("receipt-sha256-other");
+        let name: &'static str =
+            SHARD_OUTPUTS.get(shard.index as usize - 1).copied().unwrap_or("receipt-sha256-other");
         outcome.outputs.push((name, outcome.written.sha256.to_string()));
     }
     Ok(outcome)
@@ -489,7 +560,9 @@ fn conclude(
 
 /// This host as it is now, for the day on which it is not green.
 fn remember_green(world: &World, ground: &Ground, identity: &Identity, admitted: &Admitted) {
-    let (Some(readiness), Some(selection)) = (&admitted.preflight, &admitted.selection) else { return };
+    let (Some(readiness), Some(selection)) = (&admitted.preflight, &admitted.selection) else {
+        return;
+    };
     let (readiness, selection) = (&readiness.receipt, &selection.receipt);
     // Neither is one that was narrowed by hand, or what failed of one.
     let by_hand = |excluded: &Excluded| excluded.reason == ONLY_FILES;
@@ -508,7 +581,13 @@ fn remember_green(world: &World, ground: &Ground, identity: &Identity, admitted:
         run_attempt: identity.run.1,
         at_utc: world.now(),
         head_sha: identity.head_sha.clone(),
-        facts: since_green::facts(&readiness.host, head_sha, gate, Some(readiness), Some(selection)),
+        facts: since_green::facts(
+            &readiness.host,
+            head_sha,
+            gate,
+            Some(readiness),
+            Some(selection),
+        ),
     };
     green::write(&ground.state, &key, &last, &ground.redactor);
 }
@@ -541,15 +620,22 @@ fn record_run(receipt: &mut ExecutionReceipt, draft: &Draft) {
     receipt.in_flight.clone_from(&draft.in_flight);
     receipt.lock.clone_from(&draft.lock);
     receipt.environment.clone_from(&draft.environment);
-    receipt.accounting =
-        draft.files.iter().map(|path| Accounting { path: path.clone(), state: Accounted::NotReached }).collect();
+    receipt.accounting = draft
+        .files
+        .iter()
+        .map(|path| Accounting { path: path.clone(), state: Accounted::NotReached })
+        .collect();
     if let Some(journal) = &draft.journal {
         let state = journal.state();
         receipt.telemetry_path = Some(journal::FILE.to_owned());
         // A test may have taken the file away.
-        let there = draft.results.as_ref().is_some_and(|results| files::exists(&results.join(journal::FILE)));
+        let there = draft
+            .results
+            .as_ref()
+            .is_some_and(|results| files::exists(&results.join(journal::FILE)));
         receipt.telemetry_present = there;
-        receipt.telemetry_status = if there { "telemetry-available" } else { "telemetry-missing" }.to_owned();
+        receipt.telemetry_status =
+            if there { "telemetry-available" } else { "telemetry-missing" }.to_owned();
         receipt.telemetry_event_count = state.events;
         receipt.telemetry_last_known_phase = state.last.map(str::to_owned);
     }
@@ -570,7 +656,8 @@ fn record_run(receipt: &mut ExecutionReceipt, draft: &Draft) {
 
 fn limits(profile: Option<&DispatcherProfile>) -> LimitsRecord {
     let Some(profile) = profile else { return LimitsRecord::default() };
-    let ms = |limit: &crate::domain::sourced::Sourced<Option<Span>>| limit.value.map(Span::as_millis);
+    let ms =
+        |limit: &crate::domain::sourced::Sourced<Option<Span>>| limit.value.map(Span::as_millis);
     LimitsRecord {
         run_ms: ms(&profile.run_limit),
         file_ms: ms(&profile.file_limit),

@@ -6,7 +6,9 @@ use super::Request;
 use super::collect::Collected;
 use super::story::pack_of;
 use crate::adapter::world::World;
-use crate::domain::bundle::{self, Bundle, Command, Dispatcher, Failed, FailedTest, PlannedFile, Scope};
+use crate::domain::bundle::{
+    self, Bundle, Command, Dispatcher, Failed, FailedTest, PlannedFile, Scope,
+};
 use crate::domain::classify::{Verdict, class_of};
 use crate::domain::fault::Finding;
 use crate::domain::ids::RelPath;
@@ -42,7 +44,9 @@ pub(super) fn bundle(
         line: failure.begins,
         class: failure.class().as_str().to_owned(),
         signature: failure.signature(),
-        command: repeat.file_of(failure).map(|file| command(["pester-gate", "run", "--root", ".", "--file", &file])),
+        command: repeat
+            .file_of(failure)
+            .map(|file| command(["pester-gate", "run", "--root", ".", "--file", &file])),
     });
     let mut environment: Vec<String> =
         executions().flat_map(|receipt| receipt.environment.iter().flatten().cloned()).collect();
@@ -50,8 +54,11 @@ pub(super) fn bundle(
     environment.dedup();
     let run_id = identity.run.0.to_string();
     let on_github = !run_id.is_empty() && run_id.bytes().all(|byte| byte.is_ascii_digit());
-    let kind = profile.and_then(|profile| Some(serde_json::to_value(profile.kind.value).ok()?.as_str()?.to_owned()));
-    let hosts: BTreeSet<String> = executions().map(|r| format!("{} {}", r.host.os, r.host.arch)).collect();
+    let kind = profile.and_then(|profile| {
+        Some(serde_json::to_value(profile.kind.value).ok()?.as_str()?.to_owned())
+    });
+    let hosts: BTreeSet<String> =
+        executions().map(|r| format!("{} {}", r.host.os, r.host.arch)).collect();
     Bundle {
         schema: bundle::SCHEMA.to_owned(),
         generated_at_utc: world.now(),
@@ -69,10 +76,13 @@ pub(super) fn bundle(
         ),
         pack: pack_of(ground, request, collected),
         profile: profile.map(|profile| profile.name.value.clone()),
-        integration_mode: selection.map(|s| s.selection.integration_mode.clone()).filter(|mode| !mode.is_empty()),
+        integration_mode: selection
+            .map(|s| s.selection.integration_mode.clone())
+            .filter(|mode| !mode.is_empty()),
         dispatcher: kind.zip(profile).map(|(kind, profile)| Dispatcher {
             kind,
-            typed: matches!(profile.command.source, Source::Flag(_)) && !profile.command.value.is_empty(),
+            typed: matches!(profile.command.source, Source::Flag(_))
+                && !profile.command.value.is_empty(),
         }),
         plan_sha256: selection.and_then(|selection| selection.plan_sha256.clone()),
         plan,
@@ -82,7 +92,8 @@ pub(super) fn bundle(
         failed: Failed { files, tests: tests.collect(), layer: verdict.failed_layer },
         rerun: command(["pester-gate", "run", "--root", ".", "--rerun-from", bundle::FILE]),
         rerun_on_github: on_github.then(|| command(["gh", "run", "rerun", &run_id, "--failed"])),
-        rerun_of: selection.and_then(|selection| Some(RerunOf { path: None, ..selection.rerun_of.clone()? })),
+        rerun_of: selection
+            .and_then(|selection| Some(RerunOf { path: None, ..selection.rerun_of.clone()? })),
     }
 }
 
@@ -96,7 +107,9 @@ fn failed_files(
     if verdict.classification == Classification::Completed {
         return (Scope::Nothing, Vec::new());
     }
-    let planned = |path: &str| plan.iter().find(|file| file.path.as_str() == path).map(|file| file.path.clone());
+    let planned = |path: &str| {
+        plan.iter().find(|file| file.path.as_str() == path).map(|file| file.path.clone())
+    };
     let mut files: BTreeSet<RelPath> = BTreeSet::new();
     let mut nowhere = collected.execution.is_empty();
     for failure in &collected.failures {
@@ -119,7 +132,8 @@ fn failed_files(
         ReasonCode::DispatcherTimedOut | ReasonCode::RunCancelled => all_known,
         _ => false,
     };
-    nowhere |= verdict.findings.iter().filter(|finding| finding.stops()).any(|finding| !of_files(finding));
+    nowhere |=
+        verdict.findings.iter().filter(|finding| finding.stops()).any(|finding| !of_files(finding));
     match (nowhere, files.is_empty()) {
         (false, false) => (Scope::Files, files.into_iter().collect()),
         _ => (Scope::Plan, files.into_iter().collect()),
@@ -127,7 +141,9 @@ fn failed_files(
 }
 
 fn command<const N: usize>(argv: [&str; N]) -> Command {
-    let line = |quoted: fn(&str) -> String| argv.iter().map(|arg| quoted(arg)).collect::<Vec<_>>().join(" ");
+    let line = |quoted: fn(&str) -> String| {
+        argv.iter().map(|arg| quoted(arg)).collect::<Vec<_>>().join(" ")
+    };
     Command {
         posix: line(for_posix),
         powershell: line(for_powershell),

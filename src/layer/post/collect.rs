@@ -21,8 +21,9 @@ use crate::domain::freshness::Expect;
 use crate::domain::ids::{CommitSha, GateId, RelPath, RunId, Sha256};
 use crate::domain::reason::{Layer, ReasonCode, Severity};
 use crate::domain::receipt::{
-    Accounted, Accounting, Classification, ContextReceipt, ExecutionReceipt, FileRecord, InFlight, LayerStatus, Parent,
-    RawFile, ReadinessReceipt, Reason, Receipt, RouteReceipt, SelectionReceipt,
+    Accounted, Accounting, Classification, ContextReceipt, ExecutionReceipt, FileRecord, InFlight,
+    LayerStatus, Parent, RawFile, ReadinessReceipt, Reason, Receipt, RouteReceipt,
+    SelectionReceipt,
 };
 use crate::domain::test_list::Test;
 use crate::layer::ground::Ground;
@@ -65,18 +66,23 @@ pub(super) struct Collected {
 impl Collected {
     /// Whether some receipt gives this reason.
     pub(super) fn says(&self, code: ReasonCode) -> bool {
-        let read =
-            |paper: &Paper| matches!(paper, Paper::Read { findings, .. } if findings.iter().any(|f| f.code() == code));
+        let read = |paper: &Paper| matches!(paper, Paper::Read { findings, .. } if findings.iter().any(|f| f.code() == code));
         self.evidence.papers.values().any(read)
     }
 
     /// What the operator opens first: the deciding layer's receipt, else the raw results.
     pub(super) fn open_first(&self, verdict: &Verdict) -> Vec<String> {
         let role = verdict.failed_layer.map(|layer| format!("{layer}-receipt"));
-        let mut files: Vec<String> =
-            self.inputs.iter().filter(|f| Some(&f.role) == role.as_ref()).map(|f| f.path.clone()).collect();
+        let mut files: Vec<String> = self
+            .inputs
+            .iter()
+            .filter(|f| Some(&f.role) == role.as_ref())
+            .map(|f| f.path.clone())
+            .collect();
         if verdict.classification != Classification::Completed && files.is_empty() {
-            files.extend(self.inputs.iter().filter(|f| f.role == "raw").take(3).map(|f| f.path.clone()));
+            files.extend(
+                self.inputs.iter().filter(|f| f.role == "raw").take(3).map(|f| f.path.clone()),
+            );
         }
         files
     }
@@ -101,9 +107,11 @@ pub(super) fn collect(world: &World, ground: &Ground, request: &Request) -> Coll
     // What the execution receipts that count name as parents vouches for those, and says which count.
     // One that is not what execute put out, or another run's, vouches for nothing.
     let own_run = |e: &&Loaded<ExecutionReceipt>| {
-        ground.facts.run.as_ref().is_none_or(|(run, _)| *run == e.receipt.run.run_id) && executions.unmatched.is_none()
+        ground.facts.run.as_ref().is_none_or(|(run, _)| *run == e.receipt.run.run_id)
+            && executions.unmatched.is_none()
     };
-    let named: Vec<Parent> = executions.chosen.iter().filter(own_run).flat_map(|e| e.receipt.parents.clone()).collect();
+    let named: Vec<Parent> =
+        executions.chosen.iter().filter(own_run).flat_map(|e| e.receipt.parents.clone()).collect();
     let now = match request.kind {
         super::Kind::LocalReplay { as_of: Some(then), .. } => then,
         _ => world.now(),
@@ -111,18 +119,42 @@ pub(super) fn collect(world: &World, ground: &Ground, request: &Request) -> Coll
     let anchor = anchor(ground, now, &all::<ContextReceipt>(dir, gate), &executions, &named);
 
     let digests = &request.digests;
-    take::<RouteReceipt>(&mut collected, dir, &anchor, digests.route.as_ref(), &named, |r| r.status);
-    collected.context =
-        take(&mut collected, dir, &anchor, digests.context.as_ref(), &named, |r: &ContextReceipt| r.status);
-    collected.readiness =
-        take(&mut collected, dir, &anchor, digests.preflight.as_ref(), &named, |r: &ReadinessReceipt| r.status);
-    collected.selection =
-        take(&mut collected, dir, &anchor, digests.selection.as_ref(), &named, |r: &SelectionReceipt| r.status);
+    take::<RouteReceipt>(&mut collected, dir, &anchor, digests.route.as_ref(), &named, |r| {
+        r.status
+    });
+    collected.context = take(
+        &mut collected,
+        dir,
+        &anchor,
+        digests.context.as_ref(),
+        &named,
+        |r: &ContextReceipt| r.status,
+    );
+    collected.readiness = take(
+        &mut collected,
+        dir,
+        &anchor,
+        digests.preflight.as_ref(),
+        &named,
+        |r: &ReadinessReceipt| r.status,
+    );
+    collected.selection = take(
+        &mut collected,
+        dir,
+        &anchor,
+        digests.selection.as_ref(),
+        &named,
+        |r: &SelectionReceipt| r.status,
+    );
     take_executions(&mut collected, request, executions, &anchor);
     check_raw(&mut collected, dir);
     if collected.execution.is_empty() {
         collected.last_known = tail::last_known(dir);
-        for (_, path) in files::list(dir).into_iter().flatten().filter(|(path, _)| path.file_name() == journal::FILE) {
+        for (_, path) in files::list(dir)
+            .into_iter()
+            .flatten()
+            .filter(|(path, _)| path.file_name() == journal::FILE)
+        {
             record_input(&mut collected, dir, &path, "journal", None);
         }
     }
@@ -144,12 +176,17 @@ struct Executions {
 }
 
 impl Executions {
-    fn choose(ground: &Ground, request: &Request, found: Vec<Result<Loaded<ExecutionReceipt>, ReceiptFault>>) -> Self {
+    fn choose(
+        ground: &Ground,
+        request: &Request,
+        found: Vec<Result<Loaded<ExecutionReceipt>, ReceiptFault>>,
+    ) -> Self {
         let given = &request.digests.execute;
         let fits = |(shard, digest): &(Option<u32>, Sha256), loaded: &Loaded<ExecutionReceipt>| {
             *digest == loaded.sha256 && (shard.is_none() || *shard == shard_index(&loaded.receipt))
         };
-        let vouched = |loaded: &Loaded<ExecutionReceipt>| given.iter().any(|entry| fits(entry, loaded));
+        let vouched =
+            |loaded: &Loaded<ExecutionReceipt>| given.iter().any(|entry| fits(entry, loaded));
         let mut this = Self::default();
         let any_readable = found.iter().any(Result::is_ok);
         let mut readable = Vec::new();
@@ -167,7 +204,9 @@ impl Executions {
             };
             this.broken.is_some() || readable.is_empty() || readable.iter().any(of_leg)
         };
-        let unmatched = given.iter().find(|entry| there(entry.0) && !readable.iter().any(|loaded| fits(entry, loaded)));
+        let unmatched = given
+            .iter()
+            .find(|entry| there(entry.0) && !readable.iter().any(|loaded| fits(entry, loaded)));
         this.unmatched = unmatched.map(|(_, digest)| digest.clone());
         if any_readable && !given.is_empty() && this.unmatched.is_none() {
             // Every receipt that was put out is here: what else lies about is history, or was planted.
@@ -177,13 +216,18 @@ impl Executions {
         // An earlier attempt's receipt for which nobody vouches is history where the attempt is known.
         let own = ground.facts.run.as_ref().map(|(_, attempt)| *attempt);
         if request.jobs.contains_key(&Layer::Execute) || readable.len() > 1 {
-            readable.retain(|loaded| vouched(loaded) || own.is_none_or(|own| loaded.receipt.run.run_attempt >= own));
+            readable.retain(|loaded| {
+                vouched(loaded) || own.is_none_or(|own| loaded.receipt.run.run_attempt >= own)
+            });
         }
-        let age = |l: &Loaded<ExecutionReceipt>| (l.receipt.run.run_attempt, l.receipt.generated_at_utc);
+        let age =
+            |l: &Loaded<ExecutionReceipt>| (l.receipt.run.run_attempt, l.receipt.generated_at_utc);
         readable.sort_by_key(|loaded| std::cmp::Reverse(age(loaded)));
         for loaded in readable {
             // What was put out counts, each of it; of the others the newest of each shard.
-            if vouched(&loaded) || !this.chosen.iter().any(|known| known.receipt.shard == loaded.receipt.shard) {
+            if vouched(&loaded)
+                || !this.chosen.iter().any(|known| known.receipt.shard == loaded.receipt.shard)
+            {
                 this.chosen.push(loaded);
             }
         }
@@ -201,9 +245,11 @@ fn shard_index(receipt: &ExecutionReceipt) -> Option<u32> {
 /// The receipts of this layer and this gate: several gates of one run may lie in one folder. One that cannot be read
 /// could be anybody's; the router stands before all gates.
 fn all<R: Receipt>(dir: &Path, gate: Option<&GateId>) -> Vec<Result<Loaded<R>, ReceiptFault>> {
-    let loaded = receipt_store::find::<R>(dir).into_iter().map(|path| receipt_store::load::<R>(&path, None));
+    let loaded =
+        receipt_store::find::<R>(dir).into_iter().map(|path| receipt_store::load::<R>(&path, None));
     let own = |loaded: &Result<Loaded<R>, ReceiptFault>| {
-        R::LAYER == Layer::Route || loaded.as_ref().map_or(true, |l| l.receipt.run().gate_id.as_ref() == gate)
+        R::LAYER == Layer::Route
+            || loaded.as_ref().map_or(true, |l| l.receipt.run().gate_id.as_ref() == gate)
     };
     loaded.filter(own).collect()
 }
@@ -228,11 +274,12 @@ fn anchor(
 /// The one that an execution receipt names; without that the newest attempt, then the newest.
 fn pick<'a, R: Receipt>(loaded: Vec<&'a Loaded<R>>, named: &[Parent]) -> Option<&'a Loaded<R>> {
     let is_named = |loaded: &&&Loaded<R>| named.iter().any(|parent| parent.sha256 == loaded.sha256);
-    loaded
-        .iter()
-        .find(is_named)
-        .copied()
-        .or_else(|| loaded.iter().max_by_key(|l| (l.receipt.run().run_attempt, l.receipt.generated_at())).copied())
+    loaded.iter().find(is_named).copied().or_else(|| {
+        loaded
+            .iter()
+            .max_by_key(|l| (l.receipt.run().run_attempt, l.receipt.generated_at()))
+            .copied()
+    })
 }
 
 /// Takes the receipt of one layer before execute into the evidence.
@@ -249,7 +296,8 @@ fn take<R: Receipt + Clone>(
         return None;
     }
     let readable: Vec<&Loaded<R>> = found.iter().flatten().collect();
-    let result = match (pick(readable.clone(), named), found.iter().find_map(|f| f.as_ref().err())) {
+    let result = match (pick(readable.clone(), named), found.iter().find_map(|f| f.as_ref().err()))
+    {
         (None, Some(fault)) => Err(fault.clone()),
         (None, None) => return None,
         (Some(chosen), broken) => believe(chosen, &readable, broken, digest, named, anchor),
@@ -327,7 +375,13 @@ fn record_inputs<R: Receipt>(collected: &mut Collected, dir: &Path) {
     }
 }
 
-pub(super) fn record_input(collected: &mut Collected, dir: &Path, path: &Path, role: &str, schema: Option<&str>) {
+pub(super) fn record_input(
+    collected: &mut Collected,
+    dir: &Path,
+    path: &Path,
+    role: &str,
+    schema: Option<&str>,
+) {
     if let Ok((size_bytes, sha256)) = files::digest_file(path) {
         collected.inputs.push(FileRecord {
             role: role.to_owned(),
@@ -340,7 +394,12 @@ pub(super) fn record_input(collected: &mut Collected, dir: &Path, path: &Path, r
 }
 
 /// Takes the execution receipts that count into the evidence.
-fn take_executions(collected: &mut Collected, request: &Request, executions: Executions, anchor: &Anchor) {
+fn take_executions(
+    collected: &mut Collected,
+    request: &Request,
+    executions: Executions,
+    anchor: &Anchor,
+) {
     "missing".clone_into(&mut collected.execution_status);
     record_inputs::<ExecutionReceipt>(collected, &request.receipts_dir);
     if let Some(fault) = executions.broken {
@@ -350,7 +409,10 @@ fn take_executions(collected: &mut Collected, request: &Request, executions: Exe
     if let Some(digest) = &executions.unmatched {
         let fault = match executions.chosen.first() {
             Some(chosen) => mismatch(chosen, digest),
-            None => ReceiptFault::Missing { layer: Layer::Execute, path: format!("(none has sha256 {digest})") },
+            None => ReceiptFault::Missing {
+                layer: Layer::Execute,
+                path: format!("(none has sha256 {digest})"),
+            },
         };
         refuse_execution(collected, fault);
         return;
@@ -407,9 +469,11 @@ fn believe_execution(
     let expect = Expect { run, head_sha: anchor.head_sha.as_ref(), vouched, now: anchor.now };
     crate::domain::freshness::check(receipt, &expect)?;
     match contradiction(receipt) {
-        Some(why) => {
-            Err(ReceiptFault::Corrupt { layer: Layer::Execute, path: shown(&loaded.path), why: why.to_owned() })
-        }
+        Some(why) => Err(ReceiptFault::Corrupt {
+            layer: Layer::Execute,
+            path: shown(&loaded.path),
+            why: why.to_owned(),
+        }),
         None => Ok(()),
     }
 }
@@ -421,10 +485,15 @@ fn contradiction(receipt: &ExecutionReceipt) -> Option<&'static str> {
     }
     let stops = |reason: &Reason| {
         let empty = [ReasonCode::ZeroTestsExecuted, ReasonCode::AllTestsSkipped];
-        reason.code.known().is_some_and(|code| code.row().severity >= Severity::Fails && !empty.contains(&code))
+        reason
+            .code
+            .known()
+            .is_some_and(|code| code.row().severity >= Severity::Fails && !empty.contains(&code))
     };
-    let parents: BTreeSet<&str> = receipt.parents.iter().map(|parent| parent.schema.as_str()).collect();
-    let unfinished = |entry: &Accounting| matches!(entry.state, Accounted::NotReached | Accounted::FailedToLoad);
+    let parents: BTreeSet<&str> =
+        receipt.parents.iter().map(|parent| parent.schema.as_str()).collect();
+    let unfinished =
+        |entry: &Accounting| matches!(entry.state, Accounted::NotReached | Accounted::FailedToLoad);
     if receipt.counts.failures() > 0 {
         Some("it says completed and counts failures")
     } else if receipt.reasons.first().is_some_and(stops) {
@@ -448,7 +517,9 @@ fn contradiction(receipt: &ExecutionReceipt) -> Option<&'static str> {
 /// Every shard of the plan left a receipt, unless one receipt is for the whole plan.
 fn check_shards(collected: &mut Collected) {
     let Some(selection) = &collected.selection else { return };
-    if selection.receipt.shards.len() < 2 || collected.execution.iter().any(|e| e.receipt.shard.is_none()) {
+    if selection.receipt.shards.len() < 2
+        || collected.execution.iter().any(|e| e.receipt.shard.is_none())
+    {
         return;
     }
     let missing: Vec<Finding> = selection
@@ -521,9 +592,10 @@ fn raw_dir(
 fn check_file(raw: &Path, file: &RawFile) -> Result<(), Fault> {
     let path = file.path.to_string();
     match files::digest_file(&raw.join(file.path.as_str())) {
-        Ok((size, _)) if size != file.size => {
-            Err(Fault::RawArtifactAltered { path, why: format!("it has {size} bytes, execute recorded {}", file.size) })
-        }
+        Ok((size, _)) if size != file.size => Err(Fault::RawArtifactAltered {
+            path,
+            why: format!("it has {size} bytes, execute recorded {}", file.size),
+        }),
         Ok((_, sha256)) if sha256 != file.sha256 => Err(Fault::RawArtifactAltered {
             path,
             why: format!("its sha256 is {sha256}, execute recorded {}", file.sha256),
@@ -539,8 +611,9 @@ fn read_failures(collected: &mut Collected, raw: &Path, recorded: &[RawFile]) {
         let path = file.path.as_str();
         path.starts_with("reports/") || (path.ends_with(".junit.xml") && !path.contains('/'))
     };
-    let is_run =
-        |file: &&RawFile| file.path.file_name() == pester::RUN_FILE && file.path.as_str().starts_with("pester/");
+    let is_run = |file: &&RawFile| {
+        file.path.file_name() == pester::RUN_FILE && file.path.as_str().starts_with("pester/")
+    };
     for file in recorded.iter().filter(is_run) {
         let (failures, tests) = pester::told(&raw.join(file.path.as_str()));
         collected.failures.extend(failures);
@@ -557,19 +630,26 @@ fn read_failures(collected: &mut Collected, raw: &Path, recorded: &[RawFile]) {
 
 /// Every selected file stands in some accounting.
 fn check_accounting(collected: &mut Collected) {
-    let (Some(selection), false) = (&collected.selection, collected.execution.is_empty()) else { return };
+    let (Some(selection), false) = (&collected.selection, collected.execution.is_empty()) else {
+        return;
+    };
     if collected.execution.iter().any(|e| e.receipt.status != Classification::Completed) {
         return;
     }
-    let accounted: std::collections::BTreeSet<&RelPath> =
-        collected.execution.iter().flat_map(|e| e.receipt.accounting.iter().map(|entry| &entry.path)).collect();
+    let accounted: std::collections::BTreeSet<&RelPath> = collected
+        .execution
+        .iter()
+        .flat_map(|e| e.receipt.accounting.iter().map(|entry| &entry.path))
+        .collect();
     let missing: Vec<Finding> = selection
         .receipt
         .selection
         .files
         .iter()
         .filter(|file| !accounted.contains(&file.path))
-        .map(|file| charge(&Fault::TestFileNotAccounted { path: file.path.to_string() }, Layer::Post))
+        .map(|file| {
+            charge(&Fault::TestFileNotAccounted { path: file.path.to_string() }, Layer::Post)
+        })
         .collect();
     // With a shard missing its files are missing too; the shard is the reason.
     if !collected.evidence.found.iter().any(|f| f.code() == ReasonCode::ShardMissing) {

@@ -25,17 +25,24 @@ use crate::layer::ground::{Ground, Identity};
 use crate::report::again::Replay;
 
 /// Failures and tests as they are told: masked, their places told from the root, their classes by the rules.
-pub(super) fn digest(ground: &Ground, request: &Request, repeat: &Replay, collected: &mut Collected) {
+pub(super) fn digest(
+    ground: &Ground,
+    request: &Request,
+    repeat: &Replay,
+    collected: &mut Collected,
+) {
     // What a results file held decoded may hold what was masked in it as it was written.
     let mask = |text: &str| ground.redactor.told(text);
     let roots = repeat.all_roots();
     // Rules that cannot be used were refused where they were read.
     let rules = ClassRules::new(&request.classes).unwrap_or_default();
-    let failures = collected.failures.iter().map(|failure| failure.masked(&mask).below(&roots).ruled(&rules));
+    let failures =
+        collected.failures.iter().map(|failure| failure.masked(&mask).below(&roots).ruled(&rules));
     collected.failures = failures.collect();
     let checkout = at_hand(ground, repeat).then(|| Checkout::at(&ground.root));
     for failure in &mut collected.failures {
-        let place = repeat.locate(failure, checkout.as_ref().map(|checkout| checkout as &dyn Sources));
+        let place =
+            repeat.locate(failure, checkout.as_ref().map(|checkout| checkout as &dyn Sources));
         failure.place = place.map_or(Settled::Nowhere, |(file, line)| Settled::At(file, line));
     }
     // Of several of one name each has its own, in the reports' order.
@@ -57,7 +64,9 @@ pub(super) fn digest(ground: &Ground, request: &Request, repeat: &Replay, collec
 /// Whether the checkout that the tests ran in is here: post may run on a machine that has another one, or none.
 fn at_hand(ground: &Ground, repeat: &Replay) -> bool {
     let here = shown(&ground.root);
-    !repeat.roots.is_empty() && repeat.roots.iter().all(|root| *root == here) && files::is_dir(&ground.root)
+    !repeat.roots.is_empty()
+        && repeat.roots.iter().all(|root| *root == here)
+        && files::is_dir(&ground.root)
 }
 
 /// Every test with what it came to.
@@ -87,8 +96,12 @@ pub(super) fn list(
         integration_mode: selection.map(|selection| selection.selection.integration_mode.clone()),
         dispatcher: kind.and_then(|kind| kind.as_str().map(str::to_owned)),
         plan_sha256: selection.and_then(|selection| selection.plan_sha256.clone()),
-        files: own(&mut selection.into_iter().flat_map(|s| s.selection.files.iter().map(|f| f.path.to_string()))),
-        left_out: own(&mut selection.into_iter().flat_map(|s| s.selection.excluded.iter().map(|f| f.path.clone()))),
+        files: own(&mut selection
+            .into_iter()
+            .flat_map(|s| s.selection.files.iter().map(|f| f.path.to_string()))),
+        left_out: own(&mut selection
+            .into_iter()
+            .flat_map(|s| s.selection.excluded.iter().map(|f| f.path.clone()))),
         counts: collected.counts,
         missing,
         tests,
@@ -101,20 +114,31 @@ fn missing(collected: &Collected) -> Vec<String> {
     if collected.execution.is_empty() && collected.tests.is_empty() {
         return vec!["nothing was executed".to_owned()];
     }
-    let ended_early = |receipt: &&ExecutionReceipt| receipt.outcome.as_ref().is_none_or(|end| end.kind != "exited");
-    if let Some(receipt) = collected.execution.iter().map(|loaded| &loaded.receipt).find(ended_early) {
+    let ended_early = |receipt: &&ExecutionReceipt| {
+        receipt.outcome.as_ref().is_none_or(|end| end.kind != "exited")
+    };
+    if let Some(receipt) =
+        collected.execution.iter().map(|loaded| &loaded.receipt).find(ended_early)
+    {
         why.push(format!("the run ended early ({})", receipt.reason.0));
     }
-    let silent = |state: Accounted| matches!(state, Accounted::NotReached | Accounted::FailedToLoad);
+    let silent =
+        |state: Accounted| matches!(state, Accounted::NotReached | Accounted::FailedToLoad);
     let accounting = || collected.execution.iter().flat_map(|loaded| &loaded.receipt.accounting);
     let files = accounting().filter(|entry| silent(entry.state)).count();
     if files > 0 {
         why.push(format!("{files} files were not reached or did not load"));
     }
-    let listed =
-        collected.tests.iter().filter(|test| test.outcome != crate::domain::counts::CaseOutcome::NotRun).count();
+    let listed = collected
+        .tests
+        .iter()
+        .filter(|test| test.outcome != crate::domain::counts::CaseOutcome::NotRun)
+        .count();
     if listed as u64 != collected.counts.total {
-        why.push(format!("{} tests were counted, the reports name {listed}", collected.counts.total));
+        why.push(format!(
+            "{} tests were counted, the reports name {listed}",
+            collected.counts.total
+        ));
     }
     let unsound = |code| {
         use crate::domain::reason::ReasonCode as C;
@@ -127,7 +151,11 @@ fn missing(collected: &Collected) -> Vec<String> {
 }
 
 /// The comparison that was asked for, and what it says of the number of tests.
-pub(super) fn compare(ground: &Ground, request: &Request, now: &TestList) -> Option<(Triage, Option<Finding>)> {
+pub(super) fn compare(
+    ground: &Ground,
+    request: &Request,
+    now: &TestList,
+) -> Option<(Triage, Option<Finding>)> {
     let fails = ground.settings.below_floor.value == crate::domain::config::WarnOrFail::Fail;
     let mut triage = match &request.against {
         Against::Nothing => return None,
@@ -153,7 +181,11 @@ pub(super) fn compare(ground: &Ground, request: &Request, now: &TestList) -> Opt
         return Some((triage, Some(finding)));
     }
     let finding = triage.floor.as_ref().filter(|floor| floor.below).map(|floor| {
-        let fault = Fault::TestCountBelowFloor { ran: floor.ran, least: floor.least, baseline: floor.baseline };
+        let fault = Fault::TestCountBelowFloor {
+            ran: floor.ran,
+            least: floor.least,
+            baseline: floor.baseline,
+        };
         let finding = charge(&fault, Layer::Post);
         if floor.fails { finding } else { finding.at_most(Severity::Warns) }
     });
@@ -161,7 +193,12 @@ pub(super) fn compare(ground: &Ground, request: &Request, now: &TestList) -> Opt
 }
 
 /// What changed on the host since it was last green.
-pub(super) fn since(ground: &Ground, collected: &Collected, verdict: &Verdict, tests: &TestList) -> Option<SinceGreen> {
+pub(super) fn since(
+    ground: &Ground,
+    collected: &Collected,
+    verdict: &Verdict,
+    tests: &TestList,
+) -> Option<SinceGreen> {
     if verdict.classification == Classification::Completed {
         return None;
     }
@@ -169,11 +206,23 @@ pub(super) fn since(ground: &Ground, collected: &Collected, verdict: &Verdict, t
     let last = readiness.last_green.as_ref()?;
     let selection = collected.selection.as_ref().map(|loaded| &loaded.receipt);
     let head_sha = readiness.run.head_sha.as_ref();
-    let now = since_green::facts(&readiness.host, head_sha, &readiness.tool.version, Some(readiness), selection);
-    let failing: Vec<String> =
-        tests.tests.iter().filter(|test| test.failed()).filter_map(|test| test.file.clone()).collect();
-    let left_out: Vec<&str> =
-        selection.iter().flat_map(|s| s.selection.excluded.iter().map(|excluded| excluded.path.as_str())).collect();
+    let now = since_green::facts(
+        &readiness.host,
+        head_sha,
+        &readiness.tool.version,
+        Some(readiness),
+        selection,
+    );
+    let failing: Vec<String> = tests
+        .tests
+        .iter()
+        .filter(|test| test.failed())
+        .filter_map(|test| test.file.clone())
+        .collect();
+    let left_out: Vec<&str> = selection
+        .iter()
+        .flat_map(|s| s.selection.excluded.iter().map(|excluded| excluded.path.as_str()))
+        .collect();
     let mut since = since_green::since(last, &now, &failing, &left_out);
     let mask = |text: &mut String| *text = ground.redactor.told(text);
     for change in &mut since.changes {
@@ -189,7 +238,8 @@ pub(crate) fn read_list(path: &Path, gate: Option<&GateId>) -> Result<TestList, 
     if !files::is_dir(path) {
         return read_one(path);
     }
-    let found: Vec<_> = receipt_store::named(path, test_list::FILE).iter().map(|path| read_one(path)).collect();
+    let found: Vec<_> =
+        receipt_store::named(path, test_list::FILE).iter().map(|path| read_one(path)).collect();
     let (lists, unread): (Vec<_>, Vec<_>) = found.into_iter().partition(Result::is_ok);
     let unread: Vec<String> = unread.into_iter().filter_map(Result::err).collect();
     let (mut lists, others): (Vec<TestList>, Vec<TestList>) = lists
@@ -197,13 +247,18 @@ pub(crate) fn read_list(path: &Path, gate: Option<&GateId>) -> Result<TestList, 
         .flatten()
         // A list that names no gate is of before there were several, or of the one there is.
         .partition(|list| list.gate_id.is_none() || list.gate_id.as_ref() == gate);
-    lists.sort_by_key(|list| (list.gate_id.as_ref() == gate, list.generated_at_utc, list.run_attempt));
+    lists.sort_by_key(|list| {
+        (list.gate_id.as_ref() == gate, list.generated_at_utc, list.run_attempt)
+    });
     let Some(mut list) = lists.pop() else {
-        let gates: Vec<String> = others.iter().filter_map(|list| Some(list.gate_id.as_ref()?.to_string())).collect();
+        let gates: Vec<String> =
+            others.iter().filter_map(|list| Some(list.gate_id.as_ref()?.to_string())).collect();
         return Err(match (unread.first(), gates.is_empty()) {
             (Some(why), _) => why.clone(),
             (None, true) => format!("{}: no {} is below it", path.display(), test_list::FILE),
-            (None, false) => format!("{}: only the gates {} are below it", path.display(), gates.join(", ")),
+            (None, false) => {
+                format!("{}: only the gates {} are below it", path.display(), gates.join(", "))
+            }
         });
     };
     list.missing.extend(unread);
@@ -216,7 +271,11 @@ fn read_one(path: &Path) -> Result<TestList, String> {
     let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
     let list: TestList = serde_json::from_slice(text).map_err(|error| told(error.to_string()))?;
     if list.schema != test_list::SCHEMA {
-        return Err(told(format!("it has schema {:?}; this version reads {}", list.schema, test_list::SCHEMA)));
+        return Err(told(format!(
+            "it has schema {:?}; this version reads {}",
+            list.schema,
+            test_list::SCHEMA
+        )));
     }
     Ok(list)
 }

@@ -9,7 +9,9 @@ use crate::adapter::workspace::files;
 use crate::domain::classify::Verdict;
 use crate::domain::fault::Finding;
 use crate::domain::reason::Layer;
-use crate::domain::receipt::{Accounted, Accounting, Classification, ExecutionReceipt, Head, Reason};
+use crate::domain::receipt::{
+    Accounted, Accounting, Classification, ExecutionReceipt, Head, Reason,
+};
 
 /// The receipt, where execute should have left one.
 pub(super) fn receipt(
@@ -21,14 +23,20 @@ pub(super) fn receipt(
     let own = |finding: &&Finding| finding.layer() == Layer::Execute && finding.stops();
     let charged: Vec<Reason> = verdict.findings.iter().filter(own).map(Into::into).collect();
     // One that is there and refused stays what it is; a layer that was not to run left nothing.
-    if charged.is_empty() || collected.evidence.papers.contains_key(&Layer::Execute) || !collected.execution.is_empty()
+    if charged.is_empty()
+        || collected.evidence.papers.contains_key(&Layer::Execute)
+        || !collected.execution.is_empty()
     {
         return None;
     }
-    let mut receipt =
-        ExecutionReceipt::headed(Head { status: Classification::SeamDefect, reasons: charged, ..head.clone() });
+    let mut receipt = ExecutionReceipt::headed(Head {
+        status: Classification::SeamDefect,
+        reasons: charged,
+        ..head.clone()
+    });
     FINALIZED.clone_into(&mut receipt.source);
-    let status = |layer| collected.statuses.get(&layer).cloned().unwrap_or_else(|| "unknown".to_owned());
+    let status =
+        |layer| collected.statuses.get(&layer).cloned().unwrap_or_else(|| "unknown".to_owned());
     receipt.context_status = status(Layer::Context);
     receipt.readiness_status = status(Layer::Preflight);
     receipt.selection_status = status(Layer::Selection);
@@ -40,8 +48,11 @@ pub(super) fn receipt(
     "not-run".clone_into(&mut receipt.results_xml_status);
     "telemetry-missing".clone_into(&mut receipt.telemetry_status);
     receipt.in_flight.clone_from(&collected.last_known);
-    let journal = files::list(dir).into_iter().flatten().find(|(path, _)| path.file_name() == journal::FILE);
-    let state = journal.and_then(|(path, absolute)| Some((path, absolute.clone(), journal::read_state(&absolute)?)));
+    let journal =
+        files::list(dir).into_iter().flatten().find(|(path, _)| path.file_name() == journal::FILE);
+    let state = journal.and_then(|(path, absolute)| {
+        Some((path, absolute.clone(), journal::read_state(&absolute)?))
+    });
     if let Some((path, _, state)) = &state {
         receipt.telemetry_path = Some(shown(Path::new(path.as_str())));
         receipt.telemetry_present = true;
@@ -49,7 +60,8 @@ pub(super) fn receipt(
         receipt.telemetry_event_count = state.events;
         receipt.telemetry_last_known_phase = state.last.map(str::to_owned);
     }
-    let took_up = |path: &str| state.as_ref().is_some_and(|(_, _, state)| state.files.contains_key(path));
+    let took_up =
+        |path: &str| state.as_ref().is_some_and(|(_, _, state)| state.files.contains_key(path));
     if let Some(selection) = &collected.selection {
         let selection = &selection.receipt.selection;
         receipt.selection_execution_pack = Some(selection.execution_pack.clone());
@@ -59,7 +71,11 @@ pub(super) fn receipt(
             .iter()
             .map(|file| {
                 // Whether a file that was taken up came to its end only its receipt could say.
-                let state = if took_up(file.path.as_str()) { Accounted::Unknown } else { Accounted::NotReached };
+                let state = if took_up(file.path.as_str()) {
+                    Accounted::Unknown
+                } else {
+                    Accounted::NotReached
+                };
                 Accounting { path: file.path.clone(), state }
             })
             .collect();

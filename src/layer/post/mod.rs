@@ -162,7 +162,11 @@ const SLOWEST: usize = 10;
 const TESTS_SHOWN: usize = 1000;
 
 /// Runs the layer.
-pub(crate) fn run(world: &World, ground: &Ground, request: &Request) -> Result<PostOutcome, Unreported> {
+pub(crate) fn run(
+    world: &World,
+    ground: &Ground,
+    request: &Request,
+) -> Result<PostOutcome, Unreported> {
     if request.execute_is_over {
         release_what_is_left(world, ground);
     }
@@ -185,7 +189,10 @@ pub(crate) fn run(world: &World, ground: &Ground, request: &Request) -> Result<P
         told = tell(world, ground, request, &mut collected)?;
         if !self::leaked(ground, &told).own.is_empty() {
             // Wherever it still comes from: the verdict alone is told.
-            told.written.iter().filter(|path| !is_receipt(path)).for_each(|path| drop(files::remove(path)));
+            told.written
+                .iter()
+                .filter(|path| !is_receipt(path))
+                .for_each(|path| drop(files::remove(path)));
             told.story = told.story.bare();
             told.summary = markdown::summary(&told.story);
         }
@@ -196,7 +203,10 @@ pub(crate) fn run(world: &World, ground: &Ground, request: &Request) -> Result<P
     }
     outcome.outputs = outputs(ground, &story, &identity);
     outcome.outputs.push(("upload", (!leaked.any()).to_string()));
-    let view = View { color: ground.progress.colors(), all: ground.progress.is_verbose() || world.under_actions() };
+    let view = View {
+        color: ground.progress.colors(),
+        all: ground.progress.is_verbose() || world.under_actions(),
+    };
     Ok(PostOutcome { outcome, text: screen::report(&story, view), same_verdict })
 }
 
@@ -231,7 +241,12 @@ impl Leaked {
 }
 
 /// Makes the verdict and writes the evidence.
-fn tell(world: &World, ground: &Ground, request: &Request, collected: &mut Collected) -> Result<Told, Unreported> {
+fn tell(
+    world: &World,
+    ground: &Ground,
+    request: &Request,
+    collected: &mut Collected,
+) -> Result<Told, Unreported> {
     let repeat = story::replay_of(world, ground, request, collected);
     digest::digest(ground, request, &repeat, collected);
     let identity = identity(world, ground, request, collected);
@@ -260,14 +275,24 @@ fn tell(world: &World, ground: &Ground, request: &Request, collected: &mut Colle
 
     let mut findings = verdict.findings.clone();
     let parents = collected.parents.clone();
-    let mut head = ground::head(world, ground, &identity, &mut findings, |_| verdict.classification, parents);
+    let mut head =
+        ground::head(world, ground, &identity, &mut findings, |_| verdict.classification, parents);
     // The verdict's own order holds: a green one opens with what makes it green.
     head.reasons = verdict.findings.iter().map(Into::into).collect();
     head.reasons.extend(collected.unknown.iter().cloned());
 
     let documents = written::Documents { tests: &tests, triage: triage.as_ref(), bundle: &bundle };
     let (of, verdict) = (&*collected, &verdict);
-    let mut writing = Writing { world, ground, request, collected: of, verdict, documents, out, written: Vec::new() };
+    let mut writing = Writing {
+        world,
+        ground,
+        request,
+        collected: of,
+        verdict,
+        documents,
+        out,
+        written: Vec::new(),
+    };
     let mut outcome = writing.all(&head, findings, &story, &summary, gate)?;
     outcome.ending = match gate {
         GateStatus::Pass => Ending::Good,
@@ -275,7 +300,8 @@ fn tell(world: &World, ground: &Ground, request: &Request, collected: &mut Colle
         GateStatus::Fail => Ending::Bad(verdict.classification),
     };
     let same_verdict = writing.same_verdict(&head, gate);
-    let (out, written) = (writing.out, writing.written.into_iter().map(|(_, file)| file.path).collect());
+    let (out, written) =
+        (writing.out, writing.written.into_iter().map(|(_, file)| file.path).collect());
     // It may have to be told once more.
     collected.tests = tests.tests;
     Ok(Told { outcome, story, summary, same_verdict, identity, out, written })
@@ -284,7 +310,8 @@ fn tell(world: &World, ground: &Ground, request: &Request, collected: &mut Colle
 /// The last look: through the folder that is uploaded, and through the job's summary.
 fn leaked(ground: &Ground, told: &Told) -> Leaked {
     let found = sweep::sweep(&ground.redactor, &told.out);
-    let (raw, mut own): (Vec<Found>, Vec<Found>) = found.into_iter().partition(|found| found.path.starts_with("raw/"));
+    let (raw, mut own): (Vec<Found>, Vec<Found>) =
+        found.into_iter().partition(|found| found.path.starts_with("raw/"));
     if own.is_empty()
         && let Some(what) = ground.redactor.left_in(told.summary.as_bytes())
     {
@@ -295,13 +322,21 @@ fn leaked(ground: &Ground, told: &Told) -> Leaked {
 }
 
 /// The job's summary, and what stands beside the code.
-fn tell_the_runner(world: &World, ground: &Ground, story: &Story, summary: &str) -> Result<(), Unreported> {
+fn tell_the_runner(
+    world: &World,
+    ground: &Ground,
+    story: &Story,
+    summary: &str,
+) -> Result<(), Unreported> {
     if ground.settings.summary.value {
-        runner::add_summary(world, summary).map_err(|fault| Unreported { layer: Layer::Post, fault })?;
+        runner::add_summary(world, summary)
+            .map_err(|fault| Unreported { layer: Layer::Post, fault })?;
     }
     if ground.settings.annotations.value && world.under_actions() {
         // On the other stream than the result; the runner reads both.
-        annotations::commands(story).iter().for_each(|command| ground.progress.pause(|| world.note(command)));
+        annotations::commands(story)
+            .iter()
+            .for_each(|command| ground.progress.pause(|| world.note(command)));
     }
     Ok(())
 }
@@ -313,7 +348,8 @@ fn outputs(ground: &Ground, story: &Story, identity: &Identity) -> Vec<(&'static
         GateStatus::Fail => "fail",
         GateStatus::Notice => "notice",
     };
-    let artifact = ArtifactName::for_attempt("pester-evidence", ground.gate_id.as_ref(), None, identity.run.1);
+    let artifact =
+        ArtifactName::for_attempt("pester-evidence", ground.gate_id.as_ref(), None, identity.run.1);
     vec![
         ("artifact-name", artifact.into()),
         ("classification", story.classification.as_str().to_owned()),
@@ -331,21 +367,28 @@ fn outputs(ground: &Ground, story: &Story, identity: &Identity) -> Vec<(&'static
 /// An execute of this run that outlived its job keeps this host's lock: it is asked to end. Outside a
 /// workflow a run is one process, and nothing of it is left here.
 fn release_what_is_left(world: &World, ground: &Ground) {
-    let Some((run, attempt)) = ground.facts.run.as_ref().filter(|_| world.under_actions()) else { return };
+    let Some((run, attempt)) = ground.facts.run.as_ref().filter(|_| world.under_actions()) else {
+        return;
+    };
     let run = run.to_string();
     let gate = Gate { id: ground.gate_id.as_ref().map(ToString::to_string) };
-    let released = ground
-        .lock(world)
-        .and_then(|lock| lock.release(world, Some((run.as_str(), *attempt)), Asker::Post(&gate), PATIENCE));
+    let released = ground.lock(world).and_then(|lock| {
+        lock.release(world, Some((run.as_str(), *attempt)), Asker::Post(&gate), PATIENCE)
+    });
     match released {
         Ok(Released::NotOurs(_)) => {}
         Ok(Released::Gone(owner)) => {
-            tracing::warn!("this run still held the host's lock and was asked to end: {}", owner.describe())
+            tracing::warn!(
+                "this run still held the host's lock and was asked to end: {}",
+                owner.describe()
+            )
         }
         Ok(Released::Stays(owner)) => {
             tracing::warn!("this run holds the host's lock and does not end: {}", owner.describe())
         }
-        Err(error) => tracing::warn!("whether this run holds the host's lock cannot be known: {error}"),
+        Err(error) => {
+            tracing::warn!("whether this run holds the host's lock cannot be known: {error}")
+        }
     }
 }
 
@@ -358,10 +401,12 @@ fn identity(world: &World, ground: &Ground, request: &Request, collected: &Colle
         (Some(context), _) => identity.adopt(ground, &context.receipt),
         (None, Some(execution)) => {
             if ground.facts.run.is_none() {
-                identity.run = (execution.receipt.run.run_id.clone(), execution.receipt.run.run_attempt);
+                identity.run =
+                    (execution.receipt.run.run_id.clone(), execution.receipt.run.run_attempt);
             }
             identity.repository.clone_from(&execution.receipt.repository);
-            identity.head_sha = identity.head_sha.or_else(|| execution.receipt.run.head_sha.clone());
+            identity.head_sha =
+                identity.head_sha.or_else(|| execution.receipt.run.head_sha.clone());
         }
         (None, None) => {}
     }
@@ -374,13 +419,14 @@ fn identity(world: &World, ground: &Ground, request: &Request, collected: &Colle
 /// Reads `toJSON(needs)`: the jobs whose ids are layer names. Anything else in it is somebody
 /// else's job; a result that is none of GitHub's words is an error.
 pub(crate) fn parse_needs(text: &str) -> Result<BTreeMap<Layer, Job>, String> {
-    let needs: BTreeMap<String, serde_json::Value> =
-        serde_json::from_str(text).map_err(|error| format!("it is not a JSON object of jobs: {error}"))?;
+    let needs: BTreeMap<String, serde_json::Value> = serde_json::from_str(text)
+        .map_err(|error| format!("it is not a JSON object of jobs: {error}"))?;
     let mut jobs = BTreeMap::new();
     for layer in Layer::ALL {
         let Some(job) = needs.get(layer.as_str()) else { continue };
         let word = job.get("result").and_then(serde_json::Value::as_str).unwrap_or_default();
-        let result = JobResult::parse(word).ok_or_else(|| format!("job {layer} has the result {word:?}"))?;
+        let result =
+            JobResult::parse(word).ok_or_else(|| format!("job {layer} has the result {word:?}"))?;
         let reason = job.pointer("/outputs/reason").and_then(serde_json::Value::as_str);
         let reason = reason.and_then(crate::domain::reason::ReasonCode::parse);
         jobs.insert(layer, Job { result, reason });

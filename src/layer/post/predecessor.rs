@@ -15,7 +15,9 @@ use crate::domain::counts::Counts;
 use crate::domain::failure::Failure;
 use crate::domain::fault::{Fault, Finding};
 use crate::domain::ids::RelPath;
-use crate::domain::predecessor::{self, PredecessorFailure, PredecessorReceipt, PredecessorReport, PredecessorSummary};
+use crate::domain::predecessor::{
+    self, PredecessorFailure, PredecessorReceipt, PredecessorReport, PredecessorSummary,
+};
 use crate::domain::reason::Layer;
 use crate::domain::receipt::{ExecutionReceipt, Receipt};
 
@@ -28,10 +30,12 @@ pub(crate) fn find(dir: &Path) -> Option<(PathBuf, PredecessorReceipt)> {
         .filter(|(path, _)| path.file_name() == ExecutionReceipt::FILE)
         .filter_map(|(path, absolute)| {
             let document: Value = read(&absolute)?;
-            let theirs = document.get("schema").and_then(Value::as_str) == Some(ExecutionReceipt::SCHEMA)
+            let theirs = document.get("schema").and_then(Value::as_str)
+                == Some(ExecutionReceipt::SCHEMA)
                 && document.get("tool").is_none()
                 && document.get("reasons").is_none();
-            theirs.then(|| (!path.as_str().contains("pester-execution-contract"), absolute, document))
+            theirs
+                .then(|| (!path.as_str().contains("pester-execution-contract"), absolute, document))
         })
         .collect();
     found.sort_by(|a, b| (a.0, &a.1).cmp(&(b.0, &b.1)));
@@ -66,7 +70,8 @@ pub(super) fn collect(request: &Request, path: &Path, receipt: &PredecessorRecei
         let fault = reading.defect.as_ref().map(|defect| defect.fault(path.as_str()));
         reports.push(PredecessorReport { path: path.to_string(), counts: reading.counts, fault });
     }
-    let named = |name: &str| listed.iter().find(|(path, _)| path.file_name() == name).map(|(_, path)| path);
+    let named =
+        |name: &str| listed.iter().find(|(path, _)| path.file_name() == name).map(|(_, path)| path);
     let summary = named("pester-summary.json").and_then(|path| {
         record_input(&mut collected, dir, path, "test-summary", None);
         read::<PredecessorSummary>(path)
@@ -82,24 +87,45 @@ pub(super) fn collect(request: &Request, path: &Path, receipt: &PredecessorRecei
     }
     collected.counts = predecessor::counts(&reports, summary);
     collected.raw_dirs.push(dir.clone());
-    let selected = named("pester-selected-files.txt").and_then(|path| files::read_bounded(path).ok());
-    let selected = selected.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
+    let selected =
+        named("pester-selected-files.txt").and_then(|path| files::read_bounded(path).ok());
+    let selected =
+        selected.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
     let beside = predecessor::Beside {
         selected: predecessor::selected(&selected),
         failures: summary.map(|summary| summary.failed + summary.errors),
         statuses: statuses(&listed),
     };
-    let execute = predecessor::execute(receipt, &reports, &collected.counts, collected.failures.first(), &beside);
+    let execute = predecessor::execute(
+        receipt,
+        &reports,
+        &collected.counts,
+        collected.failures.first(),
+        &beside,
+    );
     let papers = [
-        (Layer::Context, predecessor::layer(Layer::Context, &receipt.context_status), &receipt.context_status),
-        (Layer::Preflight, predecessor::layer(Layer::Preflight, &receipt.readiness_status), &receipt.readiness_status),
-        (Layer::Selection, predecessor::layer(Layer::Selection, &receipt.selection_status), &receipt.selection_status),
+        (
+            Layer::Context,
+            predecessor::layer(Layer::Context, &receipt.context_status),
+            &receipt.context_status,
+        ),
+        (
+            Layer::Preflight,
+            predecessor::layer(Layer::Preflight, &receipt.readiness_status),
+            &receipt.readiness_status,
+        ),
+        (
+            Layer::Selection,
+            predecessor::layer(Layer::Selection, &receipt.selection_status),
+            &receipt.selection_status,
+        ),
         (Layer::Execute, execute, &receipt.status),
     ];
     for (layer, findings, status) in papers {
         let stopped = findings.is_empty() || findings.iter().any(Finding::stops);
         // A run that a layer before it stopped has no word of its own.
-        let paper = if findings.is_empty() { Paper::Absent } else { Paper::Read { findings, stopped } };
+        let paper =
+            if findings.is_empty() { Paper::Absent } else { Paper::Read { findings, stopped } };
         collected.evidence.papers.insert(layer, paper);
         collected.statuses.insert(layer, status.clone());
     }
@@ -109,7 +135,10 @@ pub(super) fn collect(request: &Request, path: &Path, receipt: &PredecessorRecei
 /// What every receipt of the run says, of which there are two.
 fn statuses(listed: &[(RelPath, PathBuf)]) -> Vec<String> {
     let receipts = listed.iter().filter(|(path, _)| path.file_name() == ExecutionReceipt::FILE);
-    receipts.filter_map(|(_, path)| read::<PredecessorReceipt>(path)).map(|receipt| receipt.status).collect()
+    receipts
+        .filter_map(|(_, path)| read::<PredecessorReceipt>(path))
+        .map(|receipt| receipt.status)
+        .collect()
 }
 
 /// The reports of the single files, each in a folder of its own; without them the one at the top, where it holds
@@ -120,7 +149,9 @@ fn reports_of(listed: &[(RelPath, PathBuf)]) -> Vec<(&RelPath, &PathBuf)> {
         let folders: Vec<&str> = path.as_str().split('/').collect();
         folders.len() > 2 && folders[folders.len() - 3] == "pester"
     };
-    let reports = || listed.iter().filter(|(path, _)| is_report(path)).map(|(path, absolute)| (path, absolute));
+    let reports = || {
+        listed.iter().filter(|(path, _)| is_report(path)).map(|(path, absolute)| (path, absolute))
+    };
     let own: Vec<_> = reports().filter(|(path, _)| in_a_folder(path)).collect();
     if own.is_empty() { reports().collect() } else { own }
 }

@@ -13,7 +13,9 @@ use crate::domain::config::{DispatcherKind, Pack};
 use crate::domain::failure::{Class, Failure};
 use crate::domain::fault::Finding;
 use crate::domain::reason::{Layer, ReasonCode};
-use crate::domain::receipt::{Accounted, Accounting, Classification, Excluded, GateStatus, InFlight, Leak};
+use crate::domain::receipt::{
+    Accounted, Accounting, Classification, Excluded, GateStatus, InFlight, Leak,
+};
 use crate::domain::selection::pack;
 use crate::domain::selection::plan::INTEGRATION;
 use crate::domain::settings::takes_files;
@@ -25,7 +27,12 @@ use crate::report::quote::quoted;
 use crate::report::text::{LayerLine, Paths, Story, TestsRan, Worked};
 
 /// What repeats this run.
-pub(super) fn replay_of(world: &World, ground: &Ground, request: &Request, collected: &Collected) -> Replay {
+pub(super) fn replay_of(
+    world: &World,
+    ground: &Ground,
+    request: &Request,
+    collected: &Collected,
+) -> Replay {
     let selection = collected.selection.as_ref().map(|loaded| &loaded.receipt);
     let profile = selection.and_then(|selection| selection.dispatcher_profile.as_ref());
     let elsewhere = world.under_actions();
@@ -34,7 +41,8 @@ pub(super) fn replay_of(world: &World, ground: &Ground, request: &Request, colle
         elsewhere,
         roots: collected.execution.iter().filter_map(|e| e.receipt.root.clone()).collect(),
         kind: profile.map(|profile| profile.kind.value),
-        powershell: profile.map_or_else(|| "pwsh".to_owned(), |profile| profile.powershell.value.clone()),
+        powershell: profile
+            .map_or_else(|| "pwsh".to_owned(), |profile| profile.powershell.value.clone()),
         command: Some(profile.map_or(&ground.settings.command, |profile| &profile.command))
             .filter(|command| matches!(command.source, Source::Flag(_)))
             .map_or_else(Vec::new, |command| {
@@ -43,7 +51,9 @@ pub(super) fn replay_of(world: &World, ground: &Ground, request: &Request, colle
         whole: profile.is_some_and(|profile| {
             profile.kind.value == DispatcherKind::Command && !takes_files(&profile.command.value)
         }),
-        workspace: world.var("GITHUB_WORKSPACE").map(|path| shown(&files::canonical(Path::new(&path)))),
+        workspace: world
+            .var("GITHUB_WORKSPACE")
+            .map(|path| shown(&files::canonical(Path::new(&path)))),
         ..Replay::default()
     };
     match &request.typed {
@@ -79,31 +89,44 @@ const OF_THE_WORKFLOW: [&str; 18] = [
 ];
 
 /// The effective inputs of a run on another machine, or of layers that ran one by one, as arguments of `run`.
-fn effective(ground: &Ground, request: &Request, collected: &Collected, replay: &Replay) -> Vec<Argument> {
+fn effective(
+    ground: &Ground,
+    request: &Request,
+    collected: &Collected,
+    replay: &Replay,
+) -> Vec<Argument> {
     let mut arguments = Vec::new();
     if replay.at() != "." {
         arguments.push(Argument::new("root", replay.at()));
     }
     let selection = collected.selection.as_ref().map(|loaded| &loaded.receipt);
-    if let Some(bundle) = selection.and_then(|selection| selection.rerun_of.as_ref()?.path.clone()) {
+    if let Some(bundle) = selection.and_then(|selection| selection.rerun_of.as_ref()?.path.clone())
+    {
         let last = bundle.rsplit('/').next().unwrap_or(&bundle).to_owned();
         arguments.push(Argument::new("rerun-from", if replay.elsewhere { last } else { bundle }));
     }
     if let Some(typed) = &request.typed {
         let kept = |argument: &&Argument| !OF_THE_WORKFLOW.contains(&argument.flag.as_str());
-        arguments.extend(typed.arguments.iter().filter(kept).map(|argument| replay.in_checkout(argument)));
+        arguments.extend(
+            typed.arguments.iter().filter(kept).map(|argument| replay.in_checkout(argument)),
+        );
         return arguments;
     }
     let chosen = selection.map(|selection| &selection.selection);
     let pack = pack_of(ground, request, collected);
     let by_default = chosen.is_some_and(|chosen| chosen.execution_pack_source == "default");
-    if !(by_default || chosen.is_none() && pack == pack::FULL || selection.is_some_and(|s| s.rerun_of.is_some())) {
+    if !(by_default
+        || chosen.is_none() && pack == pack::FULL
+        || selection.is_some_and(|s| s.rerun_of.is_some()))
+    {
         arguments.push(Argument::new("pack", pack.as_str()));
     }
-    let Some((chosen, profile)) = chosen.zip(selection.and_then(|s| s.dispatcher_profile.as_ref())) else {
+    let Some((chosen, profile)) = chosen.zip(selection.and_then(|s| s.dispatcher_profile.as_ref()))
+    else {
         return arguments;
     };
-    let by_hand = |source: &str| source.starts_with("flag:") || source.starts_with("env:PESTER_GATE_");
+    let by_hand =
+        |source: &str| source.starts_with("flag:") || source.starts_with("env:PESTER_GATE_");
     if by_hand(&chosen.integration_mode_source) {
         arguments.push(Argument::new("integration-mode", chosen.integration_mode.as_str()));
     }
@@ -116,7 +139,8 @@ fn effective(ground: &Ground, request: &Request, collected: &Collected, replay: 
         ("refine", &chosen.refine_include_patterns, Vec::new()),
     ];
     for (flag, patterns, known) in lists {
-        let values: Vec<String> = patterns.iter().filter(|pattern| !known.contains(pattern)).cloned().collect();
+        let values: Vec<String> =
+            patterns.iter().filter(|pattern| !known.contains(pattern)).cloned().collect();
         if !values.is_empty() {
             arguments.push(Argument { flag: flag.to_owned(), values });
         }
@@ -184,17 +208,29 @@ pub(super) fn tell(
             let reproduce = reproduce(world, ground, request, collected, finding);
             Reproduce { command: mask(&reproduce.command), ..reproduce }
         }),
-        reasons: verdict.findings.iter().map(|f| (f.code(), f.layer(), f.severity(), mask(f.detail()))).collect(),
+        reasons: verdict
+            .findings
+            .iter()
+            .map(|f| (f.code(), f.layer(), f.severity(), mask(f.detail())))
+            .collect(),
         tests_ran: tests_ran(request, collected, verdict),
         layers: layers
             .into_iter()
             .filter(|layer| *layer != Layer::Route || collected.evidence.papers.contains_key(layer))
-            .map(|layer| LayerLine { layer, status: told_status(request, collected, verdict, layer) })
+            .map(|layer| LayerLine {
+                layer,
+                status: told_status(request, collected, verdict, layer),
+            })
             // Post is told of where it is at fault itself: with what decides.
-            .chain(deciding.filter(|finding| verdict.failed_layer == Some(finding.layer())).and_then(|finding| {
-                let status = finding.code().as_str().to_owned();
-                (finding.layer() == Layer::Post).then_some(LayerLine { layer: Layer::Post, status })
-            }))
+            .chain(
+                deciding.filter(|finding| verdict.failed_layer == Some(finding.layer())).and_then(
+                    |finding| {
+                        let status = finding.code().as_str().to_owned();
+                        (finding.layer() == Layer::Post)
+                            .then_some(LayerLine { layer: Layer::Post, status })
+                    },
+                ),
+            )
             .collect(),
         counts: collected.counts,
         repeat: replay_of(world, ground, request, collected),
@@ -204,7 +240,11 @@ pub(super) fn tell(
             .iter()
             .find_map(|e| e.receipt.in_flight.clone())
             .or_else(|| collected.last_known.clone())
-            .map(|running| InFlight { name: mask(&running.name), file: running.file.as_deref().map(mask), ..running }),
+            .map(|running| InFlight {
+                name: mask(&running.name),
+                file: running.file.as_deref().map(mask),
+                ..running
+            }),
         leaks: collected
             .execution
             .iter()
@@ -217,7 +257,9 @@ pub(super) fn tell(
         stops: verdict
             .findings
             .iter()
-            .filter(|f| f.stops() && class_of(f.code(), f.layer()).0 != Classification::TestFailures)
+            .filter(|f| {
+                f.stops() && class_of(f.code(), f.layer()).0 != Classification::TestFailures
+            })
             .map(|f| {
                 let command = reproduce(world, ground, request, collected, f).command;
                 (f.code(), f.layer(), mask(f.detail()), mask(&command))
@@ -237,7 +279,8 @@ pub(super) fn tell(
 /// The files that exist of those that a person opens.
 fn paths(ground: &Ground, request: &Request, collected: &Collected) -> Paths {
     let raw = collected.raw_dirs.first();
-    let log = raw.map(|raw| raw.join(LOG)).filter(|path| files::exists(path)).or_else(|| raw.cloned());
+    let log =
+        raw.map(|raw| raw.join(LOG)).filter(|path| files::exists(path)).or_else(|| raw.cloned());
     let out = ground.out.clone().unwrap_or_else(|| request.receipts_dir.clone());
     let written = |name: &str, on: bool| on.then(|| shown(&out.join(name)));
     Paths {
@@ -250,7 +293,9 @@ fn paths(ground: &Ground, request: &Request, collected: &Collected) -> Paths {
 
 /// What the integration mode, patterns and tags left out.
 fn excluded(collected: &Collected) -> Vec<String> {
-    let Some(selection) = collected.selection.as_ref().map(|loaded| &loaded.receipt) else { return Vec::new() };
+    let Some(selection) = collected.selection.as_ref().map(|loaded| &loaded.receipt) else {
+        return Vec::new();
+    };
     let by = |start: &str| {
         let fits = |excluded: &&Excluded| excluded.reason.starts_with(start);
         selection.selection.excluded.iter().filter(fits).count() as u64
@@ -258,7 +303,10 @@ fn excluded(collected: &Collected) -> Vec<String> {
     let mut lines = Vec::new();
     let files = by(INTEGRATION);
     if files > 0 {
-        lines.push(format!("{} (`--integration-mode include` runs them)", many(files, "integration test file")));
+        lines.push(format!(
+            "{} (`--integration-mode include` runs them)",
+            many(files, "integration test file")
+        ));
     }
     let files = by("exclude ");
     if files > 0 {
@@ -270,15 +318,22 @@ fn excluded(collected: &Collected) -> Vec<String> {
         return lines;
     }
     let tests = many(not_run, "test");
-    lines.push(match (profile.tag.value.is_empty(), selection.selection.integration_mode.as_str()) {
-        (false, _) => {
-            format!("{tests} by the tag filters (tag: {}; exclude-tag: {tags})", profile.tag.value.join(", "))
-        }
-        (true, "exclude") => {
-            format!("{tests} tagged {tags} (`--integration-mode include` runs integration tests)")
-        }
-        (true, _) => format!("{tests} tagged {tags}"),
-    });
+    lines.push(
+        match (profile.tag.value.is_empty(), selection.selection.integration_mode.as_str()) {
+            (false, _) => {
+                format!(
+                    "{tests} by the tag filters (tag: {}; exclude-tag: {tags})",
+                    profile.tag.value.join(", ")
+                )
+            }
+            (true, "exclude") => {
+                format!(
+                    "{tests} tagged {tags} (`--integration-mode include` runs integration tests)"
+                )
+            }
+            (true, _) => format!("{tests} tagged {tags}"),
+        },
+    );
     lines
 }
 
@@ -310,18 +365,24 @@ fn timeline(collected: &Collected) -> Vec<Worked> {
         })
     };
     let layers = [Layer::Route, Layer::Context, Layer::Preflight, Layer::Selection, Layer::Execute];
-    let spans: Vec<(Layer, (i64, i64))> = layers.into_iter().filter_map(|layer| Some((layer, of(layer)?))).collect();
+    let spans: Vec<(Layer, (i64, i64))> =
+        layers.into_iter().filter_map(|layer| Some((layer, of(layer)?))).collect();
     let Some(begin) = spans.iter().map(|(_, (from, _))| *from).min() else { return Vec::new() };
     let ms = |from: i64, to: i64| u64::try_from(to.saturating_sub(from)).unwrap_or(0);
     spans
         .into_iter()
-        .map(|(layer, (from, to))| Worked { layer, from_ms: ms(begin, from), took_ms: ms(from, to) })
+        .map(|(layer, (from, to))| Worked {
+            layer,
+            from_ms: ms(begin, from),
+            took_ms: ms(from, to),
+        })
         .collect()
 }
 
 /// Our own words as they are, and what came from outside masked.
 fn headline(verdict: &Verdict, mask: &dyn Fn(&str) -> String) -> String {
-    let detail = verdict.deciding().map(|finding| format!("{}: {}", finding.code(), mask(finding.detail())));
+    let detail =
+        verdict.deciding().map(|finding| format!("{}: {}", finding.code(), mask(finding.detail())));
     let detail = detail.unwrap_or_default();
     match verdict.failed_layer {
         Some(layer) => format!("{} at {layer}: {detail}", verdict.classification.as_str()),
@@ -333,13 +394,21 @@ fn headline(verdict: &Verdict, mask: &dyn Fn(&str) -> String) -> String {
 ///
 /// A failure of the tests, and what a run met on this machine, is met again by a run. What happened to receipts, jobs
 /// and machines is in the evidence alone; so is what layers met that ran one by one.
-fn reproduce(world: &World, ground: &Ground, request: &Request, collected: &Collected, finding: &Finding) -> Reproduce {
+fn reproduce(
+    world: &World,
+    ground: &Ground,
+    request: &Request,
+    collected: &Collected,
+    finding: &Finding,
+) -> Reproduce {
     let repeat = replay_of(world, ground, request, collected);
     let of_tests = class_of(finding.code(), finding.layer()).0 == Classification::TestFailures;
     let of_run = !repeat.elsewhere && request.typed.is_some();
     // What the host or the commit lacks elsewhere is not lacking here.
     let of_plan = finding.layer() >= Layer::Selection;
-    if finding.code().is_in_evidence_only() || !(of_tests || of_run || (repeat.elsewhere && of_plan)) {
+    if finding.code().is_in_evidence_only()
+        || !(of_tests || of_run || (repeat.elsewhere && of_plan))
+    {
         return from_evidence(world, ground, request, &repeat);
     }
     let failure = of_tests.then(|| failure_of(finding, &collected.failures)).flatten();
@@ -362,11 +431,16 @@ fn failure_of<'a>(finding: &Finding, failures: &'a [Failure]) -> Option<&'a Fail
 }
 
 fn from_evidence(world: &World, ground: &Ground, request: &Request, repeat: &Replay) -> Reproduce {
-    let gate = ground.gate_id.as_ref().map(|id| format!(" --gate-id {}", quoted(&id.to_string()))).unwrap_or_default();
+    let gate = ground
+        .gate_id
+        .as_ref()
+        .map(|id| format!(" --gate-id {}", quoted(&id.to_string())))
+        .unwrap_or_default();
     let command = match (&ground.facts.run, repeat.elsewhere) {
         // Where the receipts are now nobody can look; the run's artifacts can be had.
         (Some((run, _)), true) => {
-            let slug = world.var("GITHUB_REPOSITORY").map(|slug| format!(" --repo {}", quoted(&slug)));
+            let slug =
+                world.var("GITHUB_REPOSITORY").map(|slug| format!(" --repo {}", quoted(&slug)));
             let (run, slug) = (quoted(run.as_str()), slug.unwrap_or_default());
             format!(
                 "gh run download {run}{slug} --pattern 'pester-*' --dir evidence; pester-gate replay evidence{gate}"
@@ -380,11 +454,15 @@ fn from_evidence(world: &World, ground: &Ground, request: &Request, repeat: &Rep
 /// The end of the log, where the seam is at fault.
 fn log_end(collected: &Collected, verdict: &Verdict) -> Vec<String> {
     use ReasonCode as C;
-    if (verdict.classification, verdict.failed_layer) != (Classification::SeamDefect, Some(Layer::Execute)) {
+    if (verdict.classification, verdict.failed_layer)
+        != (Classification::SeamDefect, Some(Layer::Execute))
+    {
         return Vec::new();
     }
     let lines = collected.log_end.clone().unwrap_or_default();
-    let lost = |f: &Finding| [C::RawArtifactMissing, C::RawArtifactAltered, C::ShardMissing].contains(&f.code());
+    let lost = |f: &Finding| {
+        [C::RawArtifactMissing, C::RawArtifactAltered, C::ShardMissing].contains(&f.code())
+    };
     let dispatched = collected.execution.iter().all(|loaded| loaded.receipt.outcome.is_some());
     let whole = !collected.execution.is_empty() && dispatched && !verdict.findings.iter().any(lost);
     if whole && collected.log_end.as_ref().is_some_and(Vec::is_empty) {
@@ -398,12 +476,14 @@ fn tests_ran(request: &Request, collected: &Collected, verdict: &Verdict) -> Tes
     if collected.counts.total > 0 {
         return TestsRan::Yes;
     }
-    let outcomes = || collected.execution.iter().filter_map(|loaded| loaded.receipt.outcome.as_ref());
+    let outcomes =
+        || collected.execution.iter().filter_map(|loaded| loaded.receipt.outcome.as_ref());
     let started = outcomes().any(|outcome| outcome.kind != "not-started");
     let missing = verdict.findings.iter().any(|finding| finding.code() == ReasonCode::ShardMissing);
     let journal = collected.inputs.iter().any(|input| input.role == "journal");
     let status = told_status(request, collected, verdict, Layer::Execute);
-    let silent = collected.execution.is_empty() && !["not reached", "skipped"].contains(&status.as_str());
+    let silent =
+        collected.execution.is_empty() && !["not reached", "skipped"].contains(&status.as_str());
     if started || missing || journal || silent {
         return TestsRan::Unknown;
     }
@@ -411,7 +491,12 @@ fn tests_ran(request: &Request, collected: &Collected, verdict: &Verdict) -> Tes
 }
 
 /// The same in a report: a layer that another one stopped before it came to its turn was not reached.
-fn told_status(request: &Request, collected: &Collected, verdict: &Verdict, layer: Layer) -> String {
+fn told_status(
+    request: &Request,
+    collected: &Collected,
+    verdict: &Verdict,
+    layer: Layer,
+) -> String {
     let before = verdict.findings.iter().any(|finding| finding.stops() && finding.layer() < layer);
     match layer_status(request, collected, layer).as_str() {
         "unknown" | "skipped" if before => "not reached".to_owned(),
@@ -421,9 +506,7 @@ fn told_status(request: &Request, collected: &Collected, verdict: &Verdict, laye
 
 /// A layer's status, or its job's result, or `unknown`.
 pub(super) fn layer_status(request: &Request, collected: &Collected, layer: Layer) -> String {
-    collected
-        .statuses
-        .get(&layer)
-        .cloned()
-        .unwrap_or_else(|| request.jobs.get(&layer).map_or("unknown", |job| job.result.as_str()).to_owned())
+    collected.statuses.get(&layer).cloned().unwrap_or_else(|| {
+        request.jobs.get(&layer).map_or("unknown", |job| job.result.as_str()).to_owned()
+    })
 }

@@ -10,7 +10,10 @@ use crate::domain::receipt::{InFlight, InFlightKind};
 /// What the journals of a run without a receipt last told. A dispatcher's script keeps one of its own
 /// below ours, which may be ahead of it by a moment: it may know the test where ours knows the file.
 pub(super) fn last_known(dir: &Path) -> Option<InFlight> {
-    let journals = files::list(dir).into_iter().flatten().filter(|(path, _)| path.file_name() == journal::FILE);
+    let journals = files::list(dir)
+        .into_iter()
+        .flatten()
+        .filter(|(path, _)| path.file_name() == journal::FILE);
     let journals = journals.filter(|(path, _)| !is_artifact(path));
     let mut told = journals.filter_map(|(_, path)| journal::read_state(&path)?.in_flight());
     let first = told.next()?;
@@ -40,14 +43,21 @@ pub(super) fn log_end(dir: &Path, running: Option<&InFlight>) -> Option<Vec<Stri
     if logs.is_empty() {
         return Some(Vec::new());
     }
-    let of = |wanted: &dyn Fn(&RelPath) -> bool| logs.iter().find(|(path, _)| wanted(path)).map(|(_, path)| path);
+    let of = |wanted: &dyn Fn(&RelPath) -> bool| {
+        logs.iter().find(|(path, _)| wanted(path)).map(|(_, path)| path)
+    };
     let log = running
         .and_then(|name| of(&|path| path.file_name().contains(name)))
         .or_else(|| of(&|path| path.file_name() == "dispatcher.log"));
     let bytes = files::last_bytes(log?, LOG_BYTES).ok()?;
     let text = String::from_utf8_lossy(&bytes);
     let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
-    Some(lines[lines.len().saturating_sub(LOG_LINES)..].iter().map(|line| (*line).to_owned()).collect())
+    Some(
+        lines[lines.len().saturating_sub(LOG_LINES)..]
+            .iter()
+            .map(|line| (*line).to_owned())
+            .collect(),
+    )
 }
 
 /// What tests left is theirs, whatever it is called.

@@ -43,9 +43,9 @@ impl Digests {
             (Layer::Preflight, &self.preflight),
             (Layer::Selection, &self.selection),
         ];
-        let before = of
-            .into_iter()
-            .filter_map(|(layer, digest)| Some(ToldDigest { layer, shard: None, sha256: digest.clone()? }));
+        let before = of.into_iter().filter_map(|(layer, digest)| {
+            Some(ToldDigest { layer, shard: None, sha256: digest.clone()? })
+        });
         let execute = self.execute.iter().map(|(shard, sha256)| ToldDigest {
             layer: Layer::Execute,
             shard: *shard,

@@ -14,8 +14,8 @@ use crate::domain::classify::Verdict;
 use crate::domain::fault::{Fault, Finding};
 use crate::domain::reason::{Layer, ReasonCode};
 use crate::domain::receipt::{
-    Classification, EvidenceReceipt, ExecutionReceipt, FileRecord, GateStatus, Head, OperatorOutcome, Provenance,
-    Receipt, ReplayedBy,
+    Classification, EvidenceReceipt, ExecutionReceipt, FileRecord, GateStatus, Head,
+    OperatorOutcome, Provenance, Receipt, ReplayedBy,
 };
 use crate::domain::test_list::{self, TestList};
 use crate::domain::triage::{self, Triage};
@@ -69,11 +69,18 @@ impl Writing<'_> {
         let unreported = |fault| Unreported { layer: Layer::Post, fault };
         self.failures(story).map_err(unreported)?;
         let redactor = &self.ground.redactor;
-        let classification = receipt_store::write(&self.out, &self.classification(head.clone()), redactor);
+        let classification =
+            receipt_store::write(&self.out, &self.classification(head.clone()), redactor);
         self.written.push(("classification", classification.map_err(unreported)?.0));
-        let finalized = super::finalize::receipt(&self.request.receipts_dir, head, self.collected, self.verdict);
+        let finalized = super::finalize::receipt(
+            &self.request.receipts_dir,
+            head,
+            self.collected,
+            self.verdict,
+        );
         if let Some(receipt) = finalized.filter(|_| self.request.predecessor.is_none()) {
-            let written = receipt_store::write(&self.out, &receipt, redactor).map_err(unreported)?.0;
+            let written =
+                receipt_store::write(&self.out, &receipt, redactor).map_err(unreported)?.0;
             self.written.push(("execution-receipt", written));
         }
         let operator = self.operator(head.clone(), gate, story);
@@ -83,26 +90,35 @@ impl Writing<'_> {
         if self.ground.settings.summary.value {
             self.text("summary", SUMMARY, summary).map_err(unreported)?;
         }
-        self.text("report", REPORT, &screen::report(story, View { color: false, all: true })).map_err(unreported)?;
+        self.text("report", REPORT, &screen::report(story, View { color: false, all: true }))
+            .map_err(unreported)?;
         if self.ground.settings.html.value {
             self.text("page", PAGE, &html::page(story)).map_err(unreported)?;
         }
         let mut provenance = Provenance::headed(head.clone());
         self.request.kind.as_str().clone_into(&mut provenance.kind);
         provenance.source_inputs.clone_from(&self.collected.inputs);
-        provenance.derived_outputs = self.written.iter().map(|(role, file)| self.record(role, file)).collect();
+        provenance.derived_outputs =
+            self.written.iter().map(|(role, file)| self.record(role, file)).collect();
         provenance.told = Some(told(self.ground, self.request));
         if let super::Kind::LocalReplay { .. } = self.request.kind {
             let same_verdict = self.same_verdict(head, gate);
-            provenance.replayed_by = Some(ReplayedBy { host: self.world.host(), tool: ground::tool(), same_verdict });
+            provenance.replayed_by =
+                Some(ReplayedBy { host: self.world.host(), tool: ground::tool(), same_verdict });
         }
         receipt_store::write(&self.out, &provenance, redactor).map_err(unreported)?;
         Ok(outcome)
     }
 
     /// Whether the verdict is that of the retained evidence.
-    pub(super) fn same_verdict(&self, head: &Head<Classification>, gate: GateStatus) -> Option<bool> {
-        let super::Kind::LocalReplay { retained: Some(kept), .. } = &self.request.kind else { return None };
+    pub(super) fn same_verdict(
+        &self,
+        head: &Head<Classification>,
+        gate: GateStatus,
+    ) -> Option<bool> {
+        let super::Kind::LocalReplay { retained: Some(kept), .. } = &self.request.kind else {
+            return None;
+        };
         let own = head.reasons.iter().map(|reason| &reason.code.0);
         Some(kept.status == head.status && own.eq(&kept.codes) && kept.gate == Some(gate))
     }
@@ -114,14 +130,17 @@ impl Writing<'_> {
         receipt.context_status = status(Layer::Context);
         receipt.readiness_status = status(Layer::Preflight);
         receipt.selection_status = status(Layer::Selection);
-        if let Some(selection) = collected.selection.as_ref().map(|loaded| &loaded.receipt.selection) {
+        if let Some(selection) =
+            collected.selection.as_ref().map(|loaded| &loaded.receipt.selection)
+        {
             receipt.selection_execution_pack = Some(selection.execution_pack.clone());
             receipt.selection_execution_pack_source = Some(selection.execution_pack_source.clone());
         }
         let job = request.jobs.get(&Layer::Execute);
         receipt.execution_job_result = job.map_or("unknown", |job| job.result.as_str()).to_owned();
         receipt.raw_artifact_download = collected.raw.to_owned();
-        receipt.dispatcher_exit_code = collected.execution.first().map_or(-1, |e| e.receipt.dispatcher_exit_code);
+        receipt.dispatcher_exit_code =
+            collected.execution.first().map_or(-1, |e| e.receipt.dispatcher_exit_code);
         receipt.summary_present = collected.execution.iter().any(|e| e.receipt.summary_present);
         receipt.execution_receipt_schema_status = collected.execution_status.clone();
         receipt.classification = Some(self.verdict.classification);
@@ -129,7 +148,12 @@ impl Writing<'_> {
         receipt
     }
 
-    fn operator(&self, head: Head<Classification>, gate: GateStatus, story: &Story) -> OperatorOutcome {
+    fn operator(
+        &self,
+        head: Head<Classification>,
+        gate: GateStatus,
+        story: &Story,
+    ) -> OperatorOutcome {
         let mut operator = OperatorOutcome::headed(head);
         operator.classification = Some(self.verdict.classification);
         operator.failed_layer = self.failed_layer();
@@ -152,15 +176,18 @@ impl Writing<'_> {
         let (collected, verdict) = (self.collected, self.verdict);
         let selection = collected.selection.as_ref().map(|loaded| &loaded.receipt);
         let executions = || collected.execution.iter().map(|loaded| &loaded.receipt);
-        let timed_out =
-            |finding: &Finding| matches!(finding.code(), ReasonCode::DispatcherTimedOut | ReasonCode::TestTimedOut);
+        let timed_out = |finding: &Finding| {
+            matches!(finding.code(), ReasonCode::DispatcherTimedOut | ReasonCode::TestTimedOut)
+        };
         let run = evidence::Run {
             at: self.world.now(),
             counts: collected.counts,
             failures: &collected.failures,
             selection,
             duration_ms: duration_ms(collected),
-            xml_status: executions().next().map_or("not-run", |receipt| receipt.results_xml_status.as_str()),
+            xml_status: executions()
+                .next()
+                .map_or("not-run", |receipt| receipt.results_xml_status.as_str()),
             completed: verdict.classification == Classification::Completed,
             timed_out: verdict.findings.iter().any(timed_out),
             replay: replay_of(self.world, self.ground, self.request, collected),
@@ -195,7 +222,8 @@ impl Writing<'_> {
         document: &T,
         write: &dyn Fn(&T) -> serde_json::Result<String>,
     ) -> Result<(), Fault> {
-        let text = write(document).map_err(|error| Fault::OutputUnwritable(format!("{name}: {error}")))?;
+        let text =
+            write(document).map_err(|error| Fault::OutputUnwritable(format!("{name}: {error}")))?;
         self.text(role, name, &format!("{text}\n"))
     }
 
@@ -207,7 +235,8 @@ impl Writing<'_> {
         let path = self.out.join(name);
         files::write_atomic(&path, text.as_bytes())
             .map_err(|error| Fault::OutputUnwritable(format!("{}: {error}", shown(&path))))?;
-        let written = Written { path, sha256: files::digest_bytes(text.as_bytes()), size: text.len() as u64 };
+        let written =
+            Written { path, sha256: files::digest_bytes(text.as_bytes()), size: text.len() as u64 };
         self.written.push((role, written));
         Ok(())
     }

@@ -35,9 +35,13 @@ pub(crate) fn dispatch(plan: &Plan) -> Result<Dispatched, Fault> {
     let live = plan.live.clone();
     let live: Live = Box::new(move |lines| live(lines));
     let sink = Arc::new(LineSink::new(plan.results.join(LOG), plan.redactor.clone(), Some(live)));
-    let output = wanted.output.then(Output::new).transpose().map_err(Output::unusable)?.map(Arc::new);
+    let output =
+        wanted.output.then(Output::new).transpose().map_err(Output::unusable)?.map(Arc::new);
 
-    plan.journal.emit(Event::DispatcherStart { kind: "command".to_owned(), files: plan.files.len() as u64 });
+    plan.journal.emit(Event::DispatcherStart {
+        kind: "command".to_owned(),
+        files: plan.files.len() as u64,
+    });
     let ended = {
         let (sink, output) = (sink.clone(), output.clone());
         let take = move |stream, bytes: &[u8]| {
@@ -60,7 +64,9 @@ pub(crate) fn dispatch(plan: &Plan) -> Result<Dispatched, Fault> {
     if let Some(output) = &output {
         collected.take_output(plan, output, &wanted)?;
     }
-    if collected.reports.is_empty() && !faults.iter().any(|fault| matches!(fault, Fault::ResultsInvalid { .. })) {
+    if collected.reports.is_empty()
+        && !faults.iter().any(|fault| matches!(fault, Fault::ResultsInvalid { .. }))
+    {
         faults.extend(no_results(plan, &ended.end, &collected, &stored.tail));
     }
     let by_itself = matches!(ended.end, ChildEnd::Exited(_));
@@ -97,7 +103,9 @@ fn job(plan: &Plan) -> Job {
 
 pub(super) fn report_end(plan: &Plan, end: &ChildEnd) {
     match end {
-        ChildEnd::TimedOut(limit, _) => plan.journal.emit(Event::LimitReached { limit: limit.as_str().to_owned() }),
+        ChildEnd::TimedOut(limit, _) => {
+            plan.journal.emit(Event::LimitReached { limit: limit.as_str().to_owned() })
+        }
         ChildEnd::Cancelled => plan.journal.emit(Event::CancelRequested),
         _ => {}
     }
@@ -106,9 +114,16 @@ pub(super) fn report_end(plan: &Plan, end: &ChildEnd) {
 
 /// What became of each file, and a file that no test case names: the command was given it and nothing proves that it
 /// ran. Without `{files}` the command chooses by itself, and nothing is claimed.
-fn accounting(plan: &Plan, collected: &Collected, judged: bool) -> (Vec<Accounting>, Option<Fault>) {
+fn accounting(
+    plan: &Plan,
+    collected: &Collected,
+    judged: bool,
+) -> (Vec<Accounting>, Option<Fault>) {
     let with = |state: &dyn Fn(&RelPath) -> Accounted| {
-        plan.files.iter().map(|path| Accounting { path: path.clone(), state: state(path) }).collect()
+        plan.files
+            .iter()
+            .map(|path| Accounting { path: path.clone(), state: state(path) })
+            .collect()
     };
     if !takes_files(&plan.profile.command.value) {
         return (with(&|_| Accounted::Unknown), None);
@@ -143,7 +158,12 @@ fn no_results(plan: &Plan, end: &ChildEnd, collected: &Collected, tail: &str) ->
     let option = runner.map(TestRunner::report_option);
     if code != 0 {
         let option = option.filter(|_| plan.profile.results.value.is_empty());
-        return Some(Fault::DispatcherFailed { code, said: first_errors(tail), log: LOG.to_owned(), option });
+        return Some(Fault::DispatcherFailed {
+            code,
+            said: first_errors(tail),
+            log: LOG.to_owned(),
+            option,
+        });
     }
     let globs = plan.profile.results.value.join(", ");
     Some(Fault::ResultsMissing(match collected.stale.first() {
@@ -158,12 +178,27 @@ fn first_errors(tail: &str) -> String {
     let lines: Vec<&str> = tail.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
     let speaks = |line: &&&str| {
         let line = line.to_ascii_lowercase();
-        ["error", "fatal", "panic", "cannot", "not found", "no such", "unrecognized", "unknown", "invalid", "usage"]
-            .iter()
-            .any(|word| line.contains(word))
+        [
+            "error",
+            "fatal",
+            "panic",
+            "cannot",
+            "not found",
+            "no such",
+            "unrecognized",
+            "unknown",
+            "invalid",
+            "usage",
+        ]
+        .iter()
+        .any(|word| line.contains(word))
     };
     let errors: Vec<&str> = lines.iter().filter(speaks).take(LINES_SAID).copied().collect();
-    let said = if errors.is_empty() { lines[lines.len().saturating_sub(LINES_SAID)..].to_vec() } else { errors };
+    let said = if errors.is_empty() {
+        lines[lines.len().saturating_sub(LINES_SAID)..].to_vec()
+    } else {
+        errors
+    };
     said.iter().map(|line| shortened(line, LINE_SAID)).collect::<Vec<_>>().join("; ")
 }
 

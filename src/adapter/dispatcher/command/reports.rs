@@ -50,9 +50,11 @@ impl Wanted {
     /// By the profile: `-` among the globs is the standard output.
     pub(super) fn of(plan: &Plan) -> Result<Self, Fault> {
         let all = &plan.profile.results.value;
-        let named: Vec<String> = all.iter().filter(|glob| *glob != STANDARD_OUTPUT).cloned().collect();
+        let named: Vec<String> =
+            all.iter().filter(|glob| *glob != STANDARD_OUTPUT).cloned().collect();
         let invalid = |why| Fault::ProfileInvalid(format!("dispatcher.results: {why}"));
-        let globs = (!named.is_empty()).then(|| Globs::compile(&named)).transpose().map_err(invalid)?;
+        let globs =
+            (!named.is_empty()).then(|| Globs::compile(&named)).transpose().map_err(invalid)?;
         let output = all.is_empty() || named.len() < all.len();
         Ok(Self { globs, output })
     }
@@ -68,7 +70,8 @@ impl Wanted {
         let found = self.find(plan).files.into_iter().filter_map(|(path, absolute)| {
             let (size, modified) = files::stamp(&absolute)?;
             // Of what nobody named only size and time count: everything below the folder is looked at.
-            let digest = hashed.then(|| files::digest_file(&absolute).ok().map(|(_, digest)| digest));
+            let digest =
+                hashed.then(|| files::digest_file(&absolute).ok().map(|(_, digest)| digest));
             Some((path, (size, modified, digest.flatten())))
         });
         found.collect()
@@ -92,7 +95,10 @@ impl Wanted {
         let mut collected = Collected::default();
         let matches = self.find(plan);
         for why in matches.problems {
-            faults.push(Fault::ResultsInvalid { path: "a match of the results globs".to_owned(), why });
+            faults.push(Fault::ResultsInvalid {
+                path: "a match of the results globs".to_owned(),
+                why,
+            });
         }
         for (path, absolute) in matches.files {
             if before.get(&path).is_some_and(|stamp| unchanged(&absolute, stamp)) {
@@ -102,13 +108,16 @@ impl Wanted {
                 continue;
             }
             let target = path.below("reports");
-            let unusable =
-                |error: std::io::Error| Fault::ResultsDirUnusable { path: target.to_string(), why: error.to_string() };
+            let unusable = |error: std::io::Error| Fault::ResultsDirUnusable {
+                path: target.to_string(),
+                why: error.to_string(),
+            };
             let reading = results::list(&absolute).map_err(unusable)?;
             if self.globs.is_none() && !is_report(&path, &reading) {
                 continue;
             }
-            copy_masked(&plan.redactor, &absolute, &plan.results.join(target.as_str())).map_err(unusable)?;
+            copy_masked(&plan.redactor, &absolute, &plan.results.join(target.as_str()))
+                .map_err(unusable)?;
             collected.take(target, reading);
         }
         Ok(collected)
@@ -124,7 +133,12 @@ impl Collected {
     }
 
     /// Takes the standard output for a report: where it was named, and where it is one and no file is.
-    pub(super) fn take_output(&mut self, plan: &Plan, output: &Output, wanted: &Wanted) -> Result<(), Fault> {
+    pub(super) fn take_output(
+        &mut self,
+        plan: &Plan,
+        output: &Output,
+        wanted: &Wanted,
+    ) -> Result<(), Fault> {
         let (file, size) = output.read().map_err(Output::unusable)?;
         let open = wanted.is_open(plan);
         if size == 0 || (open && !self.reports.is_empty()) {
@@ -136,7 +150,8 @@ impl Collected {
         if open && reading.format.is_none() {
             return Ok(());
         }
-        copy_masked_from(&plan.redactor, again, &plan.results.join(OUTPUT)).map_err(Output::unusable)?;
+        copy_masked_from(&plan.redactor, again, &plan.results.join(OUTPUT))
+            .map_err(Output::unusable)?;
         let path = OUTPUT.parse().map_err(|error| Fault::InternalError(format!("{error}")))?;
         self.take(path, reading);
         Ok(())

@@ -89,7 +89,9 @@ impl Seen<'_> {
                 run.result
             )));
         }
-        if let Some(told) = marks.end_result.as_ref().filter(|told| !told.is_empty() && **told != run.result) {
+        if let Some(told) =
+            marks.end_result.as_ref().filter(|told| !told.is_empty() && **told != run.result)
+        {
             faults.push(Fault::ExitCodeMismatch(format!(
                 "the journal ends with {told:?}, the run object says {:?}",
                 run.result
@@ -100,14 +102,21 @@ impl Seen<'_> {
             faults.push(Fault::ResultsInconsistent { path: RUN_FILE.to_owned(), why });
         }
         if !marks.any {
-            faults.push(Fault::ReportMissing("the journal is gone; the run object stands".to_owned()));
+            faults.push(Fault::ReportMissing(
+                "the journal is gone; the run object stands".to_owned(),
+            ));
         }
         if !files::is_plain_file(&self.output.join(REPORT)) {
-            faults.push(Fault::ReportMissing(format!("{}/{REPORT} was not written", self.batch.output)));
+            faults.push(Fault::ReportMissing(format!(
+                "{}/{REPORT} was not written",
+                self.batch.output
+            )));
         }
         let relative = |path: &str| self.relative(path);
         for fault in &mut faults {
-            if let Fault::TestFileFailedToLoad { path, .. } | Fault::TestFileNotAccounted { path } = fault {
+            if let Fault::TestFileFailedToLoad { path, .. } | Fault::TestFileNotAccounted { path } =
+                fault
+            {
                 *path = relative(path);
             }
         }
@@ -125,7 +134,11 @@ impl Seen<'_> {
             Some("pester-missing") => Fault::PesterMissing(powershell),
             _ => Fault::PesterVersionUnsupported {
                 wanted: self.plan.profile.pester_minimum_version.value.clone(),
-                found: if marks.found.is_empty() { "none that will do".to_owned() } else { marks.found.join(", ") },
+                found: if marks.found.is_empty() {
+                    "none that will do".to_owned()
+                } else {
+                    marks.found.join(", ")
+                },
             },
         }
     }
@@ -142,7 +155,8 @@ fn read_run(path: &Path) -> Result<PesterRun, String> {
     }
     let bytes = files::read_bounded(path).map_err(|error| format!("{RUN_FILE}: {error}"))?;
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
-    let run: PesterRun = serde_json::from_slice(bytes).map_err(|error| format!("{RUN_FILE}: {error}"))?;
+    let run: PesterRun =
+        serde_json::from_slice(bytes).map_err(|error| format!("{RUN_FILE}: {error}"))?;
     if run.schema != RUN_SCHEMA {
         return Err(format!("{RUN_FILE}: schema {:?}", run.schema));
     }

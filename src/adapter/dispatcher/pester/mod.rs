@@ -77,7 +77,8 @@ struct Done {
 /// Runs the plan through Pester.
 pub(crate) fn dispatch(plan: &Plan) -> Result<Dispatched, Fault> {
     own_script(plan)?;
-    plan.journal.emit(Event::DispatcherStart { kind: "pester".to_owned(), files: plan.files.len() as u64 });
+    plan.journal
+        .emit(Event::DispatcherStart { kind: "pester".to_owned(), files: plan.files.len() as u64 });
     match plan.profile.isolation.value {
         Isolation::Run => whole(plan),
         Isolation::File => each(plan),
@@ -99,8 +100,8 @@ fn whole(plan: &Plan) -> Result<Dispatched, Fault> {
         return Err(powershell_missing(plan));
     }
     report_end(plan, &done.end);
-    let in_flight =
-        (!matches!(done.end, ChildEnd::Exited(0 | 1)) || !done.complete).then(|| plan.journal.state().in_flight());
+    let in_flight = (!matches!(done.end, ChildEnd::Exited(0 | 1)) || !done.complete)
+        .then(|| plan.journal.state().in_flight());
     Ok(Dispatched {
         end: done.end,
         duration: done.duration,
@@ -120,14 +121,21 @@ fn each(plan: &Plan) -> Result<Dispatched, Fault> {
     let Pooled { results, peak } = pool::run(plan, |at, left| one(plan, at, left), broken);
     let duration = started.elapsed();
     let code = |end: &ChildEnd| end.exit_code().unwrap_or(1);
-    let end = pool::end(plan, results.iter().map(|done| done.as_ref().map(|done| &done.end)), code, duration);
+    let end = pool::end(
+        plan,
+        results.iter().map(|done| done.as_ref().map(|done| &done.end)),
+        code,
+        duration,
+    );
     plan.journal.emit(Event::RunEnd { outcome: end.describe() });
 
     let mut counts = Counts::default();
     let (mut faults, mut reports, mut accounting) = (Vec::new(), Vec::new(), Vec::new());
     let complete = results.iter().all(|done| done.as_ref().is_some_and(|done| done.complete));
     // What ended by itself or with the run is told before what had its own limit.
-    let own_limit = |done: &&Done| matches!(done.end, ChildEnd::TimedOut(..)) && !pool::ended_with_run(&done.end);
+    let own_limit = |done: &&Done| {
+        matches!(done.end, ChildEnd::TimedOut(..)) && !pool::ended_with_run(&done.end)
+    };
     let (limited, others): (Vec<_>, Vec<_>) = results.iter().flatten().partition(own_limit);
     let in_flight = others.into_iter().chain(limited).find_map(|done| done.in_flight.clone());
     for done in results {
@@ -200,13 +208,15 @@ fn one(plan: &Plan, at: usize, left: Left) -> Done {
 fn fault_of(plan: &Plan, file: &RelPath, done: &Done) -> Option<Fault> {
     match &done.end {
         ChildEnd::NotFound => Some(powershell_missing(plan)),
-        ChildEnd::NotStarted(why) if done.faults.is_empty() => {
-            Some(Fault::DispatcherNotStarted { program: plan.profile.powershell.value.clone(), why: why.clone() })
-        }
+        ChildEnd::NotStarted(why) if done.faults.is_empty() => Some(Fault::DispatcherNotStarted {
+            program: plan.profile.powershell.value.clone(),
+            why: why.clone(),
+        }),
         ChildEnd::Signalled(_) => Some(Fault::DispatcherCrashed(done.end.describe())),
         ChildEnd::TimedOut(Limit::File | Limit::Test | Limit::NoOutput, after) => {
             let what = done.in_flight.as_ref().filter(|what| what.name != file.as_str());
-            let path = what.map_or_else(|| file.to_string(), |what| format!("{file}: {}", what.name));
+            let path =
+                what.map_or_else(|| file.to_string(), |what| format!("{file}: {}", what.name));
             Some(Fault::TestTimedOut { path, after: after.to_string() })
         }
         _ => None,
@@ -214,7 +224,10 @@ fn fault_of(plan: &Plan, file: &RelPath, done: &Done) -> Option<Fault> {
 }
 
 fn powershell_missing(plan: &Plan) -> Fault {
-    Fault::ProgramMissing { code: ReasonCode::PowershellMissing, name: plan.profile.powershell.value.clone() }
+    Fault::ProgramMissing {
+        code: ReasonCode::PowershellMissing,
+        name: plan.profile.powershell.value.clone(),
+    }
 }
 
 /// A file whose process was never started.
@@ -240,7 +253,8 @@ fn broken(file: &RelPath) -> Done {
 fn told_once(faults: Vec<Fault>, of_all: u64) -> Vec<Fault> {
     let mut told: Vec<Fault> = Vec::new();
     for fault in faults {
-        let Fault::TestsFailed { failed: more, errors: more_errors, first: next, .. } = fault else {
+        let Fault::TestsFailed { failed: more, errors: more_errors, first: next, .. } = fault
+        else {
             if !told.contains(&fault) {
                 told.push(fault);
             }
@@ -255,7 +269,12 @@ fn told_once(faults: Vec<Fault>, of_all: u64) -> Vec<Fault> {
                 *failed += more;
                 *errors += more_errors;
             }
-            None => told.push(Fault::TestsFailed { failed: more, errors: more_errors, total: of_all, first: next }),
+            None => told.push(Fault::TestsFailed {
+                failed: more,
+                errors: more_errors,
+                total: of_all,
+                first: next,
+            }),
         }
     }
     told
@@ -267,8 +286,10 @@ fn account(files: &[RelPath], states: Vec<Accounted>) -> Vec<Accounting> {
 
 /// Runs one process to its end and reads what it left.
 fn process(plan: &Plan, batch: &Batch<'_>) -> Result<Done, Fault> {
-    let unusable =
-        |path: &Path, error: std::io::Error| Fault::ResultsDirUnusable { path: shown(path), why: error.to_string() };
+    let unusable = |path: &Path, error: std::io::Error| Fault::ResultsDirUnusable {
+        path: shown(path),
+        why: error.to_string(),
+    };
     // New, and with one process for each file of a name that no other can know: what lies there is this one's.
     let output = match batch.only {
         Some(_) => plan.results.join(FOLDER).join(plan.world.new_local_run()),
@@ -297,7 +318,11 @@ fn process(plan: &Plan, batch: &Batch<'_>) -> Result<Done, Fault> {
             Arc::new(move || watch.over())
         };
         let job = plan.job(argv, batch.only, batch.limit, Some(stop));
-        let ended = supervise(&plan.world, &job, Arc::new(move |stream, bytes: &[u8]| taker.take(stream, bytes)));
+        let ended = supervise(
+            &plan.world,
+            &job,
+            Arc::new(move |stream, bytes: &[u8]| taker.take(stream, bytes)),
+        );
         drop(over);
         ended
     });
@@ -318,7 +343,9 @@ fn process(plan: &Plan, batch: &Batch<'_>) -> Result<Done, Fault> {
         };
         faults.extend(moved.err().map(|error| unusable(&place, error)));
     }
-    faults.extend(stored.failed.clone().map(|why| Fault::ResultsDirUnusable { path: batch.log.clone(), why }));
+    faults.extend(
+        stored.failed.clone().map(|why| Fault::ResultsDirUnusable { path: batch.log.clone(), why }),
+    );
     Ok(Done {
         end: ended.end,
         duration: ended.duration,
@@ -334,7 +361,8 @@ fn process(plan: &Plan, batch: &Batch<'_>) -> Result<Done, Fault> {
 
 /// A path as PowerShell on this platform writes it.
 fn absolute(root: &Path, file: &RelPath) -> String {
-    let path: PathBuf = file.as_str().split('/').fold(root.to_owned(), |path, part| path.join(part));
+    let path: PathBuf =
+        file.as_str().split('/').fold(root.to_owned(), |path, part| path.join(part));
     path.to_string_lossy().into_owned()
 }
 
@@ -352,14 +380,22 @@ fn own_script(plan: &Plan) -> Result<Option<PathBuf>, Fault> {
     let Some(own) = &plan.profile.script.value else { return Ok(None) };
     let own = plan.root.join(own);
     if !files::exists(&own) {
-        return Err(Fault::DispatcherMissing(format!("dispatcher.script {} is not there", shown(&own))));
+        return Err(Fault::DispatcherMissing(format!(
+            "dispatcher.script {} is not there",
+            shown(&own)
+        )));
     }
     Ok(Some(own))
 }
 
 /// Writes script and plan of one process and gives its command line. Each has a script of its own: a test
 /// of one could have changed it for the next.
-fn command_line(plan: &Plan, batch: &Batch<'_>, absolute: &[String], output: &Path) -> Result<Vec<OsString>, Fault> {
+fn command_line(
+    plan: &Plan,
+    batch: &Batch<'_>,
+    absolute: &[String],
+    output: &Path,
+) -> Result<Vec<OsString>, Fault> {
     let folder = match batch.only {
         Some(_) => beside(plan).join(plan.world.new_local_run()),
         None => beside(plan),
@@ -368,7 +404,8 @@ fn command_line(plan: &Plan, batch: &Batch<'_>, absolute: &[String], output: &Pa
         Some(own) => own,
         None => {
             let path = folder.join(SCRIPT_NAME);
-            files::write_atomic(&path, SCRIPT.as_bytes()).map_err(|error| unwritable(plan, &error))?;
+            files::write_atomic(&path, SCRIPT.as_bytes())
+                .map_err(|error| unwritable(plan, &error))?;
             path
         }
     };
@@ -387,7 +424,8 @@ fn command_line(plan: &Plan, batch: &Batch<'_>, absolute: &[String], output: &Pa
         "verbosity": "Detailed",
     });
     let path = folder.join("plan.json");
-    files::write_atomic(&path, document.to_string().as_bytes()).map_err(|error| unwritable(plan, &error))?;
+    files::write_atomic(&path, document.to_string().as_bytes())
+        .map_err(|error| unwritable(plan, &error))?;
     let mut argv = powershell(&profile.powershell.value, &script);
     argv.extend(["-PlanPath".into(), path.into_os_string()]);
     Ok(argv)
@@ -395,7 +433,8 @@ fn command_line(plan: &Plan, batch: &Batch<'_>, absolute: &[String], output: &Pa
 
 /// PowerShell with a script: nothing of the user's profile, no prompt, no execution policy in the way.
 fn powershell(program: &str, script: &Path) -> Vec<OsString> {
-    let mut argv: Vec<OsString> = [program, "-NoLogo", "-NoProfile", "-NonInteractive"].map(OsString::from).to_vec();
+    let mut argv: Vec<OsString> =
+        [program, "-NoLogo", "-NoProfile", "-NonInteractive"].map(OsString::from).to_vec();
     if cfg!(windows) {
         argv.extend(["-ExecutionPolicy", "Bypass"].map(OsString::from));
     }
@@ -414,7 +453,8 @@ fn redact_folder(plan: &Plan, folder: &Path) -> Vec<Fault> {
     let mut faults = Vec::new();
     for (_, path) in files::list(folder).into_iter().flatten() {
         let masked = beside.join(plan.world.new_local_run());
-        let done = copy_masked(&plan.redactor, &path, &masked).and_then(|()| files::replace(&masked, &path));
+        let done = copy_masked(&plan.redactor, &path, &masked)
+            .and_then(|()| files::replace(&masked, &path));
         faults.extend(done.err().map(|error| unusable(format!("{}: {error}", shown(&path)))));
     }
     faults

@@ -9,8 +9,10 @@ use crate::adapter::workspace::files;
 pub(crate) fn probe_command(program: &str, folder: &Path) -> std::io::Result<Vec<String>> {
     let script = folder.join(SCRIPT_NAME);
     files::write_atomic(&script, SCRIPT.as_bytes())?;
-    let mut argv: Vec<String> =
-        powershell(program, &script).iter().map(|word| word.to_string_lossy().into_owned()).collect();
+    let mut argv: Vec<String> = powershell(program, &script)
+        .iter()
+        .map(|word| word.to_string_lossy().into_owned())
+        .collect();
     argv.push("-Probe".to_owned());
     Ok(argv)
 }

@@ -43,10 +43,17 @@ pub(super) struct Marks {
 
 impl Watch {
     pub(super) fn new(plan: &Plan, batch: &Batch<'_>, absolute: &[String]) -> Self {
-        let names = absolute.iter().cloned().zip(batch.files.iter().map(ToString::to_string)).collect();
+        let names =
+            absolute.iter().cloned().zip(batch.files.iter().map(ToString::to_string)).collect();
         let framed = batch.only.is_some();
         let profile = &plan.profile;
-        Self { names, framed, file: profile.file_limit.value, test: profile.test_limit.value, now: Mutex::default() }
+        Self {
+            names,
+            framed,
+            file: profile.file_limit.value,
+            test: profile.test_limit.value,
+            now: Mutex::default(),
+        }
     }
 
     pub(super) fn marks(&self) -> std::sync::MutexGuard<'_, Marks> {
@@ -78,7 +85,9 @@ impl Watch {
     /// Which limit is reached. A test or file that hangs takes the one process with it.
     pub(super) fn over(&self) -> Option<ChildEnd> {
         let marks = self.marks();
-        let reached = |since: Option<Instant>, span: Option<Span>| Some(since?.elapsed() >= span?.as_duration());
+        let reached = |since: Option<Instant>, span: Option<Span>| {
+            Some(since?.elapsed() >= span?.as_duration())
+        };
         if reached(marks.test, self.test) == Some(true) {
             return self.test.map(|span| ChildEnd::TimedOut(Limit::Test, span));
         }
@@ -143,7 +152,12 @@ impl Watch {
         }
         if let Some(file) = event.file_mut() {
             // Nearly always to the letter; Windows may write it otherwise.
-            let other = || self.names.iter().find(|(absolute, _)| same_file(absolute, file)).map(|(_, own)| own);
+            let other = || {
+                self.names
+                    .iter()
+                    .find(|(absolute, _)| same_file(absolute, file))
+                    .map(|(_, own)| own)
+            };
             if let Some(own) = self.names.get(file.as_str()).or_else(other) {
                 *file = own.clone();
             }

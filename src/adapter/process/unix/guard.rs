@@ -27,7 +27,8 @@ use crate::domain::outcome::ChildEnd;
 /// How long the guard may take for an answer before it is taken for lost.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// What is said of a child whose guard is gone.
-const LOST: &str = "the guard that started it was ended from outside, and with it everything of this run";
+const LOST: &str =
+    "the guard that started it was ended from outside, and with it everything of this run";
 
 /// The guard of one run. Dropped without a word it ends everything that it started.
 pub(crate) struct Guard {
@@ -84,16 +85,26 @@ impl Guard {
         rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
         let (ours, theirs) = UnixStream::pair()?;
         let mut command = own_program()?;
-        command.arg("guard").env_clear().envs(environment.iter().map(|(name, value)| (name, value)));
+        command
+            .arg("guard")
+            .env_clear()
+            .envs(environment.iter().map(|(name, value)| (name, value)));
         // A group of its own: neither Ctrl-C nor a signal to our group is meant for it.
-        command.stdin(OwnedFd::from(theirs)).stdout(Stdio::null()).stderr(Stdio::null()).process_group(0);
+        command
+            .stdin(OwnedFd::from(theirs))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .process_group(0);
         let child = command.spawn()?;
         let link = Arc::new(Link {
             orders: ours,
             writing: Mutex::default(),
             state: Mutex::default(),
             changed: Condvar::new(),
-            guard: i32::try_from(child.id()).ok().and_then(Pid::from_raw).ok_or(io::ErrorKind::Other)?,
+            guard: i32::try_from(child.id())
+                .ok()
+                .and_then(Pid::from_raw)
+                .ok_or(io::ErrorKind::Other)?,
         });
         // Where nothing is heard for so long it is asked whether it is there.
         link.orders.set_read_timeout(Some(PATIENCE))?;
@@ -105,7 +116,12 @@ impl Guard {
     }
 
     /// Has it start a child. That it could not is an end of that child.
-    pub(super) fn spawn(&self, job: &Job, stdout: &PipeWriter, stderr: &PipeWriter) -> io::Result<Tree> {
+    pub(super) fn spawn(
+        &self,
+        job: &Job,
+        stdout: &PipeWriter,
+        stderr: &PipeWriter,
+    ) -> io::Result<Tree> {
         let link = &self.link;
         let (argv, cwd, file) = (job.argv(), job.cwd.as_os_str().to_owned(), job.file.clone());
         let job = {
@@ -114,7 +130,8 @@ impl Guard {
             state.jobs.insert(job, JobState { file, ..JobState::default() });
             job
         };
-        if link.order(&Order::Spawn { job, argv, cwd }, &[stdout.as_fd(), stderr.as_fd()]).is_err() {
+        if link.order(&Order::Spawn { job, argv, cwd }, &[stdout.as_fd(), stderr.as_fd()]).is_err()
+        {
             link.finish(job, ChildEnd::Lost(LOST.to_owned()));
         }
         Ok(Tree::Guarded { guard: link.clone(), job })
@@ -129,7 +146,8 @@ impl Guard {
     /// What is alive of the run. That the guard does not say is not that nothing is.
     pub(crate) fn survivors(&self) -> Result<Vec<Survivor>, String> {
         self.link.state().survivors = None;
-        let unknown = || "what is left of the run cannot be known: its guard does not say".to_owned();
+        let unknown =
+            || "what is left of the run cannot be known: its guard does not say".to_owned();
         self.link.order(&Order::Survivors, &[]).map_err(|_| unknown())?;
         let mut state = self.until(|state| state.survivors.is_some());
         let alive = state.survivors.take().flatten().ok_or_else(unknown)?;
@@ -185,7 +203,12 @@ impl Link {
                     self.take(report);
                     self.changed.notify_all();
                 }
-                Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {
+                Err(error)
+                    if matches!(
+                        error.kind(),
+                        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut
+                    ) =>
+                {
                     if std::mem::replace(&mut self.state().pinged, true) {
                         self.give_up();
                     }

@@ -17,7 +17,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, WaitOptions, kill_process_group, waitid, waitpid};
+use rustix::process::{
+    Pid, Signal, WaitId, WaitIdOptions, WaitOptions, kill_process_group, waitid, waitpid,
+};
 
 use super::table::{self, Process};
 use super::wire::{self, Alive, Order, Report};
@@ -40,7 +42,9 @@ pub(crate) fn serve(world: &World) -> io::Result<()> {
     rustix::net::sockopt::socket_type(&orders)?;
     let orders = UnixStream::from(orders);
     // The host's lock comes along where the run holds one: it is ours until we are gone.
-    let Some((Order::Begin { journal }, _lock)) = wire::receive::<Order>(&orders)? else { return Ok(()) };
+    let Some((Order::Begin { journal }, _lock)) = wire::receive::<Order>(&orders)? else {
+        return Ok(());
+    };
     #[cfg(target_os = "linux")]
     rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
     // Were we stopped when the supervisor goes, its going wakes us.
@@ -127,7 +131,8 @@ impl Guardian {
         starts: &mpsc::Sender<Start>,
         inbox: &Arc<Mutex<mpsc::Receiver<Start>>>,
     ) {
-        let took = self.idle.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |idle| idle.checked_sub(1));
+        let took =
+            self.idle.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |idle| idle.checked_sub(1));
         if took.is_ok() {
             let _ = starts.send(start);
             return;
@@ -143,7 +148,11 @@ impl Guardian {
             }
         });
         if let Err(error) = thread {
-            self.report(&Report::NotStarted { job, errno: error.raw_os_error(), why: error.to_string() });
+            self.report(&Report::NotStarted {
+                job,
+                errno: error.raw_os_error(),
+                why: error.to_string(),
+            });
         }
     }
 
@@ -152,7 +161,11 @@ impl Guardian {
         match self.start(job, &start.argv, &start.cwd, start.pipes) {
             Ok(child) => self.attend(job, child),
             Err(error) => {
-                self.report(&Report::NotStarted { job, errno: error.raw_os_error(), why: error.to_string() });
+                self.report(&Report::NotStarted {
+                    job,
+                    errno: error.raw_os_error(),
+                    why: error.to_string(),
+                });
             }
         }
     }
@@ -174,10 +187,20 @@ impl Guardian {
         }
     }
 
-    fn start(&self, job: u32, argv: &[OsString], cwd: &OsStr, pipes: Vec<OwnedFd>) -> io::Result<Child> {
-        let (Some((program, arguments)), Ok([stdout, stderr])) = (argv.split_first(), <[OwnedFd; 2]>::try_from(pipes))
+    fn start(
+        &self,
+        job: u32,
+        argv: &[OsString],
+        cwd: &OsStr,
+        pipes: Vec<OwnedFd>,
+    ) -> io::Result<Child> {
+        let (Some((program, arguments)), Ok([stdout, stderr])) =
+            (argv.split_first(), <[OwnedFd; 2]>::try_from(pipes))
         else {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "an order without a program or its pipes"));
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "an order without a program or its pipes",
+            ));
         };
         let mut command = Command::new(program);
         command.args(arguments).current_dir(cwd).env(MARK, format!("{}{job}", self.mark));
@@ -276,11 +299,13 @@ impl Guardian {
         if !cfg!(target_os = "linux") {
             // Without a sub-reaper orphans are known by their group alone.
             let known: Vec<i32> = alive.iter().map(|process| process.pid).collect();
-            let groups =
-                table.iter().filter(|p| !known.contains(&p.pid) && jobs.values().any(|leader| *leader == p.group));
+            let groups = table.iter().filter(|p| {
+                !known.contains(&p.pid) && jobs.values().any(|leader| *leader == p.group)
+            });
             alive.extend(groups.cloned());
         }
-        let by_pid: HashMap<i32, &Process> = table.iter().map(|process| (process.pid, process)).collect();
+        let by_pid: HashMap<i32, &Process> =
+            table.iter().map(|process| (process.pid, process)).collect();
         let leaders: HashMap<i32, u32> = jobs.iter().map(|(job, leader)| (*leader, *job)).collect();
         let mut known = lock(&self.known);
         let told = alive.iter().map(|process| {
@@ -289,17 +314,21 @@ impl Guardian {
             let job = job.or_else(|| {
                 let mut at = Some(process);
                 while let Some(process) = at {
-                    if let Some(job) = leaders.get(&process.pid).or_else(|| leaders.get(&process.group)) {
+                    if let Some(job) =
+                        leaders.get(&process.pid).or_else(|| leaders.get(&process.group))
+                    {
                         return Some(*job);
                     }
                     if let Some(job) = known.get(&process.identity()) {
                         return Some(*job);
                     }
-                    at = by_pid.get(&process.parent).copied().filter(|parent| parent.pid != self.me);
+                    at =
+                        by_pid.get(&process.parent).copied().filter(|parent| parent.pid != self.me);
                 }
                 None
             });
-            let mark = || table::variable(process.pid, MARK)?.strip_prefix(&self.mark)?.parse().ok();
+            let mark =
+                || table::variable(process.pid, MARK)?.strip_prefix(&self.mark)?.parse().ok();
             let job = job.or_else(mark);
             if let Some(job) = job {
                 known.insert(process.identity(), job);
@@ -312,13 +341,21 @@ impl Guardian {
     fn of(&self, whose: &Whose) -> Option<Vec<Process>> {
         let alive = self.look()?;
         let wanted = match whose {
-            Whose::Everyone => return Some(alive.into_iter().map(|(process, _)| process).collect()),
+            Whose::Everyone => {
+                return Some(alive.into_iter().map(|(process, _)| process).collect());
+            }
             Whose::Job(job) => *job,
         };
         // What hides from all of that can be nobody else's where nothing else runs.
         let alone = self.alone(whose);
         let is_wanted = |job: Option<u32>| job.map_or(alone, |job| job == wanted);
-        Some(alive.into_iter().filter(|(_, job)| is_wanted(*job)).map(|(process, _)| process).collect())
+        Some(
+            alive
+                .into_iter()
+                .filter(|(_, job)| is_wanted(*job))
+                .map(|(process, _)| process)
+                .collect(),
+        )
     }
 
     fn survivors(&self) -> Option<Vec<Alive>> {

@@ -32,16 +32,23 @@ pub(crate) use guardian::serve;
 /// The command holds the lock as well, and so does what it starts: were we killed outright, the host
 /// would not be free before they are done. A request to stop is passed on. Where an ancestor holds the
 /// lock there is none of ours.
-pub(crate) fn run_attached(world: &World, argv: &[String], held: Option<&Held>) -> std::io::Result<u8> {
-    let Some((program, arguments)) = argv.split_first() else { return Err(std::io::ErrorKind::InvalidInput.into()) };
+pub(crate) fn run_attached(
+    world: &World,
+    argv: &[String],
+    held: Option<&Held>,
+) -> std::io::Result<u8> {
+    let Some((program, arguments)) = argv.split_first() else {
+        return Err(std::io::ErrorKind::InvalidInput.into());
+    };
     let mut command = Command::new(program);
     let marks: Vec<_> = held.map(|held| held.mark(world)).into_iter().collect();
     command.args(arguments).env_clear().envs(super::child_environment(world, &marks));
     if let Some(held) = held {
         rustix::io::fcntl_setfd(held.file(), FdFlags::empty())?;
     }
-    let mut child =
-        command.spawn().map_err(|error| std::io::Error::new(error.kind(), format!("{program}: {error}")))?;
+    let mut child = command
+        .spawn()
+        .map_err(|error| std::io::Error::new(error.kind(), format!("{program}: {error}")))?;
     if let Some(held) = held {
         rustix::io::fcntl_setfd(held.file(), FdFlags::CLOEXEC)?;
     }
@@ -49,7 +56,8 @@ pub(crate) fn run_attached(world: &World, argv: &[String], held: Option<&Held>) 
     let mut passed_on = 0;
     loop {
         if let Some(status) = child.try_wait()? {
-            let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal)).unwrap_or(255);
+            let code =
+                status.code().or_else(|| status.signal().map(|signal| 128 + signal)).unwrap_or(255);
             return Ok(u8::try_from(code).unwrap_or(255));
         }
         let requests = world.cancel().requests();
@@ -62,7 +70,8 @@ pub(crate) fn run_attached(world: &World, argv: &[String], held: Option<&Held>) 
             // now is asked as well.
             let all = table::all().unwrap_or_default();
             for process in table::descendants(pid.as_raw_nonzero().get(), &all) {
-                let _ = Pid::from_raw(process.pid).map(|process| rustix::process::kill_process(process, signal));
+                let _ = Pid::from_raw(process.pid)
+                    .map(|process| rustix::process::kill_process(process, signal));
             }
             let _ = rustix::process::kill_process(pid, signal);
         }
@@ -111,7 +120,8 @@ impl Tree {
                 let mut command = job.command()?;
                 let child = command.stdout(out).stderr(err).process_group(0).spawn()?;
                 let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
-                let group = group.ok_or_else(|| std::io::Error::other("the child has no process id"))?;
+                let group =
+                    group.ok_or_else(|| std::io::Error::other("the child has no process id"))?;
                 Tree::Alone { group, child: Arc::new(Mutex::new(child)) }
             }
         };
@@ -204,14 +214,25 @@ pub(super) struct Pump {
 
 impl Pump {
     /// Here a thread can wait for both at once; where it cannot they are given back.
-    pub(super) fn new(stdout: PipeReader, stderr: PipeReader) -> Result<Self, (PipeReader, PipeReader)> {
+    pub(super) fn new(
+        stdout: PipeReader,
+        stderr: PipeReader,
+    ) -> Result<Self, (PipeReader, PipeReader)> {
         // Most children print little; one that fills it gets more room.
-        Ok(Self { open: vec![(Stream::Stdout, stdout), (Stream::Stderr, stderr)], buffer: vec![0; 4 << 10] })
+        Ok(Self {
+            open: vec![(Stream::Stdout, stdout), (Stream::Stderr, stderr)],
+            buffer: vec![0; 4 << 10],
+        })
     }
 
     /// Waits for something to read, for so long at most, and reads it; false once both have ended.
-    pub(super) fn turn(&mut self, patience: Option<Duration>, take: &dyn Fn(Stream, &[u8])) -> bool {
-        let mut ready: Vec<_> = self.open.iter().map(|(_, pipe)| PollFd::new(pipe, PollFlags::IN)).collect();
+    pub(super) fn turn(
+        &mut self,
+        patience: Option<Duration>,
+        take: &dyn Fn(Stream, &[u8]),
+    ) -> bool {
+        let mut ready: Vec<_> =
+            self.open.iter().map(|(_, pipe)| PollFd::new(pipe, PollFlags::IN)).collect();
         let patience = patience.and_then(|patience| patience.try_into().ok());
         match poll(&mut ready, patience.as_ref()) {
             Ok(_) => {}

@@ -111,7 +111,12 @@ fn parse(pid: i32, stat: &str) -> Option<Process> {
         return None;
     }
     let small = |at| i32::try_from(number(at)?).ok();
-    Some(Process { pid, parent: small(1)?, group: small(2)?, born: u64::try_from(number(19)?).ok()? })
+    Some(Process {
+        pid,
+        parent: small(1)?,
+        group: small(2)?,
+        born: u64::try_from(number(19)?).ok()?,
+    })
 }
 
 /// When a process was born.
@@ -160,7 +165,8 @@ pub(super) fn variable(pid: i32, name: &str) -> Option<String> {
 /// Every process that lives, as `ps` tells.
 #[cfg(not(target_os = "linux"))]
 pub(super) fn all() -> Option<Vec<Process>> {
-    let listing = std::process::Command::new("ps").args(["-axo", "pid=,ppid=,pgid=,stat="]).output().ok()?;
+    let listing =
+        std::process::Command::new("ps").args(["-axo", "pid=,ppid=,pgid=,stat="]).output().ok()?;
     let text = String::from_utf8_lossy(&listing.stdout).into_owned();
     let parse = |line: &str| {
         let fields: Vec<&str> = line.split_whitespace().collect();
@@ -175,21 +181,27 @@ pub(super) fn all() -> Option<Vec<Process>> {
 /// Not told here.
 #[cfg(not(target_os = "linux"))]
 pub(super) fn started(process: &Process) -> Option<Timestamp> {
-    Timestamp::from_second(i64::try_from(process.born).ok()?).ok().filter(|time| *time != Timestamp::UNIX_EPOCH)
+    Timestamp::from_second(i64::try_from(process.born).ok()?)
+        .ok()
+        .filter(|time| *time != Timestamp::UNIX_EPOCH)
 }
 
 /// Its command line, as `ps` tells.
 #[cfg(not(target_os = "linux"))]
 pub(super) fn command(pid: i32) -> String {
-    let told = std::process::Command::new("ps").args(["-o", "command=", "-p", &pid.to_string()]).output();
+    let told =
+        std::process::Command::new("ps").args(["-o", "command=", "-p", &pid.to_string()]).output();
     told.map(|told| String::from_utf8_lossy(&told.stdout).trim().to_owned()).unwrap_or_default()
 }
 
 /// The name of its program, as `ps` tells.
 #[cfg(not(target_os = "linux"))]
 pub(super) fn name(pid: i32) -> String {
-    let told = std::process::Command::new("ps").args(["-o", "comm=", "-p", &pid.to_string()]).output();
-    let path = told.map(|told| String::from_utf8_lossy(&told.stdout).trim().to_owned()).unwrap_or_default();
+    let told =
+        std::process::Command::new("ps").args(["-o", "comm=", "-p", &pid.to_string()]).output();
+    let path = told
+        .map(|told| String::from_utf8_lossy(&told.stdout).trim().to_owned())
+        .unwrap_or_default();
     path.rsplit('/').next().unwrap_or_default().to_owned()
 }
 
@@ -203,7 +215,8 @@ pub(super) fn variable(_: i32, _: &str) -> Option<String> {
 /// groups. `me` and its own group are spared.
 pub(super) fn kill_all(victims: &[Process], groups: &[i32], me: i32) {
     let own = rustix::process::getpgrp().as_raw_nonzero().get();
-    let groups: HashSet<i32> = victims.iter().map(|victim| victim.group).chain(groups.iter().copied()).collect();
+    let groups: HashSet<i32> =
+        victims.iter().map(|victim| victim.group).chain(groups.iter().copied()).collect();
     let groups = groups.into_iter().filter(|group| *group != own && *group != me);
     for group in groups.filter_map(Pid::from_raw) {
         let _ = rustix::process::kill_process_group(group, Signal::KILL);

@@ -9,8 +9,8 @@ use std::os::unix::net::UnixStream;
 
 use jiff::Timestamp;
 use rustix::net::{
-    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags,
-    recvmsg, sendmsg,
+    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
+    SendAncillaryMessage, SendFlags, recvmsg, sendmsg,
 };
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -72,10 +72,15 @@ pub(super) struct Alive {
 const LONGEST: u32 = 64 << 20;
 
 /// Sends one frame.
-pub(super) fn send(stream: &UnixStream, message: &impl Serialize, pipes: &[BorrowedFd<'_>]) -> io::Result<()> {
+pub(super) fn send(
+    stream: &UnixStream,
+    message: &impl Serialize,
+    pipes: &[BorrowedFd<'_>],
+) -> io::Result<()> {
     let body = serde_json::to_vec(message)?;
     let length = u32::try_from(body.len()).ok().filter(|length| *length <= LONGEST);
-    let length = length.ok_or_else(|| io::Error::other("a frame of impossible length"))?.to_be_bytes();
+    let length =
+        length.ok_or_else(|| io::Error::other("a frame of impossible length"))?.to_be_bytes();
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(2))];
     let mut control = SendAncillaryBuffer::new(&mut space);
     if !pipes.is_empty() && !control.push(SendAncillaryMessage::ScmRights(pipes)) {
@@ -88,12 +93,15 @@ pub(super) fn send(stream: &UnixStream, message: &impl Serialize, pipes: &[Borro
 }
 
 /// Takes one frame; `None` where the other side is gone.
-pub(super) fn receive<T: DeserializeOwned>(stream: &UnixStream) -> io::Result<Option<(T, Vec<OwnedFd>)>> {
+pub(super) fn receive<T: DeserializeOwned>(
+    stream: &UnixStream,
+) -> io::Result<Option<(T, Vec<OwnedFd>)>> {
     let mut length = [0; 4];
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(2))];
     let mut control = RecvAncillaryBuffer::new(&mut space);
     let read = loop {
-        match recvmsg(stream, &mut [IoSliceMut::new(&mut length)], &mut control, RecvFlags::empty()) {
+        match recvmsg(stream, &mut [IoSliceMut::new(&mut length)], &mut control, RecvFlags::empty())
+        {
             Ok(read) => break read.bytes,
             Err(rustix::io::Errno::INTR) => {}
             Err(error) => return Err(error.into()),
