@@ -1,5 +1,5 @@
-//! Whole outputs, as a reader sees them: help, and the report of a run at a terminal. A change of wording is a visible
-//! difference; `INSTA_UPDATE=always cargo test snapshots` accepts it.
+//! Whole outputs, as a reader sees them: help, and the report of a run at a terminal. A change of
+//! wording is a visible difference; `INSTA_UPDATE=always cargo test snapshots` accepts it.
 
 use std::fs;
 

@@ -1,4 +1,5 @@
-//! The report of a run for a person at a terminal: failing tests first, then counts, verdict, fix and command.
+//! The report of a run for a person at a terminal: failing tests first, then counts, verdict, fix
+//! and command.
 
 use anstyle::{AnsiColor, Style};
 
@@ -171,7 +172,8 @@ fn findings(page: &mut Page, story: &Story) {
     if let Some(triage) = &story.triage {
         page.labelled("Baseline", BOLD, &printable(&text::triage_line(triage)));
     }
-    // Of a run that tested nothing, or something else, the difference to a green one explains nothing.
+    // Of a run that tested nothing, or something else, the difference to a green one explains
+    // nothing.
     let comparable =
         matches!(story.classification, Classification::TestFailures | Classification::SeamDefect)
             && story.repeat.command.is_empty();
