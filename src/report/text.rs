@@ -254,6 +254,15 @@ pub(crate) fn triage_line(triage: &Triage) -> String {
 
 /// `probe.dotnet.version: 8.0.1 -> 9.0.0`.
 pub(crate) fn change_line(change: &Change) -> String {
+    // Digests of files say nothing to a person.
+    if let Some(file) = change.what.strip_prefix("file.") {
+        let what = match (&change.was, &change.is) {
+            (None, _) => "was added",
+            (_, None) => "was removed",
+            _ => "changed",
+        };
+        return format!("{file} {what}");
+    }
     let side = |side: &Option<String>| side.clone().unwrap_or_else(|| "(none)".to_owned());
     format!("{}: {} -> {}", change.what, side(&change.was), side(&change.is))
 }

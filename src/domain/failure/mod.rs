@@ -99,7 +99,11 @@ impl Failure {
                 }
             })
         };
+        // A file that did not load has its path for a name.
+        let of_file = self.file.as_ref() == Some(&self.name);
+        let name = if of_file { relative(&self.name) } else { self.name.clone() };
         Self {
+            name,
             message: relative(&self.message),
             trace: relative(&self.trace),
             output: relative(&self.output),
