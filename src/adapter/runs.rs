@@ -45,7 +45,7 @@ pub(crate) struct Run {
     pub(crate) name: String,
     /// Its folder.
     pub(crate) folder: PathBuf,
-    /// Its repository; empty where nobody recorded it.
+    /// Its repository.
     pub(crate) repository: String,
     /// When it began.
     pub(crate) started: Timestamp,
@@ -100,26 +100,29 @@ fn is_running(state: &Path, name: &str) -> bool {
 
 /// Every run, the newest first.
 pub(crate) fn all(state: &Path) -> Vec<Run> {
-    let Ok(entries) = std::fs::read_dir(state.join(RUNS)) else { return Vec::new() };
+    let runs = state.join(RUNS);
+    // Nothing is listed or removed through a link.
+    if !files::is_plain_dir(&runs) || !files::is_plain_dir(&state.join(RECORDS)) {
+        return Vec::new();
+    }
+    let Ok(entries) = std::fs::read_dir(runs) else { return Vec::new() };
     let mut runs: Vec<Run> = entries.filter_map(|entry| one(state, &entry.ok()?.path())).collect();
     runs.sort_by(|a, b| b.started.cmp(&a.started).then_with(|| b.name.cmp(&a.name)));
     runs
 }
 
+/// A folder that has a record. Any other is not ours to list, and never ours to remove.
 fn one(state: &Path, folder: &Path) -> Option<Run> {
     let name = folder.file_name()?.to_str()?.to_owned();
     if !files::is_plain_dir(folder) {
         return None;
     }
-    let bytes = files::read_bounded(&record_path(state, &name)).ok();
-    let record = bytes.and_then(|bytes| serde_json::from_slice::<Record>(&bytes).ok());
-    let changed = std::fs::metadata(folder).and_then(|meta| meta.modified()).ok();
-    let changed =
-        changed.and_then(|time| Timestamp::try_from(time).ok()).unwrap_or(Timestamp::UNIX_EPOCH);
+    let bytes = files::read_bounded(&record_path(state, &name)).ok()?;
+    let record: Record = serde_json::from_slice(&bytes).ok()?;
     Some(Run {
-        repository: record.as_ref().map(|record| record.repository.clone()).unwrap_or_default(),
-        started: record.as_ref().map_or(changed, |record| record.started_at_utc),
-        keep: record.as_ref().is_some_and(|record| record.keep),
+        repository: record.repository,
+        started: record.started_at_utc,
+        keep: record.keep,
         running: is_running(state, &name),
         bytes: size(folder),
         folder: folder.to_owned(),

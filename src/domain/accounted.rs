@@ -33,7 +33,7 @@ pub(crate) fn account<'a>(
             continue;
         }
         let alike: Vec<&RelPath> =
-            selected.iter().filter(|path| ends(path.as_str(), name)).collect();
+            selected.iter().filter(|path| means(path.as_str(), name, roots)).collect();
         // A name that fits several files proves none of them.
         if let [one] = alike.as_slice() {
             found.insert(one);
@@ -42,12 +42,19 @@ pub(crate) fn account<'a>(
     Accounts::Named(selected.iter().map(|path| (path.clone(), found.contains(path))).collect())
 }
 
-/// Whether one of two paths ends with the other, whole names only.
-fn ends(path: &str, name: &str) -> bool {
+/// Whether a name means this path: the end of the path, or the path below a folder that the root itself ends with (the
+/// runner was started above the root).
+fn means(path: &str, name: &str, roots: &[String]) -> bool {
     let ends = |long: &str, short: &str| {
         long.strip_suffix(short).is_some_and(|rest| rest.is_empty() || rest.ends_with('/'))
     };
-    ends(path, name) || ends(name, path)
+    let below_root = name.strip_suffix(path).and_then(|folder| folder.strip_suffix('/'));
+    ends(path, name)
+        || below_root.is_some_and(|folder| {
+            !folder.is_empty()
+                && !folder.starts_with('/')
+                && roots.iter().any(|root| ends(root, folder))
+        })
 }
 
 /// A path with slashes, without a root and without `./`.
@@ -93,7 +100,10 @@ mod tests {
             (&["./tests/b.py"], &["tests/b.py"]),
             (&["tests\\b.py"], &["tests/b.py"]),
             (&["b.py"], &["tests/b.py"]),
-            (&["/elsewhere/tests/b.py"], &["tests/b.py"]),
+            (&["/elsewhere/tests/b.py"], &[]),
+            (&["lib/tests/b.py"], &[]),
+            // The runner's own root is above the gate's.
+            (&["w/tests/b.py"], &["tests/b.py"]),
             // It fits two files, so it proves neither.
             (&["a.py"], &[]),
             (&["ests/b.py"], &[]),

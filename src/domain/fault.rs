@@ -114,7 +114,11 @@ pub(crate) enum MissingProgram {
         root: String,
     },
     /// The interpreter that a script's first line names.
-    #[error("{script} needs `{interpreter}`, which is not on this host")]
+    #[error(
+        "{script} needs `{}`, which is not on this host{}",
+        interpreter.trim_end(),
+        if interpreter.ends_with('\r') { " under that name: its lines end with CR LF" } else { "" }
+    )]
     Interpreter {
         /// The script.
         script: String,

@@ -46,9 +46,10 @@ pub(crate) fn launch(command: &[String]) -> Option<Launch> {
     let first_word =
         |from: usize| rest.iter().skip(from).find(|text| !text.starts_with('-')).cloned();
     match name {
-        // Without this flag npx may download what is missing.
-        "npx" if rest.iter().take_while(|text| text.starts_with('-')).any(|f| is_offline(f)) => {
-            Some(Launch::Package { launcher, tool: first_word(0)? })
+        // Without this flag npx may download what is missing; other flags change what it starts.
+        "npx" if rest.iter().take_while(|text| text.starts_with('-')).all(|f| is_offline(f)) => {
+            let tool = first_word(0).filter(|_| word(0).is_some_and(is_offline))?;
+            Some(Launch::Package { launcher, tool })
         }
         "pnpm" if word(0) == Some("exec") => {
             Some(Launch::Package { launcher, tool: first_word(1)? })
@@ -74,13 +75,18 @@ fn is_version(rest: &str) -> bool {
 pub(crate) fn interpreter(head: &[u8]) -> Option<String> {
     let line = head.strip_prefix(b"#!")?.split(|byte| *byte == b'\n').next()?;
     let line = std::str::from_utf8(line).ok()?;
-    let mut words = line.split_whitespace();
+    // The system takes a carriage return for a part of the name.
+    let mut words = line.split([' ', '\t']).filter(|word| !word.is_empty());
     let program = words.next()?;
     if program.rsplit('/').next() != Some("env") {
         return Some(program.to_owned());
     }
-    let name = words.find(|word| !word.starts_with('-') && !word.contains('='))?;
-    Some(name.to_owned())
+    let mut name = words.next()?;
+    // `-S` splits the rest as a shell nearly does, and other options change what is looked for.
+    if name == "-S" && !line.contains(['"', '\'', '=', '\\', '$']) {
+        name = words.next()?;
+    }
+    (!name.starts_with('-') && !name.contains('=')).then(|| name.to_owned())
 }
 
 #[cfg(test)]
@@ -106,6 +112,8 @@ mod tests {
             ("pythonista -m x", None),
             ("npx --no-install jest --ci", Some(("package", "jest"))),
             ("npx jest", None),
+            ("npx --no-install -c jest", None),
+            ("npx --no-install --package x jest", None),
             ("pnpm exec vitest run", Some(("package", "vitest"))),
             ("cargo nextest run", Some(("subcommand", "cargo-nextest"))),
             ("cargo test", None),
@@ -120,7 +128,11 @@ mod tests {
         for (head, owed) in [
             (&b"#!/bin/sh\necho"[..], Some("/bin/sh")),
             (b"#! /usr/bin/env python3\n", Some("python3")),
-            (b"#!/usr/bin/env -S A=b deno run\n", Some("deno")),
+            (b"#!/usr/bin/env -S deno run\n", Some("deno")),
+            (b"#!/usr/bin/env -S A=b deno run\n", None),
+            (b"#!/usr/bin/env -S -u FOO sh\n", None),
+            (b"#!/usr/bin/env -S \"sh\" -e\n", None),
+            (b"#!/bin/sh\r\n", Some("/bin/sh\r")),
             (b"#!/usr/bin/env\n", None),
             (b"\x7fELF", None),
             (b"#!\xff\n", None),

@@ -393,7 +393,9 @@ fn rules(ground: &Ground, pack: &Pack, mode: Mode, recorded: &Selection) -> Resu
 fn explicit_files(ground: &Ground) -> Result<Vec<RelPath>, Fault> {
     let check = |text: &String| {
         let missing = |why: String| Fault::TestFileMissing { path: text.clone(), why };
-        let slashed = text.replace('\\', "/");
+        // A backslash is a letter of a name where the file is there under it.
+        let as_it_is = !cfg!(windows) && files::exists(&ground.root.join(text));
+        let slashed = if as_it_is { text.clone() } else { text.replace('\\', "/") };
         let below = Path::new(&slashed).strip_prefix(&ground.root).map(shown).unwrap_or(slashed);
         let path: RelPath = below.parse().map_err(|error| missing(format!("{error}")))?;
         match files::stamp(&ground.root.join(path.as_str())) {

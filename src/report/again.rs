@@ -93,7 +93,8 @@ impl Replay {
         if self.command.is_empty() {
             return String::new();
         }
-        let words: Vec<String> = self.command.iter().map(|word| quoted(word)).collect();
+        let words: Vec<String> =
+            without_secrets(&self.command).iter().map(|word| quoted(word)).collect();
         format!(" -- {}", words.join(" "))
     }
 
@@ -193,10 +194,13 @@ impl Replay {
         failure: &Failure,
         sources: Option<&dyn Sources>,
     ) -> Option<(String, Option<u64>)> {
-        let named = failure.places();
+        let mut named = failure.places();
         let own = failure.file.as_deref().map(|file| self.inside(file));
-        let hint =
-            own.as_ref().map_or("", |file| file.rsplit_once('/').map_or("", |(folder, _)| folder));
+        let hint = own.as_deref().unwrap_or_default();
+        // A traceback of Python begins with the test; what stands above it is text that the test printed or compared.
+        if hint.ends_with(".py") {
+            named.sort_by_key(|place| self.inside(&place.file) != hint);
+        }
         for place in named {
             let file = self.inside(&place.file);
             if is_foreign(&file) || !is_inside(&file) {
@@ -259,13 +263,45 @@ impl Replay {
     }
 }
 
+/// The words of a command without what can only be a secret: the value of an option that is called so, and the user in
+/// an address.
+fn without_secrets(words: &[String]) -> Vec<String> {
+    const NAMES: [&str; 6] = ["password", "passwd", "token", "secret", "apikey", "api-key"];
+    const MASK: &str = "***";
+    let is_secret = |option: &str| {
+        let option = option.to_ascii_lowercase();
+        option.starts_with('-')
+            && NAMES.iter().any(|name| option.trim_start_matches('-').ends_with(name))
+    };
+    let mut hidden = false;
+    let each = |word: &String| {
+        if std::mem::take(&mut hidden) {
+            return MASK.to_owned();
+        }
+        if let Some((option, _)) = word.split_once('=').filter(|(option, _)| is_secret(option)) {
+            return format!("{option}={MASK}");
+        }
+        hidden = is_secret(word);
+        match word.split_once("://").map(|(scheme, rest)| (scheme, rest.split_once('@'))) {
+            Some((scheme, Some((user, rest)))) if !user.contains('/') => {
+                format!("{scheme}://{MASK}@{rest}")
+            }
+            _ => word.clone(),
+        }
+    };
+    words.iter().map(each).collect()
+}
+
 /// The file of the checkout that a name means: itself, next to the test's own file, or the only one
 /// that ends so. It must have that line.
-fn find(sources: &dyn Sources, file: &str, line: u64, folder: &str, test: &str) -> Option<String> {
+fn find(sources: &dyn Sources, file: &str, line: u64, own: &str, test: &str) -> Option<String> {
     let has = |file: &str| sources.lines(file).is_some_and(|lines| line <= lines);
-    if has(file) {
+    // A name without a folder may be that of another file at the root.
+    let bare = !file.contains('/');
+    if has(file) && (!bare || sources.ending_with(file).len() < 2) {
         return Some(file.to_owned());
     }
+    let folder = own.rsplit_once('/').map_or("", |(folder, _)| folder);
     let near = format!("{folder}/{file}");
     if !folder.is_empty() && has(&near) {
         return Some(near);
@@ -301,6 +337,15 @@ fn is_inside(path: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_can_only_be_a_secret_is_masked_in_a_command() {
+        let words = |line: &str| line.split(' ').map(str::to_owned).collect::<Vec<_>>();
+        let line =
+            "x --password=a --api-key b -v --token c https://u:p@h/x https://h/a@b --tokens d";
+        let masked = "x --password=*** --api-key *** -v --token *** https://***@h/x https://h/a@b --tokens d";
+        assert_eq!(without_secrets(&words(line)), words(masked));
+    }
 
     #[test]
     fn a_place_is_in_the_repository_or_none() {

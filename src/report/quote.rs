@@ -78,7 +78,27 @@ pub(crate) fn quoted(argument: &str) -> String {
 
 /// The same for a POSIX shell, whatever this host is.
 pub(crate) fn for_posix(argument: &str) -> String {
+    // What a screen must not show as it is goes through `printf`, so that the line can still be pasted.
+    if printable(argument) != argument && !argument.ends_with('\n') {
+        return format!("\"$(printf '{}')\"", escapes(argument));
+    }
     quoted_by(argument, "-_./:=@%+,", |argument| argument.replace('\'', r"'\''"))
+}
+
+/// A text for `printf`: everything that is no plain character in octal.
+fn escapes(text: &str) -> String {
+    let mut out = String::new();
+    for (at, byte) in text.bytes().enumerate() {
+        let plain =
+            byte.is_ascii_alphanumeric() || b" -_./:=@+,(){}<>;&|!?#*~^\"$`".contains(&byte);
+        let command = byte == b'#' || text[..at.min(text.floor_char_boundary(at))].ends_with("##");
+        if plain && !command {
+            out.push(char::from(byte));
+        } else {
+            let _ = write!(out, "\\{byte:03o}");
+        }
+    }
+    out
 }
 
 /// The same for PowerShell, whatever this host is.
@@ -141,6 +161,20 @@ mod tests {
             assert_eq!(for_powershell(argument), owed);
         }
         assert_eq!(for_posix("a,b@c"), "a,b@c");
+    }
+
+    #[test]
+    fn a_line_for_a_posix_shell_can_be_pasted_whatever_the_argument_holds() {
+        for argument in
+            ["a\nb", "tab\t'quote' \"d\" $x %s \\n", "zero\u{200b}width é", "##[group]x\u{1b}[31m"]
+        {
+            let line = format!("printf %s {}", for_posix(argument));
+            assert_eq!(printable(&line), line, "{line}");
+            if cfg!(unix) {
+                let said = std::process::Command::new("sh").args(["-c", &line]).output().unwrap();
+                assert_eq!(String::from_utf8(said.stdout).unwrap(), argument, "{line}");
+            }
+        }
     }
 
     #[test]

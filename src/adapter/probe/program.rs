@@ -90,11 +90,13 @@ fn missing_interpreter(around: &Surroundings, script: &Path) -> Option<Fault> {
 fn missing_part(around: &Surroundings, command: &[String]) -> Option<Fault> {
     let why = match launch(command)? {
         Launch::Module { python, module } => {
-            let argv = [python.clone(), "-c".to_owned(), FIND_MODULE.to_owned(), module.clone()];
+            // To look for a part of a package its own code would have to run.
+            let top = module.split('.').next().unwrap_or(&module).to_owned();
+            let argv = [python.clone(), "-c".to_owned(), FIND_MODULE.to_owned(), top];
             let done =
                 capture_end(&around.world, &argv, &around.root, around.patience(around.timeout));
             // Only its own answer is proof: a Python that fails says nothing of the module.
-            let absent = done.is_ok_and(|done| done.code == 3 || names_no_module(&done.stderr));
+            let absent = done.is_ok_and(|done| done.code == 3);
             absent.then_some(MissingProgram::Module { python, module })?
         }
         Launch::Package { launcher, tool } => {
@@ -119,9 +121,4 @@ fn missing_part(around: &Surroundings, command: &[String]) -> Option<Fault> {
         }
     };
     Some(Fault::TestProgramMissing(why))
-}
-
-/// A dotted module whose parent is not there is told by an exception.
-fn names_no_module(stderr: &str) -> bool {
-    stderr.contains("ModuleNotFoundError")
 }

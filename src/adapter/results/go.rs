@@ -272,6 +272,13 @@ impl Go {
             package_case(package, why, &output, None, reading);
             return;
         }
+        // A package that was tested without `-json`: only its last line says what came of it.
+        if let Some(package) = line.strip_prefix("FAIL\t") {
+            let package = package.split('\t').next().unwrap_or(package);
+            let why = "the package failed; it was tested without `-json`";
+            package_case(package, why, "", None, reading);
+            return;
+        }
         if super::libtest::knows(line) {
             let why = "the output of `cargo test` stands in it, too".to_owned();
             reading.defect.get_or_insert(Defect::Invalid(why));

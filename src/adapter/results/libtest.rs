@@ -117,6 +117,15 @@ impl Lines for Libtest {
                 let why = "the output of `go test` stands in it, too".to_owned();
                 reading.defect.get_or_insert(Defect::Invalid(why));
             }
+            let orphan = claimed(line).is_some()
+                || listed(line).is_some_and(|(_, outcome)| outcome == CaseOutcome::Failed);
+            if orphan {
+                let why = format!(
+                    "{:?} stands outside of `running N tests`: the beginning is missing",
+                    excerpt(line, 120)
+                );
+                reading.defect.get_or_insert(Defect::Truncated(why));
+            }
             self.block = announced(line).map(|announced| Block { announced, ..Block::default() });
             return;
         };

@@ -338,10 +338,12 @@ pub(crate) fn switched(matches: &ArgMatches, name: &str) -> bool {
 /// Flags that change what is shown, and not what runs.
 const SHOWN_ONLY: [&str; 6] = ["format", "quiet", "verbose", "log-level", "show-config", "color"];
 
-/// The flags of `run` that say what runs.
+/// The flags of `run` that say what runs, but not where its files and locks are.
 pub(crate) fn flags_of_run() -> impl Iterator<Item = &'static Flag> {
     let run = VERBS.iter().filter(|verb| verb.name == "run");
-    run.flat_map(flags_of).filter(|flag| !SHOWN_ONLY.contains(&flag.name))
+    let places = ["out", "state-dir", "lock-group", "lock-scope", "lock-directory"];
+    run.flat_map(flags_of)
+        .filter(move |flag| !SHOWN_ONLY.contains(&flag.name) && !places.contains(&flag.name))
 }
 
 /// What was typed for `run` that repeats it, in the order of the flags.

@@ -148,13 +148,9 @@ impl Session<'_> {
         Ok(done.post.ending)
     }
 
-    /// What repeats this run: what was typed, and in a workflow the inputs that came as variables,
-    /// too.
+    /// What repeats this run: what was typed, and what came as variables.
     fn repeated(&self) -> Result<Vec<Argument>, Failure> {
         let mut arguments = args::repeated(self.matches);
-        if !self.world.under_actions() {
-            return Ok(arguments);
-        }
         for flag in args::flags_of_run() {
             if arguments.iter().any(|known| known.flag == flag.name) {
                 continue;

@@ -2,7 +2,7 @@
 //! command ran.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::SystemTime;
 
 use super::output::Output;
@@ -32,7 +32,21 @@ pub(super) struct Wanted {
     pub(super) output: bool,
 }
 
-type Stamp = (u64, SystemTime, Option<Sha256>);
+/// A file as it was before the run.
+pub(super) struct Stamp {
+    size: u64,
+    modified: SystemTime,
+    /// When anything of it changed: the time of modification can be set.
+    changed: Option<i128>,
+    digest: Option<Sha256>,
+}
+
+/// What was there before the run.
+#[derive(Default)]
+pub(super) struct Before {
+    files: BTreeMap<RelPath, Stamp>,
+    problems: BTreeSet<String>,
+}
 
 /// What the run left.
 #[derive(Default)]
@@ -66,17 +80,20 @@ impl Wanted {
     }
 
     /// What is there before the run.
-    pub(super) fn look(&self, plan: &Plan) -> BTreeMap<RelPath, Stamp> {
+    pub(super) fn look(&self, plan: &Plan) -> Before {
         let hashed = self.globs.is_some();
-        let found = self.find(plan).files.into_iter().filter_map(|(path, absolute)| {
+        let matches = self.find(plan);
+        let found = matches.files.into_iter().filter_map(|(path, absolute)| {
             let (size, modified) = files::stamp(&absolute)?;
-            // Of what nobody named only size and time count: everything below the folder is looked
-            // at.
+            // Of what nobody named only size and time count: everything below the folder is looked at.
             let digest =
                 hashed.then(|| files::digest_file(&absolute).ok().map(|(_, digest)| digest));
-            Some((path, (size, modified, digest.flatten())))
+            let (changed, digest) = (files::changed(&absolute), digest.flatten());
+            Some((path, Stamp { size, modified, changed, digest }))
         });
-        found.collect()
+        // With globs every problem counts, also one that was there before.
+        let problems = if hashed { Vec::new() } else { matches.problems };
+        Before { files: found.collect(), problems: problems.into_iter().collect() }
     }
 
     fn find(&self, plan: &Plan) -> Matches {
@@ -91,19 +108,16 @@ impl Wanted {
     pub(super) fn collect(
         &self,
         plan: &Plan,
-        before: &BTreeMap<RelPath, Stamp>,
+        before: &Before,
         faults: &mut Vec<Fault>,
     ) -> Result<Collected, Fault> {
         let mut collected = Collected::default();
         let matches = self.find(plan);
-        for why in matches.problems {
-            faults.push(Fault::ResultsInvalid {
-                path: "a match of the results globs".to_owned(),
-                why,
-            });
+        for why in matches.problems.into_iter().filter(|why| !before.problems.contains(why)) {
+            faults.push(Fault::ResultsInvalid { path: "a results file".to_owned(), why });
         }
         for (path, absolute) in matches.files {
-            if before.get(&path).is_some_and(|stamp| unchanged(&absolute, stamp)) {
+            if before.files.get(&path).is_some_and(|stamp| unchanged(&absolute, stamp)) {
                 if self.globs.is_some() {
                     collected.stale.push(path);
                 }
@@ -114,7 +128,14 @@ impl Wanted {
                 path: target.to_string(),
                 why: error.to_string(),
             };
-            let reading = results::list(&absolute).map_err(unusable)?;
+            let reading = match results::list(&absolute) {
+                Ok(reading) => reading,
+                Err(error) => {
+                    let (path, why) = (path.to_string(), error.to_string());
+                    faults.push(Fault::ResultsInvalid { path, why });
+                    continue;
+                }
+            };
             if self.globs.is_none() && !is_report(&path, &reading) {
                 continue;
             }
@@ -144,7 +165,7 @@ impl Collected {
     ) -> Result<(), Fault> {
         let (file, size) = output.read().map_err(Output::unusable)?;
         let open = wanted.is_open(plan);
-        if size == 0 || (open && !self.reports.is_empty()) {
+        if size == 0 {
             return Ok(());
         }
         let again = file.try_clone().map_err(Output::unusable)?;
@@ -170,28 +191,55 @@ fn is_report(path: &RelPath, reading: &Reading) -> bool {
     reading.format.is_some() || (markup && cut)
 }
 
-/// Files below the folder that may be results by their ending.
+/// Files below the folder that may be results by their ending; a link to a file counts as one. What cannot be looked
+/// into is a problem: a report could be there.
 fn candidates(root: &Path, except: &Path) -> Matches {
     let own = |entry: &walkdir::DirEntry| {
         let name = entry.file_name().to_string_lossy();
         let skipped = entry.file_type().is_dir() && SKIPPED.contains(&name.as_ref());
         entry.depth() == 0 || !(skipped || entry.path().starts_with(except))
     };
+    let mut matches = Matches::default();
     let walk = walkdir::WalkDir::new(root).follow_links(false).into_iter().filter_entry(own);
-    let may = |entry: walkdir::DirEntry| -> Option<(RelPath, PathBuf)> {
-        let ending = entry.path().extension()?.to_str()?.to_ascii_lowercase();
-        let fits = entry.file_type().is_file() && ENDINGS.contains(&ending.as_str());
-        let path = fits.then(|| files::slashed(entry.path().strip_prefix(root).ok()?))??;
-        Some((path, entry.into_path()))
-    };
-    let files = walk.filter_map(Result::ok).take(FILES_MOST).filter_map(may).collect();
-    Matches { files, problems: Vec::new() }
+    for (at, entry) in walk.enumerate() {
+        if at >= FILES_MOST {
+            let why = format!("more than {FILES_MOST} files; name the results with --results");
+            matches.problems.push(why);
+            break;
+        }
+        match entry {
+            Ok(entry) => candidate(root, &entry, &mut matches),
+            Err(error) => matches.problems.push(error.to_string()),
+        }
+    }
+    matches
 }
 
-fn unchanged(path: &Path, (size, modified, digest): &Stamp) -> bool {
-    let Some((now_size, now_modified)) = files::stamp(path) else { return false };
-    if now_size != *size || now_modified != *modified {
+fn candidate(root: &Path, entry: &walkdir::DirEntry, matches: &mut Matches) {
+    let ending =
+        entry.path().extension().map(|ending| ending.to_string_lossy().to_ascii_lowercase());
+    if entry.file_type().is_dir()
+        || !ending.is_some_and(|ending| ENDINGS.contains(&ending.as_str()))
+    {
+        return;
+    }
+    match entry.path().strip_prefix(root).ok().and_then(files::slashed) {
+        Some(path) if files::is_file(entry.path()) => {
+            matches.files.insert(path, entry.path().to_owned());
+        }
+        Some(_) => {}
+        None => {
+            let name = entry.path().to_string_lossy().into_owned();
+            matches.problems.push(format!("{name}: its name is not Unicode"));
+        }
+    }
+}
+
+fn unchanged(path: &Path, stamp: &Stamp) -> bool {
+    let Some(now) = files::stamp(path) else { return false };
+    if now != (stamp.size, stamp.modified) || files::changed(path) != stamp.changed {
         return false;
     }
-    digest.is_none() || files::digest_file(path).ok().map(|(_, digest)| digest) == *digest
+    stamp.digest.is_none()
+        || files::digest_file(path).ok().map(|(_, digest)| digest) == stamp.digest
 }
