@@ -178,6 +178,7 @@ fn no_schema_is_left_behind() {
 }
 
 /// What the README shows for a command, after its `$` line.
+#[cfg(unix)]
 fn shown(readme: &str, command: &str) -> String {
     let at = readme
         .find(&format!("$ {command}\n"))
@@ -187,27 +188,9 @@ fn shown(readme: &str, command: &str) -> String {
     rest.split("```").next().unwrap().split("\n$ ").next().unwrap().trim_end().to_owned()
 }
 
-/// Times and places that differ from run to run.
-fn settled(text: &str) -> String {
-    let mut out = Vec::new();
-    for line in text.lines() {
-        let line = match line.split_once(" in ") {
-            Some((counted, time)) if line.starts_with("tests ") && time.ends_with(" s") => {
-                format!("{counted} in 0.0 s")
-            }
-            _ => line.to_owned(),
-        };
-        let place =
-            ["evidence   ", "receipts   "].into_iter().find(|start| line.starts_with(start));
-        out.push(place.map_or(line.clone(), |start| format!("{start}<folder>")));
-    }
-    out.join("\n")
-}
-
-#[test]
-fn the_readme_shows_the_real_output() {
-    let readme = fs::read_to_string(file("README.md")).unwrap();
-    // A clone without any remote, committed and clean, as the README's reader has it.
+/// The quickstart in a clone of its own: committed, clean, without a remote.
+#[cfg(unix)]
+fn quickstart() -> Sandbox {
     let sandbox = Sandbox::new();
     for entry in [
         "pester-gate.yml",
@@ -224,27 +207,55 @@ fn the_readme_shows_the_real_output() {
     }
     sandbox.git(&["init", "-q", "-b", "main"]);
     sandbox.commit();
-    for (shown_as, arguments, exit) in [
-        (
-            "cargo run -q -- run --root examples/quickstart",
-            &["run", "--root", "examples/quickstart", "--quiet"][..],
-            0,
-        ),
-        (
-            "cargo run -q -- run --root examples/quickstart --pack red",
-            &["run", "--root", "examples/quickstart", "--pack", "red", "--quiet"],
-            1,
-        ),
-    ] {
-        let ran = sandbox.gate(arguments);
-        assert_eq!(ran.code, exit, "{ran:?}");
-        let root = sandbox.root.to_str().unwrap();
-        let real = ran.stdout.replace(
-            &format!("'{}/examples/quickstart'", root.replace('\'', r"'\''")),
-            "examples/quickstart",
-        );
-        assert_eq!(settled(&real), settled(&shown(&readme, shown_as)), "the README's `{shown_as}`");
+    sandbox
+}
+
+/// The output without what differs from run to run: the state folder, the id of the run, times.
+#[cfg(unix)]
+fn settled(sandbox: &Sandbox, text: &str) -> String {
+    let state = sandbox.state.to_str().unwrap();
+    // The README's reader types no `--state-dir`, which these tests need.
+    let typed = format!(" --state-dir '{}'", state.replace('\'', r"'\''"));
+    let text = text.replace(&typed, "").replace(state, "~/.local/state/pester-gate");
+    let id = regex::Regex::new(r"local-[0-9a-f-]{36}").unwrap();
+    let time = regex::Regex::new(r" in \d+\.\d s").unwrap();
+    let text = id.replace_all(&text, "local-ID");
+    time.replace_all(&text, " in 0.0 s").trim_end().to_owned()
+}
+
+#[cfg(unix)]
+#[test]
+fn the_readme_shows_the_real_output() {
+    let readme = fs::read_to_string(file("README.md")).unwrap();
+    let sandbox = quickstart();
+    let ran = sandbox.gate(&["run", "--root", "examples/quickstart", "--quiet"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    let command = "cargo run -- run --root examples/quickstart";
+    assert_eq!(settled(&sandbox, &ran.stdout), shown(&readme, command), "`{command}`");
+}
+
+/// The README's picture is drawn from the colored output of a run.
+#[cfg(unix)]
+#[test]
+fn the_picture_shows_the_real_output() {
+    let sandbox = quickstart();
+    let arguments = ["run", "--root", "examples/quickstart", "--pack", "red"];
+    let ran = sandbox.gate(&[&arguments[..], &["--color", "always", "--quiet"]].concat());
+    assert_eq!(ran.code, 1, "{ran:?}");
+    let typed = format!("$ pester-gate {}", arguments.join(" "));
+    let report = settled(&sandbox, &ran.stdout);
+    assert!(report.contains("tests/red/greeting.sh"), "{report}");
+    let text = format!("\u{1b}[2m{typed}\u{1b}[0m\n{report}");
+    let drawn = crate::picture::svg("A failed run of pester-gate", &text);
+    let path = file("docs/red-run.svg");
+    if std::env::var_os("PESTER_GATE_WRITE_DOCS").is_some() {
+        fs::write(&path, &drawn).unwrap();
     }
+    let kept = fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        kept == drawn,
+        "docs/red-run.svg is not what the run shows; run PESTER_GATE_WRITE_DOCS=1 cargo test docs"
+    );
 }
 
 #[test]

@@ -9,7 +9,10 @@ use crate::harness::Sandbox;
 fn settled(sandbox: &Sandbox, text: &str) -> String {
     let mut text = text.to_owned();
     for (folder, name) in [(&sandbox.state, "<state>"), (&sandbox.root, "<root>")] {
-        text = text.replace(folder.to_str().unwrap(), name);
+        let folder = folder.to_str().unwrap();
+        // In a command the folder is quoted for the shell.
+        text = text.replace(&format!("'{}'", folder.replace('\'', r"'\''")), name);
+        text = text.replace(folder, name);
     }
     for (pattern, instead) in [
         (r"local-[0-9a-f-]{36}", "local-ID"),
