@@ -1,5 +1,5 @@
-//! Whole outputs, as a reader sees them: help, and the report of a run at a terminal. A change of wording is a visible
-//! difference; `INSTA_UPDATE=always cargo test snapshots` accepts it.
+//! Whole outputs, as a reader sees them: help, and the report of a run at a terminal. A change of
+//! wording is a visible difference; `INSTA_UPDATE=always cargo test snapshots` accepts it.
 
 use std::fs;
 
@@ -10,7 +10,7 @@ fn settled(sandbox: &Sandbox, text: &str) -> String {
     let mut text = text.to_owned();
     for (folder, name) in [(&sandbox.state, "<state>"), (&sandbox.root, "<root>")] {
         let folder = folder.to_str().unwrap();
-        // In a command the folder is quoted for the shell.
+        // As a shell takes it, and as it is.
         text = text.replace(&format!("'{}'", folder.replace('\'', r"'\''")), name);
         text = text.replace(folder, name);
     }
