@@ -1,5 +1,5 @@
-//! What the XML library itself takes for a file: every event, and every attribute with its entities resolved. The
-//! yardstick of the benchmark `reader`; prints how many of each there were.
+//! What the XML library itself takes for a file: every event, and every attribute with its entities
+//! resolved. The yardstick of the benchmark `reader`; prints how many of each there were.
 
 #![allow(clippy::print_stdout, missing_docs, reason = "a program for the benchmarks")]
 

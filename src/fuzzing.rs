@@ -9,8 +9,8 @@ use crate::adapter::results;
 /// Reads results from any bytes.
 ///
 /// # Panics
-/// Where a count does not add up, or a file that reads as whole shows fewer failures than a plain look at its tags:
-/// that is what a fuzz target looks for.
+/// Where a count does not add up, or a file that reads as whole shows fewer failures than a plain
+/// look at its tags: that is what a fuzz target looks for.
 pub fn results(bytes: &[u8]) {
     let reading = results::read_from(Cursor::new(bytes));
     let counts = &reading.counts;

@@ -1,5 +1,6 @@
-//! The actions' bootstrap for Linux and macOS, against a release on loopback: what is found, what is fetched,
-//! what is refused and what it says. The PowerShell one keeps to the same rules; it is run on Windows.
+//! The actions' bootstrap for Linux and macOS, against a release on loopback: what is found, what
+//! is fetched, what is refused and what it says. The PowerShell one keeps to the same rules; it is
+//! run on Windows.
 #![cfg(unix)]
 
 use std::collections::BTreeMap;
@@ -15,7 +16,8 @@ use crate::harness::{on_path, sha256};
 
 const BINARY: &str = "#!/bin/sh\necho a pester-gate\n";
 
-/// A release: answers each path with what it has, counts the requests, and can fail a few times first.
+/// A release: answers each path with what it has, counts the requests, and can fail a few times
+/// first.
 struct Release {
     url: String,
     requests: Arc<Mutex<Vec<String>>>,

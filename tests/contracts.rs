@@ -230,8 +230,8 @@ fn verify_finds_what_does_not_hold_together() {
 
 #[test]
 fn a_dropped_digest_is_what_lets_an_altered_receipt_through() {
-    // The mutant: the same alteration that a digest catches goes unseen by execute without one. Post
-    // still has the parents' digests of execute, so what was altered afterwards is caught.
+    // The mutant: the same alteration that a digest catches goes unseen by execute without one.
+    // Post still has the parents' digests of execute, so what was altered afterwards is caught.
     let alter = |chain: Chain<'_>| {
         chain
             .edit("selection", "/selection/executionPackDescription", json!("altered"))

@@ -316,7 +316,8 @@ fn where_execute_died_post_writes_its_receipt_and_nothing_takes_it_for_executes_
     );
     assert_eq!(receipt["accounting"].as_array().unwrap().len(), 3, "{receipt}");
     assert_eq!(receipt["telemetryPresent"], true);
-    // Post again, and replay, in the folder where it lies now: the same verdict, not a run that is there.
+    // Post again, and replay, in the folder where it lies now: the same verdict, not a run that is
+    // there.
     let folder = seen.folder.to_str().unwrap();
     let out = sandbox.state.with_file_name("again");
     let ran = sandbox.gate(&[
@@ -375,7 +376,8 @@ fn commands_hold_where_their_reader_is() {
     let sandbox = Sandbox::green();
     sandbox.script("tests/c.sh", "exit 1");
     sandbox.commit();
-    // On GitHub the machine is gone: the reader has a checkout of their own, and the run's artifacts.
+    // On GitHub the machine is gone: the reader has a checkout of their own, and the run's
+    // artifacts.
     let workspace = sandbox.root.parent().unwrap().to_owned();
     let actions = [
         ("GITHUB_ACTIONS", "true"),

@@ -73,7 +73,8 @@ fn hostile_file_names_run_and_stay_names() {
         assert!(recorded.contains(&format!("tests/{name}.sh")), "{name:?} is not as it was");
     }
 
-    // The summary: every line is one of ours; nothing that came from outside begins one or is markup.
+    // The summary: every line is one of ours; nothing that came from outside begins one or is
+    // markup.
     let markdown = fs::read_to_string(&summary).unwrap();
     let mut block: Option<&str> = None;
     for line in markdown.lines() {
@@ -118,15 +119,16 @@ fn hostile_file_names_run_and_stay_names() {
         );
         assert!(lines.by_ref().any(|line| line == delimiter), "{name} does not end");
     }
-    // The screen: no control characters, and no line of stderr that the runner would take for a command.
+    // The screen: no control characters, and no line of stderr that the runner would take for a
+    // command.
     for line in seen.ran.stderr.lines() {
         assert!(is_harmless(line), "{line:?}");
         assert!(!line.chars().any(|c| c.is_control() && c != '\t'), "{line:?}");
     }
 }
 
-/// No command to the runner, but for an annotation of ours: a kind, properties of which none holds a comma
-/// or a colon, a message in one line.
+/// No command to the runner, but for an annotation of ours: a kind, properties of which none holds
+/// a comma or a colon, a message in one line.
 fn is_harmless(line: &str) -> bool {
     if line.contains("##[") {
         return false;
@@ -254,8 +256,8 @@ fn receipts_that_are_bombs_are_refused() {
     assert_eq!(outcome["failedLayer"], "preflight");
 }
 
-/// What a gate says of a run in which everything that comes from outside is this text: job results, outputs, and the
-/// structure of both summaries.
+/// What a gate says of a run in which everything that comes from outside is this text: job results,
+/// outputs, and the structure of both summaries.
 fn said_with(
     text: &str,
 ) -> (BTreeMap<&'static str, String>, BTreeMap<String, String>, Vec<String>) {

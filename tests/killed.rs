@@ -1,5 +1,6 @@
-//! SIGKILL of `execute` at any moment: whatever it was doing, post names the layer and the last known
-//! test, the gate is red, and nothing that the tests started lives on, sessions of their own included.
+//! SIGKILL of `execute` at any moment: whatever it was doing, post names the layer and the last
+//! known test, the gate is red, and nothing that the tests started lives on, sessions of their own
+//! included.
 #![cfg(target_os = "linux")]
 
 use std::collections::BTreeMap;
@@ -82,7 +83,8 @@ fn journal(folder: &Path) -> String {
     fs::read_to_string(folder.join("raw/dispatcher-events.ndjson")).unwrap_or_default()
 }
 
-/// A receipt that is being written: its text is there under a name of its own, and not yet under the last.
+/// A receipt that is being written: its text is there under a name of its own, and not yet under
+/// the last.
 fn half_written(folder: &Path) -> bool {
     let temporary =
         |entry: fs::DirEntry| entry.file_name().to_string_lossy().starts_with(".pester-gate-");
@@ -93,7 +95,8 @@ fn done(folder: &Path) -> bool {
     folder.join("pester-run-receipt.json").exists()
 }
 
-/// Follows the child from call to call of the system until what is waited for holds or it has ended.
+/// Follows the child from call to call of the system until what is waited for holds or it has
+/// ended.
 ///
 /// Only looking would race with it: where a folder is memory, a rename follows its write at once.
 fn step(child: &Child, holds: impl Fn() -> bool) -> nix::Result<()> {

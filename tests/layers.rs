@@ -116,7 +116,8 @@ fn slugs_come_from_every_form_of_remote() {
 
 #[test]
 fn readiness_ready_on_a_bare_machine() {
-    // A pack that needs nothing is ready with nothing on PATH, and without context's receipt by hand.
+    // A pack that needs nothing is ready with nothing on PATH, and without context's receipt by
+    // hand.
     let sandbox = Sandbox::green();
     let out = sandbox.out.to_str().unwrap();
     let ran = sandbox
@@ -269,7 +270,8 @@ fn selection_receipt() {
 
 #[test]
 fn execution_only_with_a_mocked_dispatcher() {
-    // Prepared receipts, a dispatcher that is a stand-in, nothing of GitHub: execute runs by itself.
+    // Prepared receipts, a dispatcher that is a stand-in, nothing of GitHub: execute runs by
+    // itself.
     let sandbox = Sandbox::green();
     sandbox.script("stand-in.sh", "mkdir -p out; printf '%s' \"$*\" > out/args; { echo '<testsuites>'; for f; do echo \"<testcase name='t' file='$f'/>\"; done; echo '</testsuites>'; } > out/r.xml");
     sandbox.file(".gitignore", "out/\n");

@@ -1,5 +1,6 @@
-//! Where failures are reported: the failing line, in a file that the checkout has. The reports are those of real tools
-//! beside the checkout, each read through a run in a checkout of the sources that wrote it.
+//! Where failures are reported: the failing line, in a file that the checkout has. The reports are
+//! those of real tools beside the checkout, each read through a run in a checkout of the sources
+//! that wrote it.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -322,8 +322,8 @@ fn post_asks_what_its_own_run_left_and_nobody_else() {
     assert!(!post("4711", &["--needs", over]).stderr.contains("host's lock"), "nothing is held");
 }
 
-/// The command's own children hold the lock as well: it is not free before they are done, and who asks
-/// for release asks them all.
+/// The command's own children hold the lock as well: it is not free before they are done, and who
+/// asks for release asks them all.
 #[cfg(target_os = "linux")]
 #[test]
 fn what_a_command_leaves_running_keeps_the_lock() {
@@ -386,8 +386,8 @@ sleep "$1"
 : > inside
 "#;
 
-/// One schedule: several want the lock, some are killed outright, files are spoiled and dated wrong.
-/// Says whether two were inside at once.
+/// One schedule: several want the lock, some are killed outright, files are spoiled and dated
+/// wrong. Says whether two were inside at once.
 fn schedule(sandbox: &Sandbox, seed: u64, folders: usize) -> bool {
     let mut dice = Dice::new(seed);
     let work = sandbox.root.join(format!("s{seed}"));

@@ -215,7 +215,8 @@ fn every_recording_gives_the_verdict_that_is_owed() {
         let mut wrong = problems(&format!("{version} {case}"), &owed, &seen);
         let places = crate::locations::impossible(&seen, &sandbox.root);
         wrong.extend(places.into_iter().map(|why| format!("{version} {case}: {why}")));
-        // The failing line stands in the test's own file wherever an error record has a stack trace.
+        // The failing line stands in the test's own file wherever an error record has a stack
+        // trace.
         for failure in seen.failures["results"].as_array().into_iter().flatten() {
             let message = failure["message"].as_str().unwrap_or_default();
             if !message.is_empty()

@@ -219,7 +219,8 @@ fn execute_killed_outright_leaves_a_journal_that_post_reads() {
     assert_eq!(seen.outcome["inFlight"]["name"], "tests/hangs.sh");
 }
 
-/// Runs the gate, sends SIGTERM once a process that carries the mark is alive, and gives the verdict.
+/// Runs the gate, sends SIGTERM once a process that carries the mark is alive, and gives the
+/// verdict.
 fn cancelled_at(sandbox: &Sandbox, mark: &str) -> Seen {
     let seen = signal_when(sandbox, &["--kill-grace", "300ms"], "TERM", |_| alive(mark));
     gone(mark);

@@ -1,5 +1,6 @@
-//! What a release consists of: `scripts/release`, which the release workflow calls, from a program to the tagged
-//! manifest, and the bootstrap that finds the program by it. Only what GitHub does is not here: see `release.yml`.
+//! What a release consists of: `scripts/release`, which the release workflow calls, from a program
+//! to the tagged manifest, and the bootstrap that finds the program by it. Only what GitHub does is
+//! not here: see `release.yml`.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -127,7 +128,8 @@ fn a_release_is_packed_tagged_and_found_by_its_bootstrap() {
     }
     let place = Checkout::new();
     let local = format!("{}-unknown-linux-musl", std::env::consts::ARCH);
-    // A static program that says what the gate would say: the gate itself is linked that way by the workflow.
+    // A static program that says what the gate would say: the gate itself is linked that way by the
+    // workflow.
     let source = place.root.join("../gate.rs");
     fs::write(&source, format!("fn main() {{ println!(\"pester-gate {VERSION}\"); }}")).unwrap();
     let program = place.root.join("../gate");
@@ -157,7 +159,8 @@ fn a_release_is_packed_tagged_and_found_by_its_bootstrap() {
         .concat();
     assert_eq!(String::from_utf8_lossy(&listed.stdout), owed);
 
-    // The other targets' files are there under their names, as the other machines would have sent them.
+    // The other targets' files are there under their names, as the other machines would have sent
+    // them.
     let url = "https://github.invalid/acme/pester-gate";
     place.refused(&["manifest", "dist", url], "is not the whole release: missing");
     for (target, _) in targets().unwrap().iter().filter(|(target, _)| *target != local) {
@@ -194,7 +197,8 @@ fn a_release_is_packed_tagged_and_found_by_its_bootstrap() {
     place.refused(&["tag"], "exists already");
     place.refused(&["check", VERSION], "exists already");
 
-    // The tag's own bootstrap asks where the release says it is, and takes from there what the manifest names.
+    // The tag's own bootstrap asks where the release says it is, and takes from there what the
+    // manifest names.
     let asset = format!("pester-gate-{VERSION}-{local}");
     let served =
         crate::bootstrap::serve(BTreeMap::from([(asset.clone(), fs::read(&program).unwrap())]));

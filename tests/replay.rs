@@ -203,8 +203,9 @@ fn writer(name: &str) -> &'static str {
     }
 }
 
-/// Every input of post, each harmed in every way, with every copy of it (a leg keeps the receipts that it consumed, and
-/// one that is as its digest says serves for all): by `replay` and by `post` itself, told what a workflow tells it.
+/// Every input of post, each harmed in every way, with every copy of it (a leg keeps the receipts
+/// that it consumed, and one that is as its digest says serves for all): by `replay` and by `post`
+/// itself, told what a workflow tells it.
 fn harm_every_input(seen: &Seen, other: &Seen) {
     let provenance = read_json(&seen.folder.join("pester-evidence-provenance.json"));
     let inputs: Vec<String> = provenance["sourceInputs"]
@@ -534,7 +535,8 @@ fn a_run_of_the_predecessor_is_read_by_its_receipt_and_its_reports() {
     assert_eq!(replay(folder.path(), &[]).json()["classification"], "context-blocked");
 }
 
-/// What tests leave behind is theirs: a receipt, a whole run of another gate, or one of the predecessor.
+/// What tests leave behind is theirs: a receipt, a whole run of another gate, or one of the
+/// predecessor.
 #[test]
 fn what_tests_left_among_the_raw_results_is_no_receipt_of_the_run() {
     let nested = Sandbox::green();
@@ -559,7 +561,8 @@ fn what_tests_left_among_the_raw_results_is_no_receipt_of_the_run() {
         assert_eq!((seen.verdict().2, seen.ran.code), owed, "{:?}", seen.codes());
         let again = seen.replayed.as_ref().unwrap();
         assert_eq!((again.json()["reason"].as_str().unwrap(), again.code), owed, "{again:?}");
-        // A predecessor's receipt that somebody lays beside ours makes ours none of the predecessor's.
+        // A predecessor's receipt that somebody lays beside ours makes ours none of the
+        // predecessor's.
         fs::write(seen.folder.join("pester-run-receipt.json"), theirs).unwrap();
         assert_ne!(replay(&seen.folder, &[]).code, 0);
     }

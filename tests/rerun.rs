@@ -1,4 +1,5 @@
-//! `run --rerun-from`: exactly what failed, in another folder; and shards cut by what an earlier run took.
+//! `run --rerun-from`: exactly what failed, in another folder; and shards cut by what an earlier
+//! run took.
 
 use std::fs;
 use std::path::Path;

@@ -1,4 +1,5 @@
-//! Planted secrets: in no file that a run leaves, and where one got into a file all the same nothing is uploaded.
+//! Planted secrets: in no file that a run leaves, and where one got into a file all the same
+//! nothing is uploaded.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -32,7 +33,8 @@ fn holds(bytes: &[u8], text: &str) -> bool {
     bytes.windows(text.len()).any(|window| window == text.as_bytes())
 }
 
-/// No file of the run, neither its name nor its bytes, holds one of the secrets; nor does what was printed.
+/// No file of the run, neither its name nor its bytes, holds one of the secrets; nor does what was
+/// printed.
 #[track_caller]
 fn clean(seen: &Seen, sandbox: &Sandbox) {
     let mut looked = 0;
@@ -137,7 +139,8 @@ fn a_secret_in_a_test_files_name_or_a_command_stops_before_anything_runs() {
         assert!(!sandbox.root.join("ran").exists());
         clean(&seen, &sandbox);
     }
-    // Typed, it would be in the command that repeats the run: masked there, and the verdict is told whole.
+    // Typed, it would be in the command that repeats the run: masked there, and the verdict is told
+    // whole.
     let sandbox = Sandbox::green();
     let typed = ["--results", "out/*.xml", "--", "sh", "-c", &format!("echo {SECRET}")];
     let seen = sandbox.run(&typed, &[("DB_PASSWORD", SECRET)]);

@@ -43,7 +43,8 @@ fn what_is_new_against_a_baseline_is_ranked_and_told_everywhere() {
         .script("tests/e.sh", "exit 0");
     sandbox.commit();
     let (kept, _) = baseline(&sandbox);
-    // a regresses, c fails in another way, d is mended, e is gone, f is new and fails, g is new and passes.
+    // a regresses, c fails in another way, d is mended, e is gone, f is new and fails, g is new and
+    // passes.
     sandbox
         .script("tests/a.sh", "exit 1")
         .script("tests/c.sh", "echo bang; exit 1")
@@ -161,7 +162,8 @@ fn a_baseline_that_cannot_be_used_is_a_usage_error_and_another_runs_says_so() {
         "{triage}"
     );
     fs::remove_dir_all(&sandbox.out).unwrap();
-    // Another gate's alone are nobody's baseline; one that cannot be read beside this gate's is told.
+    // Another gate's alone are nobody's baseline; one that cannot be read beside this gate's is
+    // told.
     let ran = sandbox.gate(&[
         "run",
         "--format",

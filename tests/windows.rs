@@ -1,5 +1,5 @@
-//! What only Windows shows: job objects, its locks, its paths, its settings. Through the built binary,
-//! and with nothing that a bare Windows lacks: this program is its own helper.
+//! What only Windows shows: job objects, its locks, its paths, its settings. Through the built
+//! binary, and with nothing that a bare Windows lacks: this program is its own helper.
 //!
 //! `./scripts/test-windows` runs it under Wine; `docs/windows.md` says what that cannot show.
 

@@ -1,5 +1,5 @@
-//! The workflows and actions as text: what act cannot see (permissions, timeouts, concurrency, filters) and
-//! what must not be lost. Each rule is broken on purpose once, and must notice.
+//! The workflows and actions as text: what act cannot see (permissions, timeouts, concurrency,
+//! filters) and what must not be lost. Each rule is broken on purpose once, and must notice.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -327,7 +327,8 @@ fn router(document: &Value) -> Vec<String> {
     wrong
 }
 
-/// A release is what ci proved, built on every kind of machine, and tried before the major tag points at it.
+/// A release is what ci proved, built on every kind of machine, and tried before the major tag
+/// points at it.
 fn release(document: &Value) -> Vec<String> {
     let mut wrong = Vec::new();
     let jobs = each(document, "jobs");
@@ -604,7 +605,8 @@ fn verdict_is_green_for_a_completed_gate_and_an_accepted_refusal_only() {
             "{should_run} {result} {status} {refused}"
         );
     }
-    // Two states of a completed gate with four words for a refusal, and a refusal with 25 states of no gate.
+    // Two states of a completed gate with four words for a refusal, and a refusal with 25 states of
+    // no gate.
     assert_eq!(green.len(), 2 * 4 + 25);
 }
 

@@ -4,8 +4,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 static READ: AtomicU64 = AtomicU64::new(0);
 
-/// Reads the input as it is and inside the format's root, so that a mutant that lost its root is still that format's.
-/// With `FUZZ_BYTES` in the environment the process ends well once so many bytes were read.
+/// Reads the input as it is and inside the format's root, so that a mutant that lost its root is
+/// still that format's. With `FUZZ_BYTES` in the environment the process ends well once so many
+/// bytes were read.
 pub fn read(root: &str, data: &[u8]) {
     read_inside(root, &format!("<{root}>"), data, &format!("</{root}>"));
 }
@@ -20,7 +21,8 @@ pub fn read_inside(name: &str, before: &str, data: &[u8], behind: &str) {
     let enough = std::env::var("FUZZ_BYTES").ok().and_then(|text| text.parse::<u64>().ok());
     if enough.is_some_and(|enough| all >= enough) {
         println!("{name}: {all} bytes read, nothing found");
-        // SAFETY: no destructor is waited for; libFuzzer's exit handler takes an exit in a target for a crash.
+        // SAFETY: no destructor is waited for; libFuzzer's exit handler takes an exit in a target
+        // for a crash.
         unsafe { libc::_exit(0) };
     }
 }

@@ -1,5 +1,5 @@
-//! What a host was like when a pack was last green there, kept in the state folder. It only ever explains a red run:
-//! what cannot be read or written is left out.
+//! What a host was like when a pack was last green there, kept in the state folder. It only ever
+//! explains a red run: what cannot be read or written is left out.
 
 use std::path::{Path, PathBuf};
 

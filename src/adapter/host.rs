@@ -67,11 +67,13 @@ pub(crate) fn long_paths_value() -> Option<Result<Option<u32>, String>> {
 pub(crate) fn let_everybody_write(folder: &std::path::Path) -> io::Result<()> {
     use std::os::windows::ffi::OsStrExt;
     let path: Vec<u16> = folder.as_os_str().encode_wide().chain([0]).collect();
-    // Users: change; the system and administrators: everything; for the folder and what is made in it.
+    // Users: change; the system and administrators: everything; for the folder and what is made in
+    // it.
     let rights = "D:(A;OICI;0x1301bf;;;AU)(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)";
     let rights: Vec<u16> = rights.encode_utf16().chain([0]).collect();
     let mut descriptor: PSECURITY_DESCRIPTOR = std::ptr::null_mut();
-    // SAFETY: both texts end with a zero; the descriptor is freed by the call that its source names.
+    // SAFETY: both texts end with a zero; the descriptor is freed by the call that its source
+    // names.
     unsafe {
         let revision = SDDL_REVISION_1;
         let into = &raw mut descriptor;

@@ -71,8 +71,8 @@ impl Journal {
     }
 }
 
-/// Writes an event behind whatever a writer that is gone left, a torn line included. There is nobody
-/// left to be told that this failed. (On Windows nobody is left to write it.)
+/// Writes an event behind whatever a writer that is gone left, a torn line included. There is
+/// nobody left to be told that this failed. (On Windows nobody is left to write it.)
 #[cfg(unix)]
 pub(crate) fn append(world: &World, path: &Path, event: Event) {
     let before = files::read_bounded(path).unwrap_or_default();

@@ -148,7 +148,8 @@ pub(crate) fn write<R: Receipt>(
     Ok((Written { path, sha256, size }, document))
 }
 
-/// Fields that hold our own words, what is public anyway, or what was masked where it was put together; and every time.
+/// Fields that hold our own words, what is public anyway, or what was masked where it was put
+/// together; and every time.
 fn is_ours(key: &str) -> bool {
     const OURS: [&str; 17] = [
         "repository",
@@ -172,7 +173,8 @@ fn is_ours(key: &str) -> bool {
     OURS.contains(&key) || key.ends_with("Utc")
 }
 
-/// Fields that the next layer acts on: a mask would change what runs, so a secret there is refused instead.
+/// Fields that the next layer acts on: a mask would change what runs, so a secret there is refused
+/// instead.
 fn is_acted_on(key: &str) -> bool {
     ["path", "files", "planSha256", "testTreeSha256", "dispatcherProfile"].contains(&key)
 }
@@ -190,7 +192,8 @@ fn mask(value: &mut serde_json::Value, redactor: &Redactor) {
     }
 }
 
-/// Where a text that came from outside still holds a secret: what the next layer acts on was not masked.
+/// Where a text that came from outside still holds a secret: what the next layer acts on was not
+/// masked.
 fn left(
     value: &serde_json::Value,
     redactor: &Redactor,
@@ -214,8 +217,8 @@ fn left(
 /// What stands in the `source` of an execution receipt that post wrote because execute left none.
 pub(crate) const FINALIZED: &str = "post/finalize";
 
-/// Every file of this receipt's name below a folder, in path order. One that post wrote in execute's place is evidence
-/// of post and none of execute.
+/// Every file of this receipt's name below a folder, in path order. One that post wrote in
+/// execute's place is evidence of post and none of execute.
 pub(crate) fn find<R: Receipt>(folder: &Path) -> Vec<PathBuf> {
     named(folder, R::FILE)
         .into_iter()
@@ -223,8 +226,8 @@ pub(crate) fn find<R: Receipt>(folder: &Path) -> Vec<PathBuf> {
         .collect()
 }
 
-/// Every file of a name below a folder, in path order, but those among raw results: what tests leave there is theirs,
-/// and may be a receipt of anybody's.
+/// Every file of a name below a folder, in path order, but those among raw results: what tests
+/// leave there is theirs, and may be a receipt of anybody's.
 pub(crate) fn named(folder: &Path, name: &str) -> Vec<PathBuf> {
     let listed: Vec<(RelPath, PathBuf)> = files::list(folder).into_iter().flatten().collect();
     let raw = raw_folders(&listed);
@@ -237,14 +240,16 @@ pub(crate) fn named(folder: &Path, name: &str) -> Vec<PathBuf> {
         .collect()
 }
 
-/// Folders of raw results, each with its slash: where a journal lies, and what is called as they are uploaded.
+/// Folders of raw results, each with its slash: where a journal lies, and what is called as they
+/// are uploaded.
 fn raw_folders(listed: &[(RelPath, PathBuf)]) -> Vec<String> {
     let mut folders = Vec::new();
     for (path, _) in listed {
         let text = path.as_str();
         if path.file_name() == JOURNAL {
             let folder = text.strip_suffix(JOURNAL).unwrap_or_default();
-            // Beside receipts, where artifacts were laid in one folder, only what lies deeper is raw.
+            // Beside receipts, where artifacts were laid in one folder, only what lies deeper is
+            // raw.
             let beside = |(other, _): &(RelPath, PathBuf)| {
                 let name = other.as_str().strip_prefix(folder);
                 name.is_some_and(|name| CATALOGUE.iter().any(|(_, file, _)| name == *file))

@@ -1,4 +1,5 @@
-//! The runs below the state folder: a record for each, a lock while it is in progress, and their removal by rule.
+//! The runs below the state folder: a record for each, a lock while it is in progress, and their
+//! removal by rule.
 //!
 //! Records lie beside the folders of the runs, so that evidence holds nothing but evidence.
 

@@ -1,5 +1,6 @@
-//! The last look at what is to be uploaded: does any file still hold a secret? It looks for more than the masks do, in
-//! names as well as in bytes. Nothing is repaired here: a finding keeps the folder where it is.
+//! The last look at what is to be uploaded: does any file still hold a secret? It looks for more
+//! than the masks do, in names as well as in bytes. Nothing is repaired here: a finding keeps the
+//! folder where it is.
 
 use std::io::Read;
 use std::path::Path;
@@ -71,7 +72,8 @@ pub(crate) fn sweep(redactor: &Redactor, folder: &Path) -> Vec<Found> {
 fn look(redactor: &Redactor, path: &Path) -> Option<&'static str> {
     const UNREAD: &str = "what could not be read";
     let Ok(mut file) = files::open(path) else { return Some(UNREAD) };
-    // A coded secret takes at most four times its room; the masks hold back as much as the longest form.
+    // A coded secret takes at most four times its room; the masks hold back as much as the longest
+    // form.
     let overlap = redactor.longest() * 4;
     let mut piece: Vec<u8> = Vec::with_capacity(PIECE + overlap);
     loop {

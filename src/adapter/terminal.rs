@@ -37,8 +37,8 @@ pub(crate) struct Progress {
     colors: bool,
 }
 
-/// Says lines on a thread of its own: whoever reads stderr slowly, or not at all, holds up no test, no
-/// limit and no receipt.
+/// Says lines on a thread of its own: whoever reads stderr slowly, or not at all, holds up no test,
+/// no limit and no receipt.
 struct Voice {
     world: World,
     bar: Option<Arc<ProgressBar>>,
@@ -211,7 +211,8 @@ impl Progress {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Does the work, and where no line moves says from time to time what still runs, and for how long.
+    /// Does the work, and where no line moves says from time to time what still runs, and for how
+    /// long.
     pub(crate) fn beating<T>(&self, work: impl FnOnce() -> T) -> T {
         if self.bar.is_some() || self.verbosity == Verbosity::Quiet {
             return work();

@@ -153,8 +153,8 @@ impl World {
         let _ = err.write_all(b"\n");
     }
 
-    /// Whether a result may have colors where nobody asked for them or against them: on a terminal, and as the
-    /// variables `NO_COLOR` and `CLICOLOR_FORCE` say.
+    /// Whether a result may have colors where nobody asked for them or against them: on a terminal,
+    /// and as the variables `NO_COLOR` and `CLICOLOR_FORCE` say.
     pub(crate) fn may_color(&self) -> bool {
         let set =
             |name: &str| self.var(name).is_some_and(|value| !value.is_empty() && value != "0");
@@ -174,7 +174,8 @@ impl World {
 
     /// Masks this environment's secrets, tokens by shape, and further literals.
     pub(crate) fn redactor(&self, literals: &[String]) -> Redactor {
-        // A variable that is called a key and names a file holds none; the file's path is in every receipt.
+        // A variable that is called a key and names a file holds none; the file's path is in every
+        // receipt.
         let is_path =
             |value: &OsString| Path::new(value).is_absolute() && Path::new(value).exists();
         let pairs = self.environment.iter().filter(|(_, value)| !is_path(value));
@@ -182,7 +183,8 @@ impl World {
         Redactor::new(pairs, literals.iter().map(String::as_str))
     }
 
-    /// The host. Its machine id is a digest, so that a receipt tells hosts apart and discloses nothing.
+    /// The host. Its machine id is a digest, so that a receipt tells hosts apart and discloses
+    /// nothing.
     pub(crate) fn host(&self) -> Host {
         let name = host_name(self);
         let id = machine_uid::get()

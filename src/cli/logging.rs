@@ -1,5 +1,5 @@
-//! Logs: plain lines on stderr; warnings always, details with `--verbose`, every part of the program
-//! and of what it is built on with `--log-level`.
+//! Logs: plain lines on stderr; warnings always, details with `--verbose`, every part of the
+//! program and of what it is built on with `--log-level`.
 
 use std::io::{self, Write};
 use std::str::FromStr;
@@ -28,7 +28,8 @@ impl FromStr for Level {
     }
 }
 
-/// Writes each event as one line that cannot command the runner and tells no secret, whatever it quotes.
+/// Writes each event as one line that cannot command the runner and tells no secret, whatever it
+/// quotes.
 struct OneLine(Redactor);
 
 impl Write for &OneLine {

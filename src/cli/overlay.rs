@@ -168,7 +168,8 @@ fn split_labels(told: &[String]) -> Vec<String> {
     told.iter().flat_map(|labels| labels.split(',')).map(|label| label.trim().to_owned()).collect()
 }
 
-/// A runner's host is everybody's; elsewhere two repositories share only what the configuration requires of the host.
+/// A runner's host is everybody's; elsewhere two repositories share only what the configuration
+/// requires of the host.
 fn lock_scope(on_a_runner: bool, config: &Config) -> LockScope {
     let shared = |requirement: &Requirement| {
         let names = [

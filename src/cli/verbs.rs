@@ -161,8 +161,9 @@ struct Session<'a> {
     search: Search,
 }
 
-/// The root, and where a configuration is looked for. A typed command works in the folder where it is typed; else the
-/// root is the folder of the nearest configuration, and without one the top of the checkout.
+/// The root, and where a configuration is looked for. A typed command works in the folder where it
+/// is typed; else the root is the folder of the nearest configuration, and without one the top of
+/// the checkout.
 fn place(
     world: &World,
     verb: &str,

@@ -17,8 +17,8 @@ pub(crate) enum Asked {
     Verdict(Classification, Vec<&'static Row>),
 }
 
-/// What a word means: a reason code, a classification, or everything where none is given. For an unknown word the
-/// closest known one is suggested.
+/// What a word means: a reason code, a classification, or everything where none is given. For an
+/// unknown word the closest known one is suggested.
 pub(crate) fn asked(word: Option<&str>) -> Result<Asked> {
     let Some(word) = word else { return Ok(Asked::Codes(TABLE.iter().collect())) };
     let word = word.trim().to_lowercase();

@@ -75,8 +75,8 @@ fn known(holder: &Holder) -> Option<&Owner> {
     }
 }
 
-/// Asks the holder to end where it is of this job; a person at the machine may ask what they started
-/// outside a workflow. Says what came of it, and who holds it on although asked.
+/// Asks the holder to end where it is of this job; a person at the machine may ask what they
+/// started outside a workflow. Says what came of it, and who holds it on although asked.
 pub(crate) fn release(
     world: &World,
     lock: &Lock,

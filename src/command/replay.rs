@@ -1,5 +1,5 @@
-//! `replay DIR`: the evidence of a run that is over, made again from what was kept of it. Nothing is dispatched and
-//! nothing in the folder is changed.
+//! `replay DIR`: the evidence of a run that is over, made again from what was kept of it. Nothing
+//! is dispatched and nothing in the folder is changed.
 
 use std::path::{Path, PathBuf};
 
@@ -61,7 +61,8 @@ pub(crate) fn replay(
         Ok(post) => post,
         Err(unreported) => return Ok(Err(unreported)),
     };
-    // What was red is not green because something is not here that was there: a variable, a file of post's own.
+    // What was red is not green because something is not here that was there: a variable, a file of
+    // post's own.
     if post.same_verdict == Some(false) && post.outcome.ending == Ending::Good {
         let path = shown(&dir.join(OperatorOutcome::FILE));
         let why = "the evidence that was kept says otherwise than what it was made from".to_owned();
@@ -192,7 +193,8 @@ fn retained(dir: &Path, ground: &mut Ground) -> Result<post::Request> {
     Ok(request)
 }
 
-/// What the operator was told, which must be what the provenance says: the one lists the other with its digest.
+/// What the operator was told, which must be what the provenance says: the one lists the other with
+/// its digest.
 fn told_by_the_outcome(
     dir: &Path,
     provenance: &Provenance,
@@ -255,8 +257,8 @@ fn choose<'a>(
     Ok(readable.pop())
 }
 
-/// Receipts that are not those that the evidence was made from, and files of the evidence that were changed since.
-/// Raw files are held against the execution receipt by post itself.
+/// Receipts that are not those that the evidence was made from, and files of the evidence that were
+/// changed since. Raw files are held against the execution receipt by post itself.
 fn altered(dir: &Path, beside: Option<&Path>, provenance: &Provenance) -> Vec<ReceiptFault> {
     let mut faults = Vec::new();
     let gate = provenance.run.gate_id.as_ref();
@@ -265,8 +267,9 @@ fn altered(dir: &Path, beside: Option<&Path>, provenance: &Provenance) -> Vec<Re
     faults.extend(receipts_altered::<ReadinessReceipt>(dir, provenance, gate));
     faults.extend(receipts_altered::<SelectionReceipt>(dir, provenance, gate));
     faults.extend(receipts_altered::<ExecutionReceipt>(dir, provenance, gate));
-    // What was not kept is made again; what was kept must be what was made. It lies beside the provenance: elsewhere in
-    // the folder may be evidence of another gate, or of an earlier attempt.
+    // What was not kept is made again; what was kept must be what was made. It lies beside the
+    // provenance: elsewhere in the folder may be evidence of another gate, or of an earlier
+    // attempt.
     for output in &provenance.derived_outputs {
         let Some(path) = beside.map(|folder| folder.join(&output.path)) else { continue };
         if let Ok((_, found)) = files::digest_file(&path)
@@ -300,7 +303,8 @@ fn journals_altered(dir: &Path, provenance: &Provenance) -> Vec<Finding> {
     lost.map(|fault| charge(&fault, Layer::Post)).collect()
 }
 
-/// Evidence of another run than every receipt beside it: then it is the evidence that does not belong here.
+/// Evidence of another run than every receipt beside it: then it is the evidence that does not
+/// belong here.
 fn foreign(dir: &Path, provenance: &Provenance) -> Option<ReceiptFault> {
     fn of<R: Receipt>(dir: &Path) -> Vec<String> {
         let loaded = receipt_store::find::<R>(dir)

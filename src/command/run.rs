@@ -158,8 +158,8 @@ fn layers(
     Ok(())
 }
 
-/// A new folder for this run below `base`: two runs of one workflow attempt never share one, however
-/// close together they begin.
+/// A new folder for this run below `base`: two runs of one workflow attempt never share one,
+/// however close together they begin.
 fn own_folder(base: &Path, run: &str, attempt: u32) -> std::io::Result<PathBuf> {
     files::make_dir(base)?;
     let name = if attempt > 1 { format!("{run}-a{attempt}") } else { run.to_owned() };

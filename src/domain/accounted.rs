@@ -13,8 +13,9 @@ pub(crate) enum Accounts {
     Named(BTreeMap<RelPath, bool>),
 }
 
-/// Matches the file names of test cases with the selected files. A name is taken as it stands, below one of the roots,
-/// or as the end of exactly one selected path (a runner may name files from a folder of its own).
+/// Matches the file names of test cases with the selected files. A name is taken as it stands,
+/// below one of the roots, or as the end of exactly one selected path (a runner may name files from
+/// a folder of its own).
 pub(crate) fn account<'a>(
     selected: &[RelPath],
     names: impl IntoIterator<Item = &'a str>,

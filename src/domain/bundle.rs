@@ -1,6 +1,7 @@
-//! The replay bundle: what somebody else needs to see a red run again, in another folder and on another host. It names
-//! files and tests and never values of the environment, and nothing in it is a program: a bundle that somebody sent
-//! makes nothing run but tests of the checkout that its own rules select.
+//! The replay bundle: what somebody else needs to see a red run again, in another folder and on
+//! another host. It names files and tests and never values of the environment, and nothing in it is
+//! a program: a bundle that somebody sent makes nothing run but tests of the checkout that its own
+//! rules select.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

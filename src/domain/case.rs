@@ -6,7 +6,8 @@ use serde::Serialize;
 
 use super::counts::CaseOutcome;
 
-/// A case as every reader hands it on. Texts are beginnings (messages) or ends (output) of what the file holds.
+/// A case as every reader hands it on. Texts are beginnings (messages) or ends (output) of what the
+/// file holds.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Case {
@@ -44,7 +45,8 @@ pub(crate) struct Attempt {
 }
 
 impl Case {
-    /// What tells it from other cases of its run: its name, behind its class where the name does not begin with that.
+    /// What tells it from other cases of its run: its name, behind its class where the name does
+    /// not begin with that.
     pub(crate) fn id(&self) -> String {
         match self.class.as_deref() {
             Some(class) if !class.is_empty() && !self.name.starts_with(class) => {
@@ -62,7 +64,8 @@ fn seconds<S: serde::Serializer>(
     duration.map(|duration| duration.as_secs_f64()).serialize(serializer)
 }
 
-/// A number of seconds as the formats write it, `1.25`. Anything else (a comma, a sign, a unit) is not guessed.
+/// A number of seconds as the formats write it, `1.25`. Anything else (a comma, a sign, a unit) is
+/// not guessed.
 pub(crate) fn parse_seconds(text: &str) -> Option<Duration> {
     let text = text.trim();
     // f64 reads words like `inf` and `nan` too.

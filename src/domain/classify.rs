@@ -109,8 +109,8 @@ impl Verdict {
 }
 
 /// Severities of a receipt's reasons, given its status: one that is not blocked holds nothing that
-/// stops, and one that is blocked is stopped by its first. A receipt's writer put them in order, so a
-/// later one that would outrank the first by its usual severity was milder where it was written.
+/// stops, and one that is blocked is stopped by its first. A receipt's writer put them in order, so
+/// a later one that would outrank the first by its usual severity was milder where it was written.
 pub(crate) fn read_back(reasons: &[Reason], stopped: bool) -> Vec<Finding> {
     let mut findings: Vec<Finding> = Vec::new();
     for (at, reason) in reasons.iter().enumerate() {
@@ -173,8 +173,8 @@ fn decide(mut findings: Vec<Finding>, evidence: &Evidence) -> Verdict {
     Verdict { classification, failed_layer, findings }
 }
 
-/// Puts first what makes a run green, where nothing stops it: warnings follow. An empty run that the configuration
-/// lets pass is green for that.
+/// Puts first what makes a run green, where nothing stops it: warnings follow. An empty run that
+/// the configuration lets pass is green for that.
 pub(crate) fn open_with_good(findings: &mut [Finding]) {
     let let_pass = |f: &Finding| matches!(f.code(), C::ZeroTestsExecuted | C::AllTestsSkipped);
     let good = |f: &Finding| {
@@ -217,8 +217,8 @@ pub(crate) fn order(findings: &mut Vec<Finding>) {
     });
 }
 
-/// What stops before what warns before what informs; then the layer charged, where a layer's own word
-/// stands before another's that it was blocked; in execute and post the tiers.
+/// What stops before what warns before what informs; then the layer charged, where a layer's own
+/// word stands before another's that it was blocked; in execute and post the tiers.
 fn rank(finding: &Finding) -> (u8, Layer, usize, usize) {
     let mild = match finding.severity() {
         Severity::Fails | Severity::Blocks => 0,

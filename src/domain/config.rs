@@ -1,7 +1,8 @@
 //! The configuration document, `pester-gate.yml`, as people write it.
 //!
 //! Every key is optional and unknown keys are refused, so a typing error never becomes a default.
-//! What holds after flags, environment and defaults is [`super::settings`]; this file only names keys.
+//! What holds after flags, environment and defaults is [`super::settings`]; this file only names
+//! keys.
 
 mod values;
 
@@ -20,7 +21,8 @@ use super::quantity::{Size, Span};
 #[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub(crate) struct Config {
-    /// Pack, profile, integration mode and shards where neither flag nor environment says otherwise.
+    /// Pack, profile, integration mode and shards where neither flag nor environment says
+    /// otherwise.
     pub(crate) defaults: Defaults,
     /// Where the tests are and what they are called.
     pub(crate) tests: Tests,

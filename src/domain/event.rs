@@ -197,7 +197,8 @@ impl RunState {
             Event::FileEnd { file, outcome, .. } => {
                 let state = self.files.entry(file.clone()).or_default();
                 state.outcome = Some(outcome.clone());
-                // A test that was started and never ended before its file's end stays in flight: it was left early.
+                // A test that was started and never ended before its file's end stays in flight: it
+                // was left early.
                 state.open.clear();
             }
             Event::BlockStart { file, line, block } => {

@@ -68,30 +68,30 @@ impl Finding {
     }
 }
 
-/// Why nothing says which tests to run.
+/// What is missing, so that nothing says which tests to run.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Unconfigured {
     /// There is no configuration file, and nobody typed a command.
     #[error("no pester-gate.yml in {}, and no command after `--`", searched.join(", "))]
-    NoFile {
+    File {
         /// The folders that were searched.
         searched: Vec<String>,
     },
     /// The file names neither a dispatcher nor a pattern.
     #[error("{file} sets neither `dispatcher.kind` nor `tests.pattern`")]
-    NoDispatcher {
+    Dispatcher {
         /// The configuration.
         file: String,
     },
     /// Scripts are run only where a pattern selects them.
     #[error("{file} sets `dispatcher.kind: scripts` without `tests.pattern`")]
-    NoPattern {
+    PatternOfScripts {
         /// The configuration.
         file: String,
     },
     /// The command takes files, and nothing says which.
     #[error("the command contains {{files}}, and `tests.pattern` is not set")]
-    NoPatternForFiles,
+    PatternOfFiles,
 }
 
 /// What of the test command is not on this host.

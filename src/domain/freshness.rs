@@ -13,8 +13,8 @@ pub(crate) const FUTURE_TOLERANCE_SECONDS: i64 = 300;
 /// Clocks that a network keeps differ by less.
 const SKEW_TOLERANCE_SECONDS: i64 = 30;
 
-/// By how much a clock is behind that of whoever generated something earlier; none within what clocks differ
-/// by anyway. That one is ahead cannot be told from time that went by.
+/// By how much a clock is behind that of whoever generated something earlier; none within what
+/// clocks differ by anyway. That one is ahead cannot be told from time that went by.
 pub(crate) fn behind(generated_at: Timestamp, now: Timestamp) -> Option<i64> {
     let behind = generated_at.as_second() - now.as_second();
     (behind > SKEW_TOLERANCE_SECONDS).then_some(behind)

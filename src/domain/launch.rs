@@ -1,4 +1,5 @@
-//! What a command starts besides its program: the interpreter of a script, a Python module, a tool of a launcher.
+//! What a command starts besides its program: the interpreter of a script, a Python module, a tool
+//! of a launcher.
 
 /// A part that can be looked for before the command runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,7 +69,8 @@ fn is_version(rest: &str) -> bool {
     rest.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.' || byte == b'w')
 }
 
-/// The program that a script's first line names: a path, or a name for `PATH` where `env` starts it.
+/// The program that a script's first line names: a path, or a name for `PATH` where `env` starts
+/// it.
 pub(crate) fn interpreter(head: &[u8]) -> Option<String> {
     let line = head.strip_prefix(b"#!")?.split(|byte| *byte == b'\n').next()?;
     let line = std::str::from_utf8(line).ok()?;

@@ -186,7 +186,8 @@ pub(crate) fn junit_child(name: &str) -> Option<CaseOutcome> {
     meaning(Format::Junit, CHILD, name)
 }
 
-/// JUnit: what `status` or `result` says before any child does; nothing for a word that is not known.
+/// JUnit: what `status` or `result` says before any child does; nothing for a word that is not
+/// known.
 pub(crate) fn junit_attribute(text: &str) -> Option<CaseOutcome> {
     meaning(Format::Junit, STATUS, text)
 }

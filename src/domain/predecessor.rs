@@ -1,6 +1,7 @@
-//! What a retained run of the predecessor comes to. Its receipt names a status of its own, and its totals are
-//! made up by a wrapper that counts inconclusive tests nowhere and skipped ones twice: the reports of the single
-//! files are the evidence where they are there, its summary where they are not.
+//! What a retained run of the predecessor comes to. Its receipt names a status of its own, and its
+//! totals are made up by a wrapper that counts inconclusive tests nowhere and skipped ones twice:
+//! the reports of the single files are the evidence where they are there, its summary where they
+//! are not.
 
 use serde::Deserialize;
 

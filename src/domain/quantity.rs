@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 #[serde(try_from = "String", into = "String")]
 pub(crate) struct Span(u64);
 
-/// A size in bytes, written as a number and one of `B`, `KiB`, `MiB`, `GiB`, `TiB` (or `KB` ... for powers of 1000).
+/// A size in bytes, written as a number and one of `B`, `KiB`, `MiB`, `GiB`, `TiB` (or `KB` ... for
+/// powers of 1000).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub(crate) struct Size(u64);

@@ -51,7 +51,8 @@ fn version_in_line(line: &str) -> Option<Version> {
 /// The synchronising service that a path lies in, if any: such folders hold files open, replace
 /// them by placeholders and rename them in the middle of a run.
 ///
-/// Source: the predecessor's path hygiene, and the folders these services make on Windows and macOS.
+/// Source: the predecessor's path hygiene, and the folders these services make on Windows and
+/// macOS.
 pub(crate) fn managed_root(path: &str) -> Option<&'static str> {
     let path = path.replace('\\', "/").to_lowercase();
     if path.contains("/library/mobile documents/") {

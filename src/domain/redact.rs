@@ -61,7 +61,8 @@ impl LazySweeper {
     fn sought(&self) -> &Sought {
         self.made.get_or_init(|| {
             let known = |secret: &str| self.public.iter().any(|text| text.contains(secret));
-            // A word may stand in our own texts: it is masked in what comes from outside, and that must do.
+            // A word may stand in our own texts: it is masked in what comes from outside, and that
+            // must do.
             let letter = |byte: u8| byte.is_ascii_alphabetic() || matches!(byte, b'-' | b'_');
             let is_word = |secret: &str| secret.len() < LONGEST_WORD && secret.bytes().all(letter);
             let sought =
@@ -71,7 +72,8 @@ impl LazySweeper {
             let plain = sought.len();
             sought.extend(secrets().flat_map(|secret| coded(secret)));
             let forms = AhoCorasick::builder().match_kind(MatchKind::LeftmostFirst).build(&sought);
-            // Both halves are constants: `what_no_mask_looks_for_is_found_wherever_it_begins` compiles this very pattern.
+            // Both halves are constants: `what_no_mask_looks_for_is_found_wherever_it_begins`
+            // compiles this very pattern.
             #[allow(clippy::expect_used, reason = "a constant pattern that a test compiles")]
             let shapes = Regex::new(&format!("{TOKEN_SHAPES}|{WIDE_TOKEN_SHAPES}"))
                 .expect("a constant pattern");
@@ -142,8 +144,8 @@ impl Redactor {
         Self { literals, large, shapes, longest, sweeper }
     }
 
-    /// The same for a checkout and a repository of these names: what is a part of them (a `PROJECT_KEY` may be) stands in
-    /// every receipt and is not looked for in the last look.
+    /// The same for a checkout and a repository of these names: what is a part of them (a
+    /// `PROJECT_KEY` may be) stands in every receipt and is not looked for in the last look.
     #[must_use]
     pub(crate) fn knowing(mut self, public: Vec<String>) -> Self {
         let secrets = self.sweeper.secrets.clone();
@@ -179,10 +181,11 @@ impl Redactor {
         Cow::Owned(self.shapes.replace_all(&masked, MASK.as_bytes()).into_owned())
     }
 
-    /// What of a secret is left in bytes that are about to leave this host: one as it stands, or in a form that no mask
-    /// looks for because it is none of text (base64, also of UTF-16 as PowerShell's encoded commands have it; hexadecimal;
-    /// percent signs; JSON within JSON). Literals of fewer than 8 bytes and the configuration's patterns are masked in what
-    /// comes from outside and not looked for here: our own words may hold them.
+    /// What of a secret is left in bytes that are about to leave this host: one as it stands, or in
+    /// a form that no mask looks for because it is none of text (base64, also of UTF-16 as
+    /// PowerShell's encoded commands have it; hexadecimal; percent signs; JSON within JSON).
+    /// Literals of fewer than 8 bytes and the configuration's patterns are masked in what comes
+    /// from outside and not looked for here: our own words may hold them.
     pub(crate) fn left_in(&self, bytes: &[u8]) -> Option<&'static str> {
         let sought = self.sweeper.sought();
         if let Some(found) = sought.forms.as_ref().and_then(|forms| forms.find(bytes)) {
@@ -195,7 +198,8 @@ impl Redactor {
         sought.shapes.is_match(bytes).then_some("a token, by its shape")
     }
 
-    /// The text with every secret masked; nothing of it where one stands there that no mask catches.
+    /// The text with every secret masked; nothing of it where one stands there that no mask
+    /// catches.
     pub(crate) fn told(&self, text: &str) -> String {
         let masked = self.mask_text(text);
         if self.is_in(&masked) {
@@ -228,7 +232,8 @@ fn without(bytes: &[u8], literal: &[u8]) -> Vec<u8> {
     out
 }
 
-/// A literal as it may stand in what is written: as it is, as XML and JSON escape it, and in UTF-16.
+/// A literal as it may stand in what is written: as it is, as XML and JSON escape it, and in
+/// UTF-16.
 fn forms(literal: &str) -> Vec<Vec<u8>> {
     let mut forms = vec![literal.to_owned()];
     // What must be escaped in XML is; writers differ on the rest.
@@ -246,7 +251,8 @@ fn forms(literal: &str) -> Vec<Vec<u8>> {
             }
         }
     }
-    // JSON, with a slash that may be escaped, and as Windows PowerShell and cautious writers have it.
+    // JSON, with a slash that may be escaped, and as Windows PowerShell and cautious writers have
+    // it.
     let json = serde_json::to_string(literal).unwrap_or_default();
     let json = json.trim_start_matches('"').strip_suffix('"').unwrap_or_default().to_owned();
     let unicode = |text: &str, escape: fn(char) -> bool| {
@@ -310,8 +316,8 @@ fn coded(secret: &str) -> Vec<Vec<u8>> {
         .collect()
 }
 
-/// The part of a base64 text that is the same wherever in it the bytes begin, for each of the three places; in both
-/// alphabets.
+/// The part of a base64 text that is the same wherever in it the bytes begin, for each of the three
+/// places; in both alphabets.
 fn base64_anywhere(bytes: &[u8]) -> Vec<String> {
     let at = |offset: usize| {
         let padded: Vec<u8> = std::iter::repeat_n(0, offset).chain(bytes.iter().copied()).collect();

@@ -120,8 +120,9 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
-    /// Whether the dispatcher is one command that takes no files: then the whole command is the one unit that runs.
-    /// A pattern of the configuration's still lists the files, but for a command that was typed.
+    /// Whether the dispatcher is one command that takes no files: then the whole command is the one
+    /// unit that runs. A pattern of the configuration's still lists the files, but for a command
+    /// that was typed.
     pub(crate) fn is_whole_command(&self) -> bool {
         let typed = matches!(self.command.source, Source::Flag(_));
         self.kind.value == DispatcherKind::Command

@@ -1,5 +1,6 @@
-//! What changed on a host since it was last green: its facts, tools, settings and plan then and now, the worst suspect
-//! first. What differs from run to run anyway (free room, process ids, times) is no change.
+//! What changed on a host since it was last green: its facts, tools, settings and plan then and
+//! now, the worst suspect first. What differs from run to run anyway (free room, process ids,
+//! times) is no change.
 
 use std::collections::BTreeMap;
 
@@ -90,8 +91,8 @@ fn flatten(
     }
 }
 
-/// What is another now, the worst suspect first. `failing` are the files of the tests that fail, `left_out` those that
-/// were there and not taken up.
+/// What is another now, the worst suspect first. `failing` are the files of the tests that fail,
+/// `left_out` those that were there and not taken up.
 pub(crate) fn since(
     last: &LastGreen,
     now: &BTreeMap<String, String>,

@@ -1,5 +1,5 @@
-//! Every test of a run with what came of it and how long it took: what a later run is compared with, and by what the
-//! next plan is cut into equal parts.
+//! Every test of a run with what came of it and how long it took: what a later run is compared
+//! with, and by what the next plan is cut into equal parts.
 
 use std::collections::BTreeMap;
 

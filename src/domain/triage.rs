@@ -1,5 +1,6 @@
-//! A run against an earlier one: what is new about it. Absence proves nothing by itself: a test whose file was left out
-//! is not removed, and a run that ended early says nothing of the tests behind its end.
+//! A run against an earlier one: what is new about it. Absence proves nothing by itself: a test
+//! whose file was left out is not removed, and a run that ended early says nothing of the tests
+//! behind its end.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -202,8 +203,8 @@ pub(crate) struct FloorRule {
 type Key<'a> = (Option<&'a str>, &'a str, usize);
 type Keyed<'a> = HashMap<Key<'a>, &'a Test>;
 
-/// The tests of two runs by what pairs them. Of several with one name those that came to the same are a pair, in
-/// whatever order the reports have them; then the rest as they come.
+/// The tests of two runs by what pairs them. Of several with one name those that came to the same
+/// are a pair, in whatever order the reports have them; then the rest as they come.
 fn keyed<'a>(before: &'a [Test], now: &'a [Test]) -> (Keyed<'a>, Keyed<'a>) {
     fn named(tests: &[Test]) -> HashMap<(Option<&str>, &str), Vec<&Test>> {
         let mut named: HashMap<(Option<&str>, &str), Vec<&Test>> = HashMap::new();
@@ -269,7 +270,8 @@ pub(crate) fn triage(baseline: &TestList, now: &TestList, rule: FloorRule) -> Tr
     };
     let forbidden = incomparable(baseline, now);
     if !forbidden.is_empty() {
-        // Their tests cannot be told one by one; how many there are can, of one repository's whole runs.
+        // Their tests cannot be told one by one; how many there are can, of one repository's whole
+        // runs.
         let one = baseline.repository.is_none()
             || now.repository.is_none()
             || baseline.repository == now.repository;
@@ -600,7 +602,8 @@ mod tests {
             TestList { dispatcher: Some("scripts".to_owned()), ..list(without_file(1).collect()) };
         assert!(triage(&before, &other, RULE).floor.unwrap().below);
         assert!(triage(&before, &list(Vec::new()), RULE).floor.unwrap().below);
-        // Of another repository, or where files of another dispatcher were left out, it says nothing.
+        // Of another repository, or where files of another dispatcher were left out, it says
+        // nothing.
         let of = |slug: &str, list: TestList| TestList {
             repository: Some(slug.parse().unwrap()),
             ..list
@@ -638,7 +641,8 @@ mod tests {
     }
 
     proptest! {
-        /// Every test stands in one category, the ranking is by score, and the order of the reports does not matter.
+        /// Every test stands in one category, the ranking is by score, and the order of the reports
+        /// does not matter.
         #[test]
         fn the_ranking_is_total_and_deterministic(
             before in proptest::collection::vec((0..4u8, 0..5u8, 0..5usize), 1..30),

@@ -24,7 +24,8 @@ impl Argument {
 pub(crate) struct Typed {
     /// The folder where it was typed.
     pub(crate) folder: String,
-    /// Its arguments, without those that only change what is shown; the command after `--` is the dispatcher's.
+    /// Its arguments, without those that only change what is shown; the command after `--` is the
+    /// dispatcher's.
     pub(crate) arguments: Vec<Argument>,
 }
 

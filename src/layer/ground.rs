@@ -71,7 +71,8 @@ impl Ground {
     /// The host's lock.
     pub(crate) fn lock(&self, world: &World) -> io::Result<Lock> {
         let named = &self.settings.lock_directory;
-        // A folder that the configuration names is the repository's to name, one that was typed the caller's.
+        // A folder that the configuration names is the repository's to name, one that was typed the
+        // caller's.
         let folder = named.value.as_ref().map(|folder| match named.is_set_by_hand() {
             true => world.absolute(folder),
             false => self.root.join(folder),
@@ -103,7 +104,8 @@ impl Ground {
         }
     }
 
-    /// By what this repository is known again on this host: as context saw it, where its receipt was read.
+    /// By what this repository is known again on this host: as context saw it, where its receipt
+    /// was read.
     pub(crate) fn repository_key(&self, world: &World) -> String {
         self.repository.get_or_init(|| git::identity(world, &self.root)).clone()
     }

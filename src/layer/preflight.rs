@@ -197,7 +197,8 @@ fn surroundings(
     }
 }
 
-/// A command that calls `Invoke-Pester` needs PowerShell and Pester as the dispatcher of that kind does.
+/// A command that calls `Invoke-Pester` needs PowerShell and Pester as the dispatcher of that kind
+/// does.
 fn implies_pester(settings: &Settings) -> bool {
     match settings.kind.value {
         DispatcherKind::Pester => true,

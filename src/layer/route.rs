@@ -98,8 +98,9 @@ pub(crate) fn decide(ground: &Ground, request: &Request) -> Decided {
     decided
 }
 
-/// What a refusal means for the required check. A pull request that carries the label was meant to run: a head that the
-/// label does not speak of must not turn the check green, also where other refusals may.
+/// What a refusal means for the required check. A pull request that carries the label was meant to
+/// run: a head that the label does not speak of must not turn the check green, also where other
+/// refusals may.
 fn when_refused(ground: &Ground, findings: &[Finding]) -> WhenRefused {
     let asked_for =
         findings.iter().any(|finding| finding.code() == ReasonCode::LabelNotBoundToHead);

@@ -185,7 +185,8 @@ fn select(
     }
     has_pattern(ground, &rules)?;
     if settings.rerun.is_some() {
-        // What narrowed the run that is repeated stands in its plan; here every test of the checkout can be meant.
+        // What narrowed the run that is repeated stands in its plan; here every test of the
+        // checkout can be meant.
         (rules.include, rules.refine) = (Vec::new(), Vec::new());
     }
 
@@ -240,7 +241,8 @@ fn select(
     Ok(())
 }
 
-/// A configuration that names a dispatcher or a pattern, or a command that was typed: nothing is guessed.
+/// A configuration that names a dispatcher or a pattern, or a command that was typed: nothing is
+/// guessed.
 fn is_configured(ground: &Ground) -> Result<(), Fault> {
     let settings = &ground.settings;
     let typed =
@@ -249,10 +251,10 @@ fn is_configured(ground: &Ground) -> Result<(), Fault> {
     let by_pack = settings.packs.iter().any(|pack| !pack.include.is_empty());
     match &settings.config {
         ConfigFile::Missing(searched) if !typed => {
-            Err(Fault::Unconfigured(Unconfigured::NoFile { searched: searched.clone() }))
+            Err(Fault::Unconfigured(Unconfigured::File { searched: searched.clone() }))
         }
         ConfigFile::Read(file) if !named && !by_pack => {
-            Err(Fault::Unconfigured(Unconfigured::NoDispatcher { file: file.clone() }))
+            Err(Fault::Unconfigured(Unconfigured::Dispatcher { file: file.clone() }))
         }
         _ => Ok(()),
     }
@@ -269,8 +271,10 @@ fn has_pattern(ground: &Ground, rules: &Rules) -> Result<(), Fault> {
         ConfigFile::Missing(_) => "the command line".to_owned(),
     };
     match settings.kind.value {
-        DispatcherKind::Scripts => Err(Fault::Unconfigured(Unconfigured::NoPattern { file })),
-        DispatcherKind::Command => Err(Fault::Unconfigured(Unconfigured::NoPatternForFiles)),
+        DispatcherKind::Scripts => {
+            Err(Fault::Unconfigured(Unconfigured::PatternOfScripts { file }))
+        }
+        DispatcherKind::Command => Err(Fault::Unconfigured(Unconfigured::PatternOfFiles)),
         DispatcherKind::Auto | DispatcherKind::Pester => Ok(()),
     }
 }
@@ -318,7 +322,8 @@ fn kind_word(kind: DispatcherKind) -> Option<String> {
     serde_json::to_value(kind).ok().and_then(|kind| Some(kind.as_str()?.to_owned()))
 }
 
-/// What execute is to run stands in the receipt as it is, and in the argument list of a process that others see.
+/// What execute is to run stands in the receipt as it is, and in the argument list of a process
+/// that others see.
 fn speaks_no_secret(ground: &Ground, profile: &DispatcherProfile) -> Result<(), Fault> {
     let lists = [("before", &profile.before.value), ("after", &profile.after.value)];
     let commands =
@@ -427,8 +432,8 @@ fn walk(ground: &Ground, tests_path: &Path, out: &Path) -> Result<(Vec<Found>, V
 
 /// The test files among what was found, and the dispatcher that runs them.
 ///
-/// `auto` is Pester where its pattern matches anything. Where no pattern of the configuration's is set, scripts and
-/// the files of a command are narrowed by `include`, or named by `--file`.
+/// `auto` is Pester where its pattern matches anything. Where no pattern of the configuration's is
+/// set, scripts and the files of a command are narrowed by `include`, or named by `--file`.
 fn candidates(
     ground: &Ground,
     tests_path: &Path,
@@ -468,7 +473,8 @@ fn candidates(
     Ok((kind, candidates))
 }
 
-/// A pattern of the repository's own may well name scripts: Pester is meant where every file is its.
+/// A pattern of the repository's own may well name scripts: Pester is meant where every file is
+/// its.
 fn auto_kind(own_pattern: bool, files: &[&Found]) -> DispatcherKind {
     let pesters =
         |file: &&Found| String::from_utf8_lossy(&file.below).to_lowercase().ends_with(".tests.ps1");

@@ -41,7 +41,8 @@ impl Reproduce {
 pub(crate) struct Replay {
     /// The checkout's root.
     pub(crate) root: String,
-    /// Whether the machine is gone once the run has ended: commands are then for a checkout that the reader is in.
+    /// Whether the machine is gone once the run has ended: commands are then for a checkout that
+    /// the reader is in.
     pub(crate) elsewhere: bool,
     /// Its roots on the hosts that ran the tests: reports name files below these.
     pub(crate) roots: Vec<String>,
@@ -62,7 +63,8 @@ pub(crate) struct Replay {
 }
 
 impl Replay {
-    /// The root here and on the hosts that ran the tests, the longest first: one may lie in another.
+    /// The root here and on the hosts that ran the tests, the longest first: one may lie in
+    /// another.
     pub(crate) fn all_roots(&self) -> Vec<String> {
         let mut roots: Vec<String> =
             std::iter::once(&self.root).chain(&self.roots).cloned().collect();
@@ -71,7 +73,8 @@ impl Replay {
         roots
     }
 
-    /// The root as a command names it: in a checkout of the reader's own, its place below the workspace.
+    /// The root as a command names it: in a checkout of the reader's own, its place below the
+    /// workspace.
     pub(crate) fn at(&self) -> &str {
         if !self.elsewhere {
             return &self.root;
@@ -112,7 +115,8 @@ impl Replay {
         Some(self.with(kept.chain([&file])))
     }
 
-    /// An argument as a checkout of the reader's own takes it: paths below the workspace without it.
+    /// An argument as a checkout of the reader's own takes it: paths below the workspace without
+    /// it.
     pub(crate) fn in_checkout(&self, argument: &Argument) -> Argument {
         let below = |value: &String| {
             let workspace = self.workspace.as_deref().unwrap_or_default();
@@ -146,8 +150,8 @@ impl Replay {
         out
     }
 
-    /// The one test, where its runner can be asked for one: Pester, by the line where the test begins (a name
-    /// does not find a test that is made from data). Of scripts a file is one.
+    /// The one test, where its runner can be asked for one: Pester, by the line where the test
+    /// begins (a name does not find a test that is made from data). Of scripts a file is one.
     pub(crate) fn test(&self, failure: &Failure) -> Option<String> {
         match self.kind? {
             DispatcherKind::Scripts => self.file(failure),
@@ -181,8 +185,9 @@ impl Replay {
         Some(if file.starts_with('-') { format!("./{file}") } else { file })
     }
 
-    /// Where it failed: the first place in the repository that its stack trace or its message names, else where its
-    /// test is defined. With the checkout at hand a place counts only where its file has that line.
+    /// Where it failed: the first place in the repository that its stack trace or its message
+    /// names, else where its test is defined. With the checkout at hand a place counts only where
+    /// its file has that line.
     pub(crate) fn locate(
         &self,
         failure: &Failure,
@@ -254,8 +259,8 @@ impl Replay {
     }
 }
 
-/// The file of the checkout that a name means: itself, next to the test's own file, or the only one that ends so. It must
-/// have that line.
+/// The file of the checkout that a name means: itself, next to the test's own file, or the only one
+/// that ends so. It must have that line.
 fn find(sources: &dyn Sources, file: &str, line: u64, folder: &str, test: &str) -> Option<String> {
     let has = |file: &str| sources.lines(file).is_some_and(|lines| line <= lines);
     if has(file) {

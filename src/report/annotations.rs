@@ -1,7 +1,7 @@
 //! Workflow commands that GitHub shows beside the code: the only place where we command the runner.
 //!
-//! Source: GitHub's "Workflow commands" and the runner's own escaping (`ActionCommand`): in a message `%`,
-//! CR and LF are escaped, in a property `:` and `,` as well.
+//! Source: GitHub's "Workflow commands" and the runner's own escaping (`ActionCommand`): in a
+//! message `%`, CR and LF are escaped, in a property `:` and `,` as well.
 
 use super::quote::{printable, shortened};
 use super::text::Story;
@@ -13,8 +13,8 @@ const MOST: usize = 10;
 /// How long a message may be.
 const LONGEST: usize = 1000;
 
-/// A command for each group of failures that names a place, the largest first, and one for a layer at
-/// fault. Where the gate lets the run through they are warnings.
+/// A command for each group of failures that names a place, the largest first, and one for a layer
+/// at fault. Where the gate lets the run through they are warnings.
 pub(crate) fn commands(story: &Story) -> Vec<String> {
     let kind = match story.gate {
         GateStatus::Pass => return Vec::new(),

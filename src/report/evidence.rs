@@ -1,5 +1,5 @@
-//! The evidence files in the predecessor's shapes: failures, summary, totals. Readers of those find what
-//! they know; what is ours stands beside it.
+//! The evidence files in the predecessor's shapes: failures, summary, totals. Readers of those find
+//! what they know; what is ours stands beside it.
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -34,7 +34,8 @@ pub(crate) struct Run<'a> {
     pub(crate) timed_out: bool,
     /// How what failed is repeated.
     pub(crate) replay: Replay,
-    /// What stops the gate beside tests: reason, layer, detail, and the command that shows it again.
+    /// What stops the gate beside tests: reason, layer, detail, and the command that shows it
+    /// again.
     pub(crate) layers: Vec<(ReasonCode, Layer, String, String)>,
     /// Files of the plan that did not run to their end, and what became of them.
     pub(crate) not_run: Vec<(String, &'static str)>,

@@ -11,7 +11,8 @@ use crate::domain::triage::Category;
 
 /// How much of a failure's output is on the page, in lines.
 const OUTPUT_LINES: usize = 60;
-/// How large the failures may grow, in bytes, before they are told in a line each; and that once more.
+/// How large the failures may grow, in bytes, before they are told in a line each; and that once
+/// more.
 const BUDGET: usize = 8 << 20;
 /// How many rows a table shows that may be long.
 const ROWS: usize = 200;

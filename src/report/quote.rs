@@ -18,8 +18,8 @@ pub(crate) fn printable(text: &str) -> String {
     out
 }
 
-/// One line of a message or an output for a screen: tabs stay, escape sequences are left out, and other control
-/// characters are written out.
+/// One line of a message or an output for a screen: tabs stay, escape sequences are left out, and
+/// other control characters are written out.
 pub(crate) fn line(text: &str) -> String {
     without_escapes(text).split('\t').map(printable).collect::<Vec<_>>().join("\t")
 }
@@ -87,7 +87,8 @@ pub(crate) fn for_powershell(argument: &str) -> String {
     quoted_by(argument, "-_./:=+", doubled)
 }
 
-/// A program's name at the beginning of a command line; PowerShell takes a quoted one for a text unless it is called.
+/// A program's name at the beginning of a command line; PowerShell takes a quoted one for a text
+/// unless it is called.
 pub(crate) fn program(name: &str) -> String {
     let quoted = quoted(name);
     if cfg!(windows) && quoted.starts_with('\'') { format!("& {quoted}") } else { quoted }
@@ -101,8 +102,8 @@ fn quoted_by(argument: &str, plain: &str, inner: impl Fn(&str) -> String) -> Str
     printable(&format!("'{}'", inner(argument)))
 }
 
-/// The inside of a single-quoted string of PowerShell, which four more characters end than the apostrophe
-/// (its `CodeGeneration.EscapeSingleQuotedStringContent`).
+/// The inside of a single-quoted string of PowerShell, which four more characters end than the
+/// apostrophe (its `CodeGeneration.EscapeSingleQuotedStringContent`).
 pub(crate) fn doubled(text: &str) -> String {
     let quotes = |c: char| matches!(c, '\'' | '\u{2018}'..='\u{201b}');
     text.chars().flat_map(|c| [Some(c), quotes(c).then_some(c)].into_iter().flatten()).collect()

@@ -1,9 +1,11 @@
-//! The report of a run for a person at a terminal: failing tests first, then counts, verdict, fix and command.
+//! The report of a run for a person at a terminal: failing tests first, then counts, verdict, fix
+//! and command.
 
 use anstyle::{AnsiColor, Style};
 
 use super::quote::{line, printable, shortened};
 use super::text::{self, Story, at};
+use crate::domain::classify::class_of;
 use crate::domain::failure::{self, Failure};
 use crate::domain::reason::{Layer, ReasonCode, Severity};
 use crate::domain::receipt::{Classification, GateStatus, InFlightKind};
@@ -135,9 +137,18 @@ fn is_for_the_reader(code: ReasonCode, layer: Layer) -> bool {
 /// Further findings, beside the one that decides.
 fn findings(page: &mut Page, story: &Story) {
     let all = page.view.all;
+    // What failed stands above, with its place.
+    let shown_above = |code: ReasonCode, layer: Layer| {
+        let of_tests = class_of(code, layer).0 == Classification::TestFailures;
+        of_tests && !story.failures.is_empty()
+    };
     let shown = |(code, layer, severity, _): &&(ReasonCode, Layer, Severity, String)| {
-        *severity > Severity::Warns
-            || *severity == Severity::Warns && (all || is_for_the_reader(*code, *layer))
+        let told = match severity {
+            Severity::Informs => false,
+            Severity::Warns => all || is_for_the_reader(*code, *layer),
+            Severity::Fails | Severity::Blocks => true,
+        };
+        told && !shown_above(*code, *layer)
     };
     let findings: Vec<_> = story.reasons.iter().skip(1).filter(shown).collect();
     for (code, _, severity, detail) in findings.iter().take(FINDINGS) {
@@ -171,13 +182,15 @@ fn findings(page: &mut Page, story: &Story) {
     if let Some(triage) = &story.triage {
         page.labelled("Baseline", BOLD, &printable(&text::triage_line(triage)));
     }
-    // Of a run that tested nothing, or something else, the difference to a green one explains nothing.
+    // Of a run that tested nothing, or something else, the difference to a green one explains
+    // nothing.
     let comparable =
         matches!(story.classification, Classification::TestFailures | Classification::SeamDefect)
             && story.repeat.command.is_empty();
     let since = story.since_green.iter().filter(|_| comparable);
     for change in since.flat_map(|since| &since.changes).take(3) {
-        page.labelled("Changed", BOLD, &printable(&text::change_line(change)));
+        let change = printable(&text::change_line(change));
+        page.labelled("Changed", BOLD, &format!("{change} (since the last passing run)"));
     }
 }
 

@@ -121,7 +121,8 @@ pub(crate) struct Story {
     pub(crate) excluded: Vec<String>,
     /// The end of the log that tells most, where the seam is at fault.
     pub(crate) log_end: Vec<String>,
-    /// What stops the gate beside tests: reason, layer, detail, and the command that shows it again.
+    /// What stops the gate beside tests: reason, layer, detail, and the command that shows it
+    /// again.
     pub(crate) stops: Vec<(ReasonCode, Layer, String, String)>,
     /// Files of the plan that did not run to their end, and what became of them.
     pub(crate) not_run: Vec<(String, &'static str)>,
@@ -192,7 +193,8 @@ pub(crate) fn layer_line(layer: Layer, status: &str, detail: &str) -> String {
         .to_owned()
 }
 
-/// How a layer is marked that is at fault; where its own word is a good one, a later layer found it.
+/// How a layer is marked that is at fault; where its own word is a good one, a later layer found
+/// it.
 pub(crate) fn fault_mark(story: &Story, line: &LayerLine) -> &'static str {
     let good = ["ready", "warning", "completed"].contains(&line.status.as_str());
     match (story.failed_layer == Some(line.layer), good) {
@@ -252,6 +254,15 @@ pub(crate) fn triage_line(triage: &Triage) -> String {
 
 /// `probe.dotnet.version: 8.0.1 -> 9.0.0`.
 pub(crate) fn change_line(change: &Change) -> String {
+    // Digests of files say nothing to a person.
+    if let Some(file) = change.what.strip_prefix("file.") {
+        let what = match (&change.was, &change.is) {
+            (None, _) => "was added",
+            (_, None) => "was removed",
+            _ => "changed",
+        };
+        return format!("{file} {what}");
+    }
     let side = |side: &Option<String>| side.clone().unwrap_or_else(|| "(none)".to_owned());
     format!("{}: {} -> {}", change.what, side(&change.was), side(&change.is))
 }

@@ -1,11 +1,12 @@
-//! Rows of the supervisor, its guard and the Pester dispatcher in both isolations. Pester is a stand-in
-//! for `pwsh` whose doings follow from the names of the files in its plan.
+//! Rows of the supervisor, its guard and the Pester dispatcher in both isolations. Pester is a
+//! stand-in for `pwsh` whose doings follow from the names of the files in its plan.
 #![cfg(unix)]
 
 use super::{GREEN, LEAKS, Row, SIX, command, one, readiness, red, scripts, seam, two};
 use crate::harness::{Sandbox, Seen, signal_when};
 
-/// What the stand-in does for a file, by the beginning of its name. `$file`, `$name` and `$out` are set;
+/// What the stand-in does for a file, by the beginning of its name. `$file`, `$name` and `$out` are
+/// set;
 /// `object RESULT TESTS FILES` leaves a run object.
 const PLAYER: &str = r#"
 file=$(sed 's/.*"files":\["\([^"]*\)".*/\1/' "$last")

@@ -1,4 +1,5 @@
-//! Rows of the first minutes with a repository: no configuration, commands that fail early, reports that prove nothing.
+//! Rows of the first minutes with a repository: no configuration, commands that fail early, reports
+//! that prove nothing.
 #![cfg(unix)]
 
 use std::fs;

@@ -1,4 +1,5 @@
-//! Rows of the host's lock as a run meets it: held, left, lost, asked for, and by one's own ancestor.
+//! Rows of the host's lock as a run meets it: held, left, lost, asked for, and by one's own
+//! ancestor.
 
 use std::fs;
 use std::path::PathBuf;
@@ -239,8 +240,8 @@ pub(super) const ROWS: &[Row] = &[
         std::thread::scope(|scope| {
             let run = scope.spawn(|| sandbox.run(&["--gate-id", "two"], &leg("bench-2")));
             until(|| started.exists());
-            // The first waits in vain, and its post has the last word; then another gate's post comes, whose
-            // execute is over.
+            // The first waits in vain, and its post has the last word; then another gate's post
+            // comes, whose execute is over.
             let out = sandbox.state.with_file_name("first");
             let out = out.to_str().unwrap();
             let first = ["run", "--gate-id", "one", "--lock-wait", "200ms", "--out", out];
@@ -271,7 +272,8 @@ pub(super) const ROWS: &[Row] = &[
     ),
 ];
 
-/// A run in a workflow's job on `bench-1`, during which `lock release` is asked for from another process.
+/// A run in a workflow's job on `bench-1`, during which `lock release` is asked for from another
+/// process.
 fn released(asker: &[(&str, &str)], obeyed: bool) -> Seen {
     let sandbox = Sandbox::green();
     // Long enough to be asked, and done when it is over.

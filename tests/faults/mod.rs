@@ -146,8 +146,8 @@ const LEAKS: &str = "leaks: fail\nprofiles: {default: {leak-grace: 200ms}}\n";
 /// A Pester that will do, as a probe lists it.
 const SIX: &str = "[{\"version\":\"6.0.1\",\"path\":\"x\"}]";
 
-/// A checkout with one Pester file, and a stand-in for `pwsh` that answers the probe with `found` and
-/// runs `script` for the plan; there `$out` is the plan's output folder.
+/// A checkout with one Pester file, and a stand-in for `pwsh` that answers the probe with `found`
+/// and runs `script` for the plan; there `$out` is the plan's output folder.
 fn pester(found: &str, script: &str, more: &str) -> Sandbox {
     let sandbox = Sandbox::green();
     sandbox.file("tests/a.Tests.ps1", "Describe 'x' { }");
@@ -1398,8 +1398,8 @@ fn keep_summary(row: &Row, seen: &Seen) {
     .unwrap();
 }
 
-/// The summary of a red run is enough by itself: layer, cause, next step, command; the failing test with what it said;
-/// of a seam at fault the end of the log, where there is one.
+/// The summary of a red run is enough by itself: layer, cause, next step, command; the failing test
+/// with what it said; of a seam at fault the end of the log, where there is one.
 fn check_summary(seen: &Seen) -> Vec<String> {
     let (summary, outcome) = (&seen.summary, &seen.outcome);
     if seen.replayed.is_none() || outcome["gateStatus"] == "pass" {
@@ -1630,7 +1630,8 @@ fn the_table_is_as_wide_as_promised() {
 
 #[test]
 fn a_digest_is_what_vouches_for_an_earlier_attempt() {
-    // "Re-run failed jobs": context and selection of attempt 1, readiness measured again, execute in attempt 2.
+    // "Re-run failed jobs": context and selection of attempt 1, readiness measured again, execute
+    // in attempt 2.
     let sandbox = Sandbox::green();
     let chain = in_run(Chain::new(&sandbox));
     let chain =
@@ -1672,7 +1673,8 @@ fn route_is_vouched_for_by_its_digest_in_a_later_attempt() {
 
 #[test]
 fn a_refusal_of_what_was_asked_for_is_never_let_through() {
-    // The label is there and does not speak of this head: with `notice` the check would turn green untested.
+    // The label is there and does not speak of this head: with `notice` the check would turn green
+    // untested.
     for (labels, action, owed) in
         [(&["pester-gate"][..], "reopened", "fail"), (&["bug"][..], "labeled", "notice")]
     {

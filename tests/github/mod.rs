@@ -524,7 +524,8 @@ fn the_token_appears_nowhere() {
                 told.push_str(&String::from_utf8_lossy(&fs::read(entry).unwrap()));
             }
             for part in token.trim().split(['\n', '\u{7f}']).filter(|part| part.len() > 4) {
-                // What the server itself repeats of a token that nobody can know for one is its own.
+                // What the server itself repeats of a token that nobody can know for one is its
+                // own.
                 let own = part == "tiny-7" && [echo.url(), away.url()].contains(&api);
                 assert!(own || !told.contains(part), "{api}: the token is in\n{told}");
             }

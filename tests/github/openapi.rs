@@ -65,7 +65,8 @@ fn nullable(fields: &mut Map<String, Value>) {
     }
 }
 
-/// The template of a path: `/repositories/{id}` is what GitHub's own links say for `/repos/{owner}/{repo}`.
+/// The template of a path: `/repositories/{id}` is what GitHub's own links say for
+/// `/repos/{owner}/{repo}`.
 fn template(path: &str) -> Option<&'static str> {
     let parts: Vec<&str> = path.trim_start_matches('/').split('/').collect();
     match parts.as_slice() {

@@ -174,7 +174,8 @@ fn three_pages() -> Vec<Issue> {
     (7..=230).map(|number| issue(number, &[LABEL])).collect()
 }
 
-/// An address whose name no server has to be asked about: its first part is longer than a name may be.
+/// An address whose name no server has to be asked about: its first part is longer than a name may
+/// be.
 fn nameless() -> String {
     format!("http://{}.invalid", "a".repeat(64))
 }

@@ -179,7 +179,8 @@ impl Sandbox {
         seen
     }
 
-    /// What a `run` said, with its folder: the first below `out`, or `out` itself when there was none.
+    /// What a `run` said, with its folder: the first below `out`, or `out` itself when there was
+    /// none.
     pub(crate) fn seen(&self, output: &Output) -> Seen {
         let folder = fs::read_dir(&self.out)
             .ok()
@@ -253,7 +254,8 @@ fn paste(sandbox: &Sandbox, seen: &Seen, environment: &[(&str, &str)]) -> Option
         environment.iter().find(|(name, _)| *name == "PATH").map(|(_, path)| (*path).to_owned());
     let path = own.or_else(|| std::env::var("PATH").ok()).unwrap_or_default();
     let mut shell = Command::new("/bin/sh");
-    // What a reader of a workflow's run has is the checkout and what they download, not its variables.
+    // What a reader of a workflow's run has is the checkout and what they download, not its
+    // variables.
     let in_workflow = environment.contains(&("GITHUB_ACTIONS", "true"));
     let local = |(name, _): &&(&str, &str)| {
         *name != "PATH" && !(in_workflow && name.starts_with("GITHUB_"))
@@ -283,7 +285,8 @@ pub(crate) fn corpus(name: &str) -> Option<PathBuf> {
     None
 }
 
-/// `replay` of a folder: by nothing but what lies there, from elsewhere, in an environment that holds nothing.
+/// `replay` of a folder: by nothing but what lies there, from elsewhere, in an environment that
+/// holds nothing.
 pub(crate) fn replay(folder: &Path, arguments: &[&str]) -> Ran {
     let state = tempfile::tempdir().unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_pester-gate"));

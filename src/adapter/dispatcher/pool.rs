@@ -23,7 +23,8 @@ pub(super) struct Pooled<T> {
     pub(super) peak: u32,
 }
 
-/// Runs `work` for every file of the plan, `jobs` at once. `broken` stands in for one that panicked.
+/// Runs `work` for every file of the plan, `jobs` at once. `broken` stands in for one that
+/// panicked.
 pub(super) fn run<T: Send>(
     plan: &Plan,
     work: impl Fn(usize, Left) -> T + Sync,
@@ -84,7 +85,8 @@ pub(super) fn shorter(file: Option<Span>, left: Left) -> Option<(Limit, Span)> {
     }
 }
 
-/// What the run's limit ended is reported with the limit that was set, not with what was left of it.
+/// What the run's limit ended is reported with the limit that was set, not with what was left of
+/// it.
 pub(super) fn as_set(end: ChildEnd, left: Left) -> ChildEnd {
     match (end, left) {
         (ChildEnd::TimedOut(Limit::Run, _), Some((span, _))) => {
@@ -99,8 +101,9 @@ pub(super) fn ended_with_run(end: &ChildEnd) -> bool {
     matches!(end, ChildEnd::Cancelled | ChildEnd::Lost(_) | ChildEnd::TimedOut(Limit::Run, _))
 }
 
-/// How the pool ended, from how each file's process did (none: not reached): by a request to stop, by
-/// the run's limit, or by itself, with the first exit code of `code` that is not 0. The journal is told.
+/// How the pool ended, from how each file's process did (none: not reached): by a request to stop,
+/// by the run's limit, or by itself, with the first exit code of `code` that is not 0. The journal
+/// is told.
 pub(super) fn end<'e>(
     plan: &Plan,
     ends: impl Iterator<Item = Option<&'e ChildEnd>> + Clone,
@@ -127,8 +130,8 @@ pub(super) fn end<'e>(
     end
 }
 
-/// A log's name: the file's place in the plan and the beginning of its name. The whole name could be
-/// too long with an ending, or stand in the way of another's.
+/// A log's name: the file's place in the plan and the beginning of its name. The whole name could
+/// be too long with an ending, or stand in the way of another's.
 pub(super) fn log_name(at: usize, file: &RelPath) -> String {
     format!("logs/{}.log", folder_name(at, file))
 }

@@ -29,7 +29,8 @@ const REPORT: &str = "scripts.junit.xml";
 /// The exit code that means skipped, as Automake and Meson have it.
 const SKIPPED: i32 = 77;
 
-/// Stands for a tab in the report until it is written: the writer takes tabs for escape sequences and drops them.
+/// Stands for a tab in the report until it is written: the writer takes tabs for escape sequences
+/// and drops them.
 const TAB: char = '\u{f0009}';
 
 fn kept_tabs(text: &str) -> String {

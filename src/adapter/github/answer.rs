@@ -88,7 +88,8 @@ fn refusal(raw: &Raw, url: &Url, of_issues: bool, redactor: &Redactor) -> Refusa
             return primary_limit(raw, &format!("{status}{says}"));
         }
     }
-    // GitHub's errors are JSON, but for its own server errors and where it is asked too much at once.
+    // GitHub's errors are JSON, but for its own server errors and where it is asked too much at
+    // once.
     let may_be_a_page = matches!(status, 300..=399 | 407 | 429 | 500..=510 | 512..=599);
     if is_page(&raw.body) && !may_be_a_page {
         return never(

@@ -1,9 +1,10 @@
 //! What was answered before, with the `ETag` that it came with: a repeat costs no quota, because
 //! GitHub does not count a 304.
 //!
-//! Nothing is ever answered from here alone; the server says each time that it still holds. The file
-//! is one per repository in the state folder, which tests of an earlier run may have written to: so
-//! it is sealed with the token, and what another token or nobody sealed is as if it were not there.
+//! Nothing is ever answered from here alone; the server says each time that it still holds. The
+//! file is one per repository in the state folder, which tests of an earlier run may have written
+//! to: so it is sealed with the token, and what another token or nobody sealed is as if it were not
+//! there.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -17,7 +18,8 @@ use crate::domain::ids::RepoSlug;
 use crate::domain::redact::Redactor;
 
 const SCHEMA: &str = "pester-gate-github-cache@v1";
-/// How many answers a file keeps, and how large they may be together: what is larger is asked for anew.
+/// How many answers a file keeps, and how large they may be together: what is larger is asked for
+/// anew.
 const ANSWERS: usize = 200;
 const SIZE: usize = 4 << 20;
 /// How many repositories the folder keeps.

@@ -122,8 +122,8 @@ pub(crate) fn look_up(world: &World, question: &Question<'_>) -> Found {
     Found { answer, taken, rate_limit_remaining: remaining, probe: probe.unwrap_or(Probe::Unknown) }
 }
 
-/// The variable that names a proxy for addresses of this kind. Whether the HTTP library spares this one
-/// (`no_proxy`) is its own to decide: a reader is told that the variable is set.
+/// The variable that names a proxy for addresses of this kind. Whether the HTTP library spares this
+/// one (`no_proxy`) is its own to decide: a reader is told that the variable is set.
 fn proxied(world: &World, api: &Url) -> Option<&'static str> {
     let names: [&'static str; 4] = match api.scheme() {
         "https" => ["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"],

@@ -24,8 +24,8 @@ const CLAIMS: usize = 50;
 
 /// The lock, held until this is dropped. Only [`Lock::acquire`] makes one.
 ///
-/// It is let go by closing its file and in no other way: whoever was given the file holds it as well,
-/// and an explicit unlock would take it from them.
+/// It is let go by closing its file and in no other way: whoever was given the file holds it as
+/// well, and an explicit unlock would take it from them.
 #[derive(Debug)]
 pub(crate) struct Held {
     #[cfg_attr(not(unix), allow(dead_code, reason = "holding it is what it is for"))]
@@ -191,8 +191,9 @@ impl Keeper {
     }
 }
 
-/// Written in place, because another user may have made the file. The first is written while the queue
-/// is locked, as it is for whoever reads; the others are as long as it, so that nobody reads a half.
+/// Written in place, because another user may have made the file. The first is written while the
+/// queue is locked, as it is for whoever reads; the others are as long as it, so that nobody reads
+/// a half.
 fn tell(file: &mut File, owner: &Owner, now: Timestamp) -> io::Result<()> {
     let seconds = Timestamp::from_second(now.as_second()).unwrap_or(now);
     let owner = Owner { heartbeat_at_utc: seconds, ..owner.clone() };

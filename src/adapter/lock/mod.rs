@@ -1,9 +1,9 @@
 //! The host's lock: one holder for each group, whatever workspace, job or user it comes from.
 //!
-//! What counts is the operating system's lock on one file, which ends with whoever holds it: no age,
-//! no clock and no file's content ever gives it away. Who waits takes a number, and is served in
-//! that order; a number is a file that its owner keeps locked, so that whoever died is passed over.
-//! Every change to the queue is made under a third lock that is held for a moment only.
+//! What counts is the operating system's lock on one file, which ends with whoever holds it: no
+//! age, no clock and no file's content ever gives it away. Who waits takes a number, and is served
+//! in that order; a number is a file that its owner keeps locked, so that whoever died is passed
+//! over. Every change to the queue is made under a third lock that is held for a moment only.
 
 mod held;
 
@@ -86,8 +86,8 @@ struct Ticket {
 }
 
 impl Lock {
-    /// A group's lock in `folder`, else in the platform's folder for all users. `state` is where this
-    /// user keeps what lets it ask a holder to end.
+    /// A group's lock in `folder`, else in the platform's folder for all users. `state` is where
+    /// this user keeps what lets it ask a holder to end.
     pub(crate) fn new(
         world: &World,
         folder: Option<PathBuf>,
@@ -268,10 +268,12 @@ impl Lock {
         let folder = self.path("queue");
         for number in numbers(&folder)?.into_iter().filter(|number| *number < ticket.number) {
             let path = folder.join(number.to_string());
-            // What is no file, or not ours to open, is nobody's number: it would keep everybody back for ever.
+            // What is no file, or not ours to open, is nobody's number: it would keep everybody
+            // back for ever.
             let Ok(earlier) = open(&path) else { continue };
             match earlier.try_lock() {
-                // Whoever took this number is gone. Another user's file may stay: it keeps nobody back.
+                // Whoever took this number is gone. Another user's file may stay: it keeps nobody
+                // back.
                 Ok(()) => drop(std::fs::remove_file(&path)),
                 Err(TryLockError::WouldBlock) => return Ok(None),
                 Err(TryLockError::Error(error)) => return Err(error),
@@ -290,8 +292,8 @@ impl Lock {
     }
 }
 
-/// Which of a run's jobs on this host this is: two legs of a matrix may share all but their runner's
-/// temporary folder.
+/// Which of a run's jobs on this host this is: two legs of a matrix may share all but their
+/// runner's temporary folder.
 pub(crate) fn place(world: &World) -> Option<String> {
     let name = world.var_lossy("RUNNER_NAME").unwrap_or_default();
     let temp = world.var_lossy("RUNNER_TEMP").unwrap_or_default();
@@ -328,8 +330,8 @@ fn this_process(world: &World, purpose: Purpose<'_>) -> Owner {
     }
 }
 
-/// The numbers that were taken, by the names that a queue gives them. One near the end of what can be
-/// counted was not given by any.
+/// The numbers that were taken, by the names that a queue gives them. One near the end of what can
+/// be counted was not given by any.
 fn numbers(folder: &Path) -> io::Result<Vec<u64>> {
     let number = |name: &str| {
         name.parse().ok().filter(|number: &u64| number.to_string() == name && *number < 1 << 53)
@@ -341,8 +343,8 @@ fn numbers(folder: &Path) -> io::Result<Vec<u64>> {
     Ok(numbers)
 }
 
-/// `%ProgramData%`, `/var/lock`, else `/tmp`: the same for a service and a person, so no variable of a
-/// session decides.
+/// `%ProgramData%`, `/var/lock`, else `/tmp`: the same for a service and a person, so no variable
+/// of a session decides.
 fn machine_wide(world: &World) -> io::Result<PathBuf> {
     if cfg!(windows) {
         let data = world.var("ProgramData").unwrap_or_else(|| r"C:\ProgramData".to_owned());
@@ -407,7 +409,8 @@ fn plain(path: &Path, file: File) -> io::Result<File> {
     }
 }
 
-/// Whether this is the file that stands there: one that was removed locks nothing for whoever comes next.
+/// Whether this is the file that stands there: one that was removed locks nothing for whoever comes
+/// next.
 #[cfg(unix)]
 fn is_at(file: &File, path: &Path) -> bool {
     use std::os::unix::fs::MetadataExt;
@@ -429,8 +432,8 @@ fn allow(path: &Path, mode: u32) -> io::Result<()> {
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))
 }
 
-/// What is made in a folder that everybody may write to inherits its rights; the folder itself would
-/// give other users the right to read alone.
+/// What is made in a folder that everybody may write to inherits its rights; the folder itself
+/// would give other users the right to read alone.
 #[cfg(not(unix))]
 fn allow(path: &Path, _: u32) -> io::Result<()> {
     if path.is_dir() { crate::adapter::host::let_everybody_write(path) } else { Ok(()) }

@@ -99,7 +99,8 @@ pub(crate) struct Surroundings {
 }
 
 impl Surroundings {
-    /// How long a command of a probe may take, so that it is ended and read before the probe's own limit.
+    /// How long a command of a probe may take, so that it is ended and read before the probe's own
+    /// limit.
     fn patience(&self, limit: Span) -> Duration {
         let limit = limit.as_duration();
         limit.saturating_sub(Duration::from_millis(1000)).max(limit / 2)
@@ -167,8 +168,8 @@ pub(crate) fn build(requires: &[Requirement], around: &Surroundings) -> Vec<Prob
         let named = Requirement::Named(name);
         if wanted && !seen.contains(&&named) {
             let mut probe = of_requirement(&named, around);
-            // The disk is always required, fixtures and labels are by being configured. Of the lock execute
-            // is the judge, and hygiene only warns.
+            // The disk is always required, fixtures and labels are by being configured. Of the lock
+            // execute is the judge, and hygiene only warns.
             probe.required = !matches!(name, ProbeName::PathHygiene | ProbeName::SessionLock);
             probe.implied = true;
             add(&mut probes, probe);

@@ -1,5 +1,5 @@
-//! Whether a folder of the run, of its temporary files or of PowerShell's modules lies where a service
-//! synchronises files.
+//! Whether a folder of the run, of its temporary files or of PowerShell's modules lies where a
+//! service synchronises files.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

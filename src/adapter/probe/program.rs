@@ -80,9 +80,10 @@ fn missing_interpreter(around: &Surroundings, script: &Path) -> Option<Fault> {
         false => on_path(around, &name).is_some(),
     };
     let script = shown(script);
-    (!there).then(|| {
-        Fault::TestProgramMissing(MissingProgram::Interpreter { script, interpreter: name })
-    })
+    (!there).then_some(Fault::TestProgramMissing(MissingProgram::Interpreter {
+        script,
+        interpreter: name,
+    }))
 }
 
 /// What a launcher starts, where that can be asked for without starting a test.

@@ -1,8 +1,8 @@
 //! Child processes: started in a tree of their own, drained while they run, bounded, ended whole.
 //!
-//! [`supervise`] is the only way a test, a probe or git is started. What a run starts belongs to its
-//! [`Guard`], so that nothing of it is lost from sight and nothing outlives us unseen. What differs
-//! between platforms is behind `os`, with the same names for each.
+//! [`supervise`] is the only way a test, a probe or git is started. What a run starts belongs to
+//! its [`Guard`], so that nothing of it is lost from sight and nothing outlives us unseen. What
+//! differs between platforms is behind `os`, with the same names for each.
 
 mod environment;
 #[cfg(unix)]

@@ -84,7 +84,8 @@ impl LineSink {
         Self { live, ..Self::of(Store::Fresh(path), redactor, encoding, STORE_LIMIT) }
     }
 
-    /// Stores every byte as it is, however many: for results files, of which no part may go missing.
+    /// Stores every byte as it is, however many: for results files, of which no part may go
+    /// missing.
     fn verbatim(path: &Path, redactor: Redactor) -> std::io::Result<Self> {
         Ok(Self::of(Store::Open(files::create(path)?), redactor, None, u64::MAX))
     }
@@ -200,7 +201,8 @@ impl Encoding {
             Encoding::Wide(decoder) => {
                 let mut text =
                     String::with_capacity(decoder.max_utf8_buffer_length(bytes.len()).unwrap_or(0));
-                // The text has room for the worst case, and half a character at the end becomes a mark for it.
+                // The text has room for the worst case, and half a character at the end becomes a
+                // mark for it.
                 let _ = decoder.decode_to_string(bytes, &mut text, last);
                 if last {
                     *self = Encoding::Bytes;
@@ -219,7 +221,8 @@ impl Encoding {
         }
     }
 
-    /// What a stream's first bytes say, and how many of them are no text; `None` where more must be seen.
+    /// What a stream's first bytes say, and how many of them are no text; `None` where more must be
+    /// seen.
     fn of(first: &[u8], ended: bool) -> Option<(Encoding, usize)> {
         let wide = |encoding: &'static encoding_rs::Encoding| {
             Encoding::Wide(Box::new(encoding.new_decoder_without_bom_handling()))

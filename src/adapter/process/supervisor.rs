@@ -1,10 +1,10 @@
 //! One child and its tree, from start to the last of it.
 //!
-//! Its end is waited for elsewhere, and its streams are drained elsewhere where what it prints is shown:
-//! nobody who reads slowly may keep a limit from being seen. This thread watches the limits and whether
-//! somebody asked to stop, also while the tree is being ended. A tree is asked first, then, after
-//! the grace, killed; a second request to stop skips the grace. The child is taken off the process
-//! table last, so that its id cannot be another's while signals are sent.
+//! Its end is waited for elsewhere, and its streams are drained elsewhere where what it prints is
+//! shown: nobody who reads slowly may keep a limit from being seen. This thread watches the limits
+//! and whether somebody asked to stop, also while the tree is being ended. A tree is asked first,
+//! then, after the grace, killed; a second request to stop skips the grace. The child is taken off
+//! the process table last, so that its id cannot be another's while signals are sent.
 
 use std::ffi::OsString;
 use std::io::PipeReader;
@@ -75,7 +75,8 @@ pub(crate) struct Job {
     pub(crate) shown: bool,
     /// Who else may end it.
     pub(crate) stop: Option<Stop>,
-    /// How many requests to stop were made before it and do not concern it: clean-up runs after a cancel.
+    /// How many requests to stop were made before it and do not concern it: clean-up runs after a
+    /// cancel.
     pub(crate) requests_before: u32,
 }
 
@@ -186,7 +187,8 @@ impl Line {
         self.exited.load(Ordering::SeqCst)
     }
 
-    /// Waits a little for something to happen; true once the child has ended and its streams with it.
+    /// Waits a little for something to happen; true once the child has ended and its streams with
+    /// it.
     fn listen(&mut self) -> bool {
         if let Some(pump) = &mut self.pump {
             if pump.turn(Some(TICK), &*self.take) {

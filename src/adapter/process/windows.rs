@@ -1,7 +1,7 @@
-//! Process trees on Windows: job objects. A child is started suspended and resumed once it is in its
-//! job, so that nothing it starts can be outside. A run has a job of its own around those of its
-//! children, which kills on close: when our process goes, however it goes, the system ends them. So
-//! the guard of a run is no process here.
+//! Process trees on Windows: job objects. A child is started suspended and resumed once it is in
+//! its job, so that nothing it starts can be outside. A run has a job of its own around those of
+//! its children, which kills on close: when our process goes, however it goes, the system ends
+//! them. So the guard of a run is no process here.
 #![allow(unsafe_code, reason = "the Win32 API has no safe form; each block says why it holds")]
 
 use std::ffi::{OsString, c_void};
@@ -70,7 +70,8 @@ pub(super) struct Tree {
     job: Arc<Handle>,
     child: Arc<Mutex<Child>>,
     leader: u32,
-    /// A command of our own takes with it what it started; what is left of a run is its guard's to tell.
+    /// A command of our own takes with it what it started; what is left of a run is its guard's to
+    /// tell.
     alone: bool,
 }
 
@@ -96,8 +97,8 @@ pub(crate) fn serve(_: &World) -> io::Result<()> {
 }
 
 impl Guard {
-    /// `environment` is all that the run's children get. Nobody is left to write into the journal when
-    /// we are lost.
+    /// `environment` is all that the run's children get. Nobody is left to write into the journal
+    /// when we are lost.
     pub(crate) fn start(
         _: &World,
         environment: &[(OsString, OsString)],
@@ -209,8 +210,8 @@ impl Tree {
     }
 }
 
-/// Reads both streams to their ends, each on a thread of its own, so that no full pipe ever stops the
-/// child. `take` is given no bytes at a stream's end.
+/// Reads both streams to their ends, each on a thread of its own, so that no full pipe ever stops
+/// the child. `take` is given no bytes at a stream's end.
 pub(super) fn drain(
     stdout: PipeReader,
     stderr: PipeReader,
@@ -257,7 +258,8 @@ const GRACE: Duration = Duration::from_secs(5);
 
 /// Runs a command on our own streams while a lock is held, and gives its exit code.
 ///
-/// It belongs to a job object, so that it ends with us were we killed outright, and the lock with both.
+/// It belongs to a job object, so that it ends with us were we killed outright, and the lock with
+/// both.
 pub(crate) fn run_attached(world: &World, argv: &[String], held: Option<&Held>) -> io::Result<u8> {
     let Some((program, arguments)) = argv.split_first() else {
         return Err(io::ErrorKind::InvalidInput.into());
@@ -281,8 +283,8 @@ pub(crate) fn run_attached(world: &World, argv: &[String], held: Option<&Held>) 
             let code = status.code().unwrap_or(255);
             return Ok(u8::try_from(code).unwrap_or(255));
         }
-        // The console has told the command already, where it was Ctrl-C; it gets a while, or until a
-        // second request.
+        // The console has told the command already, where it was Ctrl-C; it gets a while, or until
+        // a second request.
         if world.cancel().requests() > 0 {
             let since = *asked.get_or_insert_with(|| world.tick());
             if world.cancel().requests() > 1 || since.elapsed() > GRACE {
@@ -298,7 +300,8 @@ pub(crate) fn started(pid: u32) -> Option<Timestamp> {
     open(pid, PROCESS_QUERY_LIMITED_INFORMATION).and_then(|process| born(&process))
 }
 
-/// Every process whose program has this name, letter case and `.exe` aside. None where nobody can tell.
+/// Every process whose program has this name, letter case and `.exe` aside. None where nobody can
+/// tell.
 pub(crate) fn named(name: &str) -> Option<Vec<Running>> {
     // SAFETY: the call takes numbers only; an invalid handle is checked.
     let snapshot = unsafe { CreateToolhelp32Snapshot(TH32CS_SNAPPROCESS, 0) };
@@ -405,7 +408,8 @@ fn command_line(process: &Handle) -> String {
         )
     };
     if status == 0 {
-        // SAFETY: on success a UNICODE_STRING stands at the start, whose text lies in the same buffer.
+        // SAFETY: on success a UNICODE_STRING stands at the start, whose text lies in the same
+        // buffer.
         let text = unsafe {
             let head = &*buffer.as_ptr().cast::<UNICODE_STRING>();
             let units = usize::from(head.Length) / 2;
@@ -430,7 +434,8 @@ pub(super) fn oem_text(bytes: &[u8]) -> String {
     let length = i32::try_from(bytes.len()).unwrap_or(i32::MAX);
     let mut wide = vec![0u16; bytes.len().min(length as usize)];
     let room = i32::try_from(wide.len()).unwrap_or(i32::MAX);
-    // SAFETY: both buffers are as long as the call is told; no code page makes more units than bytes.
+    // SAFETY: both buffers are as long as the call is told; no code page makes more units than
+    // bytes.
     let units = unsafe {
         MultiByteToWideChar(CP_OEMCP, 0, bytes.as_ptr(), length, wide.as_mut_ptr(), room)
     };

@@ -1,8 +1,9 @@
 //! JUnit XML: `testsuites` or `testsuite` around `testcase`, in the dialects of those who write it.
 //!
-//! Rules (docs/results.md): error before failure before skipped; `status` `disabled` or `notrun` is not run.
-//! Retries that Surefire and nextest write inside a case are attempts of it. Totals of suites are compared, never
-//! counted. A `failure` or `error` that stands in a suite outside any case is a block that failed.
+//! Rules (docs/results.md): error before failure before skipped; `status` `disabled` or `notrun` is
+//! not run. Retries that Surefire and nextest write inside a case are attempts of it. Totals of
+//! suites are compared, never counted. A `failure` or `error` that stands in a suite outside any
+//! case is a block that failed.
 
 use super::open_case::{Into, OpenCase, OpenCases};
 use super::walk::{Dialect, Element, resolved};
@@ -75,7 +76,8 @@ impl Dialect for Junit {
     fn finish(&mut self, cut: bool, reading: &mut Reading) {
         self.cases.salvage(reading);
         if !cut {
-            // Writers differ on what `tests` counts (pytest counts subtests), so that alone is no defect.
+            // Writers differ on what `tests` counts (pytest counts subtests), so that alone is no
+            // defect.
             reading.compare("the suites", self.root, self.listed, false);
         }
     }
@@ -174,7 +176,8 @@ impl Suite {
     fn new(element: &Element<'_>, listed_before: u64, reading: &mut Reading) -> Self {
         let mut claim = |name| element.claim(name, reading);
         let failures = claim("failures").unwrap_or(0).saturating_add(claim("errors").unwrap_or(0));
-        // Pester counts tests in `tests` that were not meant to run, and says how many in `disabled`.
+        // Pester counts tests in `tests` that were not meant to run, and says how many in
+        // `disabled`.
         let tests = claim("tests").unwrap_or(0).saturating_sub(claim("disabled").unwrap_or(0));
         let mut file = String::new();
         OpenCase::keep(&mut file, element.raw("file"));

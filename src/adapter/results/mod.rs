@@ -1,9 +1,10 @@
 //! Results files: one streaming reader per format behind one loop.
 //!
-//! [`walk`] owns what XML formats share: decoding, well-formedness, the end of the file and the bounds. [`plain`] owns the
-//! same for lines of text and for JSON. A format is one file with an implementation of [`walk::Dialect`], [`plain::Lines`]
-//! or [`plain::Document`], and one line in [`dialect_of`], [`lines_of`] or [`document_of`]; it counts cases and never
-//! builds a document. Memory is bounded whatever the file holds.
+//! [`walk`] owns what XML formats share: decoding, well-formedness, the end of the file and the
+//! bounds. [`plain`] owns the same for lines of text and for JSON. A format is one file with an
+//! implementation of [`walk::Dialect`], [`plain::Lines`] or [`plain::Document`], and one line in
+//! [`dialect_of`], [`lines_of`] or [`document_of`]; it counts cases and never builds a document.
+//! Memory is bounded whatever the file holds.
 
 mod go;
 mod jest;
@@ -129,9 +130,10 @@ impl Reading {
         }
     }
 
-    /// Holds what a file claims against what its cases show. Failures where none is shown are inconsistent, as are more
-    /// tests where they bind; the rest is noted, and the cases count: writers count assertions, subtests and blocks among
-    /// failures, and a run that is red is red by its cases.
+    /// Holds what a file claims against what its cases show. Failures where none is shown are
+    /// inconsistent, as are more tests where they bind; the rest is noted, and the cases count:
+    /// writers count assertions, subtests and blocks among failures, and a run that is red is red
+    /// by its cases.
     fn compare(&mut self, who: &str, claims: Claims, listed: u64, tests_bind: bool) {
         let (claimed, shown) = (claims.failures, self.counts.failures());
         if claimed > shown && shown == 0 {

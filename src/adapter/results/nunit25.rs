@@ -1,8 +1,9 @@
 //! NUnit 2.5 XML, Pester's default: `test-results` around `test-suite`, `results`, `test-case`.
 //!
-//! Rules (docs/results.md): a case's `result` decides; without it (NUnit 2.4) `executed="False"` is skipped, else
-//! `success` decides, else a `failure` child. Pester leaves cases that were not run out of the file and says how many
-//! in the root's `not-run`.
+//! Rules (docs/results.md): a case's `result` decides; without it (NUnit 2.4) `executed="False"` is
+//! skipped, else
+//! `success` decides, else a `failure` child. Pester leaves cases that were not run out of the file
+//! and says how many in the root's `not-run`.
 
 use super::open_case::{Into, OpenCase, OpenCases};
 use super::suites::Suites;
@@ -118,8 +119,9 @@ impl Nunit25 {
     }
 
     /// Cases that the root counts and the file does not list. NUnit's `total` leaves the cases out
-    /// that are listed as not executed and its `not-run` holds them; Pester's `total` holds them and
-    /// its `not-run` speaks of others. Either way: what the root counts in all, less what is listed.
+    /// that are listed as not executed and its `not-run` holds them; Pester's `total` holds them
+    /// and its `not-run` speaks of others. Either way: what the root counts in all, less what is
+    /// listed.
     fn unlisted(&self) -> u64 {
         match self.root_total {
             Some(total) => total

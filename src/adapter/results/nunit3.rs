@@ -1,8 +1,8 @@
 //! NUnit 3 XML: `test-run`, or a `test-suite` by itself, around `test-suite` and `test-case`.
 //!
-//! Rules (docs/results.md): a case's `result` decides, `label="Error"` makes a failure an error. A suite that failed in
-//! its own setup or teardown, or that says it failed while nothing in it did, is a failed block. Totals of the root are
-//! compared, never counted.
+//! Rules (docs/results.md): a case's `result` decides, `label="Error"` makes a failure an error. A
+//! suite that failed in its own setup or teardown, or that says it failed while nothing in it did,
+//! is a failed block. Totals of the root are compared, never counted.
 
 use super::open_case::{Into, OpenCase, OpenCases};
 use super::suites::Suites;

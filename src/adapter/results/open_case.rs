@@ -255,7 +255,8 @@ impl OpenCases {
         }
     }
 
-    /// What is open when the file ends: what is known to have failed counts; whether the others passed, nobody knows.
+    /// What is open when the file ends: what is known to have failed counts; whether the others
+    /// passed, nobody knows.
     pub(super) fn salvage(&mut self, reading: &mut Reading) {
         while let Some(mut case) = self.open.pop() {
             match case.outcome {

@@ -31,7 +31,8 @@ impl Suites {
         }
     }
 
-    /// An element has ended. A suite that says it failed and in which nothing did: what failed stands outside its cases.
+    /// An element has ended. A suite that says it failed and in which nothing did: what failed
+    /// stands outside its cases.
     pub(super) fn end(&mut self, depth: usize, reading: &mut Reading) {
         if let Some(suite) = self.open.pop_if(|suite| suite.depth == depth)
             && (suite.by_itself || (suite.failed && reading.counts.failures() == suite.before))

@@ -1,8 +1,10 @@
-//! TRX, what `dotnet test` and Visual Studio write: `TestRun` with `Results`, `TestDefinitions`, `ResultSummary`.
+//! TRX, what `dotnet test` and Visual Studio write: `TestRun` with `Results`, `TestDefinitions`,
+//! `ResultSummary`.
 //!
-//! Rules (docs/results.md): a result's `outcome` decides. A result that holds results of its own (data-driven and ordered
-//! tests) is not counted beside them; one that failed while none of them did is a failed block. The summary's counters
-//! are compared, never counted; a run that says it failed while no test did is inconsistent.
+//! Rules (docs/results.md): a result's `outcome` decides. A result that holds results of its own
+//! (data-driven and ordered tests) is not counted beside them; one that failed while none of them
+//! did is a failed block. The summary's counters are compared, never counted; a run that says it
+//! failed while no test did is inconsistent.
 
 use std::collections::BTreeMap;
 

@@ -80,7 +80,8 @@ impl Element<'_> {
         self.attribute(name).filter(|text| !text.trim().is_empty())
     }
 
-    /// A total that a root or suite claims. One that is no number is said so: it must not count as none.
+    /// A total that a root or suite claims. One that is no number is said so: it must not count as
+    /// none.
     pub(super) fn claim(&self, name: &str, reading: &mut Reading) -> Option<u64> {
         let text = self.attribute(name)?;
         let number =
@@ -95,13 +96,14 @@ impl Element<'_> {
     }
 }
 
-/// A value with its entities resolved. They were checked when the element was read: only of a value that was cut
-/// afterwards one may not be whole, and then it stays as it is.
+/// A value with its entities resolved. They were checked when the element was read: only of a value
+/// that was cut afterwards one may not be whole, and then it stays as it is.
 pub(super) fn resolved(raw: &str) -> Cow<'_, str> {
     quick_xml::escape::unescape(raw).unwrap_or(Cow::Borrowed(raw))
 }
 
-/// A name that can be one. What was no text in the file must not hide an element that would have counted.
+/// A name that can be one. What was no text in the file must not hide an element that would have
+/// counted.
 fn check_name(name: &str) -> Result<(), Defect> {
     let odd = name.bytes().any(|byte| byte < b' ' || byte == 0x7f)
         || (!name.is_ascii() && name.contains(char::REPLACEMENT_CHARACTER));
@@ -112,7 +114,8 @@ fn check_name(name: &str) -> Result<(), Defect> {
     Ok(())
 }
 
-/// Whether every reference in a value is one that XML knows. The usual ones are told without resolving the value.
+/// Whether every reference in a value is one that XML knows. The usual ones are told without
+/// resolving the value.
 fn check_references(value: &str) -> Result<(), String> {
     let bytes = value.as_bytes();
     let known = |at: usize| {
@@ -125,8 +128,8 @@ fn check_references(value: &str) -> Result<(), String> {
     quick_xml::escape::unescape(value).map(drop).map_err(|error| error.to_string())
 }
 
-/// Reads results, whatever the bytes hold. What is UTF-8 is read as it stands; where that turns out to be wrong it is
-/// read once more with what is no UTF-8 replaced.
+/// Reads results, whatever the bytes hold. What is UTF-8 is read as it stands; where that turns out
+/// to be wrong it is read once more with what is no UTF-8 replaced.
 pub(super) fn read(mut source: impl Read + Seek, dialect_of: DialectOf, list: bool) -> Reading {
     let mut head = Vec::new();
     if let Err(error) = Read::take(&mut source, 256).read_to_end(&mut head) {
@@ -354,7 +357,8 @@ impl Walk {
         Ok(())
     }
 
-    /// Notes where each attribute stands; one that is no XML, stands there twice or cannot be resolved is an error.
+    /// Notes where each attribute stands; one that is no XML, stands there twice or cannot be
+    /// resolved is an error.
     fn find_attributes(&mut self, start: &BytesStart<'_>, name: &str) -> Result<(), Defect> {
         let invalid = |why: String| Defect::Invalid(format!("in <{name}>: {why}"));
         let tag: &str = start;
@@ -546,7 +550,8 @@ mod tests {
             let bytes: Vec<u8> = text.bytes().map(|b| if b == 1 { 0xc4 } else { b }).collect();
             assert_eq!(read_from(&bytes).failures[0].name, "Ä", "{declaration}");
         }
-        // A mark beats a declaration, and a declaration of UTF-16 in a file that is read byte by byte is wrong.
+        // A mark beats a declaration, and a declaration of UTF-16 in a file that is read byte by
+        // byte is wrong.
         let marked = "\u{feff}<?xml version='1.0' encoding='latin1'?><testsuites><testcase name='Ä'><failure/></testcase></testsuites>";
         assert_eq!(read(marked).failures[0].name, "Ä");
         let wrong = "<?xml version='1.0' encoding='UTF-16'?><testsuites><testcase name='Ä'><failure/></testcase></testsuites>";

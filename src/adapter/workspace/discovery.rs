@@ -54,8 +54,9 @@ pub(crate) fn walk(folder: &Path, ours: &[PathBuf]) -> io::Result<(Vec<Found>, V
     Ok((found, links))
 }
 
-/// The paths of a repository's own files, `/` between names, in order, for a first look: folders that package managers
-/// and builds fill are left out, as are hidden ones other than `.config` and `.github`, and what cannot be read.
+/// The paths of a repository's own files, `/` between names, in order, for a first look: folders
+/// that package managers and builds fill are left out, as are hidden ones other than `.config` and
+/// `.github`, and what cannot be read.
 pub(crate) fn survey(root: &Path) -> io::Result<Vec<String>> {
     const FOREIGN: [&str; 6] =
         ["node_modules", "target", "vendor", "venv", "__pycache__", "site-packages"];

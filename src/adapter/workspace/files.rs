@@ -266,8 +266,8 @@ pub(crate) fn is_executable(_: &Path) -> bool {
     false
 }
 
-/// How many more files the volume of the nearest folder that is there has room for; none where volumes
-/// of its kind have no such limit.
+/// How many more files the volume of the nearest folder that is there has room for; none where
+/// volumes of its kind have no such limit.
 #[cfg(unix)]
 pub(crate) fn free_files(path: &Path) -> io::Result<Option<u64>> {
     let there = path.ancestors().find(|path| path.exists()).unwrap_or(path);

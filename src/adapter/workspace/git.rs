@@ -50,7 +50,8 @@ pub(crate) fn head(world: &World, root: &Path) -> Option<CommitSha> {
     capture(world, &argv, Path::new(&root), PATIENCE).ok()?.stdout.trim().parse().ok()
 }
 
-/// By what a repository is known again on this host: its remote, else its first commit, else its path.
+/// By what a repository is known again on this host: its remote, else its first commit, else its
+/// path.
 pub(crate) fn identity(world: &World, root: &Path) -> String {
     let path = || folder_identity(root);
     let Some(top) = top_level(root) else { return path() };
@@ -75,7 +76,8 @@ pub(crate) fn folder_identity(root: &Path) -> String {
     format!("path:{}", shown(&super::files::canonical(root)))
 }
 
-/// An address without what may hold a secret and without what differs between two ways to the same repository.
+/// An address without what may hold a secret and without what differs between two ways to the same
+/// repository.
 fn address(remote: &str) -> String {
     let rest = remote.split_once("://").map_or(remote, |(_, rest)| rest);
     let rest = rest.rsplit_once('@').map_or(rest, |(_, rest)| rest);

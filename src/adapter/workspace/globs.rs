@@ -40,9 +40,9 @@ impl Globs {
         Ok(Self { set: set.build().map_err(|error| error.to_string())?, bases })
     }
 
-    /// What matches below `root`, nothing below `except`. A match that cannot be taken as a file (a pipe, a
-    /// link to nowhere, a folder that cannot be read, a name that no receipt can hold) is a problem
-    /// and not silence.
+    /// What matches below `root`, nothing below `except`. A match that cannot be taken as a file (a
+    /// pipe, a link to nowhere, a folder that cannot be read, a name that no receipt can hold) is a
+    /// problem and not silence.
     pub(crate) fn find(&self, root: &Path, except: &Path) -> Matches {
         let mut matches = Matches::default();
         for base in self.bases.iter().map(|base| root.join(base)) {

@@ -1,4 +1,5 @@
-//! Every flag, once. A description is one phrase that states the unit, the allowed values and the default.
+//! Every flag, once. A description is one phrase that states the unit, the allowed values and the
+//! default.
 
 use super::Kind::{List, Switch, Value};
 use super::{Flag, Kind, Subject, Subject as S};

@@ -16,7 +16,9 @@ impl Session<'_> {
             (Some(dir), _) => dir,
             (None, Some(out)) => out.clone(),
             (None, None) => {
-                return Err(Invalid::new("--receipts-dir", "name the folder of the receipts").into());
+                return Err(
+                    Invalid::new("--receipts-dir", "name the folder of the receipts").into()
+                );
             }
         };
         let jobs = self.needs()?;
@@ -78,7 +80,8 @@ impl Session<'_> {
                     .map_err(|error: crate::domain::ids::IdError| invalid(error.to_string()))?,
             ))
         };
-        // A workflow lists every shard that there can be: the digest of one that did not run is empty.
+        // A workflow lists every shard that there can be: the digest of one that did not run is
+        // empty.
         let given = values
             .value
             .iter()
@@ -145,7 +148,8 @@ impl Session<'_> {
         Ok(done.post.ending)
     }
 
-    /// What repeats this run: what was typed, and in a workflow the inputs that came as variables, too.
+    /// What repeats this run: what was typed, and in a workflow the inputs that came as variables,
+    /// too.
     fn repeated(&self) -> Result<Vec<Argument>, Failure> {
         let mut arguments = args::repeated(self.matches);
         if !self.world.under_actions() {
@@ -185,8 +189,9 @@ impl Session<'_> {
             .map_or_else(|| Ok(BTreeMap::new()), |list| list.map(of)))
     }
 
-    /// The tests of the earlier run that a flag names. Where it was typed, one that cannot be read ends the command;
-    /// where a workflow names it the verdict is worth more than the comparison, and says that there is none.
+    /// The tests of the earlier run that a flag names. Where it was typed, one that cannot be read
+    /// ends the command; where a workflow names it the verdict is worth more than the comparison,
+    /// and says that there is none.
     fn earlier(
         &self,
         ground: &Ground,

@@ -201,7 +201,8 @@ impl ProbeName {
     }
 }
 
-/// A derived `untagged` would take `{tool: x, vresion: y}` for `{tool: x}`: the keys are checked by hand.
+/// A derived `untagged` would take `{tool: x, vresion: y}` for `{tool: x}`: the keys are checked by
+/// hand.
 impl<'de> Deserialize<'de> for Requirement {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct V;

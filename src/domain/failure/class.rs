@@ -287,7 +287,8 @@ const CLAIMS: &[&str] = &[
 const CLAIM_TYPES: &[&str] =
     &["assertionerror", "assertionfailederror", "assertionexception", "comparisonfailure"];
 
-/// One entry of `report.classes`: failures whose message matches are of this class, whatever else they say.
+/// One entry of `report.classes`: failures whose message matches are of this class, whatever else
+/// they say.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 #[allow(missing_docs, reason = "the keys are described in docs/configuration.md")]

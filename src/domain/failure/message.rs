@@ -27,8 +27,8 @@ pub(super) fn without_root(text: &str, root: &str) -> String {
     out
 }
 
-/// The lines that say what happened: the first, but frames of a stack trace; of a script, which says
-/// most at its end, how it ended and the last.
+/// The lines that say what happened: the first, but frames of a stack trace; of a script, which
+/// says most at its end, how it ended and the last.
 pub(super) fn telling(message: &str) -> String {
     let plain = plain(message);
     let says =
@@ -47,7 +47,8 @@ pub(super) fn telling(message: &str) -> String {
     }
 }
 
-/// One of the patterns below: constants, and every test of a class or a signature compiles them all.
+/// One of the patterns below: constants, and every test of a class or a signature compiles them
+/// all.
 #[allow(clippy::expect_used, reason = "constants that a test compiles")]
 pub(super) fn pattern(text: &str) -> Regex {
     Regex::new(text).expect("a constant pattern")
@@ -55,7 +56,8 @@ pub(super) fn pattern(text: &str) -> Regex {
 
 static COLOUR: LazyLock<Regex> = LazyLock::new(|| pattern("\u{1b}\\[[0-9;]*[A-Za-z]"));
 
-/// What differs between two runs, and what stands in its place. In this order: a path may hold a time.
+/// What differs between two runs, and what stands in its place. In this order: a path may hold a
+/// time.
 static NOISE: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
     [
         (r"(?i)\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b", "<id>"),

@@ -1,6 +1,6 @@
 //! One failure, digested: what kind it is, by what it is known again, where it stands and how it is
-//! repeated. The evidence is the failure's own message and nothing else of the log: any other line that
-//! mentions a time-out proves nothing about this test.
+//! repeated. The evidence is the failure's own message and nothing else of the log: any other line
+//! that mentions a time-out proves nothing about this test.
 
 use std::collections::HashMap;
 
@@ -87,8 +87,8 @@ impl Failure {
         }
     }
 
-    /// The same with every path below one of these roots told from there: places are the repository's then, whichever
-    /// host ran it and whatever its folders are called.
+    /// The same with every path below one of these roots told from there: places are the
+    /// repository's then, whichever host ran it and whatever its folders are called.
     pub(crate) fn below(&self, roots: &[String]) -> Self {
         let relative = |text: &str| {
             roots.iter().filter(|root| root.len() > 1).fold(text.to_owned(), |text, root| {
@@ -99,7 +99,11 @@ impl Failure {
                 }
             })
         };
+        // A file that did not load has its path for a name.
+        let of_file = self.file.as_ref() == Some(&self.name);
+        let name = if of_file { relative(&self.name) } else { self.name.clone() };
         Self {
+            name,
             message: relative(&self.message),
             trace: relative(&self.trace),
             output: relative(&self.output),
@@ -131,8 +135,8 @@ impl Failure {
         Class::of_message(&self.message)
     }
 
-    /// By what it is known again: its class and message without what differs between two runs of the
-    /// same failure (line numbers, paths, addresses, times).
+    /// By what it is known again: its class and message without what differs between two runs of
+    /// the same failure (line numbers, paths, addresses, times).
     pub(crate) fn signature(&self) -> String {
         let class = self.class();
         // In a claim a time may be what was expected.
@@ -152,8 +156,8 @@ impl Failure {
     }
 }
 
-/// By what a layer's failure is known again: its layer, its reason and its detail without what differs between two
-/// runs of the same failure.
+/// By what a layer's failure is known again: its layer, its reason and its detail without what
+/// differs between two runs of the same failure.
 pub(crate) fn layer_signature(layer: Layer, code: ReasonCode, detail: &str) -> String {
     let text = format!("{layer}\n{code}\n{}", normalised(&plain(detail), true));
     Sha256::digest(text.as_bytes()).iter().take(8).map(|byte| format!("{byte:02x}")).collect()

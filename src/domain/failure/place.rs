@@ -1,4 +1,5 @@
-//! Places in source files that a failure names: frames of stack traces first, then places in its text.
+//! Places in source files that a failure names: frames of stack traces first, then places in its
+//! text.
 
 use std::sync::LazyLock;
 
@@ -90,7 +91,8 @@ pub(super) static MENTION: LazyLock<Regex> = LazyLock::new(|| {
     ))
 });
 
-/// The places that a text names: first its stack frames, in their order, then places anywhere in it.
+/// The places that a text names: first its stack frames, in their order, then places anywhere in
+/// it.
 pub(crate) fn places(text: &str) -> Vec<Place> {
     let text = plain(text);
     let lines = || text.lines().take(LINES_READ);

@@ -41,7 +41,8 @@ pub(crate) fn read(listed: Option<&[Running]>) -> Result<Option<String>, &'stati
 mod tests {
     use super::*;
 
-    /// The fields are those of Toolhelp32 (`th32ProcessID`), `GetProcessTimes` and `ProcessIdToSessionId`.
+    /// The fields are those of Toolhelp32 (`th32ProcessID`), `GetProcessTimes` and
+    /// `ProcessIdToSessionId`.
     #[test]
     fn who_runs_is_named_and_silence_is_not_idleness() {
         let at = |second: i64| Timestamp::from_second(second).ok();

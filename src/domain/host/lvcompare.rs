@@ -1,5 +1,5 @@
-//! Where LVCompare must be: at the path that `LVCOMPARE_PATH` names, else at its installer's. The one for
-//! 32 bits beside it is never taken in its stead: it would compare with another LabVIEW.
+//! Where LVCompare must be: at the path that `LVCOMPARE_PATH` names, else at its installer's. The
+//! one for 32 bits beside it is never taken in its stead: it would compare with another LabVIEW.
 
 /// Where the installer puts it.
 const INSTALLED: &str =
@@ -38,7 +38,8 @@ pub(crate) fn read(named: Option<&str>, is_file: impl Fn(&str) -> bool) -> Place
 mod tests {
     use super::*;
 
-    /// Paths as the predecessor's readiness probe has them (its candidates, the 32-bit one excluded).
+    /// Paths as the predecessor's readiness probe has them (its candidates, the 32-bit one
+    /// excluded).
     #[test]
     fn one_path_counts_and_its_twin_is_only_named() {
         const OWN: &str = r"D:\NI\LVCompare.exe";

@@ -1,4 +1,5 @@
-//! What the shipped script's `-Probe` came to, read: which PowerShell, which Pester, or why no script runs.
+//! What the shipped script's `-Probe` came to, read: which PowerShell, which Pester, or why no
+//! script runs.
 
 use serde::Deserialize;
 
@@ -45,8 +46,9 @@ pub(crate) enum Silence {
     Unreadable(String),
 }
 
-/// The answer: one line of JSON, wherever it stands. A policy that is set for the whole machine holds
-/// against `-ExecutionPolicy Bypass`; its message is translated, the name of its help page is not.
+/// The answer: one line of JSON, wherever it stands. A policy that is set for the whole machine
+/// holds against `-ExecutionPolicy Bypass`; its message is translated, the name of its help page is
+/// not.
 pub(crate) fn read(said: &Said<'_>) -> Result<Told, Silence> {
     let answer =
         |line: &str| serde_json::from_str::<Told>(line.trim().trim_start_matches('\u{feff}')).ok();
@@ -63,8 +65,8 @@ pub(crate) fn read(said: &Said<'_>) -> Result<Told, Silence> {
     Err(Silence::Unreadable(said.first_line()))
 }
 
-/// `UnauthorizedAccess` as a whole id, with or without the command behind it; a file that may not be
-/// written has an id that only ends like it.
+/// `UnauthorizedAccess` as a whole id, with or without the command behind it; a file that may not
+/// be written has an id that only ends like it.
 fn is_unauthorized(line: &str) -> bool {
     let id = line
         .split_once("FullyQualifiedErrorId")

@@ -91,7 +91,8 @@ pub(crate) struct LookUp {
 pub(crate) struct Call {
     /// Path and query.
     pub(crate) target: String,
-    /// The answer's status; null where there was no answer. 304: nothing had changed, and it cost no quota.
+    /// The answer's status; null where there was no answer. 304: nothing had changed, and it cost
+    /// no quota.
     pub(crate) status: Option<u16>,
     /// Why it was no answer that could be used.
     pub(crate) cause: Option<String>,
@@ -115,7 +116,8 @@ receipt! {
         slug_sources: Vec<SlugSource>,
         /// The checkout.
         worktree: Worktree,
-        /// By what the repository is known again on this host: `remote:`, `commit:` or `path:` and the rest.
+        /// By what the repository is known again on this host: `remote:`, `commit:` or `path:` and
+        /// the rest.
         #[serde(default)]
         repository_identity: Option<String>,
     }

@@ -10,7 +10,8 @@ use crate::domain::reason::Layer;
 use crate::domain::typed::Typed;
 
 receipt! {
-    /// What the run came to, and from which facts. The predecessor's fields, and the layer at fault.
+    /// What the run came to, and from which facts. The predecessor's fields, and the layer at
+    /// fault.
     EvidenceReceipt: Classification, Post, "pester-evidence-classification@v1", "pester-evidence-classification.json" {
         /// Context's status, or its job's result, or `unknown`.
         context_status: String,
@@ -62,7 +63,8 @@ pub(crate) struct SinceGreen {
     pub(crate) run_attempt: u32,
     /// When it ended.
     pub(crate) at_utc: jiff::Timestamp,
-    /// What is another now, the worst suspect first; empty where nothing that the gate knows of changed.
+    /// What is another now, the worst suspect first; empty where nothing that the gate knows of
+    /// changed.
     pub(crate) changes: Vec<Change>,
     /// Changes beyond those that are told.
     pub(crate) more: u64,
@@ -95,7 +97,8 @@ receipt! {
         leaks: Vec<Leak>,
         /// What the tests came to; zeros where nothing ran.
         counts: Counts,
-        /// What changed on the host since it was last green; null for a green run and where it never was.
+        /// What changed on the host since it was last green; null for a green run and where it
+        /// never was.
         since_green: Option<SinceGreen>,
     }
 }
@@ -175,7 +178,8 @@ pub(crate) struct ToldDigest {
     pub(crate) sha256: Sha256,
 }
 
-/// What the verdict was made from beside the files: with it, the files alone give the verdict again.
+/// What the verdict was made from beside the files: with it, the files alone give the verdict
+/// again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Told {
@@ -211,7 +215,8 @@ pub(crate) struct ReplayedBy {
     pub(crate) host: Host,
     /// The tool.
     pub(crate) tool: Tool,
-    /// Whether the verdict is that of the retained evidence; null where there was none to compare with.
+    /// Whether the verdict is that of the retained evidence; null where there was none to compare
+    /// with.
     pub(crate) same_verdict: Option<bool>,
 }
 

@@ -11,7 +11,8 @@ use crate::domain::ids::{RelPath, Sha256};
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct OutcomeRecord {
-    /// `not-started`, `exited`, `signalled`, `timed-out`, `cancelled` or `lost` (its guard was ended from outside).
+    /// `not-started`, `exited`, `signalled`, `timed-out`, `cancelled` or `lost` (its guard was
+    /// ended from outside).
     pub(crate) kind: String,
     /// Where it exited.
     pub(crate) exit_code: Option<i32>,
@@ -86,7 +87,8 @@ pub(crate) struct Leak {
     pub(crate) command: String,
     /// `reported` or `ended`.
     pub(crate) action: String,
-    /// The test file whose process started it; null where it cannot be told, or where one process runs all.
+    /// The test file whose process started it; null where it cannot be told, or where one process
+    /// runs all.
     pub(crate) file: Option<RelPath>,
 }
 
@@ -176,7 +178,8 @@ receipt! {
         telemetry_event_count: u64,
         /// `complete`, or the reason code that kept the results from being read, or `not-run`.
         postprocess_status: String,
-        /// `complete`, `truncated`, `invalid`, `unsupported`, `inconsistent`, `missing` or `not-run`.
+        /// `complete`, `truncated`, `invalid`, `unsupported`, `inconsistent`, `missing` or
+        /// `not-run`.
         results_xml_status: String,
         /// Whether counts could be made.
         summary_present: bool,
@@ -206,7 +209,8 @@ receipt! {
         files: Vec<RawFile>,
         /// Which shard ran, as `K/N`.
         shard: Option<String>,
-        /// The checkout's root on the host that ran it: by it a place in a report is one of the repository.
+        /// The checkout's root on the host that ran it: by it a place in a report is one of the
+        /// repository.
         root: Option<String>,
         /// Names of the variables that the tests had, without their values.
         environment: Option<Vec<String>>,

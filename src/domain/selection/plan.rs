@@ -161,9 +161,9 @@ pub(crate) fn plan_digest(files: &[SelectedFile]) -> Sha256 {
     tree_digest(files.iter().map(|file| (file.path.as_str().as_bytes(), &file.text_sha256)))
 }
 
-/// Cuts the plan into `asked` parts, never more than there are files. Without durations file i goes to part i modulo;
-/// with them each file, the longest first, goes to the part that is shortest so far. A file of which nothing is known
-/// counts as the middle one of those that are.
+/// Cuts the plan into `asked` parts, never more than there are files. Without durations file i goes
+/// to part i modulo; with them each file, the longest first, goes to the part that is shortest so
+/// far. A file of which nothing is known counts as the middle one of those that are.
 pub(crate) fn shards(
     files: &[SelectedFile],
     asked: u32,

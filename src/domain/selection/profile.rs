@@ -1,6 +1,7 @@
 //! The dispatcher profile: every setting of the run, settled, with where each came from.
 //!
-//! Precedence, weakest first: default, the file's section, the pack, the profile, flag or environment.
+//! Precedence, weakest first: default, the file's section, the pack, the profile, flag or
+//! environment.
 
 use super::super::config::{DispatcherKind, Limits, Pack, Profile};
 use super::super::fault::Fault;

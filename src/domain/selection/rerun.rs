@@ -1,5 +1,6 @@
-//! Repeating what failed: of the files that the rules select here, those that a bundle names. The rules stay: a bundle
-//! that somebody sent makes nothing run that this checkout does not take for a test.
+//! Repeating what failed: of the files that the rules select here, those that a bundle names. The
+//! rules stay: a bundle that somebody sent makes nothing run that this checkout does not take for a
+//! test.
 
 use std::collections::BTreeSet;
 

@@ -67,8 +67,8 @@ pub(crate) struct Request {
 }
 
 impl Request {
-    /// Copies of the receipts that were consumed lie beside ours: one artifact holds the whole contract,
-    /// and readiness that was measured in this very job is nowhere else.
+    /// Copies of the receipts that were consumed lie beside ours: one artifact holds the whole
+    /// contract, and readiness that was measured in this very job is nowhere else.
     fn keep(&self, out: &Path) {
         for paper in [&self.context, &self.preflight, &self.selection] {
             let Some(path) = &paper.path else { continue };
@@ -388,9 +388,9 @@ fn side_command(
     }
 }
 
-/// What is alive of the run when its time to end by itself is over, and what the setting makes of it;
-/// none where somebody asked to stop meanwhile. Clean-up has run by then: what a `before` command started
-/// and `after` stops is no leak.
+/// What is alive of the run when its time to end by itself is over, and what the setting makes of
+/// it; none where somebody asked to stop meanwhile. Clean-up has run by then: what a `before`
+/// command started and `after` stops is no leak.
 fn leaks(
     world: &World,
     ground: &Ground,
@@ -506,7 +506,8 @@ fn conclude(
         ArtifactName::for_attempt("pester-run-raw", ground.gate_id.as_ref(), shard, identity.run.1)
             .into();
     receipt.raw_artifact_expected = !raw.0.is_empty() && leaked.is_empty();
-    // A name that holds a secret is told as masked, and so is found nowhere: that folder is not uploaded.
+    // A name that holds a secret is told as masked, and so is found nowhere: that folder is not
+    // uploaded.
     receipt.files =
         raw.0.into_iter().filter(|file| !ground.redactor.is_in(file.path.as_str())).collect();
     receipt.source = "execute".to_owned();

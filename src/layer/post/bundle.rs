@@ -123,7 +123,8 @@ fn failed_files(
             files.insert(entry.path.clone());
         }
     }
-    // More failed than is told of, or what stops the gate is not only that tests failed or were not reached.
+    // More failed than is told of, or what stops the gate is not only that tests failed or were not
+    // reached.
     nowhere |= collected.counts.failures() > collected.failures.len() as u64;
     let accounting = || collected.execution.iter().flat_map(|loaded| &loaded.receipt.accounting);
     let all_known = accounting().all(|entry| entry.state != Accounted::Unknown);

@@ -50,7 +50,8 @@ pub(super) struct Collected {
     pub(super) tests: Vec<Test>,
     /// When each layer began and ended, in milliseconds since 1970.
     pub(super) spans: Vec<(Layer, i64, i64)>,
-    /// The end of the log that tells most; empty where nothing was printed, none where nobody knows.
+    /// The end of the log that tells most; empty where nothing was printed, none where nobody
+    /// knows.
     pub(super) log_end: Option<Vec<String>>,
     /// Readiness as execute had it.
     pub(super) readiness: Option<Loaded<ReadinessReceipt>>,
@@ -104,8 +105,8 @@ pub(super) fn collect(world: &World, ground: &Ground, request: &Request) -> Coll
     collected.evidence.found.clone_from(&request.found);
     let (dir, gate) = (&request.receipts_dir, ground.gate_id.as_ref());
     let executions = Executions::choose(ground, request, all::<ExecutionReceipt>(dir, gate));
-    // What the execution receipts that count name as parents vouches for those, and says which count.
-    // One that is not what execute put out, or another run's, vouches for nothing.
+    // What the execution receipts that count name as parents vouches for those, and says which
+    // count. One that is not what execute put out, or another run's, vouches for nothing.
     let own_run = |e: &&Loaded<ExecutionReceipt>| {
         ground.facts.run.as_ref().is_none_or(|(run, _)| *run == e.receipt.run.run_id)
             && executions.unmatched.is_none()
@@ -196,7 +197,8 @@ impl Executions {
                 Err(fault) => this.broken = Some(fault),
             }
         }
-        // A leg of which there is no receipt at all is missing, which is told elsewhere and says more.
+        // A leg of which there is no receipt at all is missing, which is told elsewhere and says
+        // more.
         let there = |shard: Option<u32>| {
             let of_leg = |loaded: &Loaded<ExecutionReceipt>| {
                 let leg = shard_index(&loaded.receipt);
@@ -209,11 +211,13 @@ impl Executions {
             .find(|entry| there(entry.0) && !readable.iter().any(|loaded| fits(entry, loaded)));
         this.unmatched = unmatched.map(|(_, digest)| digest.clone());
         if any_readable && !given.is_empty() && this.unmatched.is_none() {
-            // Every receipt that was put out is here: what else lies about is history, or was planted.
+            // Every receipt that was put out is here: what else lies about is history, or was
+            // planted.
             this.broken = None;
             readable.retain(vouched);
         }
-        // An earlier attempt's receipt for which nobody vouches is history where the attempt is known.
+        // An earlier attempt's receipt for which nobody vouches is history where the attempt is
+        // known.
         let own = ground.facts.run.as_ref().map(|(_, attempt)| *attempt);
         if request.jobs.contains_key(&Layer::Execute) || readable.len() > 1 {
             readable.retain(|loaded| {
@@ -242,8 +246,8 @@ fn shard_index(receipt: &ExecutionReceipt) -> Option<u32> {
 }
 
 /// Every receipt of one kind below the folder, readable or not.
-/// The receipts of this layer and this gate: several gates of one run may lie in one folder. One that cannot be read
-/// could be anybody's; the router stands before all gates.
+/// The receipts of this layer and this gate: several gates of one run may lie in one folder. One
+/// that cannot be read could be anybody's; the router stands before all gates.
 fn all<R: Receipt>(dir: &Path, gate: Option<&GateId>) -> Vec<Result<Loaded<R>, ReceiptFault>> {
     let loaded =
         receipt_store::find::<R>(dir).into_iter().map(|path| receipt_store::load::<R>(&path, None));
@@ -337,8 +341,9 @@ fn believe<R: Receipt + Clone>(
 ) -> Result<Loaded<R>, ReceiptFault> {
     let of_kind: Vec<&Parent> = named.iter().filter(|parent| parent.schema == R::SCHEMA).collect();
     let is_named = of_kind.iter().any(|parent| parent.sha256 == chosen.sha256);
-    // The digest that was put out must be some receipt's here; execute consumed exactly what it named.
-    // Where the one that was meant is there and broken, that says more than the digest of another.
+    // The digest that was put out must be some receipt's here; execute consumed exactly what it
+    // named. Where the one that was meant is there and broken, that says more than the digest of
+    // another.
     if let Some(digest) = digest
         && !readable.iter().any(|loaded| loaded.sha256 == *digest)
     {
@@ -354,7 +359,8 @@ fn believe<R: Receipt + Clone>(
         return Err(broken.cloned().unwrap_or_else(|| mismatch(chosen, &parent.sha256)));
     }
     let vouched = is_named || digest == Some(&chosen.sha256);
-    // Beside one that cannot be read, only what is vouched for counts: the other may be the one that was meant.
+    // Beside one that cannot be read, only what is vouched for counts: the other may be the one
+    // that was meant.
     if let Some(broken) = broken.filter(|_| !vouched) {
         return Err(broken.clone());
     }
@@ -478,7 +484,8 @@ fn believe_execution(
     }
 }
 
-/// What a receipt that says completed cannot say: one that contradicts itself is believed in nothing.
+/// What a receipt that says completed cannot say: one that contradicts itself is believed in
+/// nothing.
 fn contradiction(receipt: &ExecutionReceipt) -> Option<&'static str> {
     if receipt.status != Classification::Completed {
         return None;
@@ -535,7 +542,8 @@ fn check_shards(collected: &mut Collected) {
     collected.evidence.found.extend(missing);
 }
 
-/// The raw files are there and are those that execute recorded; their failures are read for the report.
+/// The raw files are there and are those that execute recorded; their failures are read for the
+/// report.
 fn check_raw(collected: &mut Collected, dir: &Path) {
     let listed = files::list(dir);
     for at in 0..collected.execution.len() {

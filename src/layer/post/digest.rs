@@ -1,5 +1,5 @@
-//! From what was collected to what it means: failures digested, every test listed, the run compared with a baseline
-//! and with the host's last green one.
+//! From what was collected to what it means: failures digested, every test listed, the run compared
+//! with a baseline and with the host's last green one.
 
 use std::collections::{HashMap, VecDeque};
 use std::path::Path;
@@ -24,7 +24,8 @@ use crate::domain::triage::{self, FloorRule, Triage};
 use crate::layer::ground::{Ground, Identity};
 use crate::report::again::Replay;
 
-/// Failures and tests as they are told: masked, their places told from the root, their classes by the rules.
+/// Failures and tests as they are told: masked, their places told from the root, their classes by
+/// the rules.
 pub(super) fn digest(
     ground: &Ground,
     request: &Request,
@@ -61,7 +62,8 @@ pub(super) fn digest(
     }
 }
 
-/// Whether the checkout that the tests ran in is here: post may run on a machine that has another one, or none.
+/// Whether the checkout that the tests ran in is here: post may run on a machine that has another
+/// one, or none.
 fn at_hand(ground: &Ground, repeat: &Replay) -> bool {
     let here = shown(&ground.root);
     !repeat.roots.is_empty()
@@ -232,8 +234,8 @@ pub(super) fn since(
     Some(since)
 }
 
-/// The list of tests of an earlier run: the file itself, or the newest of this gate below a folder. Lists there that
-/// cannot be read are told as its limits.
+/// The list of tests of an earlier run: the file itself, or the newest of this gate below a folder.
+/// Lists there that cannot be read are told as its limits.
 pub(crate) fn read_list(path: &Path, gate: Option<&GateId>) -> Result<TestList, String> {
     if !files::is_dir(path) {
         return read_one(path);

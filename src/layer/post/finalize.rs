@@ -1,4 +1,5 @@
-//! The execution receipt of a job that died without one: what its journal and its job's result tell, and no more.
+//! The execution receipt of a job that died without one: what its journal and its job's result
+//! tell, and no more.
 
 use std::path::Path;
 

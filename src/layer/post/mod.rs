@@ -123,7 +123,8 @@ pub(crate) struct Request {
 
 pub(crate) use self::digest::read_list;
 
-/// The request that tells of a retained run of the predecessor; none where the folder holds no such run.
+/// The request that tells of a retained run of the predecessor; none where the folder holds no such
+/// run.
 pub(crate) fn predecessor(dir: &Path) -> Option<Request> {
     let (path, receipt) = predecessor::find(dir)?;
     let kind = Kind::LocalReplay { as_of: None, retained: None };
@@ -364,8 +365,8 @@ fn outputs(ground: &Ground, story: &Story, identity: &Identity) -> Vec<(&'static
     ]
 }
 
-/// An execute of this run that outlived its job keeps this host's lock: it is asked to end. Outside a
-/// workflow a run is one process, and nothing of it is left here.
+/// An execute of this run that outlived its job keeps this host's lock: it is asked to end. Outside
+/// a workflow a run is one process, and nothing of it is left here.
 fn release_what_is_left(world: &World, ground: &Ground) {
     let Some((run, attempt)) = ground.facts.run.as_ref().filter(|_| world.under_actions()) else {
         return;

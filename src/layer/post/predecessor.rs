@@ -1,4 +1,5 @@
-//! A retained run of the predecessor, as evidence: its receipt, the reports of its files, its summary.
+//! A retained run of the predecessor, as evidence: its receipt, the reports of its files, its
+//! summary.
 
 use std::path::{Path, PathBuf};
 
@@ -21,8 +22,8 @@ use crate::domain::predecessor::{
 use crate::domain::reason::Layer;
 use crate::domain::receipt::{ExecutionReceipt, Receipt};
 
-/// The execution receipt of the predecessor that counts below a folder: that of its contract, else any. One that
-/// is ours has reasons and a tool.
+/// The execution receipt of the predecessor that counts below a folder: that of its contract, else
+/// any. One that is ours has reasons and a tool.
 pub(crate) fn find(dir: &Path) -> Option<(PathBuf, PredecessorReceipt)> {
     let mut found: Vec<(bool, PathBuf, Value)> = files::list(dir)
         .into_iter()
@@ -141,8 +142,9 @@ fn statuses(listed: &[(RelPath, PathBuf)]) -> Vec<String> {
         .collect()
 }
 
-/// The reports of the single files, each in a folder of its own; without them the one at the top, where it holds
-/// cases. (A wrapper writes a top one without any: its totals are told by the summary.)
+/// The reports of the single files, each in a folder of its own; without them the one at the top,
+/// where it holds cases. (A wrapper writes a top one without any: its totals are told by the
+/// summary.)
 fn reports_of(listed: &[(RelPath, PathBuf)]) -> Vec<(&RelPath, &PathBuf)> {
     let is_report = |path: &RelPath| path.file_name() == "pester-results.xml";
     let in_a_folder = |path: &RelPath| {

@@ -88,7 +88,8 @@ const OF_THE_WORKFLOW: [&str; 18] = [
     "rerun-from",
 ];
 
-/// The effective inputs of a run on another machine, or of layers that ran one by one, as arguments of `run`.
+/// The effective inputs of a run on another machine, or of layers that ran one by one, as arguments
+/// of `run`.
 fn effective(
     ground: &Ground,
     request: &Request,
@@ -356,7 +357,8 @@ fn not_run(collected: &Collected) -> Vec<(String, &'static str)> {
     dispatched.flat_map(|loaded| loaded.receipt.accounting.iter().filter_map(each)).collect()
 }
 
-/// When each layer began and ended, by its receipt; of several legs the first begins and the last ends.
+/// When each layer began and ended, by its receipt; of several legs the first begins and the last
+/// ends.
 fn timeline(collected: &Collected) -> Vec<Worked> {
     let of = |layer: Layer| {
         let spans = collected.spans.iter().filter(|span| span.0 == layer);
@@ -392,8 +394,9 @@ fn headline(verdict: &Verdict, mask: &dyn Fn(&str) -> String) -> String {
 
 /// The command that gives a finding again.
 ///
-/// A failure of the tests, and what a run met on this machine, is met again by a run. What happened to receipts, jobs
-/// and machines is in the evidence alone; so is what layers met that ran one by one.
+/// A failure of the tests, and what a run met on this machine, is met again by a run. What happened
+/// to receipts, jobs and machines is in the evidence alone; so is what layers met that ran one by
+/// one.
 fn reproduce(
     world: &World,
     ground: &Ground,
@@ -490,7 +493,8 @@ fn tests_ran(request: &Request, collected: &Collected, verdict: &Verdict) -> Tes
     TestsRan::No
 }
 
-/// The same in a report: a layer that another one stopped before it came to its turn was not reached.
+/// The same in a report: a layer that another one stopped before it came to its turn was not
+/// reached.
 fn told_status(
     request: &Request,
     collected: &Collected,

@@ -1,4 +1,5 @@
-//! What was last heard of a run: what was running at its end, and the end of the log that tells most.
+//! What was last heard of a run: what was running at its end, and the end of the log that tells
+//! most.
 
 use std::path::{Path, PathBuf};
 
@@ -7,8 +8,9 @@ use crate::adapter::workspace::files;
 use crate::domain::ids::RelPath;
 use crate::domain::receipt::{InFlight, InFlightKind};
 
-/// What the journals of a run without a receipt last told. A dispatcher's script keeps one of its own
-/// below ours, which may be ahead of it by a moment: it may know the test where ours knows the file.
+/// What the journals of a run without a receipt last told. A dispatcher's script keeps one of its
+/// own below ours, which may be ahead of it by a moment: it may know the test where ours knows the
+/// file.
 pub(super) fn last_known(dir: &Path) -> Option<InFlight> {
     let journals = files::list(dir)
         .into_iter()
@@ -32,8 +34,9 @@ pub(super) fn last_known(dir: &Path) -> Option<InFlight> {
 const LOG_BYTES: u64 = 16 << 10;
 const LOG_LINES: usize = 15;
 
-/// The end of the log that tells most: of what was running at the end, else of the dispatcher. Empty where there is no
-/// log or nothing in it, none where there are logs and none of them is the one.
+/// The end of the log that tells most: of what was running at the end, else of the dispatcher.
+/// Empty where there is no log or nothing in it, none where there are logs and none of them is the
+/// one.
 pub(super) fn log_end(dir: &Path, running: Option<&InFlight>) -> Option<Vec<String>> {
     let running = running.and_then(|running| running.file.as_deref());
     let running = running.and_then(|file| file.rsplit(['/', '\\']).next());

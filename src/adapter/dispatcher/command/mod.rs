@@ -112,8 +112,9 @@ pub(super) fn report_end(plan: &Plan, end: &ChildEnd) {
     plan.journal.emit(Event::RunEnd { outcome: end.describe() });
 }
 
-/// What became of each file, and a file that no test case names: the command was given it and nothing proves that it
-/// ran. Without `{files}` the command chooses by itself, and nothing is claimed.
+/// What became of each file, and a file that no test case names: the command was given it and
+/// nothing proves that it ran. Without `{files}` the command chooses by itself, and nothing is
+/// claimed.
 fn accounting(
     plan: &Plan,
     collected: &Collected,
@@ -151,7 +152,8 @@ fn softened(plan: &Plan, fault: Fault) -> Fault {
     }
 }
 
-/// Why there are no results: only a plain exit leaves that open, every other end has its own reason.
+/// Why there are no results: only a plain exit leaves that open, every other end has its own
+/// reason.
 fn no_results(plan: &Plan, end: &ChildEnd, collected: &Collected, tail: &str) -> Option<Fault> {
     let ChildEnd::Exited(code) = *end else { return None };
     let runner = TestRunner::of(&plan.profile.command.value);

@@ -1,4 +1,5 @@
-//! Which results files are this run's: those that globs name, or those that changed while the command ran.
+//! Which results files are this run's: those that globs name, or those that changed while the
+//! command ran.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -69,7 +70,8 @@ impl Wanted {
         let hashed = self.globs.is_some();
         let found = self.find(plan).files.into_iter().filter_map(|(path, absolute)| {
             let (size, modified) = files::stamp(&absolute)?;
-            // Of what nobody named only size and time count: everything below the folder is looked at.
+            // Of what nobody named only size and time count: everything below the folder is looked
+            // at.
             let digest =
                 hashed.then(|| files::digest_file(&absolute).ok().map(|(_, digest)| digest));
             Some((path, (size, modified, digest.flatten())))
@@ -132,7 +134,8 @@ impl Collected {
         self.reports.push((path, reading));
     }
 
-    /// Takes the standard output for a report: where it was named, and where it is one and no file is.
+    /// Takes the standard output for a report: where it was named, and where it is one and no file
+    /// is.
     pub(super) fn take_output(
         &mut self,
         plan: &Plan,
@@ -158,8 +161,9 @@ impl Collected {
     }
 }
 
-/// Whether a file that nobody named is a report: one of a known format, or a results file by its ending that is empty
-/// or cut before its format can be told. Other XML and JSON files are the build's own.
+/// Whether a file that nobody named is a report: one of a known format, or a results file by its
+/// ending that is empty or cut before its format can be told. Other XML and JSON files are the
+/// build's own.
 fn is_report(path: &RelPath, reading: &Reading) -> bool {
     let markup = path.as_str().ends_with(".xml") || path.as_str().ends_with(".trx");
     let cut = matches!(reading.defect, Some(Defect::Truncated(_)));

@@ -163,7 +163,8 @@ fn read_run(path: &Path) -> Result<PesterRun, String> {
     Ok(run)
 }
 
-/// What a run object names: failures (tests, blocks around them, and files that did not load), and every test.
+/// What a run object names: failures (tests, blocks around them, and files that did not load), and
+/// every test.
 pub(crate) fn told(path: &Path) -> (Vec<Failure>, Vec<Test>) {
     let Ok(run) = read_run(path) else { return Default::default() };
     let listed = run.tests.iter().map(|test| Test {
@@ -200,8 +201,8 @@ pub(crate) fn told(path: &Path) -> (Vec<Failure>, Vec<Test>) {
     (tests.chain(files).collect(), listed)
 }
 
-/// What the first error says, and where it was thrown. An error record's own place is that of the assertion in Pester;
-/// it counts only where it is in the test's file.
+/// What the first error says, and where it was thrown. An error record's own place is that of the
+/// assertion in Pester; it counts only where it is in the test's file.
 fn of_errors(errors: &[PesterError], file: &str) -> Failure {
     let Some(error) = errors.first() else { return Failure::default() };
     let own = error.file.as_deref().filter(|thrown| same_file(thrown, file)).zip(error.line);

@@ -1,6 +1,6 @@
-//! The `pester` dispatcher: our script or the repository's own, a plan in, a journal and a run object
-//! out, in one process for all files or in one for each. The protocol is in docs/pester.md; nothing
-//! else of Pester is known here.
+//! The `pester` dispatcher: our script or the repository's own, a plan in, a journal and a run
+//! object out, in one process for all files or in one for each. The protocol is in docs/pester.md;
+//! nothing else of Pester is known here.
 
 mod judge;
 mod probe;
@@ -204,7 +204,8 @@ fn one(plan: &Plan, at: usize, left: Left) -> Done {
     done
 }
 
-/// Why a file's process did not come to its own end. The end of the whole run is told once, elsewhere.
+/// Why a file's process did not come to its own end. The end of the whole run is told once,
+/// elsewhere.
 fn fault_of(plan: &Plan, file: &RelPath, done: &Done) -> Option<Fault> {
     match &done.end {
         ChildEnd::NotFound => Some(powershell_missing(plan)),
@@ -290,7 +291,8 @@ fn process(plan: &Plan, batch: &Batch<'_>) -> Result<Done, Fault> {
         path: shown(path),
         why: error.to_string(),
     };
-    // New, and with one process for each file of a name that no other can know: what lies there is this one's.
+    // New, and with one process for each file of a name that no other can know: what lies there is
+    // this one's.
     let output = match batch.only {
         Some(_) => plan.results.join(FOLDER).join(plan.world.new_local_run()),
         None => plan.results.join(&batch.output),
@@ -388,8 +390,8 @@ fn own_script(plan: &Plan) -> Result<Option<PathBuf>, Fault> {
     Ok(Some(own))
 }
 
-/// Writes script and plan of one process and gives its command line. Each has a script of its own: a test
-/// of one could have changed it for the next.
+/// Writes script and plan of one process and gives its command line. Each has a script of its own:
+/// a test of one could have changed it for the next.
 fn command_line(
     plan: &Plan,
     batch: &Batch<'_>,
@@ -431,7 +433,8 @@ fn command_line(
     Ok(argv)
 }
 
-/// PowerShell with a script: nothing of the user's profile, no prompt, no execution policy in the way.
+/// PowerShell with a script: nothing of the user's profile, no prompt, no execution policy in the
+/// way.
 fn powershell(program: &str, script: &Path) -> Vec<OsString> {
     let mut argv: Vec<OsString> =
         [program, "-NoLogo", "-NoProfile", "-NonInteractive"].map(OsString::from).to_vec();
@@ -442,8 +445,8 @@ fn powershell(program: &str, script: &Path) -> Vec<OsString> {
     argv
 }
 
-/// Masks every file that the script wrote, before anything of it is hashed. The copy is made where no
-/// test can put a link in its way.
+/// Masks every file that the script wrote, before anything of it is hashed. The copy is made where
+/// no test can put a link in its way.
 fn redact_folder(plan: &Plan, folder: &Path) -> Vec<Fault> {
     let unusable = |why: String| Fault::ResultsDirUnusable { path: FOLDER.to_owned(), why };
     if !files::is_plain_dir(folder) {

@@ -1,5 +1,5 @@
-//! The script's journal, followed while it grows and told on as events of ours, so that a killed process
-//! leaves the name of the test that was running.
+//! The script's journal, followed while it grows and told on as events of ours, so that a killed
+//! process leaves the name of the test that was running.
 
 use std::collections::HashMap;
 use std::io::{Read, Seek, SeekFrom};
@@ -101,8 +101,9 @@ impl Watch {
 /// No line of a journal comes near it.
 const LINE: usize = 1 << 20;
 
-/// Follows the script's journal, in its output folder, to its end; a torn last line is passed over. It is
-/// a file that tests can write to as well: no link is followed, and no more is read than any journal holds.
+/// Follows the script's journal, in its output folder, to its end; a torn last line is passed over.
+/// It is a file that tests can write to as well: no link is followed, and no more is read than any
+/// journal holds.
 pub(super) fn follow(plan: &Plan, output: &Path, watch: &Watch, done: &AtomicBool) {
     let path = output.join(journal::FILE);
     let (mut read, mut pending) = (0u64, Vec::new());
@@ -143,8 +144,8 @@ fn next_part(path: &Path, read: u64) -> Option<Vec<u8>> {
 }
 
 impl Watch {
-    /// Tells it on as an event of ours, with the file's own name. The script's frame of the run is not
-    /// ours: of `run-end` there is one, at the very end.
+    /// Tells it on as an event of ours, with the file's own name. The script's frame of the run is
+    /// not ours: of `run-end` there is one, at the very end.
     fn tell(&self, journal: &Journal, mut event: Event) {
         let frame = matches!(event, Event::FileStart { .. } | Event::FileEnd { .. });
         if matches!(event, Event::RunEnd { .. } | Event::Unknown) || (frame && self.framed) {

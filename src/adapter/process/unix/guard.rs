@@ -72,7 +72,8 @@ struct JobState {
 type Ended = Box<dyn FnOnce() + Send>;
 
 impl Guard {
-    /// Starts it. `environment` is all that the run's children get; `journal` is told when we are lost;
+    /// Starts it. `environment` is all that the run's children get; `journal` is told when we are
+    /// lost;
     /// `lock` is held by it as well, until everything that it started is ended.
     pub(crate) fn start(
         _: &World,
@@ -270,7 +271,8 @@ impl Link {
         }
     }
 
-    /// A guard that does not answer is ended, also where it is stopped: what it started comes to us.
+    /// A guard that does not answer is ended, also where it is stopped: what it started comes to
+    /// us.
     fn give_up(&self) {
         let _ = kill_process(self.guard, Signal::KILL);
     }

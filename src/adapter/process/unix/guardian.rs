@@ -97,8 +97,8 @@ struct Children {
 struct Guardian {
     me: i32,
     mark: String,
-    /// Held while a child starts, by any number: the sweep, which holds it alone, must not take a child
-    /// that the standard library waits for.
+    /// Held while a child starts, by any number: the sweep, which holds it alone, must not take a
+    /// child that the standard library waits for.
     starting: RwLock<()>,
     children: Mutex<Children>,
     /// Whose a process was when it was last looked at: it stays so, whatever it does to hide.
@@ -229,7 +229,8 @@ impl Guardian {
         let guard = self.clone();
         thread::spawn(move || {
             loop {
-                // Whose end it is is not told; a job's own is reaped by the thread that attends to it.
+                // Whose end it is is not told; a job's own is reaped by the thread that attends to
+                // it.
                 let _ = waitid(WaitId::All, WaitIdOptions::EXITED | WaitIdOptions::NOWAIT);
                 thread::sleep(Duration::from_secs(1));
                 guard.reap();
@@ -237,8 +238,8 @@ impl Guardian {
         });
     }
 
-    /// Takes orphans that have ended off the table, and gives the groups that they were in: one that forks
-    /// and leaves, over and over, is seen by them alone.
+    /// Takes orphans that have ended off the table, and gives the groups that they were in: one
+    /// that forks and leaves, over and over, is seen by them alone.
     fn reap(&self) -> Vec<i32> {
         let _alone = self.starting.write().unwrap_or_else(PoisonError::into_inner);
         let children = lock(&self.children);
@@ -268,8 +269,8 @@ impl Guardian {
         }
     }
 
-    /// Kills until nothing is left: what is killed may have started something meanwhile, and what forks
-    /// and leaves may have been missed by one look.
+    /// Kills until nothing is left: what is killed may have started something meanwhile, and what
+    /// forks and leaves may have been missed by one look.
     fn end(&self, whose: &Whose, patience: Duration) {
         let (since, mut empty) = (Instant::now(), 0);
         while empty < 3 && since.elapsed() <= patience {
@@ -362,8 +363,8 @@ impl Guardian {
         let mut alive = self.look()?;
         let mut restless = Vec::new();
         if alive.is_empty() {
-            // One that forks and leaves, over and over, can be between two of itself: what ends now lived
-            // a moment ago.
+            // One that forks and leaves, over and over, can be between two of itself: what ends now
+            // lived a moment ago.
             self.reap();
             thread::sleep(Duration::from_millis(3));
             restless = self.reap();

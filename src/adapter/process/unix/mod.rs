@@ -1,5 +1,5 @@
-//! Process trees on Unix. What a run starts belongs to its guard; a short command of our own (git, a
-//! probe) is a process group, which a child that calls `setsid` leaves.
+//! Process trees on Unix. What a run starts belongs to its guard; a short command of our own (git,
+//! a probe) is a process group, which a child that calls `setsid` leaves.
 
 mod guard;
 mod guardian;
@@ -29,9 +29,9 @@ pub(crate) use guardian::serve;
 
 /// Runs a command on our own streams while a lock is held, and gives its exit code.
 ///
-/// The command holds the lock as well, and so does what it starts: were we killed outright, the host
-/// would not be free before they are done. A request to stop is passed on. Where an ancestor holds the
-/// lock there is none of ours.
+/// The command holds the lock as well, and so does what it starts: were we killed outright, the
+/// host would not be free before they are done. A request to stop is passed on. Where an ancestor
+/// holds the lock there is none of ours.
 pub(crate) fn run_attached(
     world: &World,
     argv: &[String],
@@ -66,8 +66,8 @@ pub(crate) fn run_attached(
         {
             passed_on = requests;
             let signal = if requests > 1 { Signal::KILL } else { Signal::TERM };
-            // It has no group of its own, so that it may read from the terminal: whatever descends from it
-            // now is asked as well.
+            // It has no group of its own, so that it may read from the terminal: whatever descends
+            // from it now is asked as well.
             let all = table::all().unwrap_or_default();
             for process in table::descendants(pid.as_raw_nonzero().get(), &all) {
                 let _ = Pid::from_raw(process.pid)
@@ -128,8 +128,8 @@ impl Tree {
         Ok(Started { tree, stdout, stderr })
     }
 
-    /// Has something called when the first process has ended. One of ours is not reaped by it: until
-    /// then its id stays its own.
+    /// Has something called when the first process has ended. One of ours is not reaped by it:
+    /// until then its id stays its own.
     pub(super) fn when_ended(&self, ended: impl FnOnce() + Send + 'static) -> std::io::Result<()> {
         match self {
             Tree::Alone { group, .. } => {
@@ -166,8 +166,8 @@ impl Tree {
         }
     }
 
-    /// How the first process ended; takes it off the process table. What is left of a command of our
-    /// own goes with it, what is left of a run is its guard's to tell.
+    /// How the first process ended; takes it off the process table. What is left of a command of
+    /// our own goes with it, what is left of a run is its guard's to tell.
     pub(super) fn end(&self) -> ChildEnd {
         match self {
             Tree::Alone { child, .. } => {

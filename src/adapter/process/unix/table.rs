@@ -30,8 +30,8 @@ impl Process {
     }
 }
 
-/// Every process that lives; what has ended and is not reaped is left out. None where the table cannot
-/// be read: that is not the same as nobody.
+/// Every process that lives; what has ended and is not reaped is left out. None where the table
+/// cannot be read: that is not the same as nobody.
 #[cfg(target_os = "linux")]
 pub(super) fn all() -> Option<Vec<Process>> {
     let entries = std::fs::read_dir("/proc").ok()?;
@@ -211,8 +211,8 @@ pub(super) fn variable(_: i32, _: &str) -> Option<String> {
     None
 }
 
-/// Kills processes and, so that what is forked meanwhile goes too, the groups that they are in, and further
-/// groups. `me` and its own group are spared.
+/// Kills processes and, so that what is forked meanwhile goes too, the groups that they are in, and
+/// further groups. `me` and its own group are spared.
 pub(super) fn kill_all(victims: &[Process], groups: &[i32], me: i32) {
     let own = rustix::process::getpgrp().as_raw_nonzero().get();
     let groups: HashSet<i32> =
