@@ -511,7 +511,7 @@ def hash_refused(world):
     assert ran.put_out("reason", "bootstrap-hash-refused"), ran.told()
 
 
-@scenario("receipt-swapped", "a receipt that is altered between jobs is refused by its digest and charged to its writer")
+@scenario("receipt-swapped", "a receipt that is altered between jobs is refused by its digest, and the layer that wrote it is named")
 def receipt_swapped(world):
     def widen(files):
         return {path: body.replace(b'"executionPack": "full"', b'"executionPack": "fool"') for path, body in files.items()}
