@@ -307,7 +307,7 @@ fn every_suite_gives_the_verdict_that_is_owed_on_a_real_pester() {
             let mut missing = Vec::new();
             for file in run["files"].as_array().unwrap() {
                 let (name, to) = (file.as_str().unwrap(), sandbox.root.join("tests"));
-                fs::create_dir_all(&to).unwrap();
+                fs::create_dir_all(to.join(name).parent().unwrap()).unwrap();
                 if fs::copy(suite.join(name), to.join(name)).is_err() {
                     sandbox.file(&format!("tests/{name}"), "");
                     missing.push(format!("[rm, \"tests/{name}\"]"));
