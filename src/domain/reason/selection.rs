@@ -34,7 +34,7 @@ pub(super) const ROWS: &[Row] = &[
     row(
         C::PatternInvalid,
         Blocks,
-        "a pattern is invalid",
+        "a file pattern is invalid",
         "correct the pattern that the detail names; write a literal bracket as [[]",
     ),
     row(
