@@ -224,7 +224,7 @@ mod tests {
             timed_out: false,
             replay: Replay {
                 root: "/w/it's".to_owned(),
-                arguments: vec![Argument::new("root", "/w/it's"), Argument::new("pack", "full")],
+                arguments: vec![Argument::new("root", "/w/it's")],
                 kind: Some(DispatcherKind::Pester),
                 powershell: "pwsh".to_owned(),
                 workspace: Some("/w".to_owned()),
@@ -271,12 +271,12 @@ mod tests {
         )
         .failures();
         let replay = &one["results"][0]["replay"];
-        assert_eq!(replay["run"], r"pester-gate run --root '/w/it'\''s' --pack full");
+        assert_eq!(replay["run"], r"pester-gate run --root '/w/it'\''s'");
         assert_eq!(
             replay["file"],
             r"pester-gate run --root '/w/it'\''s' --file 'tests/x y.Tests.ps1'"
         );
-        let script = "Set-Location -LiteralPath '/w/it''s'; $f = (Resolve-Path -LiteralPath 'tests/x y.Tests.ps1').Path; Invoke-Pester -Configuration @{ Run = @{ Path = $f }; Filter = @{ Line = ($f + ':12') } }";
+        let script = "Set-Location -LiteralPath '/w/it''s'; $f = (Resolve-Path -LiteralPath 'tests/x y.Tests.ps1').Path; Invoke-Pester -Configuration @{ Run = @{ Path = $f; Exit = $true }; Filter = @{ Line = ($f + ':12') } }";
         assert_eq!(replay["test"], format!("pwsh -NoProfile -Command {}", quoted(script)));
         // A typographic quote ends a string of PowerShell as well.
         let hostile = Failure {

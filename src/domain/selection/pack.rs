@@ -87,7 +87,7 @@ mod tests {
             assert_eq!((pack.name.as_str(), from), (name, source));
         }
         let fault = resolve(&packs(), Some("nope")).unwrap_err();
-        assert_eq!(fault.to_string(), "no pack \"nope\"; known are Smoke, full");
+        assert_eq!(fault.to_string(), "no pack is called \"nope\"; the packs are Smoke, full");
     }
 
     #[test]
