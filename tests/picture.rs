@@ -58,7 +58,7 @@ fn rows(text: &str) -> Vec<Vec<(char, Look)>> {
         let mut rest = line;
         while let Some(next) = rest.chars().next() {
             if let Some(sequence) = rest.strip_prefix("\u{1b}[") {
-                let (parameters, after) = sequence.split_once('m').expect("a color sequence");
+                let (parameters, after) = sequence.split_once('m').unwrap();
                 parameters.split(';').for_each(|parameter| look.apply(parameter));
                 rest = after;
                 continue;
