@@ -64,8 +64,8 @@ const ACTIONS: [(&str, &str); 8] = [
     ("post", "actions/post/action.yml"),
 ];
 
-/// Parts that are made from files of the repository: the actions' inputs and outputs, the scenarios of the
-/// workflows.
+/// Parts that are made from files of the repository: inputs and outputs of the actions, and the
+/// scenarios of the workflows.
 fn of_files() -> Vec<(String, Option<&'static str>, String)> {
     let mut parts: Vec<(String, Option<&'static str>, String)> = ACTIONS
         .iter()

@@ -20,15 +20,15 @@ pub(crate) const CODES: [ExitCode; 8] = [
     ExitCode { number: 1, meaning: "tests failed (`test-failures`)" },
     ExitCode {
         number: 2,
-        meaning: "usage or configuration error: an unknown flag, key or command, an invalid value, or an \
-                  unreadable file; also `init` when it recognizes nothing",
+        meaning: "usage or configuration error: an unknown flag, key or command, an invalid \
+                  value, or an unreadable file; also `init` when it recognizes nothing",
     },
     ExitCode { number: 3, meaning: "context blocked (`context-blocked`)" },
     ExitCode { number: 4, meaning: "host not ready (`readiness-blocked`)" },
     ExitCode {
         number: 5,
-        meaning: "no tests selected (`selection-blocked`); also an unknown pack, profile or mode, and an invalid \
-                  pattern, regardless of where it is set",
+        meaning: "no tests selected (`selection-blocked`); also an unknown pack, profile or mode, \
+                  and an invalid pattern, regardless of where it is set",
     },
     ExitCode { number: 6, meaning: "harness failure (`seam-defect`)" },
     ExitCode { number: 70, meaning: "internal error (please report it)" },

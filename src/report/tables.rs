@@ -184,7 +184,8 @@ pub(crate) fn receipts() -> String {
 pub(crate) fn explain(row: &Row) -> String {
     let retry = if row.retry_helps { "A retry can help.\n" } else { "" };
     format!(
-        "{}: {}\n\n  caused by    {}\n  severity     {}\n  fix          {}\n  next action  {}\n  reproduce    {}\n{retry}",
+        "{}: {}\n\n  caused by    {}\n  severity     {}\n  fix          {}\n  next action  {}\n  \
+         reproduce    {}\n{retry}",
         row.code,
         row.meaning,
         row.home.as_str(),
@@ -205,7 +206,7 @@ pub(crate) fn causes() -> String {
     out
 }
 
-/// The runbook: for each code that stops or warns, what to open, how to reproduce it and how to fix it.
+/// The runbook: for each code that stops or warns, what to open, how to reproduce it and its fix.
 pub(crate) fn runbook() -> String {
     let mut out = String::new();
     let layers = [
@@ -266,17 +267,22 @@ fn to_open(home: Home) -> String {
     match home {
         Home::Layer(Layer::Execute) => {
             format!(
-                "{} in `pester-execution-contract`, the logs in `pester-run-raw`, `pester-failures.json` in `pester-evidence`",
+                "{} in `pester-execution-contract`, the logs in `pester-run-raw`, \
+                 `pester-failures.json` in `pester-evidence`",
                 files(Layer::Execute)
             )
         }
         Home::Layer(Layer::Post) => format!("{} in `pester-evidence`", files(Layer::Post)),
         Home::Layer(layer) => format!("{} in the artifact of {layer}", files(layer)),
         Home::Subject => {
-            "`pester-operator-outcome.json` in `pester-evidence`; its `actionContext` names the receipt".to_owned()
+            "`pester-operator-outcome.json` in `pester-evidence`; its `actionContext` names the \
+             receipt"
+                .to_owned()
         }
         Home::Job => {
-            "the log of the job; if no receipt was written, its outputs `status` and `reason` name the reason".to_owned()
+            "the log of the job; if no receipt was written, its outputs `status` and `reason` \
+             name the reason"
+                .to_owned()
         }
     }
 }

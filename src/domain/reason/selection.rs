@@ -14,8 +14,8 @@ pub(super) const ROWS: &[Row] = &[
         C::ConfigurationMissing,
         Blocks,
         "no configuration and no command says which tests to run, so nothing was started",
-        "run `pester-gate init` to write a configuration, or `pester-gate run -- CMD` with your own \
-         test command; a configuration needs `dispatcher.kind` and, for scripts and {files}, \
+        "run `pester-gate init` to write a configuration, or `pester-gate run -- CMD` with your \
+         own test command; a configuration needs `dispatcher.kind` and, for scripts and {files}, \
          `tests.pattern`",
     )
     .replay(RUN),
@@ -72,8 +72,8 @@ pub(super) const ROWS: &[Row] = &[
         C::SelectionEmpty,
         Blocks,
         "no test file is left to run",
-        "correct the pattern or the rule that the detail names; `selection.excluded` in the receipt \
-         lists every file that was left out, with the rule",
+        "correct the pattern or the rule that the detail names; `selection.excluded` in the \
+         receipt lists every file that was left out, with the rule",
     ),
     row(
         C::SelectionDrift,
