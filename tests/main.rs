@@ -27,6 +27,8 @@ mod lock;
 #[cfg(unix)]
 mod page;
 mod pester;
+#[cfg(unix)]
+mod picture;
 mod process;
 mod release;
 #[cfg(unix)]

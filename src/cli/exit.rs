@@ -1,13 +1,13 @@
-//! Exit codes: one table, the same for every command. (`docs/exit-codes.md` is generated from it.)
+//! Exit codes: one table for every command. `docs/exit-codes.md` is generated from it.
 
 use crate::layer::ground::Ending;
 
-/// An exit code and what it says.
+/// An exit code and its meaning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ExitCode {
     /// The number.
     pub(crate) number: u8,
-    /// What it says.
+    /// Its meaning.
     pub(crate) meaning: &'static str,
 }
 
@@ -15,21 +15,23 @@ pub(crate) struct ExitCode {
 pub(crate) const CODES: [ExitCode; 8] = [
     ExitCode {
         number: 0,
-        meaning: "ready, warning or completed; or red and let through (`gateStatus` is `notice`)",
+        meaning: "passed; or failed, but allowed to pass by policy (`gateStatus` is `notice`)",
     },
-    ExitCode { number: 1, meaning: "test failures" },
+    ExitCode { number: 1, meaning: "tests failed (`test-failures`)" },
     ExitCode {
         number: 2,
-        meaning: "usage or configuration error: unknown flag, key or command; a value of the wrong type; an unreadable file",
+        meaning: "usage or configuration error: an unknown flag, key or command, an invalid \
+                  value, or an unreadable file; also `init` when it recognizes nothing",
     },
-    ExitCode { number: 3, meaning: "context blocked" },
-    ExitCode { number: 4, meaning: "readiness blocked" },
+    ExitCode { number: 3, meaning: "context blocked (`context-blocked`)" },
+    ExitCode { number: 4, meaning: "host not ready (`readiness-blocked`)" },
     ExitCode {
         number: 5,
-        meaning: "selection blocked; also an unknown pack, profile or mode, or a bad pattern, wherever it was written",
+        meaning: "no tests selected (`selection-blocked`); also an unknown pack, profile or mode, \
+                  and an invalid pattern, regardless of where it is set",
     },
-    ExitCode { number: 6, meaning: "seam defect" },
-    ExitCode { number: 70, meaning: "a bug of ours" },
+    ExitCode { number: 6, meaning: "harness failure (`seam-defect`)" },
+    ExitCode { number: 70, meaning: "internal error (please report it)" },
 ];
 
 /// The exit code of an ending.

@@ -87,29 +87,31 @@ impl Cause {
     pub(crate) const fn meaning(self) -> &'static str {
         match self {
             Cause::BadCredentials => "401",
-            Cause::TokenUnusable => "the token holds what no header can; nobody was asked",
+            Cause::TokenUnusable => {
+                "the token contains characters that a header cannot; no request was sent"
+            }
             Cause::PermissionMissing => {
-                "403 for want of a permission, which the detail names where GitHub does"
+                "403 because a permission is missing; the detail names it if GitHub does"
             }
             Cause::IssuesHidden => "404 for the issues of a repository that the token sees",
-            Cause::PrimaryLimit => "403 or 429, and no request of the hour is left",
+            Cause::PrimaryLimit => "403 or 429, and the quota of the hour is used up",
             Cause::SecondaryLimit => "403 or 429, and GitHub asks to slow down",
             Cause::NotFound => "404 or 451",
             Cause::IssuesDisabled => "410, or `has_issues: false`",
             Cause::ServerError => "5xx",
             Cause::TimedOut => "no answer in time, or 408",
-            Cause::NameUnresolved => "the name has no address",
-            Cause::NotConnected => "nobody is there, or it hangs up before an answer",
+            Cause::NameUnresolved => "the host name could not be resolved",
+            Cause::NotConnected => "the connection failed, or it was closed before an answer",
             Cause::ProxyRefused => "407, or a proxy that opens no tunnel",
             Cause::Tls => "a certificate that is not trusted, or no TLS at all",
-            Cause::Html => "a page, as of a proxy that asks to sign in",
-            Cause::NotJson => "200 with something else than JSON",
-            Cause::UnexpectedShape => "200 with JSON of another shape",
-            Cause::Truncated => "the answer broke off",
+            Cause::Html => "an HTML page, for example of a proxy that asks to sign in",
+            Cause::NotJson => "200, but the body is not JSON",
+            Cause::UnexpectedShape => "200, but the JSON has an unexpected structure",
+            Cause::Truncated => "the answer was incomplete",
             Cause::TooLarge => "an answer of more than 40 MiB",
-            Cause::RedirectedAway => "a redirect to another server, or in circles",
+            Cause::RedirectedAway => "a redirect to another server, or a redirect loop",
             Cause::BadPagination => {
-                "a next page on another server, not there, read before, or two of them; a `Link` that cannot be read"
+                "a next page that is on another server, missing, repeated or ambiguous, or an unreadable `Link`"
             }
             Cause::Refused => "any other status",
         }

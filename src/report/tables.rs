@@ -14,7 +14,8 @@ use crate::domain::receipt::{CATALOGUE, JobResult};
 /// The table of reason codes.
 pub(crate) fn reason_codes() -> String {
     let mut out = String::from(
-        "| code | charged to | severity | meaning | what to do next | next action | a retry can help |\n|---|---|---|---|---|---|---|\n",
+        "| code | caused by | severity | meaning | fix | next action | a retry can help |\n\
+         |---|---|---|---|---|---|---|\n",
     );
     for row in &TABLE {
         let retry = if row.retry_helps { "yes" } else { "no" };
@@ -42,21 +43,21 @@ pub(crate) fn tiers() -> String {
     out
 }
 
-/// From a red run to what is done with it: what for, and the command.
+/// What to do with a red run: the task and its command.
 pub(crate) const QUICK: [(&str, &str); 5] = [
     (
-        "run exactly what failed, here or elsewhere",
+        "run only what failed, on this host or another one",
         "pester-gate run --root {root} --rerun-from {dir}",
     ),
     ("run one file", "pester-gate run --root {root} --file {file}"),
-    ("say what is new against an earlier run", "pester-gate run --root {root} --baseline {dir}"),
-    ("make the evidence again from what was kept", "pester-gate replay {dir}"),
-    ("check that receipts hold together", "pester-gate verify {dir}"),
+    ("compare with an earlier run", "pester-gate run --root {root} --baseline {dir}"),
+    ("rebuild the evidence from the stored files", "pester-gate replay {dir}"),
+    ("check the receipts of a run", "pester-gate verify {dir}"),
 ];
 
-/// The same as a table; words in capitals stand for the reader's own.
+/// The same as a table; words in capitals are placeholders.
 pub(crate) fn quick() -> String {
-    let mut out = String::from("| what for | command |\n|---|---|\n");
+    let mut out = String::from("| task | command |\n|---|---|\n");
     for (what, command) in QUICK {
         let command =
             command.replace("{root}", "ROOT").replace("{dir}", "DIR").replace("{file}", "FILE");
@@ -65,8 +66,8 @@ pub(crate) fn quick() -> String {
     out
 }
 
-/// What a layer comes to by its receipt and its job: every combination, as the verdict has it. Preflight stands for the
-/// layers before execute.
+/// The verdict for every combination of a receipt and a job result. Preflight represents the layers
+/// before execute.
 pub(crate) fn precedence() -> String {
     let layers = [Layer::Context, Layer::Preflight, Layer::Selection, Layer::Execute];
     let good_code = |layer| match layer {
@@ -97,25 +98,24 @@ pub(crate) fn precedence() -> String {
         ]
     };
     let jobs = [
-        ("not told", None),
+        ("not reported", None),
         ("success", Some(Job { result: JobResult::Success, reason: None })),
         (
-            "failure, with a reason that blocks (here `configuration-invalid`)",
+            "failure, with a blocking reason (here `configuration-invalid`)",
             Some(Job {
                 result: JobResult::Failure,
                 reason: Some(ReasonCode::ConfigurationInvalid),
             }),
         ),
-        ("failure, without one", Some(Job { result: JobResult::Failure, reason: None })),
+        ("failure, without a reason", Some(Job { result: JobResult::Failure, reason: None })),
         ("cancelled", Some(Job { result: JobResult::Cancelled, reason: None })),
         (
-            "skipped, and nothing before it stopped",
+            "skipped, although no earlier layer stopped",
             Some(Job { result: JobResult::Skipped, reason: None }),
         ),
     ];
-    let mut out = String::from(
-        "| its receipt | its job | a layer before execute | execute |\n|---|---|---|---|\n",
-    );
+    let mut out =
+        String::from("| receipt | job | layer before execute | execute |\n|---|---|---|---|\n");
     for at in 0..papers(Layer::Preflight).len() {
         for (job_word, job) in &jobs {
             let of = |layer: Layer| {
@@ -184,7 +184,8 @@ pub(crate) fn receipts() -> String {
 pub(crate) fn explain(row: &Row) -> String {
     let retry = if row.retry_helps { "A retry can help.\n" } else { "" };
     format!(
-        "{}: {}\n\n  caused by    {}\n  severity     {}\n  fix          {}\n  next action  {}\n  reproduce    {}\n{retry}",
+        "{}: {}\n\n  caused by    {}\n  severity     {}\n  fix          {}\n  next action  {}\n  \
+         reproduce    {}\n{retry}",
         row.code,
         row.meaning,
         row.home.as_str(),
@@ -195,9 +196,9 @@ pub(crate) fn explain(row: &Row) -> String {
     )
 }
 
-/// Why GitHub gave no answer: reason, finer word, when.
+/// Why a lookup at GitHub failed: reason code, detailed cause, condition.
 pub(crate) fn causes() -> String {
-    let mut out = "| reason | `lookUp.cause` | when |\n|---|---|---|\n".to_owned();
+    let mut out = "| reason | `lookUp.cause` | condition |\n|---|---|---|\n".to_owned();
     for cause in Cause::ALL {
         let name = word(&cause).unwrap_or_default();
         out.push_str(&format!("| `{}` | `{name}` | {} |\n", cause.code(), cause.meaning()));
@@ -205,8 +206,7 @@ pub(crate) fn causes() -> String {
     out
 }
 
-/// What to do where a gate is red: for each code that stops or warns, what to open, how to see it again,
-/// what to do.
+/// The runbook: for each code that stops or warns, what to open, how to reproduce it and its fix.
 pub(crate) fn runbook() -> String {
     let mut out = String::new();
     let layers = [
@@ -217,11 +217,8 @@ pub(crate) fn runbook() -> String {
         Layer::Execute,
         Layer::Post,
     ];
-    let homes = layers.map(|layer| (Home::Layer(layer), format!("charged to {layer}")));
-    let others = [
-        (Home::Subject, "charged to the layer whose receipt it speaks of"),
-        (Home::Job, "charged to the job it happens in"),
-    ];
+    let homes = layers.map(|layer| (Home::Layer(layer), format!("caused by {layer}")));
+    let others = [(Home::Subject, "caused by the layer of the receipt"), (Home::Job, "in any job")];
     for (home, title) in
         homes.into_iter().chain(others.map(|(home, title)| (home, title.to_owned())))
     {
@@ -234,9 +231,7 @@ pub(crate) fn runbook() -> String {
         }
         let _ = writeln!(out, "### {}{}\n", title[..1].to_uppercase(), &title[1..]);
         let _ = writeln!(out, "Open: {}\n", to_open(home));
-        out.push_str(
-            "| code | what is the case | see it again | what to do |\n|---|---|---|---|\n",
-        );
+        out.push_str("| code | problem | reproduce | fix |\n|---|---|---|---|\n");
         for row in rows {
             let again = capitals(&row.command());
             let retry = if row.retry_helps { "; a retry can help" } else { "" };
@@ -251,7 +246,7 @@ pub(crate) fn runbook() -> String {
     out
 }
 
-/// A command whose places for values are words in capitals.
+/// A command whose placeholders are words in capitals.
 fn capitals(command: &str) -> String {
     let parts = command.split('{').enumerate().map(|(at, part)| match part.split_once('}') {
         Some((name, rest)) if at > 0 => format!("{}{rest}", name.to_uppercase()),
@@ -272,24 +267,29 @@ fn to_open(home: Home) -> String {
     match home {
         Home::Layer(Layer::Execute) => {
             format!(
-                "{} in `pester-execution-contract`, the logs in `pester-run-raw`, `pester-failures.json` in `pester-evidence`",
+                "{} in `pester-execution-contract`, the logs in `pester-run-raw`, \
+                 `pester-failures.json` in `pester-evidence`",
                 files(Layer::Execute)
             )
         }
         Home::Layer(Layer::Post) => format!("{} in `pester-evidence`", files(Layer::Post)),
         Home::Layer(layer) => format!("{} in the artifact of {layer}", files(layer)),
         Home::Subject => {
-            "`pester-operator-outcome.json` in `pester-evidence`: its `actionContext` names the receipt".to_owned()
+            "`pester-operator-outcome.json` in `pester-evidence`; its `actionContext` names the \
+             receipt"
+                .to_owned()
         }
         Home::Job => {
-            "the job's log: where no receipt could be written, its outputs `status` and `reason` say so".to_owned()
+            "the log of the job; if no receipt was written, its outputs `status` and `reason` \
+             name the reason"
+                .to_owned()
         }
     }
 }
 
 /// The classes of failed tests.
 pub(crate) fn classes() -> String {
-    let mut out = String::from("| class | what to do |\n|---|---|\n");
+    let mut out = String::from("| class | fix |\n|---|---|\n");
     for class in Class::ALL {
         let _ = writeln!(out, "| `{}` | {} |", class.as_str(), class.remedy());
     }

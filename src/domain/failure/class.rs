@@ -126,27 +126,31 @@ impl Class {
     /// What a person does next.
     pub(crate) const fn remedy(self) -> &'static str {
         match self {
-            Class::Assertion => "compare what was expected with what came; run the one file again",
+            Class::Assertion => {
+                "compare the expected value with the actual one; run only this file again"
+            }
             Class::Timeout => {
-                "see what it waited for; raise its limit only where it is rightly slow"
+                "check what the test waited for; raise its limit only if the test needs more time"
             }
             Class::MissingFile => {
-                "restore the file, or let the test make what it needs; mind paths that differ by host"
+                "restore the file, or let the test create it; check for paths that differ between hosts"
             }
             Class::Permission => {
-                "give the runner's user the right, or let the test use a folder of its own"
+                "give the user of the runner access, or let the test use its own folder"
             }
             Class::Network => {
-                "check the service and this host's network; a test that needs neither is steadier"
+                "check the service and the network of this host, or remove the dependency on them"
             }
-            Class::Crash => "run the one file under a debugger or with more output",
+            Class::Crash => "run only this file in a debugger or with more output",
             Class::Discovery => {
-                "load the file by hand: what it needs at load time is missing, or it does not parse"
+                "load the file by hand; it does not parse, or something that it needs to load is missing"
             }
             Class::Environment => {
-                "install what the message names, and let the pack require it, so that preflight says so"
+                "install what the message names, and add it to `requires` of the pack for preflight"
             }
-            Class::Unknown => "read the message and the end of the output; run the one file again",
+            Class::Unknown => {
+                "read the message and the end of the output; run only this file again"
+            }
         }
     }
 

@@ -5,8 +5,8 @@ pub(super) const ROWS: &[Row] = &[
     Row::new(
         C::BootstrapBinaryMissing,
         Blocks,
-        "the bootstrap found no pester-gate binary and no release to take it from",
-        "set PESTER_GATE_BIN to a binary on the runner",
+        "the bootstrap found neither a pester-gate binary nor a release",
+        "set PESTER_GATE_BIN to the path of a binary on the runner",
     )
     .next("repair-bootstrap"),
     Row::new(
@@ -20,8 +20,9 @@ pub(super) const ROWS: &[Row] = &[
     Row::new(
         C::BootstrapHashRefused,
         Blocks,
-        "the binary's sha256 is not the one in the manifest",
-        "do not run that binary: empty the runner's tool cache and find out who changed the file",
+        "the SHA-256 of the binary differs from the manifest",
+        "do not run that binary; empty the tool cache of the runner and find out who changed the \
+         file",
     )
     .next("repair-bootstrap"),
     Row::new(
@@ -35,8 +36,8 @@ pub(super) const ROWS: &[Row] = &[
     Row::new(
         C::OutputUnwritable,
         Blocks,
-        "a file of ours could not be written",
-        "check free space and rights of the folder that the message names",
+        "pester-gate could not write one of its files",
+        "check the free space and the permissions of the folder that the message names",
     )
     .next("repair-output-folder")
     .replay(RUN)
@@ -45,7 +46,7 @@ pub(super) const ROWS: &[Row] = &[
         C::InternalError,
         Blocks,
         "pester-gate itself failed",
-        "report it with the message and the receipts",
+        "report this internal error with the message and the receipts",
     )
     .next("report-bug")
     .replay(RUN)
@@ -53,16 +54,19 @@ pub(super) const ROWS: &[Row] = &[
     Row::new(
         C::SecretInOutput,
         Blocks,
-        "a file that was to be uploaded holds a secret that no mask caught; nothing of that folder is uploaded",
-        "let the test not print or store it, or name its form in `redact`; change the secret, others may have seen it",
+        "a file to upload contains a secret that was not masked, so nothing of its folder is \
+         uploaded",
+        "stop the test from printing or storing the secret, or add its form to `redact`; replace \
+         the secret, because others may have seen it",
     )
     .next("remove-secret")
     .replay(RUN),
     Row::new(
         C::BaselineUnreadable,
         Fails,
-        "the earlier run that a workflow names cannot be read: nothing is compared with it, shards are cut by turns; it warns unless `policy.below-floor` is `fail`",
-        "hand over the evidence of an earlier run (a folder with its pester-tests.json), or none",
+        "the workflow names an earlier run that cannot be read, so nothing is compared and shards \
+         are not balanced; this warns unless `policy.below-floor` is `fail`",
+        "pass the evidence of an earlier run (a folder with its pester-tests.json), or none",
     )
     .next("provide-baseline")
     .replay(RUN),

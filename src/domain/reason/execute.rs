@@ -12,14 +12,14 @@ pub(super) const ROWS: &[Row] = &[
     row(
         C::ResultsDirUnusable,
         Fails,
-        "the results folder cannot be made, cannot be written, or already holds files",
-        "name an empty or new folder by --results-dir",
+        "the results folder cannot be created or written, or already contains files",
+        "set --results-dir to a new or empty folder",
     ),
     row(
         C::SetupCommandFailed,
         Fails,
         "a command of the profile's `before` list failed; no test was started",
-        "run the command that the detail names by hand; where a limit ended it, raise `limits.run`",
+        "run the command that the detail names by hand; if a limit stopped it, raise `limits.run`",
     ),
     row(
         C::CleanupCommandFailed,
@@ -30,46 +30,46 @@ pub(super) const ROWS: &[Row] = &[
     row(
         C::DispatcherMissing,
         Fails,
-        "the dispatcher's program or script is not there",
-        "install it, or correct `dispatcher`",
+        "the program or script of the dispatcher does not exist",
+        "install the program, or correct `dispatcher`",
     ),
     row(
         C::DispatcherNotStarted,
         Fails,
-        "the dispatcher is there and could not be started",
-        "check rights and format of the program that the detail names",
+        "the dispatcher exists but could not be started",
+        "check the permissions and the format of the program that the detail names",
     ),
     row(
         C::DispatcherFailed,
         Fails,
         "the test command ended with an error before it wrote a results file",
-        "fix the error that the detail shows (a compile error, a wrong flag, a crash at the start); \
-         the whole output is in the log",
+        "fix the error that the detail shows (a compile error, a wrong flag, a crash at the start); the \
+         whole output is in the log",
     ),
     row(
         C::DispatcherCrashed,
         Fails,
-        "the dispatcher ended without a result of its own: by a signal or by an exit it does not document",
-        "read the end of the log where one was kept; look for a crash report on the host",
+        "the dispatcher ended without a result: by a signal, or with an unexpected exit code",
+        "read the end of the log, if there is one; look for a crash report on the host",
     )
     .retry(),
     row(
         C::DispatcherTimedOut,
         Fails,
-        "a time limit ended the whole run; `outcome.limit` names it",
-        "see what was in flight; raise the limit only when the work is truly longer",
+        "a time limit stopped the whole run; `outcome.limit` names the limit",
+        "check the test that was running; raise the limit only if the tests need more time",
     )
     .next("inspect-test-in-flight"),
     row(
         C::RunCancelled,
         Fails,
-        "the run was cancelled (Ctrl-C, or a cancelled workflow), so it has no result",
-        "start the run again when you want its result",
+        "the run was cancelled (Ctrl-C or a cancelled workflow), so it has no result",
+        "start the run again",
     ),
     row(
         C::ResultsMissing,
         Fails,
-        "the command ended without an error, and left no results file of this run",
+        "the command ended without an error, but wrote no results file in this run",
         "let the test command write a report, and check `dispatcher.results` or `--results`; \
          see the log for what the command did",
     )
@@ -77,50 +77,58 @@ pub(super) const ROWS: &[Row] = &[
     row(
         C::ResultsTruncated,
         Fails,
-        "a results file ends in the middle",
-        "see the log for what ended the writer; disk full?",
+        "a results file is incomplete",
+        "read the log to see why the writer stopped, and check the free disk space",
     )
     .next("inspect-results-xml-truncation"),
     row(
         C::ResultsInvalid,
         Fails,
         "a results file is not well-formed XML",
-        "open the file among the raw results: whatever wrote it did not end it, or escapes its text wrongly",
+        "open the file in the raw results; its writer stopped early or escapes text incorrectly",
     )
     .next("inspect-invalid-results-xml"),
-    row(C::ResultsUnsupported, Fails, "a results file is of no format that is read here", "write NUnit 2.5 or JUnit")
-        .next("inspect-invalid-results-xml"),
+    row(
+        C::ResultsUnsupported,
+        Fails,
+        "a results file has an unsupported format",
+        "let the test runner write a supported format, such as JUnit; docs/results.md lists the \
+         formats",
+    )
+    .next("inspect-invalid-results-xml"),
     row(
         C::ResultsInconsistent,
         Fails,
-        "a results file's totals claim what its cases do not show: more failures or more tests",
-        "see the file: failures outside any test case (setup, teardown, load), or a writer that left tests out",
+        "the totals of a results file claim more failures or tests than its cases show",
+        "look in the file for failures outside of test cases (setup, teardown, load) or for \
+         missing tests",
     )
     .next("inspect-invalid-results-xml"),
     row(
         C::ExitCodeMismatch,
         Fails,
-        "the dispatcher's exit code and its results contradict each other",
-        "see the end of the log for what failed outside the tests",
+        "the exit code of the dispatcher contradicts its results",
+        "read the end of the log to see what failed outside the tests",
     ),
     row(
         C::ZeroTestsExecuted,
         Fails,
-        "not one test was executed, so nothing was proven",
+        "no test was executed, so nothing was tested",
         "correct the filter that the detail names, or see the log for why no test ran; \
          set `policy.zero-tests` if an empty run is meant",
     ),
     row(
         C::TestCountBelowFloor,
         Fails,
-        "fewer tests ran than the baseline demands",
-        "see what was removed or left out in pester-triage.json; lower `policy.test-floor` where that is meant",
+        "fewer tests ran than the baseline requires",
+        "check the removed and excluded tests in pester-triage.json; lower `policy.test-floor` if \
+         fewer tests are intended",
     ),
     row(
         C::AllTestsSkipped,
         Fails,
-        "every test was skipped, so nothing was proven",
-        "see the skip conditions; set `policy.all-skipped` where that is meant",
+        "every test was skipped, so nothing was tested",
+        "check the skip conditions; set `policy.all-skipped` if skipping all tests is intended",
     ),
     row(
         C::TestFileNotAccounted,
@@ -133,15 +141,15 @@ pub(super) const ROWS: &[Row] = &[
         C::TestFileFailedToLoad,
         Fails,
         "a test file could not be loaded",
-        "open the file at the error that the detail names",
+        "fix the error that the detail names",
     )
     .next("review-top-failures")
     .replay("pester-gate run --root {root} --file {file}"),
     row(
         C::TestTimedOut,
         Fails,
-        "a test file or test exceeded its own time limit and was ended; the rest went on",
-        "see its last output; raise `limits.file` only when the work is truly longer",
+        "a test file or test exceeded its time limit and was stopped; the other tests ran",
+        "check its last output; raise `limits.file` only if the test needs more time",
     )
     .next("review-top-failures")
     .replay("pester-gate run --root {root} --file {file}"),
@@ -149,21 +157,22 @@ pub(super) const ROWS: &[Row] = &[
         C::SetupOrTeardownFailed,
         Fails,
         "a setup or teardown block failed outside any test",
-        "open the block that the detail names",
+        "fix the block that the detail names",
     )
     .next("review-top-failures")
     .replay("pester-gate run --root {root} --file {file}"),
     row(
         C::ReportMissing,
         Warns,
-        "the dispatcher gave its verdict but its XML report is missing or broken",
-        "see the dispatcher's log",
+        "the dispatcher reported a result, but its XML report is missing or broken",
+        "read the log of the dispatcher",
     ),
     row(
         C::LeaksDetected,
         Warns,
-        "processes that the tests started outlived them",
-        "end them in the tests' teardown; the detail lists their command lines",
+        "processes that the tests started were still running after the tests",
+        "stop the leaked processes in the teardown of the tests; the detail lists their command \
+         lines",
     ),
     row(C::TestsFailed, Fails, "at least one test failed", "fix the failing tests")
         .next("review-top-failures")

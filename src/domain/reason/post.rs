@@ -22,7 +22,7 @@ pub(super) const ROWS: &[Row] = &[
         EXECUTE,
         Fails,
         "execute left no receipt",
-        "see the job's log for what ended it: a killed process, a lost runner",
+        "read the log of the job to see what ended it, such as a killed process or a lost runner",
     )
     .replay(RUN)
     .retry(),
@@ -30,15 +30,15 @@ pub(super) const ROWS: &[Row] = &[
         C::RawArtifactMissing,
         EXECUTE,
         Fails,
-        "a file that the execution receipt lists is not there",
-        "see whether the raw artifact was uploaded and downloaded whole",
+        "a file in the execution receipt is missing",
+        "check whether the raw artifact was uploaded and downloaded completely",
     )
     .retry(),
     row(
         C::RawArtifactAltered,
         EXECUTE,
         Fails,
-        "a raw file is not the one that execute recorded",
+        "a raw file differs from the one that execute recorded",
         "find out which job replaced the artifact, then run the gate again",
     ),
     row(
@@ -46,7 +46,7 @@ pub(super) const ROWS: &[Row] = &[
         EXECUTE,
         Fails,
         "a shard of the plan left no execution receipt",
-        "run the missing shard again",
+        "run the job of the missing shard again",
     )
     .replay(RUN)
     .retry(),
@@ -55,7 +55,7 @@ pub(super) const ROWS: &[Row] = &[
         Home::Subject,
         Blocks,
         "a layer's job failed and left neither a receipt nor a reason",
-        "see that job's log",
+        "read the log of that job",
     )
     .replay(RUN)
     .retry(),

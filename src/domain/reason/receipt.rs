@@ -11,50 +11,50 @@ const fn row(code: C, meaning: &'static str, remedy: &'static str) -> Row {
 pub(super) const ROWS: &[Row] = &[
     row(
         C::ReceiptMissing,
-        "a layer's receipt is not there",
-        "run that layer, or hand its receipt on to the next one",
+        "the receipt of a layer is missing",
+        "run that layer, or pass its receipt to the next layer",
     )
     .retry(),
     row(
         C::ReceiptCorrupt,
-        "a receipt cannot be read: empty, cut off, not JSON, or not of its schema's shape",
-        "run its layer again; look for whoever shares its folder",
+        "a receipt cannot be read: it is empty, incomplete, not JSON, or does not match its schema",
+        "run its layer again, and find out what else writes to its folder",
     )
     .retry(),
     row(
         C::ReceiptUnsupportedSchema,
-        "a receipt has a schema id that this version does not know",
+        "a receipt has a schema ID that this version does not support",
         "use the same pester-gate version in all jobs",
     ),
     row(
         C::ReceiptDigestMismatch,
-        "a receipt is not the one whose sha256 its layer put out",
-        "find out which job replaced the file, or handed on another digest; then run the gate again",
+        "the SHA-256 of a receipt differs from the one that its layer published",
+        "find out which job replaced the file or passed another digest, then run the gate again",
     ),
     row(
         C::ReceiptForeignRun,
-        "a receipt was made in another run, or in an earlier attempt without its digest at hand",
-        "take the receipt of this run; pass the digest to use an earlier attempt's",
+        "a receipt is from another run, or from an earlier attempt whose digest was not passed",
+        "use the receipt of this run, or pass the digest of the earlier attempt",
     ),
     row(
         C::ReceiptForeignCommit,
-        "a receipt was made for another commit",
-        "take the receipt of the commit under test",
+        "a receipt is for another commit",
+        "use the receipt of the commit under test",
     ),
     row(
         C::ReceiptStale,
         "the readiness receipt is older than its freshness window",
-        "measure the host again right before execute",
+        "run preflight again right before execute",
     )
     .retry(),
     row(
         C::ReceiptFromFuture,
-        "a receipt carries a later attempt, or a time more than 5 minutes ahead",
-        "set the clocks of both hosts; do not mix attempts",
+        "a receipt is from a later attempt, or its time is more than 5 minutes ahead",
+        "correct the clocks of both hosts, and do not mix attempts",
     ),
     row(
         C::UpstreamLayerBlocked,
-        "a layer before this one was blocked, so this one had nothing to go on",
-        "see the reason of the layer that was blocked",
+        "an earlier layer was blocked, so this layer could not run",
+        "fix the reason of the layer that was blocked",
     ),
 ];

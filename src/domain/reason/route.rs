@@ -14,12 +14,7 @@ const fn row(
 }
 
 pub(super) const ROWS: &[Row] = &[
-    row(
-        C::TrustedOwnRef,
-        Informs,
-        "the event runs a ref of this repository itself",
-        "nothing to do",
-    ),
+    row(C::TrustedOwnRef, Informs, "the event runs a ref of this repository", "nothing to do"),
     row(
         C::TrustedSameRepositoryHead,
         Informs,
@@ -29,37 +24,38 @@ pub(super) const ROWS: &[Row] = &[
     row(
         C::TrustedSameOwnerHead,
         Informs,
-        "the head is in a fork of the same owner and carries the label",
+        "the head is in a fork of the same owner and has the label",
         "nothing to do",
     ),
     row(
         C::WorkflowDispatchDefault,
         Informs,
-        "an operator started the run by hand on an own ref",
+        "a user started the run manually on a ref of this repository",
         "nothing to do",
     ),
     row(
         C::PilotLabelMissing,
         Blocks,
-        "the pull request does not carry the label that opens the self-hosted runner",
-        "let a maintainer review the head commit and set the label",
+        "the pull request does not have the label that allows it to use the self-hosted runner",
+        "ask a maintainer to review the head commit and set the label",
     ),
     row(
         C::UntrustedCrossOwnerFork,
         Blocks,
-        "the head is in another owner's fork, which never drives a self-hosted runner",
+        "the head is in a fork of another owner, which may never use a self-hosted runner",
         "review the change, then push it to a branch of this repository",
     ),
     row(
         C::ForkNotTrusted,
         Blocks,
-        "the head is in a same-owner fork, and `routing.trust` admits this repository's branches only",
+        "the head is in a fork of the same owner, but `routing.trust` admits only branches of \
+         this repository",
         "push the head to a branch of this repository, or set `routing.trust: same-owner`",
     ),
     row(
         C::HeadRepositoryDeleted,
         Blocks,
-        "the head repository is gone, so nothing proves whose code it is",
+        "the head repository was deleted, so the owner of the code is unknown",
         "push the head to a branch of this repository",
     ),
     row(
@@ -72,7 +68,7 @@ pub(super) const ROWS: &[Row] = &[
         C::EventUnsupported,
         Blocks,
         "this kind of event cannot be routed",
-        "trigger the workflow by one of the events that docs list for route",
+        "trigger the workflow with one of the events that docs/actions.md lists",
     ),
     row(
         C::EventMalformed,

@@ -14,39 +14,39 @@ pub(super) const ROWS: &[Row] = &[
         C::ConfigurationMissing,
         Blocks,
         "no configuration and no command says which tests to run, so nothing was started",
-        "run `pester-gate init` to write a configuration, or `pester-gate run -- CMD` with your own \
-         test command; a configuration needs `dispatcher.kind` and, for scripts and {files}, \
+        "run `pester-gate init` to write a configuration, or `pester-gate run -- CMD` with your \
+         own test command; a configuration needs `dispatcher.kind` and, for scripts and {files}, \
          `tests.pattern`",
     )
     .replay(RUN),
     row(
         C::RerunDiffers,
         Warns,
-        "what a bundle's run failed on is repeated on another commit, or on tests that were changed since",
-        "check out the commit that the detail names to see that very failure again",
+        "the rerun uses another commit or changed tests compared with the run that failed",
+        "check out the commit that the detail names to reproduce the same failure",
     ),
     row(
         C::PackUnknown,
         Blocks,
         "no pack has that name or alias",
-        "choose one of the packs that `pester-gate packs` lists",
+        "use one of the packs that `pester-gate packs` lists",
     ),
     row(
         C::PatternInvalid,
         Blocks,
-        "a pattern cannot be read",
-        "correct the pattern that the detail names; a literal bracket is written [[]",
+        "a file pattern is invalid",
+        "correct the pattern that the detail names; write a literal bracket as [[]",
     ),
     row(
         C::IntegrationModeInvalid,
         Blocks,
-        "the integration mode is none of the accepted words",
-        "write auto, include or exclude",
+        "the integration mode is invalid",
+        "use auto, include or exclude",
     ),
     row(
         C::ProfileInvalid,
         Blocks,
-        "no profile has that name, or a value of it cannot be used",
+        "no profile has that name, or a setting of the run is invalid",
         "correct the setting that the detail names",
     ),
     row(
@@ -58,26 +58,27 @@ pub(super) const ROWS: &[Row] = &[
     row(
         C::TestFileMissing,
         Blocks,
-        "a file given by --file or by a bundle is not there",
-        "correct the path of --file, which is relative to the root; for a bundle check out a commit that has the file",
+        "a file that --file or a bundle names does not exist",
+        "correct the path of --file, which is relative to the root; for a bundle, check out a \
+         commit that has the file",
     ),
     row(
         C::TestFileUnusable,
         Blocks,
-        "a test file cannot be read, or its name is not Unicode and no receipt could name it",
-        "correct rights or name of the file that the detail names",
+        "a test file cannot be read, or its name is not Unicode",
+        "correct the permissions or the name of the file that the detail names",
     ),
     row(
         C::SelectionEmpty,
         Blocks,
         "no test file is left to run",
-        "correct the pattern or the rule that the detail names; `selection.excluded` in the receipt \
-         lists every file that was left out, with the rule",
+        "correct the pattern or the rule that the detail names; `selection.excluded` in the \
+         receipt lists every file that was left out, with the rule",
     ),
     row(
         C::SelectionDrift,
         Blocks,
         "a selected file is gone, or its text changed since it was selected",
-        "check out the same commit in both jobs; let nothing rewrite the tests",
+        "check out the same commit in both jobs, and make sure that nothing rewrites the tests",
     ),
 ];
