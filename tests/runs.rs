@@ -72,6 +72,9 @@ fn old_runs_are_removed_by_rule_and_kept_ones_and_those_in_progress_never() {
     held.lock().unwrap();
     let record = serde_json::json!({"repository": "x", "root": "/x", "startedAtUtc": "2020-01-01T00:00:00Z", "keep": false});
     fs::write(sandbox.state.join("run-records/local-held.json"), record.to_string()).unwrap();
+    // A folder that is no run of ours is nobody's to remove.
+    fs::create_dir_all(sandbox.state.join("runs/of-somebody-else")).unwrap();
+    fs::write(sandbox.state.join("runs/of-somebody-else/model.bin"), "precious").unwrap();
     // Every run prunes.
     run(&sandbox, &[]);
     let names: Vec<String> =
@@ -82,6 +85,7 @@ fn old_runs_are_removed_by_rule_and_kept_ones_and_those_in_progress_never() {
     assert!(names.contains(&"local-held".to_owned()), "{names:?}");
     assert!(!folder(removed).exists(), "{names:?}");
     assert_eq!(names.len(), 3, "{names:?}");
+    assert!(sandbox.state.join("runs/of-somebody-else/model.bin").exists());
     drop(held);
     let pruned = sandbox.gate(&["runs", "prune", "--format", "json"]).json();
     assert_eq!(pruned[0]["run"], "local-held", "its process is gone");

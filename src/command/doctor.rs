@@ -60,7 +60,8 @@ pub(crate) fn configurations(ground: &Ground) -> Configurations {
     };
     let name = |path: &&String| {
         let name = path.rsplit('/').next().unwrap_or(path);
-        name.starts_with("pester-gate.") && name.ends_with(".yml")
+        let config = name.starts_with("pester-gate.") && name.ends_with(".yml");
+        config && !path.starts_with(".github/")
     };
     let paths = discovery::survey(&ground.root).unwrap_or_default();
     let others = paths.iter().filter(name).map(|path| shown(&ground.root.join(path)));

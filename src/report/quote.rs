@@ -164,6 +164,11 @@ mod tests {
     }
 
     #[test]
+    #[allow(
+        clippy::disallowed_types,
+        clippy::disallowed_methods,
+        reason = "a shell is the only proof of a line for a shell"
+    )]
     fn a_line_for_a_posix_shell_can_be_pasted_whatever_the_argument_holds() {
         for argument in
             ["a\nb", "tab\t'quote' \"d\" $x %s \\n", "zero\u{200b}width é", "##[group]x\u{1b}[31m"]

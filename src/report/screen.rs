@@ -201,6 +201,9 @@ fn counts(page: &mut Page, story: &Story) {
             story.duration_ms.map(|ms| format!(" in {}", text::seconds(ms))).unwrap_or_default();
         page.labelled("Tests", BOLD, &format!("{counted}{took}{}", text::how_sure(story)));
     }
+    if !story.reports.is_empty() {
+        page.labelled("Results", BOLD, &printable(&shortened(&story.reports.join(", "), WIDTH)));
+    }
     for excluded in &story.excluded {
         page.labelled("Excluded", BOLD, &printable(excluded));
     }

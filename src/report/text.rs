@@ -24,6 +24,7 @@ impl Story {
             leaks: Vec::new(),
             paths: Paths::default(),
             excluded: Vec::new(),
+            reports: Vec::new(),
             not_run: Vec::new(),
             log_end: Vec::new(),
             stops: Vec::new(),
@@ -119,6 +120,8 @@ pub(crate) struct Story {
     pub(crate) paths: Paths,
     /// Tests and files that a rule left out, in a line each.
     pub(crate) excluded: Vec<String>,
+    /// Results files that the gate found by itself.
+    pub(crate) reports: Vec<String>,
     /// The end of the log that tells most, where the seam is at fault.
     pub(crate) log_end: Vec<String>,
     /// What stops the gate beside tests: reason, layer, detail, and the command that shows it

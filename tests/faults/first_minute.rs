@@ -227,4 +227,57 @@ pub(super) const ROWS: &[Row] = &[
     one("execute", "every selected file has a test", GREEN, || {
         given_files(&named(&BOTH), "").run(&[], &[])
     }),
+    one(
+        "execute",
+        "the report of another file of the same name",
+        seam("test-file-not-accounted"),
+        || given_files(&named(&["tests/a.sh", "elsewhere/tests/b.sh"]), "").run(&[], &[]),
+    ),
+    // Reports that are easily overlooked, each next to one that passes.
+    one("execute", "a failing stream on the standard output", red("tests-failed"), || {
+        let stream = [
+            r#"{"Action":"run","Package":"m","Test":"T"}"#,
+            r#"{"Action":"fail","Package":"m","Test":"T"}"#,
+        ];
+        let stream = format!("{}\n{}\n", stream.join("\n"), r#"{"Action":"fail","Package":"m"}"#);
+        let sandbox = with_reports(&[("stream", &stream)]);
+        sandbox.run(&["--", "sh", "-c", "cat stream; cp ok fine.xml"], &[])
+    }),
+    one("execute", "a failing report behind a link", red("tests-failed"), || {
+        beside_a_pass("cp bad ../linked.xml; ln -s ../linked.xml r.xml")
+    }),
+    one(
+        "execute",
+        "a failing report with a name that is not Unicode",
+        seam("results-invalid"),
+        || beside_a_pass("cp bad \"$(printf 'a\\377.xml')\""),
+    ),
+    one(
+        "execute",
+        "a failing report with the size and the time of an earlier one",
+        red("tests-failed"),
+        || {
+            let sandbox = with_reports(&[]);
+            sandbox.file("r.xml", &format!("{OK}{}", " ".repeat(BAD.len() - OK.len())));
+            sandbox.commit();
+            let script = "touch -r r.xml time; cp bad r.xml; touch -r time r.xml; cp ok fresh.xml";
+            sandbox.run(&["--", "sh", "-c", script], &[])
+        },
+    ),
 ];
+
+const OK: &str = "<testsuites><testcase name=\"t\"/></testsuites>";
+const BAD: &str = "<testsuites><testcase name=\"u\"><failure/></testcase></testsuites>";
+
+/// A checkout without a configuration, with a passing and a failing report in files of no ending.
+fn with_reports(files: &[(&str, &str)]) -> Sandbox {
+    let sandbox = bare(files);
+    sandbox.file("ok", OK).file("bad", BAD);
+    sandbox.commit();
+    sandbox
+}
+
+/// A typed command that writes a passing report, and does something else before.
+fn beside_a_pass(script: &str) -> Seen {
+    with_reports(&[]).run(&["--", "sh", "-c", &format!("{script}; cp ok fine.xml")], &[])
+}

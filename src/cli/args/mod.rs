@@ -336,12 +336,15 @@ pub(crate) fn switched(matches: &ArgMatches, name: &str) -> bool {
 }
 
 /// Flags that change what is shown, and not what runs.
-const SHOWN_ONLY: [&str; 6] = ["format", "quiet", "verbose", "log-level", "show-config", "color"];
+const SHOWN_ONLY: [&str; 7] =
+    ["keep", "format", "quiet", "verbose", "log-level", "show-config", "color"];
 
-/// The flags of `run` that say what runs, but not where its files and locks are.
+/// The flags of `run` that say what runs. Where files and locks are is not repeated from a variable, nor is a run to
+/// compare with: a variable may name one that is not there, and what is typed may not.
 pub(crate) fn flags_of_run() -> impl Iterator<Item = &'static Flag> {
     let run = VERBS.iter().filter(|verb| verb.name == "run");
-    let places = ["out", "state-dir", "lock-group", "lock-scope", "lock-directory"];
+    let places =
+        ["out", "state-dir", "lock-group", "lock-scope", "lock-directory", "baseline", "durations"];
     run.flat_map(flags_of)
         .filter(move |flag| !SHOWN_ONLY.contains(&flag.name) && !places.contains(&flag.name))
 }

@@ -255,6 +255,7 @@ pub(super) fn tell(
         duration_ms: duration_ms(collected),
         paths: paths(ground, request, collected),
         excluded: excluded(collected).iter().map(|line| mask(line)).collect(),
+        reports: found_reports(collected).iter().map(|path| mask(path)).collect(),
         stops: verdict
             .findings
             .iter()
@@ -290,6 +291,18 @@ fn paths(ground: &Ground, request: &Request, collected: &Collected) -> Paths {
         page: written("report.html", ground.settings.html.value),
         folder: Some(shown(&out)),
     }
+}
+
+/// The results files of a command for which nobody named any: the reader did not choose them.
+fn found_reports(collected: &Collected) -> Vec<String> {
+    let selection = collected.selection.as_ref().map(|loaded| &loaded.receipt);
+    let profile = selection.and_then(|selection| selection.dispatcher_profile.as_ref());
+    let open = profile.is_some_and(|profile| {
+        profile.kind.value == DispatcherKind::Command && profile.results.value.is_empty()
+    });
+    let files = collected.execution.iter().flat_map(|loaded| &loaded.receipt.files);
+    let reports = files.filter_map(|file| file.path.as_str().strip_prefix("reports/"));
+    reports.filter(|_| open).map(str::to_owned).collect()
 }
 
 /// What the integration mode, patterns and tags left out.

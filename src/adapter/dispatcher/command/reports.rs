@@ -21,6 +21,8 @@ const OUTPUT: &str = "reports/stdout";
 const ENDINGS: [&str; 4] = ["xml", "trx", "json", "tap"];
 /// Folders that hold no report of a run: they are large, and others fill them.
 const SKIPPED: [&str; 3] = [".git", "node_modules", ".venv"];
+/// What is wrong with a file that no receipt can name.
+const NO_NAME: &str = "its name is not Unicode";
 /// How many files are looked at below the folder, so that a large tree takes bounded time.
 const FILES_MOST: usize = 200_000;
 
@@ -91,9 +93,10 @@ impl Wanted {
             let (changed, digest) = (files::changed(&absolute), digest.flatten());
             Some((path, Stamp { size, modified, changed, digest }))
         });
-        // With globs every problem counts, also one that was there before.
-        let problems = if hashed { Vec::new() } else { matches.problems };
-        Before { files: found.collect(), problems: problems.into_iter().collect() }
+        // With globs every problem counts, also one that was there before. So does a report that cannot be named: whether
+        // this run wrote it is not known.
+        let known = matches.problems.into_iter().filter(|why| !hashed && !why.ends_with(NO_NAME));
+        Before { files: found.collect(), problems: known.collect() }
     }
 
     fn find(&self, plan: &Plan) -> Matches {
@@ -230,7 +233,7 @@ fn candidate(root: &Path, entry: &walkdir::DirEntry, matches: &mut Matches) {
         Some(_) => {}
         None => {
             let name = entry.path().to_string_lossy().into_owned();
-            matches.problems.push(format!("{name}: its name is not Unicode"));
+            matches.problems.push(format!("{name}: {NO_NAME}"));
         }
     }
 }
