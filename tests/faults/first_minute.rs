@@ -243,6 +243,16 @@ pub(super) const ROWS: &[Row] = &[
         let sandbox = with_reports(&[("stream", &stream)]);
         sandbox.run(&["--", "sh", "-c", "cat stream; cp ok fine.xml"], &[])
     }),
+    one(
+        "execute",
+        "a typed command of several lines, with odd characters",
+        red("tests-failed"),
+        || {
+            let script =
+                "cp bad r.xml\n\t# 'quoted' \"$HOME\" 100% \\n ##[group] \u{200b}é\nexit 1";
+            with_reports(&[]).run(&["--", "sh", "-c", script], &[])
+        },
+    ),
     one("execute", "a failing report behind a link", red("tests-failed"), || {
         beside_a_pass("cp bad ../linked.xml; ln -s ../linked.xml r.xml")
     }),
