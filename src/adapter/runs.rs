@@ -47,6 +47,8 @@ pub(crate) struct Run {
     pub(crate) folder: PathBuf,
     /// Its repository.
     pub(crate) repository: String,
+    /// The root of its checkout.
+    pub(crate) root: String,
     /// When it began.
     pub(crate) started: Timestamp,
     /// What its files take, in bytes.
@@ -121,6 +123,7 @@ fn one(state: &Path, folder: &Path) -> Option<Run> {
     let record: Record = serde_json::from_slice(&bytes).ok()?;
     Some(Run {
         repository: record.repository,
+        root: record.root,
         started: record.started_at_utc,
         keep: record.keep,
         running: is_running(state, &name),
@@ -168,14 +171,17 @@ fn remove(state: &Path, run: &Run) -> bool {
     true
 }
 
-/// The run that a word names: `last`, an id or its beginning, or a folder.
-pub(crate) fn named(world: &World, state: &Path, word: &str) -> Result<PathBuf, String> {
+/// The run that a word names: `last` (of this repository, where it has one), an id or its beginning, or a folder.
+pub(crate) fn named(
+    world: &World,
+    state: &Path,
+    repository: &str,
+    word: &str,
+) -> Result<PathBuf, String> {
     let runs = all(state);
     if word == "last" {
-        return runs
-            .first()
-            .map(|run| run.folder.clone())
-            .ok_or_else(|| "there is no run yet".to_owned());
+        let own = runs.iter().find(|run| run.repository == repository).or(runs.first());
+        return own.map(|run| run.folder.clone()).ok_or_else(|| "there is no run yet".to_owned());
     }
     let begins =
         |run: &&Run| run.name.starts_with(word) || run.name.starts_with(&format!("local-{word}"));

@@ -19,7 +19,7 @@ pub(crate) fn json(runs: &[Run]) -> Value {
     let each = |run: &Run| {
         let (verdict, reason) = verdict(&run.folder);
         json!({
-            "run": run.name, "folder": shown(&run.folder), "repository": run.repository,
+            "run": run.name, "folder": shown(&run.folder), "repository": run.repository, "root": run.root,
             "startedAtUtc": run.started, "bytes": run.bytes, "keep": run.keep, "inProgress": run.running,
             "classification": verdict, "reason": reason,
         })
@@ -40,13 +40,11 @@ pub(crate) fn text(runs: &[Run]) -> String {
             (false, None) => "no verdict".to_owned(),
         };
         let keep = if run.keep { ", kept" } else { "" };
-        let started = run.started.strftime("%Y-%m-%d %H:%M:%S");
-        let (size, repository) = (Size::from_bytes(run.bytes), printable(&run.repository));
-        format!(
-            "{started}  {}  {}  {size}{keep}  {repository}\n",
-            printable(&run.name),
-            printable(&state)
-        )
+        let started = run.started.strftime("%Y-%m-%d %H:%M:%SZ");
+        let id = run.name.strip_prefix("local-").unwrap_or(&run.name);
+        let id: String = id.chars().take(8).collect();
+        let (size, root) = (Size::from_bytes(run.bytes), printable(&run.root));
+        format!("{started}  {}  {:<36}  {root}  {size}{keep}\n", printable(&id), printable(&state))
     };
     runs.iter().map(line).collect()
 }

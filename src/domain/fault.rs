@@ -161,6 +161,16 @@ pub(crate) enum MissingResults {
         /// How the typed runner is told to write a report.
         option: Option<&'static str>,
     },
+    /// The runner was not told to write a report, and its tests may well have failed.
+    #[error(
+        "the command ended with exit code {code} and was not told to write a report: add {option}"
+    )]
+    NoReport {
+        /// How the command ended.
+        code: i32,
+        /// How the runner is told to write a report.
+        option: &'static str,
+    },
     /// No file matches the globs.
     #[error("`dispatcher.results` matched no file (looked for {globs} in {root}){}", hint(option))]
     NoMatch {

@@ -83,6 +83,25 @@ impl TestRunner {
     }
 }
 
+/// Whether a command of this runner is told to write a report, or writes one anyway.
+pub(crate) fn writes_report(runner: TestRunner, argv: &[String]) -> bool {
+    let marks: &[&str] = match runner {
+        TestRunner::Pytest => &["junitxml", "junit-xml"],
+        TestRunner::Go | TestRunner::Jest => &["json"],
+        TestRunner::NodeTest | TestRunner::Vitest | TestRunner::Mocha => &["reporter"],
+        TestRunner::Dotnet => &["logger"],
+        TestRunner::Ctest | TestRunner::Bats | TestRunner::Phpunit => &["junit"],
+        TestRunner::Rspec => &["format", "-f"],
+        TestRunner::Unittest => &["xmlrunner"],
+        TestRunner::Nextest
+        | TestRunner::CargoTest
+        | TestRunner::Maven
+        | TestRunner::Gradle
+        | TestRunner::Pester => return true,
+    };
+    argv.iter().any(|word| marks.iter().any(|mark| word.contains(mark)))
+}
+
 /// A word without the folders before it and without a program's ending, in small letters.
 fn base(word: &str) -> String {
     let name = word.rsplit(['/', '\\']).next().unwrap_or(word).to_ascii_lowercase();

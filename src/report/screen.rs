@@ -217,8 +217,10 @@ fn verdict(page: &mut Page, story: &Story) {
     };
     let (words, name) = (story.classification.words(), story.classification.as_str());
     let layer = story.failed_layer.map(|layer| format!(", caused by {layer}")).unwrap_or_default();
+    let cancelled = matches!(story.reasons.first(), Some((ReasonCode::RunCancelled, ..)));
     match story.classification {
         Classification::Completed => page.labelled("Verdict", style, words),
+        _ if cancelled => page.labelled("Verdict", style, "cancelled"),
         _ => page.labelled("Verdict", style, &format!("{words} ({name}){layer}")),
     }
     // Which tests failed stands above.
@@ -227,7 +229,8 @@ fn verdict(page: &mut Page, story: &Story) {
         story.reasons.first().filter(|(code, ..)| !told(*code))
         && *severity > Severity::Informs
     {
-        page.labelled("Reason", BOLD, &format!("{code}: {}", shortened(&printable(detail), 500)));
+        page.labelled("Reason", BOLD, code.as_str());
+        page.labelled("Detail", BOLD, &shortened(&printable(detail), 500));
     }
     if story.gate == GateStatus::Notice {
         page.labelled("", style, "failed, but allowed to pass by policy");

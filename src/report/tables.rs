@@ -184,14 +184,13 @@ pub(crate) fn receipts() -> String {
 pub(crate) fn explain(row: &Row) -> String {
     let retry = if row.retry_helps { "A retry can help.\n" } else { "" };
     format!(
-        "{}: {}\n\n  caused by    {}\n  severity     {}\n  fix          {}\n  next action  {}\n  \
+        "{}: {}\n\n  caused by    {}\n  severity     {}\n  fix          {}\n  \
          reproduce    {}\n{retry}",
         row.code,
         row.meaning,
         row.home.as_str(),
         row.severity.as_str(),
         row.remedy,
-        row.next_action,
         capitals(&row.command())
     )
 }

@@ -1187,7 +1187,7 @@ const ROWS: &[Row] = &[
         scripts(&[("c", "exit 1"), ("d", "sleep 60")], "")
             .run(&["--run-timeout", "1s", "--kill-grace", "200ms"], &[])
     }),
-    two("execute", "no test, and exit code 5", seam("exit-code-mismatch"), || {
+    two("execute", "no test, and exit code 5", seam("zero-tests-executed"), || {
         command_run("mkdir out; echo '<testsuites/>' > out/r.xml; exit 5")
     }),
     #[cfg(unix)]

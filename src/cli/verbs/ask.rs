@@ -41,7 +41,7 @@ impl Session<'_> {
     fn run_folder(&self, ground: &Ground) -> Result<PathBuf, Failure> {
         let word = args::typed(self.matches, "run").and_then(|words| words.into_iter().next());
         let word = word.unwrap_or_else(|| "last".to_owned());
-        runs::named(self.world, &ground.state, &word)
+        runs::named(self.world, &ground.state, &ground.repository_key(self.world), &word)
             .map_err(|why| Failure::Usage(anyhow::anyhow!(why)))
     }
 

@@ -69,7 +69,7 @@ pub(super) const ROWS: &[Row] = &[
     row(
         C::ResultsMissing,
         Fails,
-        "the command ended without an error, but wrote no results file in this run",
+        "the command wrote no results file in this run",
         "let the test command write a report, and check `dispatcher.results` or `--results`; \
          see the log for what the command did",
     )

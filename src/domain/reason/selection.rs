@@ -15,8 +15,7 @@ pub(super) const ROWS: &[Row] = &[
         Blocks,
         "no configuration and no command says which tests to run, so nothing was started",
         "run `pester-gate init` to write a configuration, or `pester-gate run -- CMD` with your \
-         own test command; a configuration needs `dispatcher.kind` and, for scripts and {files}, \
-         `tests.pattern`",
+         own test command; in an existing configuration, set what the detail names",
     )
     .replay(RUN),
     row(

@@ -198,6 +198,10 @@ fn exit_code_mismatch(
         return None;
     }
     let failures = read.counts.failures();
+    // That no test ran says more than the exit code of a runner that says the same.
+    if read.counts.total == 0 && failures == 0 && profile.zero_tests.value == EmptyPolicy::Fail {
+        return None;
+    }
     match (code, failures) {
         (0, 0) => None,
         (0, failures) => Some(Fault::ExitCodeMismatch(format!(
@@ -254,7 +258,12 @@ fn empty_run(
                 (true, true) => format!("none of the {not_run} tests was run"),
             }
         } else {
-            "the results hold no test".to_owned()
+            match dispatched.end {
+                ChildEnd::Exited(code) if code != 0 => {
+                    format!("the results contain no test (exit code {code})")
+                }
+                _ => "the results contain no test".to_owned(),
+            }
         };
         (Fault::ZeroTestsExecuted(detail), profile.zero_tests.value)
     };

@@ -19,8 +19,8 @@ use crate::domain::ids::RelPath;
 use crate::domain::outcome::ChildEnd;
 use crate::domain::receipt::{Accounted, Accounting};
 use crate::domain::settings::takes_files;
-use crate::domain::test_runner::TestRunner;
-use crate::report::quote::shortened;
+use crate::domain::test_runner::{TestRunner, writes_report};
+use crate::report::quote::{shortened, without_escapes};
 
 /// Name of the log in the results folder.
 pub(crate) const LOG: &str = "dispatcher.log";
@@ -158,6 +158,12 @@ fn no_results(plan: &Plan, end: &ChildEnd, collected: &Collected, tail: &str) ->
     let ChildEnd::Exited(code) = *end else { return None };
     let runner = TestRunner::of(&plan.profile.command.value);
     let option = runner.map(TestRunner::report_option);
+    if let Some((runner, option)) = runner.zip(option)
+        && plan.profile.results.value.is_empty()
+        && !writes_report(runner, &plan.profile.command.value)
+    {
+        return Some(Fault::ResultsMissing(MissingResults::NoReport { code, option }));
+    }
     if code != 0 {
         let option = option.filter(|_| plan.profile.results.value.is_empty());
         return Some(Fault::DispatcherFailed {
@@ -177,6 +183,7 @@ fn no_results(plan: &Plan, end: &ChildEnd, collected: &Collected, tail: &str) ->
 
 /// The lines that say what went wrong: the first that speak of an error, else the last.
 fn first_errors(tail: &str) -> String {
+    let tail = without_escapes(tail);
     let lines: Vec<&str> = tail.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
     let speaks = |line: &&&str| {
         let line = line.to_ascii_lowercase();
