@@ -44,9 +44,11 @@ fn replayed(report: &Path, sources: &Path) -> (Sandbox, Seen) {
         fs::write(target, bytes).unwrap();
     }
     let text = fs::read_to_string(report).unwrap();
-    let text = text.replace("/work/checkout", sandbox.root.to_str().unwrap());
+    // Wherever it was recorded.
+    let recorded = regex::Regex::new(r"/\w+/checkout").unwrap();
+    let text = recorded.replace_all(&text, regex::NoExpand(sandbox.root.to_str().unwrap()));
     let kept = sandbox.state.with_file_name("recorded");
-    fs::write(&kept, text).unwrap();
+    fs::write(&kept, text.as_bytes()).unwrap();
     let name = report.file_name().unwrap().to_str().unwrap();
     let seen = sandbox.run(&["--results", name, "--", "cp", kept.to_str().unwrap(), name], &[]);
     (sandbox, seen)

@@ -262,6 +262,19 @@ fn without_a_configuration_the_folders_that_were_searched_are_named() {
 }
 
 #[test]
+fn a_run_names_the_configurations_whose_tests_it_did_not_run() {
+    let sandbox = Sandbox::green();
+    let own = fs::read_to_string(sandbox.root.join("pester-gate.yml")).unwrap();
+    sandbox.file("pester-gate.go.yml", &own);
+    sandbox.commit();
+    let ran = sandbox.gate(&["run"]);
+    let line = "Not run    pester-gate.go.yml: pester-gate run --config pester-gate.go.yml\n";
+    assert!(ran.code == 0 && ran.stdout.ends_with(line), "{ran:?}");
+    let named = sandbox.gate(&["run", "--config", "pester-gate.go.yml"]);
+    assert!(named.code == 0 && !named.stdout.contains("Not run"), "{named:?}");
+}
+
+#[test]
 fn the_nearest_configuration_up_to_the_top_of_the_checkout_is_used() {
     let sandbox = Sandbox::green();
     sandbox.file("pkg/deep/x", "");

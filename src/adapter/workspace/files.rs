@@ -213,6 +213,13 @@ pub(crate) fn remove(path: &Path) -> io::Result<()> {
     fs::remove_file(path)
 }
 
+/// The names of the files of a folder that are Unicode; none where it cannot be read.
+pub(crate) fn list_names(folder: &Path) -> Vec<String> {
+    let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
+    let entries = entries.filter_map(Result::ok).filter(|entry| is_plain_file(&entry.path()));
+    entries.filter_map(|entry| entry.file_name().into_string().ok()).collect()
+}
+
 /// Whether a folder holds nothing.
 pub(crate) fn is_empty_dir(path: &Path) -> io::Result<bool> {
     Ok(fs::read_dir(path)?.next().is_none())

@@ -9,6 +9,7 @@ use crate::domain::settings::{Rerun, Settings};
 use crate::domain::sourced::{Source, Sourced};
 use crate::domain::test_list::TestList;
 use crate::domain::typed::{Argument, Typed};
+use crate::report::quote::quoted;
 
 impl Session<'_> {
     pub(super) fn post(&self, ground: &Ground) -> Result<Ending, Failure> {
@@ -141,11 +142,30 @@ impl Session<'_> {
                 arguments: self.repeated()?,
             },
         };
+        let others = self.other_configurations(&ground)?;
         let done =
             command::run::run(self.world, ground, request, &say).map_err(Failure::Unreported)?;
         self.set_outputs(&done.post)?;
-        self.print(&done.post.receipt, &done.text)?;
+        let text = format!("{}{}", done.text, not_run(&others));
+        self.print(&done.post.receipt, &text)?;
         Ok(done.post.ending)
+    }
+
+    /// Configurations of other frameworks beside the one that was found: this run says nothing of their tests.
+    fn other_configurations(&self, ground: &Ground) -> Result<Vec<String>, Failure> {
+        let typed = args::typed(self.matches, "command").is_some();
+        if typed || self.overlay.text("config")?.is_some() {
+            return Ok(Vec::new());
+        }
+        let names = files::list_names(&ground.root).into_iter();
+        let other = |name: &String| {
+            let middle =
+                name.strip_prefix("pester-gate.").and_then(|rest| rest.strip_suffix(".yml"));
+            middle.is_some_and(|middle| !middle.is_empty())
+        };
+        let mut others: Vec<String> = names.filter(other).collect();
+        others.sort();
+        Ok(others)
     }
 
     /// What repeats this run: what was typed, and what came as variables.
@@ -262,4 +282,13 @@ impl Session<'_> {
             Some(Rerun { sha256: files::digest_bytes(&bytes), bundle: read, path: shown(&path) });
         Ok(())
     }
+}
+
+/// A line for each configuration whose tests this run did not touch.
+fn not_run(others: &[String]) -> String {
+    let line = |name: &String| {
+        let command = format!("pester-gate run --config {}", quoted(name));
+        format!("Not run    {}: {command}\n", printable(name))
+    };
+    others.iter().map(line).collect()
 }
