@@ -171,7 +171,8 @@ fn remove(state: &Path, run: &Run) -> bool {
     true
 }
 
-/// The run that a word names: `last` (of this repository, where it has one), an id or its beginning, or a folder.
+/// The run that a word names: `last` (of this repository, where it has one), an id or its
+/// beginning, or a folder.
 pub(crate) fn named(
     world: &World,
     state: &Path,

@@ -42,8 +42,8 @@ pub(crate) fn account<'a>(
     Accounts::Named(selected.iter().map(|path| (path.clone(), found.contains(path))).collect())
 }
 
-/// Whether a name means this path: the end of the path, or the path below a folder that the root itself ends with (the
-/// runner was started above the root).
+/// Whether a name means this path: the end of the path, or the path below a folder that the root
+/// itself ends with (the runner was started above the root).
 fn means(path: &str, name: &str, roots: &[String]) -> bool {
     let ends = |long: &str, short: &str| {
         long.strip_suffix(short).is_some_and(|rest| rest.is_empty() || rest.ends_with('/'))

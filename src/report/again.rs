@@ -197,7 +197,8 @@ impl Replay {
         let mut named = failure.places();
         let own = failure.file.as_deref().map(|file| self.inside(file));
         let hint = own.as_deref().unwrap_or_default();
-        // A traceback of Python begins with the test; what stands above it is text that the test printed or compared.
+        // A traceback of Python begins with the test; what stands above it is text that the test
+        // printed or compared.
         if hint.ends_with(".py") {
             named.sort_by_key(|place| self.inside(&place.file) != hint);
         }
@@ -263,8 +264,8 @@ impl Replay {
     }
 }
 
-/// The words of a command without what can only be a secret: the value of an option that is called so, and the user in
-/// an address.
+/// The words of a command without what can only be a secret: the value of an option that is called
+/// so, and the user in an address.
 fn without_secrets(words: &[String]) -> Vec<String> {
     const NAMES: [&str; 6] = ["password", "passwd", "token", "secret", "apikey", "api-key"];
     const MASK: &str = "***";

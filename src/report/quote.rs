@@ -78,7 +78,8 @@ pub(crate) fn quoted(argument: &str) -> String {
 
 /// The same for a POSIX shell, whatever this host is.
 pub(crate) fn for_posix(argument: &str) -> String {
-    // What a screen must not show as it is goes through `printf`, so that the line can still be pasted.
+    // What a screen must not show as it is goes through `printf`, so that the line can still be
+    // pasted.
     if printable(argument) != argument && !argument.ends_with('\n') {
         return format!("\"$(printf '{}')\"", escapes(argument));
     }

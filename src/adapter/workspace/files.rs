@@ -260,7 +260,8 @@ pub(crate) fn stamp(path: &Path) -> Option<(u64, std::time::SystemTime)> {
     Some((meta.len(), meta.modified().ok()?))
 }
 
-/// When a file or anything that the system keeps of it changed, in nanoseconds; none where the system does not say.
+/// When a file or anything that the system keeps of it changed, in nanoseconds; none where the
+/// system does not say.
 #[cfg(unix)]
 pub(crate) fn changed(path: &Path) -> Option<i128> {
     use std::os::unix::fs::MetadataExt;
@@ -268,7 +269,8 @@ pub(crate) fn changed(path: &Path) -> Option<i128> {
     Some(i128::from(meta.ctime()) * 1_000_000_000 + i128::from(meta.ctime_nsec()))
 }
 
-/// When a file or anything that the system keeps of it changed, in nanoseconds; none where the system does not say.
+/// When a file or anything that the system keeps of it changed, in nanoseconds; none where the
+/// system does not say.
 #[cfg(not(unix))]
 pub(crate) fn changed(_: &Path) -> Option<i128> {
     None

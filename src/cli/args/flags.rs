@@ -27,7 +27,8 @@ pub(crate) const FLAGS: &[Flag] = &[
         "lock-scope",
         "host|repository",
         "Runs that the lock keeps apart: all runs on this host, or runs of the same repository \
-         (default: host on a runner or when a pack needs shared hardware or software, otherwise repository)",
+         (default: host on a runner or when a pack needs shared hardware or software, otherwise \
+          repository)",
         Value,
         S::Lock,
     ),
@@ -48,21 +49,24 @@ pub(crate) const FLAGS: &[Flag] = &[
     flag(
         "root",
         "DIR",
-        "Root of the checkout (default: the folder of the nearest pester-gate.yml, otherwise the top of the git worktree)",
+        "Root of the checkout (default: the folder of the nearest pester-gate.yml, otherwise the \
+         top of the git worktree)",
         Value,
         S::Everywhere,
     ),
     flag(
         "config",
         "FILE",
-        "Configuration file (default: the nearest pester-gate.yml from the current folder up to the top of the git worktree)",
+        "Configuration file (default: the nearest pester-gate.yml from the current folder up to \
+         the top of the git worktree)",
         Value,
         S::Everywhere,
     ),
     flag(
         "out",
         "DIR",
-        "Write the files of this command here (default: a folder of the run below the state folder)",
+        "Write the files of this command here (default: a folder of the run below the state \
+         folder)",
         Value,
         S::Everywhere,
     ),
@@ -172,7 +176,8 @@ pub(crate) const FLAGS: &[Flag] = &[
     flag(
         "standing-priority",
         "required|advisory|off",
-        "Block without an issue that has priority (label `standing-priority`), warn, or skip the lookup",
+        "Block without an issue that has priority (label `standing-priority`), warn, or skip the \
+         lookup",
         Value,
         S::Priority,
     ),
@@ -291,7 +296,8 @@ pub(crate) const FLAGS: &[Flag] = &[
     flag(
         "no-output-timeout",
         "DURATION",
-        "Stop the run after this long without any output (for example `90s` or `15m`; default: no limit)",
+        "Stop the run after this long without any output (for example `90s` or `15m`; default: \
+         no limit)",
         Value,
         S::Limits,
     ),

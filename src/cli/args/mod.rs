@@ -339,8 +339,9 @@ pub(crate) fn switched(matches: &ArgMatches, name: &str) -> bool {
 const SHOWN_ONLY: [&str; 7] =
     ["keep", "format", "quiet", "verbose", "log-level", "show-config", "color"];
 
-/// The flags of `run` that say what runs. Where files and locks are is not repeated from a variable, nor is a run to
-/// compare with: a variable may name one that is not there, and what is typed may not.
+/// The flags of `run` that say what runs. Where files and locks are is not repeated from a
+/// variable, nor is a run to compare with: a variable may name one that is not there, and what is
+/// typed may not.
 pub(crate) fn flags_of_run() -> impl Iterator<Item = &'static Flag> {
     let run = VERBS.iter().filter(|verb| verb.name == "run");
     let places =

@@ -14,7 +14,8 @@ pub(crate) const VERBS: &[Verb] = &[
     Verb {
         name: "doctor",
         group: Group::Start,
-        about: "Check this machine against everything the configuration requires, and suggest fixes",
+        about: "Check this machine against everything the configuration requires, and suggest \
+         fixes",
         subjects: &[S::Lock],
     },
     Verb {
@@ -129,7 +130,8 @@ pub(crate) const VERBS: &[Verb] = &[
     Verb {
         name: "lock",
         group: Group::More,
-        about: "Show who holds the lock, hold it while a command runs, or ask its holder to release it",
+        about: "Show who holds the lock, hold it while a command runs, or ask its holder to \
+         release it",
         subjects: &[S::Lock],
     },
     Verb { name: "packs", group: Group::More, about: "List the packs", subjects: &[] },

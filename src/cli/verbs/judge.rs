@@ -151,7 +151,8 @@ impl Session<'_> {
         Ok(done.post.ending)
     }
 
-    /// Configurations of other frameworks beside the one that was found: this run says nothing of their tests.
+    /// Configurations of other frameworks beside the one that was found: this run says nothing of
+    /// their tests.
     fn other_configurations(&self, ground: &Ground) -> Result<Vec<String>, Failure> {
         let typed = args::typed(self.matches, "command").is_some();
         if typed || self.overlay.text("config")?.is_some() {

@@ -1,8 +1,8 @@
 //! The registry of reason codes: one closed enum, one row each.
 //!
 //! A code names a cause and one cause has one code. The rows stand in one file per home layer;
-//! [`TABLE`] is put together at compile time, and a code without a row, or with two, does not build.
-//! The runbook, `docs/reason-codes.md` and `pester-gate explain` are read off these rows.
+//! [`TABLE`] is put together at compile time, and a code without a row, or with two, does not
+//! build. The runbook, `docs/reason-codes.md` and `pester-gate explain` are read off these rows.
 
 mod any_job;
 mod context;

@@ -87,14 +87,15 @@ impl Wanted {
         let matches = self.find(plan);
         let found = matches.files.into_iter().filter_map(|(path, absolute)| {
             let (size, modified) = files::stamp(&absolute)?;
-            // Of what nobody named only size and time count: everything below the folder is looked at.
+            // Of what nobody named only size and time count: everything below the folder is looked
+            // at.
             let digest =
                 hashed.then(|| files::digest_file(&absolute).ok().map(|(_, digest)| digest));
             let (changed, digest) = (files::changed(&absolute), digest.flatten());
             Some((path, Stamp { size, modified, changed, digest }))
         });
-        // With globs every problem counts, also one that was there before. So does a report that cannot be named: whether
-        // this run wrote it is not known.
+        // With globs every problem counts, also one that was there before. So does a report that
+        // cannot be named: whether this run wrote it is not known.
         let known = matches.problems.into_iter().filter(|why| !hashed && !why.ends_with(NO_NAME));
         Before { files: found.collect(), problems: known.collect() }
     }
@@ -194,8 +195,8 @@ fn is_report(path: &RelPath, reading: &Reading) -> bool {
     reading.format.is_some() || (markup && cut)
 }
 
-/// Files below the folder that may be results by their ending; a link to a file counts as one. What cannot be looked
-/// into is a problem: a report could be there.
+/// Files below the folder that may be results by their ending; a link to a file counts as one. What
+/// cannot be looked into is a problem: a report could be there.
 fn candidates(root: &Path, except: &Path) -> Matches {
     let own = |entry: &walkdir::DirEntry| {
         let name = entry.file_name().to_string_lossy();
