@@ -125,6 +125,8 @@ impl Checkout {
             command.env_remove(name);
         }
         command.env("PESTER_GATE_LOCK_DIRECTORY", self.base.join("locks"));
+        // The lock is the host's there, as on a runner.
+        command.env("PESTER_GATE_LOCK_SCOPE", "host");
         command
     }
 
@@ -353,6 +355,7 @@ fn paths_may_be_long_odd_and_of_either_case() {
         .arg(checkout.base.join("upper"));
     other
         .env("PESTER_GATE_LOCK_DIRECTORY", checkout.base.join("locks"))
+        .env("PESTER_GATE_LOCK_SCOPE", "host")
         .env(HELPER, "pass")
         .env(MARKER, checkout.marker());
     let other = other.output().unwrap();
