@@ -205,6 +205,7 @@ fn several_frameworks_have_a_configuration_each_and_one_workflow() {
     let read = |name: &str| fs::read_to_string(sandbox.root.join(name)).unwrap();
     for (name, part) in [
         ("pester-gate.yml", "\"pytest\""),
+        ("pester-gate.yml", "also-run: [\"pester-gate.go.yml\", \"pester-gate.shell.yml\"]"),
         ("pester-gate.go.yml", "\"-fullpath\""),
         ("pester-gate.shell.yml", "kind: scripts"),
     ] {
@@ -216,7 +217,7 @@ fn several_frameworks_have_a_configuration_each_and_one_workflow() {
     for part in [
         "seen       the target \"test\" of Makefile (not configured)\n",
         "PESTER_GATE_BIN",
-        "next       pester-gate run\n           pester-gate run --config pester-gate.go.yml\n",
+        "next       pester-gate run\n",
     ] {
         assert!(ran.stdout.contains(part), "{part} is not in\n{}", ran.stdout);
     }

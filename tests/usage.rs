@@ -275,6 +275,52 @@ fn a_run_names_the_configurations_whose_tests_it_did_not_run() {
 }
 
 #[test]
+fn a_run_covers_every_configuration_that_also_run_lists() {
+    let sandbox = Sandbox::green();
+    let own = fs::read_to_string(sandbox.root.join("pester-gate.yml")).unwrap();
+    sandbox.file("pester-gate.yml", &format!("also-run: [sub/pester-gate.go.yml]\n{own}"));
+    sandbox.file("sub/pester-gate.go.yml", &own);
+    sandbox.commit();
+    let ran = sandbox.gate(&["run"]);
+    let end = "\nSummary\n  pester-gate.yml: passed\n  sub/pester-gate.go.yml: passed\n\
+               Verdict    passed: 2 of 2 configurations passed\n";
+    assert!(ran.code == 0 && ran.stdout.ends_with(end), "{ran:?}");
+    assert_eq!(ran.stdout.matches("Config     ").count(), 2, "{ran:?}");
+    // A configuration that is named runs alone, and so does a command.
+    for arguments in [
+        &["run", "--config", "pester-gate.yml"][..],
+        &["run", "--config", "sub/pester-gate.go.yml"],
+        &["run", "--results", "-", "--", "printf", "TAP version 13\n1..1\nok 1 - a\n"],
+    ] {
+        let ran = sandbox.gate(arguments);
+        assert!(!ran.stdout.contains("Summary\n"), "{ran:?}");
+    }
+    let ran = sandbox.gate(&["run", "--dry-run", "--format", "json"]);
+    let configurations = ran.json()["configurations"].clone();
+    assert_eq!(configurations[1]["config"], "sub/pester-gate.go.yml", "{ran:?}");
+    assert!(configurations[1]["plan"].is_object(), "{ran:?}");
+
+    // An option of one configuration needs its name.
+    let ran = sandbox.gate(&["run", "--file", "tests/a.sh"]);
+    let names = "--config pester-gate.yml, or --config sub/pester-gate.go.yml";
+    assert!(ran.code == 2 && ran.stderr.contains(names), "{ran:?}");
+
+    for (list, part) in [
+        ("[gone.yml]", "gone.yml does not exist"),
+        ("[sub/pester-gate.go.yml, sub/pester-gate.go.yml]", "is listed twice"),
+        ("[pester-gate.yml]", "is listed twice"),
+        ("[../x.yml]", "also-run"),
+        ("[sub/broken.yml]", "unknown key `tets`"),
+    ] {
+        sandbox.file("sub/broken.yml", "tets: {}\n");
+        sandbox.file("pester-gate.yml", &format!("also-run: {list}\n{own}"));
+        let ran = sandbox.gate(&["run"]);
+        assert!(ran.code == 2 && ran.stderr.contains(part), "{list}: {ran:?}");
+        assert!(ran.stdout.is_empty(), "nothing runs: {ran:?}");
+    }
+}
+
+#[test]
 fn the_nearest_configuration_up_to_the_top_of_the_checkout_is_used() {
     let sandbox = Sandbox::green();
     sandbox.file("pkg/deep/x", "");

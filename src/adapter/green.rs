@@ -20,6 +20,8 @@ pub(crate) struct Key<'a> {
     pub(crate) machine: &'a str,
     /// The gate, where a run has several.
     pub(crate) gate: Option<&'a GateId>,
+    /// The configuration, where a repository has several; another one for a typed command.
+    pub(crate) configuration: &'a str,
     /// The pack.
     pub(crate) pack: &'a str,
 }
@@ -31,6 +33,7 @@ impl Key<'_> {
             self.repository.to_owned(),
             self.machine.to_owned(),
             part(self.gate.map(ToString::to_string)),
+            self.configuration.to_owned(),
             self.pack.to_owned(),
         ];
         let digest = files::digest_bytes(key.join("\0").as_bytes());

@@ -225,7 +225,11 @@ pub(crate) fn settings(
     let set = |list: &Vec<String>| (!list.is_empty()).then(|| list.clone());
     let none = Vec::new;
     let (tests, dispatcher, defaults) = (&config.tests, &config.dispatcher, &config.defaults);
+    // A configuration that was named runs alone.
+    let is_named = overlay.text("config")?.is_some();
+    let also_run = Some(&config.also_run).filter(|list| !is_named && !list.is_empty());
     let settings = Settings {
+        also_run: settle(None, also_run.cloned(), "also-run", Vec::new()),
         pack: settle(
             overlay.text("pack")?.map(|t| t.map(Some)),
             defaults.pack.clone().map(Some),
@@ -521,6 +525,7 @@ pub(crate) fn settings(
 pub(crate) fn use_command(settings: &mut Settings, argv: Vec<String>) {
     let source = Source::Flag("--".to_owned());
     settings.kind = Sourced::new(DispatcherKind::Command, source.clone());
+    settings.also_run = Sourced::default(Vec::new());
     settings.command = Sourced::new(argv, source);
     // What the configuration's own command writes is no result of this one.
     if !settings.results.is_set_by_hand() {
@@ -541,7 +546,7 @@ pub(crate) fn show(settings: &Settings) -> Value {
         };
     }
     each! {
-        "defaults.profile" = profile,
+        "also-run" = also_run, "defaults.profile" = profile,
         "defaults.shards" = shards, "tests.path" = tests_path, "tests.pattern" = tests_pattern,
         "tests.integration.pattern" = integration_pattern, "tests.integration.tag" = integration_tag,
         "include" = include, "exclude" = exclude, "refine" = refine, "file" = files,

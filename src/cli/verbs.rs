@@ -3,6 +3,7 @@
 mod ask;
 mod judge;
 mod lock;
+mod run;
 
 use std::path::{Path, PathBuf};
 
@@ -21,7 +22,7 @@ use crate::adapter::workspace::{files, git};
 use crate::adapter::world::World;
 use crate::command;
 use crate::domain::fault::{Fault, Finding, charge};
-use crate::domain::ids::{LockGroup, RepoSlug, Sha256};
+use crate::domain::ids::{LockGroup, RelPath, RepoSlug, Sha256};
 use crate::domain::reason::{Layer, ReasonCode};
 use crate::domain::receipt::Classification;
 use crate::domain::settings::takes_files;
@@ -231,7 +232,7 @@ impl<'a> Session<'a> {
             "init" => return self.init(),
             _ => {}
         }
-        let mut ground = self.ground()?;
+        let mut ground = self.ground(None)?;
         match self.verb {
             "open" => return self.open(&ground),
             "runs" => return self.runs(&ground),
@@ -286,8 +287,11 @@ impl<'a> Session<'a> {
         }
     }
 
-    fn ground(&self) -> Result<Ground, Failure> {
-        let (config, found) = config_file::load(&self.search, self.overlay.path("config")?)?;
+    /// The settings of a configuration: the one that is given, else the one that was named or
+    /// found.
+    fn ground(&self, config: Option<PathBuf>) -> Result<Ground, Failure> {
+        let named = config.map_or_else(|| self.overlay.path("config"), |path| Ok(Some(path)))?;
+        let (config, found) = config_file::load(&self.search, named)?;
         let settings = overlay::settings(&self.overlay, &config, &found)?;
         let state = self.world.state_dir(self.overlay.path("state-dir")?.as_deref());
         let state = state.ok_or_else(|| {

@@ -24,6 +24,8 @@ const HOME: &str = match RELEASED {
     None => "OWNER/pester-gate",
 };
 
+/// The command to type after `init`: it runs every configuration.
+const NEXT: &str = "pester-gate run";
 /// Where results files are listed so that git leaves them alone.
 const IGNORE: &str = ".gitignore";
 /// How long a program may take to say its version.
@@ -124,10 +126,12 @@ pub(crate) fn run(
         (0..look.setups.len()).map(|at| look.config_name(at, config_name)).collect();
     let policy = request.priority.unwrap_or(PriorityPolicy::Off);
     let mut plan = Vec::new();
-    for (setup, name) in look.setups.iter().zip(&configs) {
-        let text = starter::config(setup, name, powershell.unwrap_or("pwsh"), policy);
+    for (at, (setup, name)) in look.setups.iter().zip(&configs).enumerate() {
+        let also = if at == 0 { &configs[1..] } else { &[] };
+        let text = starter::config(setup, name, also, powershell.unwrap_or("pwsh"), policy);
         plan.push(planned(root, name, text, true, request.force)?);
     }
+    let is_kept = plan.first().is_some_and(|first| first.did == Did::Kept);
     for (name, text) in look.setups.iter().flat_map(|setup| &setup.files_to_write) {
         // A configuration of another tool is never replaced.
         plan.push(planned(root, name, text.clone(), true, false)?);
@@ -147,9 +151,20 @@ pub(crate) fn run(
     let notes = look.setups.iter().flat_map(|setup| {
         setup.notes.iter().map(|note| format!("{}: {note}", setup.framework.name()))
     });
+    let mut to_do = to_do(&callee, form, &look, powershell);
+    if is_kept && configs.len() > 1 {
+        let list = configs[1..].join(", ");
+        to_do.insert(
+            0,
+            format!(
+                "add `also-run: [{list}]` to {config_name}, unless it lists them already, so that \
+             `pester-gate run` runs every configuration"
+            ),
+        );
+    }
     Ok(Done {
         notes: notes.collect(),
-        to_do: to_do(&callee, form, &look, powershell),
+        to_do,
         files: plan.into_iter().map(|planned| (planned.name, planned.did)).collect(),
         look,
         configs,
@@ -372,15 +387,6 @@ fn to_do(callee: &Callee, form: Form, look: &Look, powershell: Option<&str>) -> 
     list
 }
 
-/// The command that runs one configuration.
-fn command_of(at: usize, config: &str) -> String {
-    if at == 0 {
-        "pester-gate run".to_owned()
-    } else {
-        format!("pester-gate run --config {config}")
-    }
-}
-
 impl Did {
     fn word(self) -> &'static str {
         match self {
@@ -430,9 +436,7 @@ pub(crate) fn text(done: &Done) -> String {
     for step in &done.to_do {
         line("to do", step);
     }
-    for (at, config) in done.configs.iter().enumerate() {
-        line(if at == 0 { "next" } else { "" }, &command_of(at, config));
-    }
+    line("next", NEXT);
     out
 }
 
@@ -454,7 +458,6 @@ pub(crate) fn json(done: &Done) -> Value {
         json!({"framework": framework.name(), "command": command, "starts": starts, "said": said})
     };
     let file = |(name, did): &(String, Did)| json!({"path": name, "did": did.word()});
-    let next = done.configs.iter().enumerate().map(|(at, config)| command_of(at, config));
     json!({
         "found": done.look.setups.iter().zip(&done.configs).map(found).collect::<Vec<_>>(),
         "seen": done.look.seen,
@@ -463,7 +466,7 @@ pub(crate) fn json(done: &Done) -> Value {
         "files": done.files.iter().map(file).collect::<Vec<_>>(),
         "notes": done.notes,
         "toDo": done.to_do,
-        "next": next.collect::<Vec<_>>(),
+        "next": [NEXT],
     })
 }
 

@@ -14,13 +14,15 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use self::values::{IssueKey, OneOrMany, Percent, ProbeName, Requirement};
 use super::failure::ClassRule;
-use super::ids::LockGroup;
+use super::ids::{LockGroup, RelPath};
 use super::quantity::{Size, Span};
 
 /// The whole document.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub(crate) struct Config {
+    /// Further configurations that `run` runs after this one, relative to this file.
+    pub(crate) also_run: Vec<RelPath>,
     /// Pack, profile, integration mode and shards where neither flag nor environment says
     /// otherwise.
     pub(crate) defaults: Defaults,

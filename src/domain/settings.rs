@@ -10,7 +10,7 @@ use super::config::{
     LockScope, Multiple, Pack, Percent, PriorityPolicy, Profile, Trust, WarnOrFail, WhenRefused,
 };
 use super::failure::ClassRule;
-use super::ids::{IssueRef, LockGroup, Sha256};
+use super::ids::{IssueRef, LockGroup, RelPath, Sha256};
 use super::quantity::{Size, Span};
 use super::sourced::{Source, Sourced};
 
@@ -52,6 +52,7 @@ pub(crate) enum ConfigFile {
 #[derive(Debug, Clone, PartialEq)]
 #[allow(missing_docs, reason = "the keys are described in docs/configuration.md")]
 pub(crate) struct Settings {
+    pub(crate) also_run: Sourced<Vec<RelPath>>,
     pub(crate) pack: Sourced<Option<String>>,
     pub(crate) profile: Sourced<String>,
     pub(crate) integration_mode: Sourced<Option<String>>,

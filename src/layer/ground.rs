@@ -22,7 +22,8 @@ use crate::domain::receipt::{
     Classification, ContextReceipt, Head, Host, LayerStatus, Parent, Reason, Receipt, Run, Tool,
 };
 use crate::domain::redact::Redactor;
-use crate::domain::settings::Settings;
+use crate::domain::settings::{ConfigFile, Settings};
+use crate::domain::sourced::Source;
 
 /// What is the same for every layer of one invocation.
 pub(crate) struct Ground {
@@ -108,6 +109,20 @@ impl Ground {
     /// was read.
     pub(crate) fn repository_key(&self, world: &World) -> String {
         self.repository.get_or_init(|| git::identity(world, &self.root)).clone()
+    }
+
+    /// Which of the repository's configurations this run uses: its path below the root.
+    pub(crate) fn configuration_key(&self) -> String {
+        if matches!(self.settings.command.source, Source::Flag(_)) {
+            return "--".to_owned();
+        }
+        match &self.settings.config {
+            ConfigFile::Read(file) => {
+                let own = file.strip_prefix(&shown(&self.root)).unwrap_or(file);
+                own.trim_start_matches(['/', '\\']).to_owned()
+            }
+            ConfigFile::Missing(_) => String::new(),
+        }
     }
 
     /// What the runner says and cannot mean: every layer stops on it, because what it does not know
@@ -310,6 +325,18 @@ impl Ending {
                 code => Ending::Bad(class_of(code, finding.layer()).0),
             },
             _ => Ending::Good,
+        }
+    }
+
+    /// For people.
+    pub(crate) const fn words(self) -> &'static str {
+        match self {
+            Self::Good => Classification::Completed.words(),
+            Self::Bad(classification) => classification.words(),
+            Self::Notice(_) => "failed, but allowed to pass by policy",
+            Self::Usage => "usage or configuration error",
+            Self::Bug => "internal error (please report it)",
+            Self::Own(_) => "ended with the exit code of its command",
         }
     }
 }

@@ -87,7 +87,9 @@ pub(crate) fn run(world: &World, ground: &Ground, request: Request) -> Result<Ou
     receipt.fixtures = fixtures;
     let repository = ground.repository_key(world);
     let (gate, machine) = (ground.gate_id.as_ref(), ground.host.machine_id.as_str());
-    let key = green::Key { repository: &repository, machine, gate, pack: &receipt.pack };
+    let configuration = &ground.configuration_key();
+    let pack = &receipt.pack;
+    let key = green::Key { repository: &repository, machine, gate, configuration, pack };
     receipt.last_green = green::read(&ground.state, &key, &ground.redactor);
     let status = ground::status_word(&findings);
     let mut outcome = ground::conclude(ground, &out, &receipt, findings, status)?;

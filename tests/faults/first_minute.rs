@@ -43,6 +43,19 @@ fn named(files: &[&str]) -> String {
     format!("<testsuites>{}</testsuites>", files.iter().map(case).collect::<String>())
 }
 
+/// The sandbox with a second configuration, of one script.
+fn second_configuration(sandbox: &Sandbox, script: &str) {
+    let first = fs::read_to_string(sandbox.root.join("pester-gate.yml")).unwrap();
+    sandbox.file("pester-gate.yml", &format!("also-run: [pester-gate.shell.yml]\n{first}"));
+    sandbox.file("more/c.check", &format!("#!/bin/sh\n{script}\n")).executable("more/c.check");
+    sandbox.file(
+        "pester-gate.shell.yml",
+        "tests: {path: more, pattern: \"*.check\"}\ndispatcher: {kind: scripts}\n\
+         standing-priority: {policy: \"off\"}\npreflight: {disk: {min-free: 1MiB}}\n",
+    );
+    sandbox.commit();
+}
+
 /// What was typed behind `--`, in a checkout without a configuration.
 fn typed(script: &str) -> Seen {
     bare(&[]).run(&["--", "sh", "-c", script], &[])
@@ -234,6 +247,25 @@ pub(super) const ROWS: &[Row] = &[
         || given_files(&named(&["tests/a.sh", "elsewhere/tests/b.sh"]), "").run(&[], &[]),
     ),
     // Reports that are easily overlooked, each next to one that passes.
+    one("execute", "the second framework of a mixed repository fails", red("tests-failed"), || {
+        let sandbox = given_files(&named(&BOTH), "");
+        second_configuration(&sandbox, "exit 1");
+        let mut seen = sandbox.run_several();
+        assert_eq!(seen[0].text("classification"), "completed", "{:?}", seen[0].ran);
+        seen.remove(1)
+    }),
+    one(
+        "selection",
+        "the second framework of a mixed repository has no test file",
+        selection("selection-empty"),
+        || {
+            let sandbox = Sandbox::green();
+            second_configuration(&sandbox, "true");
+            fs::rename(sandbox.root.join("more/c.check"), sandbox.root.join("more/c")).unwrap();
+            sandbox.commit();
+            sandbox.run_several().remove(1)
+        },
+    ),
     one("execute", "a failing stream on the standard output", red("tests-failed"), || {
         let stream = [
             r#"{"Action":"run","Package":"m","Test":"T"}"#,

@@ -21,7 +21,7 @@ pub(crate) struct Sandbox {
 }
 
 /// What a process came to.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Ran {
     pub(crate) code: i32,
     pub(crate) stdout: String,
@@ -177,6 +177,26 @@ impl Sandbox {
         let mut seen = self.seen(&self.command(&all, environment).output().unwrap());
         seen.pasted = paste(self, &seen, environment);
         seen
+    }
+
+    /// `run` of a repository with several configurations: each with its own verdict, and with the
+    /// exit code of the whole run.
+    pub(crate) fn run_several(&self) -> Vec<Seen> {
+        let ran = self.gate(&["run", "--format", "json", "--out", self.out.to_str().unwrap()]);
+        let of_one = |entry: &Value| {
+            let outcome = &entry["outcome"];
+            let is_own = |folder: &PathBuf| {
+                let text = fs::read_to_string(folder.join("pester-operator-outcome.json"));
+                text.is_ok_and(|text| serde_json::from_str::<Value>(&text).unwrap() == *outcome)
+            };
+            let folders = fs::read_dir(&self.out).unwrap().map(|run| run.unwrap().path());
+            let folder = folders.into_iter().find(is_own).unwrap_or_else(|| self.out.clone());
+            let own = Ran { stdout: outcome.to_string(), ..ran.clone() };
+            let mut seen = Seen::new(own, folder);
+            seen.pasted = paste(self, &seen, &[]);
+            seen
+        };
+        ran.json()["configurations"].as_array().unwrap().iter().map(of_one).collect()
     }
 
     /// What a `run` said, with its folder: the first below `out`, or `out` itself when there was

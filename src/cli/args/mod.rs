@@ -339,6 +339,24 @@ pub(crate) fn switched(matches: &ArgMatches, name: &str) -> bool {
 const SHOWN_ONLY: [&str; 7] =
     ["keep", "format", "quiet", "verbose", "log-level", "show-config", "color"];
 
+/// Flags whose value belongs to the tests of one configuration.
+pub(crate) const OF_ONE_CONFIGURATION: [&str; 14] = [
+    "pack",
+    "profile",
+    "file",
+    "include",
+    "exclude",
+    "refine",
+    "shards",
+    "tests-path",
+    "results",
+    "baseline",
+    "durations",
+    "rerun-from",
+    "file-timeout",
+    "test-timeout",
+];
+
 /// The flags of `run` that say what runs. Where files and locks are is not repeated from a
 /// variable, nor is a run to compare with: a variable may name one that is not there, and what is
 /// typed may not.

@@ -1,4 +1,4 @@
-//! Verbs that end with a verdict: `run`, `post`, `replay`.
+//! Verbs that judge a run: `post`, `replay`; and what they share with `run`.
 
 use std::collections::BTreeMap;
 
@@ -8,8 +8,6 @@ use crate::domain::config::DispatcherKind;
 use crate::domain::settings::{Rerun, Settings};
 use crate::domain::sourced::{Source, Sourced};
 use crate::domain::test_list::TestList;
-use crate::domain::typed::{Argument, Typed};
-use crate::report::quote::quoted;
 
 impl Session<'_> {
     pub(super) fn post(&self, ground: &Ground) -> Result<Ending, Failure> {
@@ -109,86 +107,8 @@ impl Session<'_> {
         Ok(done.post.ending)
     }
 
-    /// What `run` would do, without doing it.
-    fn dry_run(&self, ground: &Ground) -> Result<Ending, Failure> {
-        let planned = match selection::preview(self.world, ground) {
-            Ok(planned) => planned,
-            Err(fault) => {
-                return Err(Failure::Unreported(Unreported { layer: Layer::Selection, fault }));
-            }
-        };
-        let settings = overlay::show(&ground.settings);
-        let json = command::dry_run::json(ground, &planned, &settings);
-        let text = command::dry_run::text(ground, &planned, &overlay::show_text(&settings));
-        self.print(&json, &ground.redactor.mask_text(&text))?;
-        Ok(Ending::Good)
-    }
-
-    pub(super) fn run_all(&self, ground: Ground) -> Result<Ending, Failure> {
-        if self.overlay.switch("dry-run")? {
-            return self.dry_run(&ground);
-        }
-        let continue_on_failure = self.overlay.switch("continue-on-failure")?;
-        let progress = ground.progress.clone();
-        let say = |line: &str| progress.line(line);
-        let request = command::run::Request {
-            context: self.context_request()?,
-            continue_on_failure,
-            against: self.against(&ground)?,
-            durations: self.durations(&ground)?,
-            keep: self.overlay.switch("keep")?,
-            typed: Typed {
-                folder: self.world.cwd().display().to_string(),
-                arguments: self.repeated()?,
-            },
-        };
-        let others = self.other_configurations(&ground)?;
-        let done =
-            command::run::run(self.world, ground, request, &say).map_err(Failure::Unreported)?;
-        self.set_outputs(&done.post)?;
-        let text = format!("{}{}", done.text, not_run(&others));
-        self.print(&done.post.receipt, &text)?;
-        Ok(done.post.ending)
-    }
-
-    /// Configurations of other frameworks beside the one that was found: this run says nothing of
-    /// their tests.
-    fn other_configurations(&self, ground: &Ground) -> Result<Vec<String>, Failure> {
-        let typed = args::typed(self.matches, "command").is_some();
-        if typed || self.overlay.text("config")?.is_some() {
-            return Ok(Vec::new());
-        }
-        let names = files::list_names(&ground.root).into_iter();
-        let other = |name: &String| {
-            let middle =
-                name.strip_prefix("pester-gate.").and_then(|rest| rest.strip_suffix(".yml"));
-            middle.is_some_and(|middle| !middle.is_empty())
-        };
-        let mut others: Vec<String> = names.filter(other).collect();
-        others.sort();
-        Ok(others)
-    }
-
-    /// What repeats this run: what was typed, and what came as variables.
-    fn repeated(&self) -> Result<Vec<Argument>, Failure> {
-        let mut arguments = args::repeated(self.matches);
-        for flag in args::flags_of_run() {
-            if arguments.iter().any(|known| known.flag == flag.name) {
-                continue;
-            }
-            let values = match flag.kind {
-                args::Kind::Switch => self.overlay.switch(flag.name)?.then(Vec::new),
-                args::Kind::Value | args::Kind::List => {
-                    self.overlay.list(flag.name)?.map(|list| list.value)
-                }
-            };
-            arguments.extend(values.map(|values| Argument { flag: flag.name.to_owned(), values }));
-        }
-        Ok(arguments)
-    }
-
     /// The earlier run that `--baseline` names.
-    fn against(&self, ground: &Ground) -> Result<post::Against, Failure> {
+    pub(super) fn against(&self, ground: &Ground) -> Result<post::Against, Failure> {
         Ok(match self.earlier(ground, "baseline")? {
             Some(Ok(list)) => post::Against::Baseline(Box::new(list)),
             Some(Err(why)) => post::Against::Unreadable(why),
@@ -260,7 +180,8 @@ impl Session<'_> {
         let typed = settings.kind.value == DispatcherKind::Command
             && matches!(settings.command.source, Source::Flag(_));
         if read.dispatcher.as_ref().is_some_and(|dispatcher| dispatcher.typed) && !typed {
-            let why = "its tests were a command typed behind `--`; type it again (a bundle makes no program run)";
+            let why = "the tests were a command typed after `--`; type the command again (a \
+                       replay bundle never starts a program)";
             return Err(Invalid::new(place, why).into());
         }
         let source = || Source::Flag(place.to_owned());
@@ -283,13 +204,4 @@ impl Session<'_> {
             Some(Rerun { sha256: files::digest_bytes(&bytes), bundle: read, path: shown(&path) });
         Ok(())
     }
-}
-
-/// A line for each configuration whose tests this run did not touch.
-fn not_run(others: &[String]) -> String {
-    let line = |name: &String| {
-        let command = format!("pester-gate run --config {}", quoted(name));
-        format!("Not run    {}: {command}\n", printable(name))
-    };
-    others.iter().map(line).collect()
 }

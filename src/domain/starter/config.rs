@@ -4,17 +4,25 @@ use super::framework::{Run, Setup};
 use super::quoted;
 use crate::domain::config::PriorityPolicy;
 
-/// `pester-gate.yml` for a setup. `name` is the file it is written to.
+/// `pester-gate.yml` for a setup. `name` is the file it is written to, `also` are the further
+/// configurations that `run` runs after it.
 pub(crate) fn config(
     setup: &Setup,
     name: &str,
+    also: &[String],
     powershell: &str,
     policy: PriorityPolicy,
 ) -> String {
-    let option =
-        if name == "pester-gate.yml" { String::new() } else { format!(" --config {name}") };
+    let option = if name == "pester-gate.yml" && also.is_empty() {
+        String::new()
+    } else {
+        format!(" --config {name}")
+    };
     let framework = setup.framework.name();
     let mut out = format!("# Tests: {framework}. Run them with `pester-gate run{option}`.\n");
+    if !also.is_empty() {
+        out.push_str(&format!("also-run: {} # `pester-gate run` runs these, too\n", list(also)));
+    }
     if setup.has_integration {
         out.push_str("defaults:\n");
         out.push_str("  integration-mode: exclude # `include` runs the integration tests, too\n");

@@ -371,7 +371,7 @@ mod tests {
             {
                 let look = look(&[(&below(name), "")]);
                 let setup = look.setups.first().unwrap_or_else(|| panic!("{folder:?} {name}"));
-                let text = config(setup, "pester-gate.yml", "pwsh", PriorityPolicy::Off);
+                let text = config(setup, "pester-gate.yml", &[], "pwsh", PriorityPolicy::Off);
                 let read: Config =
                     serde_yaml::from_str(&text).unwrap_or_else(|error| panic!("{error}\n{text}"));
                 assert_eq!(read.tests.path.as_deref(), Some(folder), "{text}");

@@ -574,7 +574,9 @@ fn remember_green(world: &World, ground: &Ground, identity: &Identity, admitted:
     }
     let repository = ground.repository_key(world);
     let (gate, machine) = (ground.gate_id.as_ref(), ground.host.machine_id.as_str());
-    let key = green::Key { repository: &repository, machine, gate, pack: &readiness.pack };
+    let configuration = &ground.configuration_key();
+    let pack = &readiness.pack;
+    let key = green::Key { repository: &repository, machine, gate, configuration, pack };
     let head_sha = readiness.run.head_sha.as_ref();
     let gate = &readiness.tool.version;
     let last = LastGreen {

@@ -1,0 +1,227 @@
+//! `run`: the configuration that was found, and each that it lists in `also-run`.
+
+use super::*;
+use crate::domain::typed::{Argument, Typed};
+use crate::report::quote::quoted;
+
+/// One configuration of a run.
+struct Gate {
+    /// The configuration's file, as a reader of the output knows it.
+    name: String,
+    ground: Ground,
+    /// What names this configuration on a command line, where more than one runs.
+    arguments: Vec<Argument>,
+}
+
+/// What became of one configuration.
+struct Ran {
+    name: String,
+    outcome: Outcome,
+}
+
+impl Session<'_> {
+    pub(super) fn run_all(&self, ground: Ground) -> Result<Ending, Failure> {
+        let others = self.other_configurations(&ground)?;
+        let gates = self.gates(ground)?;
+        if self.overlay.switch("dry-run")? {
+            return self.dry_run(&gates);
+        }
+        let is_alone = gates.len() == 1;
+        let names: Vec<String> = gates.iter().map(|gate| gate.name.clone()).collect();
+        let mut done: Vec<Ran> = Vec::new();
+        for gate in gates {
+            if !is_alone {
+                gate.ground.progress.line(&format!("{}:", printable(&gate.name)));
+            }
+            let name = gate.name.clone();
+            let ran = self.run_one(gate)?;
+            if is_alone {
+                self.set_outputs(&ran.post)?;
+                let text = format!("{}{}", ran.text, not_run(&others));
+                self.print(&ran.post.receipt, &text)?;
+                return Ok(ran.post.ending);
+            }
+            if !self.json {
+                let text = format!("Config     {}\n{}\n", printable(&name), ran.text);
+                self.print(&Value::Null, &text)?;
+            }
+            done.push(Ran { name, outcome: ran.post });
+            if self.world.cancel().requests() > 0 {
+                break;
+            }
+        }
+        self.conclude(&names, &done, &others)
+    }
+
+    /// The configurations to run, all of them read before the first one starts.
+    fn gates(&self, ground: Ground) -> Result<Vec<Gate>, Failure> {
+        let first = config_file::NAME.to_owned();
+        let also = ground.settings.also_run.value.clone();
+        if also.is_empty() {
+            return Ok(vec![Gate { name: first, ground, arguments: Vec::new() }]);
+        }
+        for flag in args::OF_ONE_CONFIGURATION {
+            if self.overlay.list(flag)?.is_some() {
+                let why = format!(
+                    "`also-run` lists further configurations, and this option belongs to one: add \
+                     --config {}, or --config {}",
+                    config_file::NAME,
+                    also.iter().map(RelPath::as_str).collect::<Vec<_>>().join(", or --config ")
+                );
+                return Err(Invalid::new(format!("--{flag}"), why).into());
+            }
+        }
+        let mut gates = vec![Gate { arguments: self.naming(&first), name: first, ground }];
+        for name in &also {
+            let name = name.to_string();
+            if gates.iter().any(|gate| gate.name == name) {
+                let why = format!("{name} is listed twice");
+                return Err(Invalid::new("also-run", why).into());
+            }
+            let path = self.root.join(&name);
+            if !files::exists(&path) {
+                let why = format!("{} does not exist", shown(&path));
+                return Err(Invalid::new("also-run", why).into());
+            }
+            let ground = self.ground(Some(path))?;
+            gates.push(Gate { arguments: self.naming(&name), name, ground });
+        }
+        Ok(gates)
+    }
+
+    /// The options that run one of several configurations alone, from the current folder.
+    fn naming(&self, name: &str) -> Vec<Argument> {
+        let cwd = files::canonical(self.world.cwd());
+        let argument =
+            |flag: &str, value: String| Argument { flag: flag.to_owned(), values: vec![value] };
+        let config = if cwd == self.root { name.to_owned() } else { shown(&self.root.join(name)) };
+        let mut arguments = vec![argument("config", config)];
+        // Without `--root`, a configuration that is named belongs to the top of the checkout.
+        let top = git::top_level(&cwd).map_or(cwd, |top| files::canonical(&top));
+        if top != self.root {
+            arguments.push(argument("root", shown(&self.root)));
+        }
+        arguments
+    }
+
+    fn run_one(&self, gate: Gate) -> Result<command::run::RunOutcome, Failure> {
+        let ground = gate.ground;
+        let progress = ground.progress.clone();
+        let say = |line: &str| progress.line(line);
+        let mut arguments = self.repeated()?;
+        arguments.retain(|argument| !gate.arguments.iter().any(|own| own.flag == argument.flag));
+        arguments.extend(gate.arguments);
+        let request = command::run::Request {
+            context: self.context_request()?,
+            continue_on_failure: self.overlay.switch("continue-on-failure")?,
+            against: self.against(&ground)?,
+            durations: self.durations(&ground)?,
+            keep: self.overlay.switch("keep")?,
+            typed: Typed { folder: self.world.cwd().display().to_string(), arguments },
+        };
+        command::run::run(self.world, ground, request, &say).map_err(Failure::Unreported)
+    }
+
+    /// The verdict over several configurations: every one must have run and passed.
+    fn conclude(
+        &self,
+        names: &[String],
+        done: &[Ran],
+        others: &[String],
+    ) -> Result<Ending, Failure> {
+        let passed = |ran: &&Ran| matches!(ran.outcome.ending, Ending::Good | Ending::Notice(_));
+        let deciding = done.iter().find(|ran| !passed(ran)).or(done.first());
+        if let Some(ran) = deciding {
+            self.set_outputs(&ran.outcome)?;
+        }
+        let ran = |name: &String| done.iter().find(|ran| ran.name == *name);
+        let mut text = String::from("Summary\n");
+        for name in names {
+            let words = ran(name).map_or("not run", |ran| ran.outcome.ending.words());
+            text.push_str(&format!("  {}: {words}\n", printable(name)));
+        }
+        let good = done.iter().filter(passed).count();
+        let word = if good == names.len() { "passed" } else { "failed" };
+        let count = format!("{good} of {} configurations passed", names.len());
+        text.push_str(&format!("Verdict    {word}: {count}\n{}", not_run(others)));
+        let entry = |name: &String| {
+            let outcome = ran(name).map(|ran| ran.outcome.receipt.clone());
+            json!({"config": name, "outcome": outcome})
+        };
+        let configurations: Vec<Value> = names.iter().map(entry).collect();
+        self.print(&json!({"configurations": configurations}), &text)?;
+        Ok(deciding.map_or(Ending::Bug, |ran| ran.outcome.ending))
+    }
+
+    /// What `run` would do, without doing it.
+    fn dry_run(&self, gates: &[Gate]) -> Result<Ending, Failure> {
+        let mut documents = Vec::new();
+        let mut text = String::new();
+        for Gate { name, ground, .. } in gates {
+            let planned = selection::preview(self.world, ground).map_err(|fault| {
+                Failure::Unreported(Unreported { layer: Layer::Selection, fault })
+            })?;
+            let settings = overlay::show(&ground.settings);
+            let json = command::dry_run::json(ground, &planned, &settings);
+            let shown = command::dry_run::text(ground, &planned, &overlay::show_text(&settings));
+            documents.push(json!({"config": name, "plan": json}));
+            text.push_str(&ground.redactor.mask_text(&shown));
+            if gates.len() > 1 {
+                text.push('\n');
+            }
+        }
+        let json = match documents.as_slice() {
+            [one] => one["plan"].clone(),
+            _ => json!({"configurations": documents}),
+        };
+        self.print(&json, &text)?;
+        Ok(Ending::Good)
+    }
+
+    /// Configurations beside the one that was found that nothing runs: the verdict does not cover
+    /// their tests.
+    fn other_configurations(&self, ground: &Ground) -> Result<Vec<String>, Failure> {
+        let typed = args::typed(self.matches, "command").is_some();
+        if typed || self.overlay.text("config")?.is_some() {
+            return Ok(Vec::new());
+        }
+        let listed = &ground.settings.also_run.value;
+        let names = files::list_names(&ground.root).into_iter();
+        let other = |name: &String| {
+            let middle =
+                name.strip_prefix("pester-gate.").and_then(|rest| rest.strip_suffix(".yml"));
+            middle.is_some_and(|middle| !middle.is_empty())
+                && !listed.iter().any(|own| own.as_str() == name)
+        };
+        let mut others: Vec<String> = names.filter(other).collect();
+        others.sort();
+        Ok(others)
+    }
+
+    /// What repeats this run: what was typed, and what came as variables.
+    fn repeated(&self) -> Result<Vec<Argument>, Failure> {
+        let mut arguments = args::repeated(self.matches);
+        for flag in args::flags_of_run() {
+            if arguments.iter().any(|known| known.flag == flag.name) {
+                continue;
+            }
+            let values = match flag.kind {
+                args::Kind::Switch => self.overlay.switch(flag.name)?.then(Vec::new),
+                args::Kind::Value | args::Kind::List => {
+                    self.overlay.list(flag.name)?.map(|list| list.value)
+                }
+            };
+            arguments.extend(values.map(|values| Argument { flag: flag.name.to_owned(), values }));
+        }
+        Ok(arguments)
+    }
+}
+
+/// A line for each configuration that was not run.
+fn not_run(others: &[String]) -> String {
+    let line = |name: &String| {
+        let command = format!("pester-gate run --config {}", quoted(name));
+        format!("Not run    {}: {command}\n", printable(name))
+    };
+    others.iter().map(line).collect()
+}
