@@ -542,31 +542,47 @@ pub(crate) fn show(settings: &Settings) -> Value {
     };
     macro_rules! each {
         ($($key:literal = $field:ident),* $(,)?) => {
-            $(put($key, serde_json::to_value(&settings.$field.value).unwrap_or(Value::Null), &settings.$field.source);)*
+            $(put(
+                $key,
+                serde_json::to_value(&settings.$field.value).unwrap_or(Value::Null),
+                &settings.$field.source,
+            );)*
         };
     }
     each! {
         "also-run" = also_run, "defaults.profile" = profile,
         "defaults.shards" = shards, "tests.path" = tests_path, "tests.pattern" = tests_pattern,
-        "tests.integration.pattern" = integration_pattern, "tests.integration.tag" = integration_tag,
+        "tests.integration.pattern" = integration_pattern,
+        "tests.integration.tag" = integration_tag,
         "include" = include, "exclude" = exclude, "refine" = refine, "file" = files,
-        "context.required-paths" = required_paths, "dispatcher.kind" = kind, "dispatcher.command" = command,
-        "dispatcher.results" = results, "dispatcher.isolation" = isolation, "dispatcher.jobs" = jobs,
+        "context.required-paths" = required_paths, "dispatcher.kind" = kind,
+        "dispatcher.command" = command,
+        "dispatcher.results" = results, "dispatcher.isolation" = isolation,
+        "dispatcher.jobs" = jobs,
         "dispatcher.script" = script, "dispatcher.powershell" = powershell,
         "dispatcher.pester.minimum-version" = pester_minimum_version,
         "dispatcher.pester.maximum-version" = pester_maximum_version,
-        "lock.group" = lock_group, "lock.scope" = lock_scope, "lock.wait" = lock_wait, "lock.directory" = lock_directory,
-        "routing.label" = routing_label, "routing.trust" = routing_trust, "routing.when-refused" = routing_when_refused,
+        "lock.group" = lock_group, "lock.scope" = lock_scope,
+        "lock.wait" = lock_wait, "lock.directory" = lock_directory,
+        "routing.label" = routing_label, "routing.trust" = routing_trust,
+        "routing.when-refused" = routing_when_refused,
         "context.helper-roots" = helper_roots,
         "standing-priority.policy" = priority_policy, "standing-priority.labels" = priority_labels,
         "standing-priority.fork-labels" = priority_fork_labels,
-        "standing-priority.excluded-label" = priority_excluded_label, "standing-priority.epics" = priority_epics,
-        "standing-priority.multiple" = priority_multiple, "standing-priority.issue" = priority_issue,
-        "standing-priority.max-wait" = priority_max_wait, "preflight.disk.min-free" = min_free, "preflight.disk.min-free-files" = min_free_files,
+        "standing-priority.excluded-label" = priority_excluded_label,
+        "standing-priority.epics" = priority_epics,
+        "standing-priority.multiple" = priority_multiple,
+        "standing-priority.issue" = priority_issue,
+        "standing-priority.max-wait" = priority_max_wait,
+        "preflight.disk.min-free" = min_free, "preflight.disk.min-free-files" = min_free_files,
         "preflight.docker.engine" = docker_engine,
-        "preflight.labels" = labels, "runner-label" = runner_labels, "preflight.freshness" = freshness, "preflight.probe-timeout" = probe_timeout, "leaks" = leaks,
-        "policy.zero-tests" = zero_tests, "policy.all-skipped" = all_skipped, "policy.test-floor" = test_floor,
-        "policy.below-floor" = below_floor, "policy.unaccounted" = unaccounted, "report.summary" = summary,
+        "preflight.labels" = labels, "runner-label" = runner_labels,
+        "preflight.freshness" = freshness, "preflight.probe-timeout" = probe_timeout,
+        "leaks" = leaks,
+        "policy.zero-tests" = zero_tests, "policy.all-skipped" = all_skipped,
+        "policy.test-floor" = test_floor,
+        "policy.below-floor" = below_floor, "policy.unaccounted" = unaccounted,
+        "report.summary" = summary,
             "report.html" = html, "report.annotations" = annotations,
     }
     let word = |value: &Option<String>, default: &str| {
@@ -585,7 +601,11 @@ pub(crate) fn show(settings: &Settings) -> Value {
     {
         macro_rules! settled {
             ($($key:literal = $field:ident),* $(,)?) => {
-                $(put($key, serde_json::to_value(&profile.$field.value).unwrap_or(Value::Null), &profile.$field.source);)*
+                $(put(
+                    $key,
+                    serde_json::to_value(&profile.$field.value).unwrap_or(Value::Null),
+                    &profile.$field.source,
+                );)*
             };
         }
         settled! {

@@ -33,13 +33,14 @@ fn configuration(ground: &Ground) -> Option<&str> {
 
 /// As JSON.
 pub(crate) fn json(ground: &Ground, planned: &Preview, settings: &Value) -> Value {
+    let files: Vec<_> = planned.selection.files.iter().map(|file| file.path.to_string()).collect();
     json!({
         "configuration": configuration(ground),
         "root": shown(&ground.root),
         "dispatcher": planned.profile.kind.value,
         "command": command(planned),
         "results": planned.profile.results.value,
-        "files": planned.selection.files.iter().map(|file| file.path.to_string()).collect::<Vec<_>>(),
+        "files": files,
         "excluded": planned.selection.excluded,
         "settings": settings,
     })

@@ -85,7 +85,11 @@ pub(crate) fn release(
     let (run, place) = (run(world), place(world));
     let run = run.as_ref().map(|(run, attempt)| (run.as_str(), *attempt));
     let group = lock.group();
-    let told = |released: bool, holder: Option<&Owner>| json!({"group": group, "released": released, "holder": holder});
+    let told = |released: bool, holder: Option<&Owner>| {
+        json!({
+            "group": group, "released": released, "holder": holder,
+        })
+    };
     Ok(match lock.release(world, run, Asker::Job(place.as_deref()), patience)? {
         Released::NotOurs(Holder::Nobody) => {
             (told(false, None), format!("{group} is free\n"), None)

@@ -19,8 +19,10 @@ pub(crate) fn json(runs: &[Run]) -> Value {
     let each = |run: &Run| {
         let (verdict, reason) = verdict(&run.folder);
         json!({
-            "run": run.name, "folder": shown(&run.folder), "repository": run.repository, "root": run.root,
-            "startedAtUtc": run.started, "bytes": run.bytes, "keep": run.keep, "inProgress": run.running,
+            "run": run.name, "folder": shown(&run.folder),
+            "repository": run.repository, "root": run.root,
+            "startedAtUtc": run.started, "bytes": run.bytes,
+            "keep": run.keep, "inProgress": run.running,
             "classification": verdict, "reason": reason,
         })
     };

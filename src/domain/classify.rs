@@ -246,8 +246,10 @@ fn of_layer(evidence: &Evidence, layer: Layer, stopped_before: bool) -> Vec<Find
     let mut findings = Vec::new();
     if let Some(code) = job.and_then(|job| job.reason).filter(|code| {
         matches!(code, C::ConfigurationInvalid | C::OutputUnwritable | C::InternalError)
-    }) && !matches!(paper, Paper::Read { findings, .. } if findings.iter().any(|f| f.code() == code))
-    {
+    }) && !matches!(
+        paper,
+        Paper::Read { findings, .. } if findings.iter().any(|f| f.code() == code)
+    ) {
         findings.push(by_job(layer, code));
     }
     match paper {
@@ -585,10 +587,14 @@ mod tests {
                 let completed = matches!(execute, Some(Paper::Read { stopped: false, .. }));
                 prop_assert!(completed);
                 prop_assert!(evidence.found.iter().all(|f| !f.stops()));
-                let refused = |paper: &Paper| matches!(paper, Paper::Refused(_) | Paper::Read { stopped: true, .. });
+                let refused = |paper: &Paper| {
+                    matches!(paper, Paper::Refused(_) | Paper::Read { stopped: true, .. })
+                };
                 let any_refused = evidence.papers.values().any(refused);
                 prop_assert!(!any_refused);
-                let all_succeeded = evidence.jobs.iter().all(|(layer, job)| *layer == Layer::Route || job.result == JobResult::Success);
+                let all_succeeded = evidence.jobs.iter().all(|(layer, job)| {
+                    *layer == Layer::Route || job.result == JobResult::Success
+                });
                 prop_assert!(all_succeeded);
                 for layer in [Layer::Context, Layer::Preflight, Layer::Selection] {
                     prop_assert!(evidence.papers.contains_key(&layer));

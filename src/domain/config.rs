@@ -432,7 +432,10 @@ mod tests {
         let config = read(
             r#"
 defaults: {pack: full, profile: default, integration-mode: auto, shards: 1}
-tests: {path: tests, pattern: "*.Tests.ps1", integration: {pattern: "*.Integration.Tests.ps1", tag: Integration}}
+tests:
+  path: tests
+  pattern: "*.Tests.ps1"
+  integration: {pattern: "*.Integration.Tests.ps1", tag: Integration}
 context: {required-paths: []}
 packs:
   - name: smoke
@@ -440,7 +443,12 @@ packs:
     description: what must never break
     include: ["Unit/**"]
     exclude: ["**/*.Slow.Tests.ps1"]
-    requires: [powershell, pester, {tool: dotnet, version: ">=8"}, {http: "https://licence.example/health"}, {command: [lmutil, lmstat], name: licence, timeout: 10s}]
+    requires:
+      - powershell
+      - pester
+      - {tool: dotnet, version: ">=8"}
+      - {http: "https://licence.example/health"}
+      - {command: [lmutil, lmstat], name: licence, timeout: 10s}
     limits: {run: 10m}
 fixtures: [{name: base-vi, path: VI1.vi, env: LV_BASE_VI, when: integration}]
 dispatcher:
@@ -454,8 +462,20 @@ dispatcher:
   pester: {minimum-version: "5.0.0", maximum-version: null}
 profiles:
   default: {tag: [], exclude-tag: [], leak-grace: 3s, before: [], after: [], artifacts: []}
-standing-priority: {policy: advisory, labels: [standing-priority], excluded-label: standing-excluded, epics: [3], multiple: warn, issue: 12, max-wait: 60s}
-preflight: {disk: {min-free: 2GiB, min-free-files: 10000}, docker: {engine: any}, freshness: 15m, probe-timeout: 30s, labels: []}
+standing-priority:
+  policy: advisory
+  labels: [standing-priority]
+  excluded-label: standing-excluded
+  epics: [3]
+  multiple: warn
+  issue: 12
+  max-wait: 60s
+preflight:
+  disk: {min-free: 2GiB, min-free-files: 10000}
+  docker: {engine: any}
+  freshness: 15m
+  probe-timeout: 30s
+  labels: []
 lock: {group: default, wait: 10m, directory: null}
 limits: {run: 30m, file: null, test: null, no-output: null, kill-grace: 5s}
 routing: {label: pester-gate, trust: same-owner, when-refused: fail}

@@ -302,7 +302,10 @@ mod tests {
 
     #[test]
     fn a_line_of_a_later_version_is_counted_and_kept_out_of_the_way() {
-        let line = r#"{"schema":"comparevi/runtime-event/v1","seq":7,"tsUtc":"2026-01-01T00:00:00Z","type":"brand-new","x":1}"#;
+        let line = concat!(
+            r#"{"schema":"comparevi/runtime-event/v1","seq":7,"tsUtc":"2026-01-01T00:00:00Z","#,
+            r#""type":"brand-new","x":1}"#,
+        );
         let record: Record = serde_json::from_str(line).unwrap();
         assert_eq!((record.seq, record.event), (7, Event::Unknown));
     }

@@ -229,7 +229,10 @@ pub(crate) enum ReceiptFault {
         "the {layer} receipt is of attempt {found} and no digest vouches for it in attempt {own}"
     )]
     EarlierAttempt { layer: Layer, found: u32, own: u32 },
-    #[error("the {layer} receipt is for commit {}, this is {own}", found.as_ref().map_or("none", |sha| sha.as_str()))]
+    #[error(
+        "the {layer} receipt is for commit {}, this is {own}",
+        found.as_ref().map_or("none", |sha| sha.as_str())
+    )]
     ForeignCommit { layer: Layer, found: Option<CommitSha>, own: CommitSha },
     #[error("the readiness receipt is {age_seconds} s old and holds for {window_seconds} s")]
     Stale { age_seconds: i64, window_seconds: u64 },
@@ -319,7 +322,8 @@ pub(crate) enum Fault {
     #[error("the pull request's head repository was deleted")]
     HeadRepositoryDeleted,
     #[error(
-        "this event did not set the label {label:?}, so the label says nothing of the head {head_sha}"
+        "this event did not set the label {label:?}, \
+         so the label says nothing of the head {head_sha}"
     )]
     LabelNotBoundToHead { label: String, head_sha: CommitSha },
     #[error("{0}")]
@@ -352,7 +356,12 @@ pub(crate) enum Fault {
     StandingPriorityUnknown(String),
     #[error("{}", nobody(.0))]
     StandingPriorityNone(Vec<Searched>),
-    #[error("{} open issues of {repository} carry {label:?}: {}; #{} counts", .candidates.len(), numbers(.candidates), .candidates.first().copied().unwrap_or_default())]
+    #[error(
+        "{} open issues of {repository} carry {label:?}: {}; #{} counts",
+        .candidates.len(),
+        numbers(.candidates),
+        .candidates.first().copied().unwrap_or_default()
+    )]
     StandingPriorityMultiple { repository: RepoSlug, label: String, candidates: Vec<u64> },
     #[error("{}", .0.detail)]
     Question(Trouble),

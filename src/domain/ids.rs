@@ -22,7 +22,9 @@ pub(crate) struct IdError {
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident, $kind:literal, $expected:literal, $check:expr) => {
         $(#[$doc])*
-        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+        #[derive(
+            Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+        )]
         #[serde(try_from = "String", into = "String")]
         #[schemars(with = "String")]
         pub(crate) struct $name(String);
@@ -204,7 +206,8 @@ impl IssueRef {
 
 id!(
     /// A path below some folder: `/`-separated, never absolute, never climbing out.
-    RelPath, "relative path", "it must be relative, with '/' between names, and must not climb out with '..'",
+    RelPath, "relative path",
+    "it must be relative, with '/' between names, and must not climb out with '..'",
     |text| rel_path(text)
 );
 

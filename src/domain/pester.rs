@@ -266,7 +266,10 @@ mod tests {
         serde_json::from_str(text).unwrap()
     }
 
-    const COUNTS: &str = r#""counts":{"passed":1,"failed":0,"skipped":0,"inconclusive":0,"notRun":0,"failedBlocks":0,"failedFiles":0}"#;
+    const COUNTS: &str = concat!(
+        r#""counts":{"passed":1,"failed":0,"skipped":0,"inconclusive":0,"#,
+        r#""notRun":0,"failedBlocks":0,"failedFiles":0}"#,
+    );
 
     fn codes(verdict: &PesterVerdict) -> Vec<C> {
         verdict.faults.iter().map(Fault::code).collect()
@@ -275,7 +278,9 @@ mod tests {
     #[test]
     fn a_file_that_was_dropped_without_a_word_is_not_accounted() {
         let run = run(&format!(
-            r#"{{"schema":"pester-gate-run@v1","result":"Passed",{COUNTS},"files":[{{"file":"/r/a","result":"Passed","executed":true}}],"tests":[{{"path":"t","file":"/r/a","result":"Passed"}}]}}"#
+            r#"{{"schema":"pester-gate-run@v1","result":"Passed",{COUNTS},
+            "files":[{{"file":"/r/a","result":"Passed","executed":true}}],
+            "tests":[{{"path":"t","file":"/r/a","result":"Passed"}}]}}"#
         ));
         let verdict = judge(&run, &["/r/a".into(), "/r/b".into()]);
         assert_eq!(codes(&verdict), [C::TestFileNotAccounted]);
@@ -285,7 +290,8 @@ mod tests {
     #[test]
     fn a_result_that_is_not_passed_is_never_green() {
         let run = run(&format!(
-            r#"{{"schema":"x","result":"Failed",{COUNTS},"files":[],"tests":[{{"path":"t","file":"f","result":"Passed"}}]}}"#
+            r#"{{"schema":"x","result":"Failed",{COUNTS},"files":[],
+            "tests":[{{"path":"t","file":"f","result":"Passed"}}]}}"#
         ));
         assert_eq!(codes(&judge(&run, &[])), [C::ExitCodeMismatch]);
     }
@@ -293,7 +299,8 @@ mod tests {
     #[test]
     fn an_unknown_word_for_a_test_never_passes() {
         let run = run(&format!(
-            r#"{{"schema":"x","result":"Passed",{COUNTS},"files":[],"tests":[{{"path":"t","file":"f","result":"Fine"}}]}}"#
+            r#"{{"schema":"x","result":"Passed",{COUNTS},"files":[],
+            "tests":[{{"path":"t","file":"f","result":"Fine"}}]}}"#
         ));
         assert_eq!(codes(&judge(&run, &[])), [C::ResultsInconsistent, C::TestsFailed]);
     }

@@ -111,7 +111,8 @@ impl Cause {
             Cause::TooLarge => "an answer of more than 40 MiB",
             Cause::RedirectedAway => "a redirect to another server, or a redirect loop",
             Cause::BadPagination => {
-                "a next page that is on another server, missing, repeated or ambiguous, or an unreadable `Link`"
+                "a next page that is on another server, missing, repeated or ambiguous, or an \
+                 unreadable `Link`"
             }
             Cause::Refused => "any other status",
         }

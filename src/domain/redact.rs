@@ -25,7 +25,10 @@ const LARGE: usize = 1024;
 const TOKEN_SHAPES: &str = r"(?:gh[psour]_|github_pat_)[A-Za-z0-9_]{20,}";
 
 /// The same in UTF-16, as Windows PowerShell writes a file.
-const WIDE_TOKEN_SHAPES: &str = r"(?:g\x00h\x00[psour]\x00_\x00|g\x00i\x00t\x00h\x00u\x00b\x00_\x00p\x00a\x00t\x00_\x00)(?:[A-Za-z0-9_]\x00){20,}";
+const WIDE_TOKEN_SHAPES: &str = concat!(
+    r"(?:g\x00h\x00[psour]\x00_\x00|g\x00i\x00t\x00h\x00u\x00b\x00_\x00p\x00a\x00t\x00_\x00)",
+    r"(?:[A-Za-z0-9_]\x00){20,}",
+);
 
 /// Masks known secrets and whatever has the shape of a token.
 #[derive(Debug, Clone)]
@@ -366,7 +369,9 @@ pub(crate) fn withheld_from_children(name: &str, value: &str) -> bool {
         || upper.starts_with("ACTIONS_RESULTS_")
         || upper.starts_with("ACTIONS_CACHE_")
         || upper.ends_with("TOKEN")
-        || ["ghp_", "ghs_", "gho_", "ghu_", "ghr_", "github_pat_"].iter().any(|shape| value.contains(shape))
+        || ["ghp_", "ghs_", "gho_", "ghu_", "ghr_", "github_pat_"]
+            .iter()
+            .any(|shape| value.contains(shape))
 }
 
 #[cfg(test)]

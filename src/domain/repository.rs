@@ -150,9 +150,11 @@ mod tests {
 
         let conflict = resolve(&Sources { environment: slug("octo/other"), ..all.clone() });
         assert_eq!(conflict.slug, None);
-        assert!(
-            matches!(conflict.fault, Some(Fault::RepositoryConflict(text)) if text.contains("GITHUB_REPOSITORY says octo/other"))
-        );
+        assert!(matches!(
+            conflict.fault,
+            Some(Fault::RepositoryConflict(text))
+                if text.contains("GITHUB_REPOSITORY says octo/other")
+        ));
 
         let remotes_only =
             resolve(&Sources { option: None, event: None, environment: None, ..all });

@@ -404,8 +404,10 @@ mod tests {
     proptest! {
         #[test]
         fn nothing_of_another_owner_is_ever_admitted(
-            owner in "[a-z]{1,8}", name in "[a-z]{1,8}", action in "(labeled|reopened|synchronize|opened)",
-            labels in proptest::collection::vec("(pester-gate|x)", 0..3), set in proptest::option::of("(pester-gate|x)"),
+            owner in "[a-z]{1,8}", name in "[a-z]{1,8}",
+            action in "(labeled|reopened|synchronize|opened)",
+            labels in proptest::collection::vec("(pester-gate|x)", 0..3),
+            set in proptest::option::of("(pester-gate|x)"),
             by_owner in any::<bool>(),
         ) {
             let head = format!("{owner}/{name}");

@@ -219,7 +219,9 @@ mod tests {
     #[test]
     fn what_differs_from_run_to_run_is_no_fact() {
         let mut facts = BTreeMap::new();
-        let value = serde_json::json!({"outFreeBytes": 1, "version": "7", "pid": 12, "inner": {"path": "/x", "heldBy": "y"}});
+        let value = serde_json::json!({
+            "outFreeBytes": 1, "version": "7", "pid": 12, "inner": {"path": "/x", "heldBy": "y"},
+        });
         flatten("probe.x", &value, &mut |name, value| facts.insert(name, value));
         assert_eq!(facts, map(&[("probe.x.version", "7"), ("probe.x.inner.path", "/x")]));
     }

@@ -649,15 +649,25 @@ mod tests {
             after in proptest::collection::vec((0..4u8, 0..5u8, 0..5usize), 1..30),
             turn in 0..30usize,
         ) {
-            let outcomes = [CaseOutcome::Passed, CaseOutcome::Failed, CaseOutcome::Errored, CaseOutcome::Skipped, CaseOutcome::NotRun];
+            let outcomes = [
+                CaseOutcome::Passed,
+                CaseOutcome::Failed,
+                CaseOutcome::Errored,
+                CaseOutcome::Skipped,
+                CaseOutcome::NotRun,
+            ];
             let make = |all: &[(u8, u8, usize)]| {
                 let mut names = std::collections::HashSet::new();
                 let own = all.iter().filter(|(file, name, _)| names.insert((*file, *name)));
-                list(own.map(|(file, name, outcome)| test(&format!("f{file} t{name}"), outcomes[*outcome])).collect())
+                let cases = own.map(|(file, name, outcome)| {
+                    test(&format!("f{file} t{name}"), outcomes[*outcome])
+                });
+                list(cases.collect())
             };
             let (before, after) = (make(&before), make(&after));
             let told = triage(&before, &after, RULE);
-            let keys: std::collections::HashSet<_> = before.tests.iter().chain(&after.tests).map(|t| &t.name).collect();
+            let all = before.tests.iter().chain(&after.tests);
+            let keys: std::collections::HashSet<_> = all.map(|t| &t.name).collect();
             prop_assert_eq!(told.counts.values().sum::<u64>() as usize, keys.len());
             prop_assert!(told.entries.is_sorted_by(|a, b| a.score >= b.score));
             let mut turned = after.clone();

@@ -73,6 +73,7 @@ impl Run<'_> {
 
     /// `pester-failures.json`: every failure with its digest.
     pub(crate) fn failures(&self) -> Value {
+        let results: Vec<_> = self.failures.iter().map(|failure| self.failure(failure)).collect();
         let mut document = json!({
             "schema": "pester-failures@v2",
             "schemaVersion": "1.1.0",
@@ -83,7 +84,7 @@ impl Run<'_> {
                 "total": self.counts.total, "failed": self.counts.failed,
                 "errors": self.counts.errors, "skipped": self.counts.skipped,
             },
-            "results": self.failures.iter().map(|failure| self.failure(failure)).collect::<Vec<_>>(),
+            "results": results,
         });
         if let Some(why) = self.unavailable() {
             document["unavailableReason"] = why.into();
@@ -138,7 +139,11 @@ impl Run<'_> {
             "at": place.map(|(file, line)| json!({"file": file, "line": line})),
             "output": output,
             "remedy": failure.remedy(),
-            "replay": {"run": self.replay.run(), "file": self.replay.file(failure), "test": self.replay.test(failure)},
+            "replay": {
+                "run": self.replay.run(),
+                "file": self.replay.file(failure),
+                "test": self.replay.test(failure),
+            },
         })
     }
 
@@ -276,7 +281,10 @@ mod tests {
             replay["file"],
             r"pester-gate run --root '/w/it'\''s' --file 'tests/x y.Tests.ps1'"
         );
-        let script = "Set-Location -LiteralPath '/w/it''s'; $f = (Resolve-Path -LiteralPath 'tests/x y.Tests.ps1').Path; Invoke-Pester -Configuration @{ Run = @{ Path = $f; Exit = $true }; Filter = @{ Line = ($f + ':12') } }";
+        let script = "Set-Location -LiteralPath '/w/it''s'; \
+                      $f = (Resolve-Path -LiteralPath 'tests/x y.Tests.ps1').Path; \
+                      Invoke-Pester -Configuration @{ Run = @{ Path = $f; Exit = $true }; \
+                      Filter = @{ Line = ($f + ':12') } }";
         assert_eq!(replay["test"], format!("pwsh -NoProfile -Command {}", quoted(script)));
         // A typographic quote ends a string of PowerShell as well.
         let hostile = Failure {

@@ -58,7 +58,11 @@ pub(crate) fn without_escapes(text: &str) -> Cow<'_, str> {
 
 /// Bidirectional controls, zero-width characters and line separators: invisible, and they lie.
 pub(crate) fn reorders(c: char) -> bool {
-    matches!(c, '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+    matches!(
+        c,
+        '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{2069}' | '\u{feff}'
+    )
 }
 
 /// At most this many characters, with a mark where some are left out.

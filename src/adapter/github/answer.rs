@@ -134,7 +134,8 @@ fn refusal(raw: &Raw, url: &Url, of_issues: bool, redactor: &Redactor) -> Refusa
         300..=399 => {
             let to = raw.header("location").map(bounded).unwrap_or_default();
             let detail = format!(
-                "{place} sends in circles or elsewhere, to {to:?}; if that is the API, set GITHUB_API_URL to it"
+                "{place} sends in circles or elsewhere, to {to:?}; if that is the API, set \
+                 GITHUB_API_URL to it"
             );
             never(Cause::RedirectedAway, detail)
         }
@@ -435,7 +436,8 @@ mod tests {
         let two = "https://ghe.example/api/v3/repositories/7/issues?labels=a,b&page=2";
         assert_eq!(
             next(
-                "<https://ghe.example/x?page=1>; rel=\"prev\", <https://ghe.example/api/v3/repositories/7/issues?labels=a,b&page=2>; rel=\"next\""
+                "<https://ghe.example/x?page=1>; rel=\"prev\", \
+                 <https://ghe.example/api/v3/repositories/7/issues?labels=a,b&page=2>; rel=\"next\""
             ),
             Ok(Some(two.to_owned()))
         );

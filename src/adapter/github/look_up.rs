@@ -108,7 +108,8 @@ pub(crate) fn look_up(world: &World, question: &Question<'_>) -> Found {
             );
             if let Some(variable) = proxied(world, &question.api).filter(|_| on_the_way) {
                 trouble.detail.push_str(&format!(
-                    "; {variable} is set on this host: where its proxy is on the way, it may be at fault"
+                    "; {variable} is set on this host: where its proxy is on the way, it may be \
+                     at fault"
                 ));
             }
             Answer::Trouble { trouble, repository }

@@ -58,7 +58,9 @@ pub(super) fn probe(around: &Surroundings) -> Answer {
             if fit(&told.found, &around.pester.0, around.pester.1.as_deref()) == Fit::Fits {
                 elsewhere = format!("; {other} has Pester {}", there.join(", "));
             }
-            let facts = json!({"program": other, "powershell": told.ps, "edition": told.edition, "found": there});
+            let facts = json!({
+                "program": other, "powershell": told.ps, "edition": told.edition, "found": there,
+            });
             answer.fact("otherEdition", facts);
         }
     }

@@ -252,13 +252,17 @@ mod tests {
             r#"<testsuites failures="1.0">CASE</testsuites>"#,
             r#"<testsuites failures="-1">CASE</testsuites>"#,
             r#"<testsuites failures="x">CASE</testsuites>"#,
-            r#"<testsuites><testsuite><testsuite failures="2">CASE</testsuite></testsuite></testsuites>"#,
+            concat!(
+                "<testsuites><testsuite>",
+                r#"<testsuite failures="2">CASE</testsuite></testsuite></testsuites>"#,
+            ),
         ] {
             assert!(inconsistent(&claims.replace("CASE", case)), "{claims}");
         }
-        let less = read(
-            r#"<testsuite failures="1"><testcase name="a"><failure/></testcase><testcase name="b"><failure/></testcase></testsuite>"#,
-        );
+        let less = read(concat!(
+            r#"<testsuite failures="1"><testcase name="a"><failure/></testcase>"#,
+            r#"<testcase name="b"><failure/></testcase></testsuite>"#,
+        ));
         assert_eq!((less.defect, less.counts.failed, less.notes.len()), (None, 2, 1));
         assert!(!inconsistent(
             r#"<testsuites tests="3" disabled="2"><testcase name="a"/></testsuites>"#
@@ -295,7 +299,8 @@ mod tests {
     fn a_claim_counts_wherever_its_suite_stands_and_a_red_run_stays_one() {
         for text in [
             "<testsuites><testcase name='a'><testsuite failures='3'/></testcase></testsuites>",
-            "<testsuites><testsuite tests='50' failures='0'/><testsuite><testcase name='a'/></testsuite></testsuites>",
+            "<testsuites><testsuite tests='50' failures='0'/>\
+             <testsuite><testcase name='a'/></testsuite></testsuites>",
         ] {
             assert!(inconsistent(text), "{text}");
         }
@@ -307,7 +312,10 @@ mod tests {
 
     #[test]
     fn what_a_failed_case_printed_is_its_message_where_it_has_none() {
-        let case = r#"<testcase name="t"><failure message=""/><system-out>x.c:2: no</system-out></testcase>"#;
+        let case = concat!(
+            r#"<testcase name="t"><failure message=""/>"#,
+            "<system-out>x.c:2: no</system-out></testcase>",
+        );
         let reading = read(&format!("<testsuite>{case}</testsuite>"));
         let found = (reading.failures[0].message.as_str(), reading.failures[0].output.as_str());
         assert_eq!(found, ("x.c:2: no", ""));
@@ -318,9 +326,10 @@ mod tests {
 
     #[test]
     fn the_class_of_bats_is_the_name_of_a_file() {
-        let reading = read(
-            r#"<testsuite name="a.bats"><testcase classname="a.bats" name="x"><failure/></testcase></testsuite>"#,
-        );
+        let reading = read(concat!(
+            r#"<testsuite name="a.bats">"#,
+            r#"<testcase classname="a.bats" name="x"><failure/></testcase></testsuite>"#,
+        ));
         assert_eq!(reading.failures[0].file.as_deref(), Some("a.bats"));
         let other = read(
             r#"<testsuite><testcase classname="a.Bats" name="x"><failure/></testcase></testsuite>"#,
@@ -330,17 +339,20 @@ mod tests {
 
     #[test]
     fn no_failure_hides_by_where_it_stands() {
-        let nested = read(
-            r#"<testsuites><testcase name="o"><testcase name="i"/><failure/></testcase></testsuites>"#,
-        );
+        let nested = read(concat!(
+            r#"<testsuites><testcase name="o">"#,
+            r#"<testcase name="i"/><failure/></testcase></testsuites>"#,
+        ));
         assert_eq!((nested.counts.passed, nested.counts.failed), (1, 1));
-        let deep = read(
-            r#"<testsuites><testcase name="o"><results><failure/></results></testcase></testsuites>"#,
-        );
+        let deep = read(concat!(
+            r#"<testsuites><testcase name="o">"#,
+            "<results><failure/></results></testcase></testsuites>",
+        ));
         assert_eq!(deep.counts.failed, 1);
-        let outside = read(
-            r#"<testsuites><testsuite><error>no setup</error><testcase name="a"/></testsuite></testsuites>"#,
-        );
+        let outside = read(concat!(
+            "<testsuites><testsuite><error>no setup</error>",
+            r#"<testcase name="a"/></testsuite></testsuites>"#,
+        ));
         assert_eq!((outside.counts.failed_blocks, outside.counts.passed), (1, 1));
         let word = read(r#"<testsuites><testcase name="a" status="failed"/></testsuites>"#);
         assert_eq!(word.counts.failed, 1);
@@ -348,9 +360,10 @@ mod tests {
 
     #[test]
     fn a_cut_keeps_what_is_known_to_have_failed() {
-        let reading = read(
-            r#"<testsuites failures="9"><testcase name="p"/><testcase name="f"><failure message="m">te"#,
-        );
+        let reading = read(concat!(
+            r#"<testsuites failures="9"><testcase name="p"/>"#,
+            r#"<testcase name="f"><failure message="m">te"#,
+        ));
         assert!(matches!(reading.defect, Some(Defect::Truncated(_))));
         assert_eq!((reading.counts.passed, reading.counts.failed), (1, 1));
         let open = read(r#"<testsuites><testcase name="p">"#);

@@ -178,7 +178,8 @@ mod tests {
             (fine, "", fine, 0, None),
         ] {
             let text = format!(
-                r#"{{"stats": {{}}, "tests": [{tests}], "failures": [{failures}], "passes": [{passes}]}}"#
+                r#"{{"stats": {{}}, "tests": [{tests}],
+                "failures": [{failures}], "passes": [{passes}]}}"#
             );
             let reading = read(&text);
             let found = (reading.counts.failures(), reading.defect.map(|defect| defect.word()));

@@ -155,9 +155,11 @@ mod tests {
     #[test]
     fn every_word_of_the_format_has_its_outcome() {
         let reading = read(
-            r#"<test-results total="7" errors="1" failures="1" not-run="3" skipped="4"><test-suite><results>
+            r#"<test-results total="7" errors="1" failures="1" not-run="3" skipped="4">
+            <test-suite><results>
             <test-case name="a" result="Success" executed="True"/>
-            <test-case name="b" result="Failure" executed="True"><failure><message>no</message><stack-trace>at x</stack-trace></failure></test-case>
+            <test-case name="b" result="Failure" executed="True">
+            <failure><message>no</message><stack-trace>at x</stack-trace></failure></test-case>
             <test-case name="c" result="Error"/>
             <test-case name="d" result="Ignored"/><test-case name="e" result="Skipped"/>
             <test-case name="f" result="Inconclusive"/><test-case name="g" result="NotRunnable"/>
@@ -180,7 +182,8 @@ mod tests {
     fn nunit_24_has_no_result() {
         let reading = read(
             r#"<test-results not-run="1"><test-case name="a" executed="True" success="True"/>
-            <test-case name="b" executed="True" success="False"/><test-case name="c" executed="False"/>
+            <test-case name="b" executed="True" success="False"/>
+            <test-case name="c" executed="False"/>
             <test-case name="d"><failure/></test-case><test-case name="e"/></test-results>"#,
         );
         let expected = Counts { total: 5, passed: 2, failed: 2, skipped: 1, ..Counts::default() };
@@ -201,12 +204,18 @@ mod tests {
             r#"<test-results total="50"><test-case name="a" result="Success"/></test-results>"#,
         );
         assert!(matches!(total.defect, Some(Defect::Inconsistent(_))));
-        let suite = r#"<test-results><test-suite result="Failure"><test-case name="a" result="Success"/></test-suite></test-results>"#;
+        let suite = concat!(
+            r#"<test-results><test-suite result="Failure">"#,
+            r#"<test-case name="a" result="Success"/></test-suite></test-results>"#,
+        );
         assert_eq!(read(suite).counts.failed_blocks, 1);
         for suite in [
             r#"success="False"><results><test-case name="a" success="True"/></results>"#,
             r#"result="Broken"><results><test-case name="a" result="Success"/></results>"#,
-            r#"success="True"><failure><message>teardown</message></failure><test-case name="a" success="True"/>"#,
+            concat!(
+                r#"success="True"><failure><message>teardown</message></failure>"#,
+                r#"<test-case name="a" success="True"/>"#,
+            ),
         ] {
             let text = format!("<test-results><test-suite {suite}</test-suite></test-results>");
             assert_eq!(read(&text).counts.failed_blocks, 1, "{text}");

@@ -113,12 +113,15 @@ mod tests {
             r#"<test-run total="7" failed="2"><test-suite result="Failed" site="Child">
             <test-case name="p" fullname="N.C.p" classname="N.C" result="Passed" duration="0.5"/>
             <test-case name="w" result="Warning"/>
-            <test-case name="f" fullname="N.C.f(1,&quot;x&quot;)" classname="N.C" result="Failed" duration="0.25">
-              <properties><property name="Category" value="slow"/></properties>
-              <failure><message><![CDATA[no <b>]]></message><stack-trace>at x</stack-trace></failure>
-              <output><![CDATA[printed]]></output></test-case>
-            <test-case name="e" result="Failed" label="Error"><failure><message>boom</message></failure></test-case>
-            <test-case name="s" result="Skipped" label="Ignored"><reason><message>later</message></reason></test-case>
+            <test-case name="f" fullname="N.C.f(1,&quot;x&quot;)" classname="N.C"
+              result="Failed" duration="0.25">
+            <properties><property name="Category" value="slow"/></properties>
+            <failure><message><![CDATA[no <b>]]></message><stack-trace>at x</stack-trace></failure>
+            <output><![CDATA[printed]]></output></test-case>
+            <test-case name="e" result="Failed" label="Error">
+            <failure><message>boom</message></failure></test-case>
+            <test-case name="s" result="Skipped" label="Ignored">
+            <reason><message>later</message></reason></test-case>
             <test-case name="x" result="Skipped" label="Explicit"/>
             <test-case name="i" result="Inconclusive"/>
             </test-suite></test-run>"#,
@@ -145,17 +148,26 @@ mod tests {
     fn a_suite_that_failed_by_itself_is_a_failed_block() {
         for (suite, blocks, failed) in [
             (
-                r#"<test-suite result="Failed" site="TearDown"><test-case name="a" result="Passed"/></test-suite>"#,
+                concat!(
+                    r#"<test-suite result="Failed" site="TearDown">"#,
+                    r#"<test-case name="a" result="Passed"/></test-suite>"#,
+                ),
                 1,
                 0,
             ),
             (
-                r#"<test-suite result="Failed" site="SetUp"><test-case name="a" result="Failed"/></test-suite>"#,
+                concat!(
+                    r#"<test-suite result="Failed" site="SetUp">"#,
+                    r#"<test-case name="a" result="Failed"/></test-suite>"#,
+                ),
                 1,
                 1,
             ),
             (
-                r#"<test-suite result="Failed" site="Child"><test-case name="a" result="Failed"/></test-suite>"#,
+                concat!(
+                    r#"<test-suite result="Failed" site="Child">"#,
+                    r#"<test-case name="a" result="Failed"/></test-suite>"#,
+                ),
                 0,
                 1,
             ),
@@ -166,7 +178,10 @@ mod tests {
                 0,
             ),
             (
-                r#"<test-suite result="Passed"><failure/><test-case name="a" result="Passed"/></test-suite>"#,
+                concat!(
+                    r#"<test-suite result="Passed"><failure/>"#,
+                    r#"<test-case name="a" result="Passed"/></test-suite>"#,
+                ),
                 1,
                 0,
             ),

@@ -197,9 +197,11 @@ mod tests {
 
     fn run(results: &str, counters: &str, outcome: &str) -> Reading {
         read(&format!(
-            r#"<?xml version="1.0"?><TestRun xmlns="http://microsoft.com/schemas/VisualStudio/TeamTest/2010">
+            r#"<?xml version="1.0"?>
+            <TestRun xmlns="http://microsoft.com/schemas/VisualStudio/TeamTest/2010">
             <Results>{results}</Results><TestDefinitions>
-            <UnitTest name="f" id="i1"><TestMethod codeBase="x.dll" className="N.C, x" name="f"/></UnitTest></TestDefinitions>
+            <UnitTest name="f" id="i1"><TestMethod codeBase="x.dll" className="N.C, x" name="f"/>
+            </UnitTest></TestDefinitions>
             <ResultSummary outcome="{outcome}"><Counters {counters}/></ResultSummary></TestRun>"#
         ))
     }
@@ -223,8 +225,10 @@ mod tests {
     #[test]
     fn a_failure_has_its_message_output_duration_and_class() {
         let reading = run(
-            r#"<UnitTestResult testId="i1" testName="f" outcome="Failed" duration="00:00:01.5"><Output><StdOut>said</StdOut>
-            <ErrorInfo><Message>no &amp; no</Message><StackTrace>at x</StackTrace></ErrorInfo></Output></UnitTestResult>"#,
+            r#"<UnitTestResult testId="i1" testName="f" outcome="Failed" duration="00:00:01.5">
+            <Output><StdOut>said</StdOut>
+            <ErrorInfo><Message>no &amp; no</Message><StackTrace>at x</StackTrace></ErrorInfo>
+            </Output></UnitTestResult>"#,
             r#"total="1" failed="1""#,
             "Failed",
         );
@@ -240,8 +244,10 @@ mod tests {
     fn rows_count_and_the_test_that_holds_them_does_not() {
         let rows = |outer: &str, first: &str| {
             format!(
-                r#"<UnitTestResult testName="t" outcome="{outer}"><InnerResults><UnitTestResult testName="t (1)" outcome="{first}"/>
-                <UnitTestResult testName="t (2)" outcome="Passed"/></InnerResults></UnitTestResult>"#
+                r#"<UnitTestResult testName="t" outcome="{outer}"><InnerResults>
+                <UnitTestResult testName="t (1)" outcome="{first}"/>
+                <UnitTestResult testName="t (2)" outcome="Passed"/>
+                </InnerResults></UnitTestResult>"#
             )
         };
         let red = run(&rows("Failed", "Failed"), r#"total="3" failed="1""#, "Failed");
@@ -276,16 +282,23 @@ mod tests {
         }
         assert_eq!(run(passed, r#"total="1""#, "Completed").defect, None);
         let crashed = read(
-            r#"<TestRun><ResultSummary outcome="Failed"><RunInfos><RunInfo outcome="Error"><Text>Test host
+            r#"<TestRun><ResultSummary outcome="Failed">
+            <RunInfos><RunInfo outcome="Error"><Text>Test host
             crashed</Text></RunInfo></RunInfos></ResultSummary></TestRun>"#,
         );
         let told = read(
-            r#"<TestRun><Results><UnitTestResult testName="t" outcome="Passed"/></Results><ResultSummary outcome="Completed">
-            <RunInfos><RunInfo outcome="Error"><Text>aborted</Text></RunInfo></RunInfos></ResultSummary></TestRun>"#,
+            r#"<TestRun><Results><UnitTestResult testName="t" outcome="Passed"/></Results>
+            <ResultSummary outcome="Completed">
+            <RunInfos><RunInfo outcome="Error"><Text>aborted</Text></RunInfo></RunInfos>
+            </ResultSummary></TestRun>"#,
         );
         assert!(matches!(told.defect, Some(Defect::Inconsistent(_))), "{told:?}");
         assert!(
-            matches!(&crashed.defect, Some(Defect::Inconsistent(why)) if why.ends_with("no result failed: Test host crashed")),
+            matches!(
+                &crashed.defect,
+                Some(Defect::Inconsistent(why))
+                    if why.ends_with("no result failed: Test host crashed")
+            ),
             "{crashed:?}"
         );
     }

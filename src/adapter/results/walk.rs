@@ -481,7 +481,8 @@ mod tests {
             let reading = read_from(&bytes[..]);
             assert_eq!((reading.counts.failed, reading.failures[0].name.as_str()), (1, "Ä€"));
         }
-        let latin = b"<?xml version='1.0' encoding='ISO-8859-1'?><testsuites><testcase name='\xc4'><failure/></testcase></testsuites>";
+        let latin = b"<?xml version='1.0' encoding='ISO-8859-1'?>\
+                      <testsuites><testcase name='\xc4'><failure/></testcase></testsuites>";
         assert_eq!(read_from(&latin[..]).failures[0].name, "Ä");
     }
 
@@ -516,8 +517,10 @@ mod tests {
     fn a_document_type_is_not_expanded_and_hides_nothing() {
         assert_eq!(word(b"<!DOCTYPE testsuites><testsuites/>"), "complete");
         for bytes in [
-            &b"<!DOCTYPE x [<!ENTITY f \"<failure/>\">]><testsuites><testcase>&f;</testcase></testsuites>"[..],
-            b"<!DOCTYPE x [<!ATTLIST testcase status CDATA \"failed\">]><testsuites><testcase/></testsuites>",
+            &b"<!DOCTYPE x [<!ENTITY f \"<failure/>\">]>\
+               <testsuites><testcase>&f;</testcase></testsuites>"[..],
+            b"<!DOCTYPE x [<!ATTLIST testcase status CDATA \"failed\">]>\
+              <testsuites><testcase/></testsuites>",
         ] {
             assert_eq!(word(bytes), "unsupported");
         }
@@ -531,7 +534,8 @@ mod tests {
 
     #[test]
     fn bytes_that_are_no_utf8_are_replaced_and_the_rest_is_read() {
-        let bytes = b"<testsuites><testcase name='a\xff'><failure/></testcase><testcase name='b'/></testsuites>";
+        let bytes = b"<testsuites><testcase name='a\xff'><failure/></testcase>\
+                      <testcase name='b'/></testsuites>";
         let reading = read_from(bytes);
         assert_eq!((reading.counts.failed, reading.counts.passed, reading.defect), (1, 1, None));
         assert_eq!((reading.failures[0].name.as_str(), reading.notes.len()), ("a\u{fffd}", 1));
@@ -545,16 +549,19 @@ mod tests {
             "standalone='no' encoding='latin1'",
         ] {
             let text = format!(
-                "<?xml version='1.0' {declaration}?><testsuites><testcase name='\u{1}'><failure/></testcase></testsuites>"
+                "<?xml version='1.0' {declaration}?>\
+                 <testsuites><testcase name='\u{1}'><failure/></testcase></testsuites>"
             );
             let bytes: Vec<u8> = text.bytes().map(|b| if b == 1 { 0xc4 } else { b }).collect();
             assert_eq!(read_from(&bytes).failures[0].name, "Ä", "{declaration}");
         }
         // A mark beats a declaration, and a declaration of UTF-16 in a file that is read byte by
         // byte is wrong.
-        let marked = "\u{feff}<?xml version='1.0' encoding='latin1'?><testsuites><testcase name='Ä'><failure/></testcase></testsuites>";
+        let marked = "\u{feff}<?xml version='1.0' encoding='latin1'?>\
+                      <testsuites><testcase name='Ä'><failure/></testcase></testsuites>";
         assert_eq!(read(marked).failures[0].name, "Ä");
-        let wrong = "<?xml version='1.0' encoding='UTF-16'?><testsuites><testcase name='Ä'><failure/></testcase></testsuites>";
+        let wrong = "<?xml version='1.0' encoding='UTF-16'?>\
+                     <testsuites><testcase name='Ä'><failure/></testcase></testsuites>";
         assert_eq!(read(wrong).failures[0].name, "Ä");
     }
 

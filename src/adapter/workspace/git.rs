@@ -185,7 +185,9 @@ mod tests {
 
     #[test]
     fn another_users_worktree_is_not_a_broken_one() {
-        let dubious = "fatal: detected dubious ownership in repository at '/w'\nTo add an exception for this directory, call:\n\n\tgit config --global --add safe.directory /w\n";
+        let dubious = "fatal: detected dubious ownership in repository at '/w'\n\
+                       To add an exception for this directory, call:\n\n\
+                       \tgit config --global --add safe.directory /w\n";
         assert_eq!(
             refused(dubious),
             Unknown::NotTrusted("detected dubious ownership in repository at '/w'".to_owned())

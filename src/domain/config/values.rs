@@ -38,7 +38,11 @@ impl JsonSchema for IssueKey {
     }
 
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({"type": ["integer", "string"], "minimum": 1, "description": "12, \"#12\" or owner/name#12"})
+        schemars::json_schema!({
+            "type": ["integer", "string"],
+            "minimum": 1,
+            "description": "12, \"#12\" or owner/name#12",
+        })
     }
 }
 
@@ -214,10 +218,12 @@ impl<'de> Deserialize<'de> for Requirement {
             }
 
             fn visit_str<E: de::Error>(self, text: &str) -> Result<Requirement, E> {
-                ProbeName::ALL.into_iter().find(|name| name.as_str() == text).map(Requirement::Named).ok_or_else(|| {
+                let known = ProbeName::ALL.into_iter().find(|name| name.as_str() == text);
+                known.map(Requirement::Named).ok_or_else(|| {
                     let names: Vec<_> = ProbeName::ALL.iter().map(|n| n.as_str()).collect();
                     E::custom(format!(
-                        "unknown requirement {text:?}: write {{tool: {text}}} for a program, or one of {}",
+                        "unknown requirement {text:?}: write {{tool: {text}}} for a program, \
+                         or one of {}",
                         names.join(", ")
                     ))
                 })
@@ -256,7 +262,8 @@ impl<'de> Deserialize<'de> for Requirement {
                         Ok(Requirement::Command { command, name, timeout })
                     }
                     _ => Err(de::Error::custom(
-                        "a requirement has one of `tool` (with `version`), `http` or `command` (with `name`, `timeout`)",
+                        "a requirement has one of `tool` (with `version`), `http` or `command` \
+                         (with `name`, `timeout`)",
                     )),
                 }
             }

@@ -133,7 +133,8 @@ impl Class {
                 "check what the test waited for; raise its limit only if the test needs more time"
             }
             Class::MissingFile => {
-                "restore the file, or let the test create it; check for paths that differ between hosts"
+                "restore the file, or let the test create it; check for paths that differ \
+                 between hosts"
             }
             Class::Permission => {
                 "give the user of the runner access, or let the test use its own folder"
@@ -143,7 +144,8 @@ impl Class {
             }
             Class::Crash => "run only this file in a debugger or with more output",
             Class::Discovery => {
-                "load the file by hand; it does not parse, or something that it needs to load is missing"
+                "load the file by hand; it does not parse, or something that it needs to load \
+                 is missing"
             }
             Class::Environment => {
                 "install what the message names, and add it to `requires` of the pack for preflight"

@@ -207,7 +207,8 @@ mod tests {
             ),
             (
                 "Rust",
-                "thread 'main' panicked at src/lib.rs:5:9:\nassertion `left == right` failed\n  left: 1",
+                "thread 'main' panicked at src/lib.rs:5:9:\n\
+                 assertion `left == right` failed\n  left: 1",
                 Class::Assertion,
             ),
             (

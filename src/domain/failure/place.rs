@@ -33,8 +33,8 @@ pub(crate) trait Sources {
 }
 
 /// Endings of source files.
-const ENDINGS: &str = "ps1|psm1|rs|pyi?|[cm]?[jt]sx?|cs|fs|vb|java|kts?|groovy|scala|go|rb|php|cc?|cpp|cxx|hh?|hpp|mm?|swift|\
-                       sh|bash|bats|zsh|pl|lua|exs?|dart";
+const ENDINGS: &str = "ps1|psm1|rs|pyi?|[cm]?[jt]sx?|cs|fs|vb|java|kts?|groovy|scala|go|rb|php|\
+                       cc?|cpp|cxx|hh?|hpp|mm?|swift|sh|bash|bats|zsh|pl|lua|exs?|dart";
 
 /// Folders whose files belong to a library, a tool or a runtime.
 const FOREIGN: [&str; 9] = [
@@ -52,6 +52,8 @@ const FOREIGN: [&str; 9] = [
 /// One shape of a stack frame: its expression, with the file and the line as its first two groups.
 static FRAMES: LazyLock<Vec<Regex>> = LazyLock::new(|| {
     let root = r"(?:[A-Za-z]:)?";
+    let ending = format!(r"\.(?:{ENDINGS})");
+    let unquoted = r"[^\s:()'\x22,<>=][^:()'\x22,<>=]*?";
     [
         // PowerShell: `at <ScriptBlock>, C:\a b\x.ps1:12`, `at f, /x.ps1: line 12`.
         format!(r"^\s*at .*, ({root}[^,]*?\.psm?1):(?: line )?(\d+)\s*$"),
@@ -62,7 +64,7 @@ static FRAMES: LazyLock<Vec<Regex>> = LazyLock::new(|| {
         // .NET: `at A.B() in C:\a b\x.cs:line 12`, with the words of any language.
         format!(r"^\s*\S+ .*\)\s\S+ ({root}[\\/].+?):\w+ (\d+)\s*$"),
         // Node: `at f (file:///a b/x.js:12:5)`, `at /x.js:12:5`.
-        format!(r"^\s*at (?:.*\()?(?:async )?(?:file://)?({root}[^()]*?\.(?:{ENDINGS})):(\d+):\d+\)?\s*$"),
+        format!(r"^\s*at (?:.*\()?(?:async )?(?:file://)?({root}[^()]*?{ending}):(\d+):\d+\)?\s*$"),
         // bats: `(in test file a.bats, line 12)`, `(from function `f' in file x.bash, line 12,`.
         r"\bin (?:test )?file (.+?), line (\d+)".to_owned(),
         // Rust: `panicked at src/lib.rs:12:5:`.
@@ -70,7 +72,7 @@ static FRAMES: LazyLock<Vec<Regex>> = LazyLock::new(|| {
         // A shell: `x.sh: line 12: ...`, `x.sh: 12: ...`.
         format!(r"^\s*({root}[^:]+\.(?:sh|bash|bats)): (?:line )?(\d+):"),
         // What begins a line: pytest, Go, Ruby (`# ./x.rb:12:in`), PHP, GoogleTest, Unity.
-        format!(r"^\s*(?:# )?({root}[^\s:()'\x22,<>=][^:()'\x22,<>=]*?\.(?:{ENDINGS})):(\d+)(?::\d+)?(?::|\s|$)"),
+        format!(r"^\s*(?:# )?({root}{unquoted}{ending}):(\d+)(?::\d+)?(?::|\s|$)"),
     ]
     .iter()
     .map(|text| pattern(text))
@@ -79,16 +81,16 @@ static FRAMES: LazyLock<Vec<Regex>> = LazyLock::new(|| {
 
 /// Java and Kotlin: `at a.b.CTest.d(CTest.java:12)`.
 static JVM: LazyLock<Regex> = LazyLock::new(|| {
-    pattern(
-        r"^\s*at (?:[^\s(]*/)?([\w$]+(?:\.[\w$<>]+)+)\(([\w$-]+\.(?:java|kt|groovy|scala)):(\d+)\)\s*$",
-    )
+    let method = r"(?:[^\s(]*/)?([\w$]+(?:\.[\w$<>]+)+)";
+    let file = r"[\w$-]+\.(?:java|kt|groovy|scala)";
+    pattern(&format!(r"^\s*at {method}\(({file}):(\d+)\)\s*$"))
 });
 
 /// `file.ext:12`, `file.ext: line 12`, `File "x.py", line 12`; not inside a URL or another word.
 pub(super) static MENTION: LazyLock<Regex> = LazyLock::new(|| {
-    pattern(&format!(
-        r#"(?:^|[\s"'(<=,])((?:[A-Za-z]:[\\/])?[\w.@~-]*[\w./\\@~-]*\.(?:{ENDINGS}))"?(?::(\d+)|,? ?:? line (\d+))"#
-    ))
+    let file = format!(r"(?:[A-Za-z]:[\\/])?[\w.@~-]*[\w./\\@~-]*\.(?:{ENDINGS})");
+    let line = r"(?::(\d+)|,? ?:? line (\d+))";
+    pattern(&format!(r#"(?:^|[\s"'(<=,])({file})"?{line}"#))
 });
 
 /// The places that a text names: first its stack frames, in their order, then places anywhere in
@@ -161,7 +163,9 @@ mod tests {
             ),
             (
                 "Pester, vendored",
-                "no\nat Should, /w/Pester/5.7.1/Pester.psm1:8250\nat <ScriptBlock>, /w/t/x.Tests.ps1:3",
+                "no\n\
+                 at Should, /w/Pester/5.7.1/Pester.psm1:8250\n\
+                 at <ScriptBlock>, /w/t/x.Tests.ps1:3",
                 ("/w/t/x.Tests.ps1", 3),
             ),
             ("PowerShell's parser", "At /w/x.Tests.ps1:7 char:5\n+ }", ("/w/x.Tests.ps1", 7)),
@@ -177,12 +181,20 @@ mod tests {
             ),
             (
                 "node:test",
-                "cause: AssertionError\n      at TestContext.<anonymous> (file:///w/a.test.mjs:2:45)\n  at node:internal/x:1:2",
+                concat!(
+                    "cause: AssertionError\n",
+                    "      at TestContext.<anonymous> (file:///w/a.test.mjs:2:45)\n",
+                    "  at node:internal/x:1:2",
+                ),
                 ("/w/a.test.mjs", 2),
             ),
             (
                 "Jest",
-                "Error: no\n    at Object.toBe (/w/node_modules/x/i.js:1:1)\n    at Object.<anonymous> (/w/a b/x.test.js:4:21)",
+                concat!(
+                    "Error: no\n",
+                    "    at Object.toBe (/w/node_modules/x/i.js:1:1)\n",
+                    "    at Object.<anonymous> (/w/a b/x.test.js:4:21)",
+                ),
                 ("/w/a b/x.test.js", 4),
             ),
             ("Go", "    sum_test.go:12: got 3", ("sum_test.go", 12)),
@@ -195,7 +207,8 @@ mod tests {
             ("Rust, older", "thread 'x' panicked at 'boom', src/lib.rs:5:9", ("src/lib.rs", 5)),
             (
                 "JUnit",
-                "org.opentest4j.AssertionFailedError: expected\n\tat app//org.junit.Assert.fail(Assert.java:3)",
+                "org.opentest4j.AssertionFailedError: expected\n\
+                 \tat app//org.junit.Assert.fail(Assert.java:3)",
                 ("org/junit/Assert.java", 3),
             ),
             (

@@ -105,7 +105,8 @@ mod tests {
         // The fields of moby's api/types/system.Info.
         let running = |os: &str| {
             format!(
-                "{{\"ID\":\"x\",\"OSType\":\"{os}\",\"ServerVersion\":\"28.0.1\",\"Warnings\":null}}\n"
+                "{{\"ID\":\"x\",\"OSType\":\"{os}\",\"ServerVersion\":\"28.0.1\",\
+                 \"Warnings\":null}}\n"
             )
         };
         assert_eq!(said(0, &running("windows"), ""), engine("windows", "28.0.1"));
@@ -118,20 +119,27 @@ mod tests {
                 "docker/for-win#7310",
                 1,
                 "",
-                "ERROR: error during connect: Get http://%2F%2F.%2Fpipe%2Fdocker_engine/v1.40/info: open //./pipe/docker_engine: The system cannot find the file specified. In the default daemon configuration on Windows, the docker client must be run elevated to connect. This error may also indicate that the docker daemon is not running.\n",
+                "ERROR: error during connect: Get \
+                 http://%2F%2F.%2Fpipe%2Fdocker_engine/v1.40/info: open //./pipe/docker_engine: \
+                 The system cannot find the file specified. In the default daemon configuration \
+                 on Windows, the docker client must be run elevated to connect. This error may \
+                 also indicate that the docker daemon is not running.\n",
                 Silence::NotRunning,
             ),
             (
                 "docker/cli#5900: exit code 0",
                 0,
                 "",
-                "Cannot connect to the Docker daemon at unix:///non-existent. Is the docker daemon running?\n",
+                "Cannot connect to the Docker daemon at unix:///non-existent. Is the docker \
+                 daemon running?\n",
                 Silence::NotRunning,
             ),
             (
                 "the same in JSON, as docker/cli's cli/command/system/info.go writes it",
                 0,
-                "{\"ID\":\"\",\"Containers\":0,\"OSType\":\"\",\"ServerErrors\":[\"Cannot connect to the Docker daemon at unix:///non-existent. Is the docker daemon running?\"],\"ClientInfo\":{\"Debug\":false}}\n",
+                "{\"ID\":\"\",\"Containers\":0,\"OSType\":\"\",\"ServerErrors\":[\"Cannot \
+                 connect to the Docker daemon at unix:///non-existent. Is the docker daemon \
+                 running?\"],\"ClientInfo\":{\"Debug\":false}}\n",
                 "",
                 Silence::NotRunning,
             ),
@@ -139,48 +147,62 @@ mod tests {
                 "docker/cli#3844",
                 1,
                 "",
-                "Got permission denied while trying to connect to the Docker daemon socket at unix:///var/run/docker.sock: Get \"http://%2Fvar%2Frun%2Fdocker.sock/v1.24/info\": dial unix /var/run/docker.sock: connect: permission denied\n",
+                "Got permission denied while trying to connect to the Docker daemon socket at \
+                 unix:///var/run/docker.sock: Get \
+                 \"http://%2Fvar%2Frun%2Fdocker.sock/v1.24/info\": dial unix \
+                 /var/run/docker.sock: connect: permission denied\n",
                 Silence::AccessDenied,
             ),
             (
-                "the error of Windows for a pipe that one may not open, in the client's frame of docker/for-win#7310",
+                "the error of Windows for a pipe that one may not open, in the client's frame \
+                 of docker/for-win#7310",
                 1,
                 "",
-                "error during connect: Get http://%2F%2F.%2Fpipe%2Fdocker_engine/v1.40/info: open //./pipe/docker_engine: Access is denied.\n",
+                "error during connect: Get http://%2F%2F.%2Fpipe%2Fdocker_engine/v1.40/info: \
+                 open //./pipe/docker_engine: Access is denied.\n",
                 Silence::AccessDenied,
             ),
             (
                 "docker-library/docker#569",
                 1,
                 "",
-                "Error response from daemon: client version 1.52 is too new. Maximum supported API version is 1.41\n",
+                "Error response from daemon: client version 1.52 is too new. Maximum supported \
+                 API version is 1.41\n",
                 Silence::ApiMismatch,
             ),
             (
                 "moby's client/request.go, for an answer 500 without a body",
                 1,
                 "",
-                "request returned Internal Server Error for API route and version http://%2F%2F.%2Fpipe%2FdockerDesktopLinuxEngine/v1.47/info, check if the server supports the requested API version\n",
+                "request returned Internal Server Error for API route and version \
+                 http://%2F%2F.%2Fpipe%2FdockerDesktopLinuxEngine/v1.47/info, check if the \
+                 server supports the requested API version\n",
                 Silence::ServerError,
             ),
             (
                 "docker/cli's cli/config: a file that it may not read, then what is amiss",
                 1,
                 "",
-                "WARNING: Error loading config file: open /root/.docker/config.json: permission denied\nCannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?\n",
+                "WARNING: Error loading config file: open /root/.docker/config.json: permission \
+                 denied\n\
+                 Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the \
+                 docker daemon running?\n",
                 Silence::NotRunning,
             ),
             (
                 "the same where it is the credentials' helper that may not read",
                 1,
                 "",
-                "error getting credentials: permission denied: /root/.docker/config.json\nCannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?\n",
+                "error getting credentials: permission denied: /root/.docker/config.json\n\
+                 Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the \
+                 docker daemon running?\n",
                 Silence::NotRunning,
             ),
             (
                 "an engine that misses a file of its own",
                 0,
-                "{\"OSType\":\"\",\"ServerErrors\":[\"Error response from daemon: open /var/lib/docker/x: no such file or directory\"]}\n",
+                "{\"OSType\":\"\",\"ServerErrors\":[\"Error response from daemon: open \
+                 /var/lib/docker/x: no such file or directory\"]}\n",
                 "",
                 Silence::ServerError,
             ),

@@ -66,7 +66,8 @@ mod tests {
 
     #[test]
     fn sdks_are_listed() {
-        let two = "3.1.101 [C:\\Program Files\\dotnet\\sdk]\r\n5.0.100-preview.5.20279.10 [C:\\Program Files\\dotnet\\sdk]\r\n";
+        let two = "3.1.101 [C:\\Program Files\\dotnet\\sdk]\r\n\
+                   5.0.100-preview.5.20279.10 [C:\\Program Files\\dotnet\\sdk]\r\n";
         assert_eq!(installed(two), ["3.1.101", "5.0.100-preview.5.20279.10"]);
         assert_eq!(installed("2.1.401 [/usr/share/dotnet/sdk]\n"), ["2.1.401"]);
         assert!(installed("No .NET SDKs were found.\n").is_empty());
@@ -98,9 +99,11 @@ mod tests {
                 &some,
                 145,
                 "",
-                "A compatible SDK version for global.json version: [2.0.123] from [/home/user/MySampleProject/global.json] was not found\n",
+                "A compatible SDK version for global.json version: [2.0.123] from \
+                 [/home/user/MySampleProject/global.json] was not found\n",
                 unmet(
-                    "A compatible SDK version for global.json version: [2.0.123] from [/home/user/MySampleProject/global.json] was not found",
+                    "A compatible SDK version for global.json version: [2.0.123] from \
+                     [/home/user/MySampleProject/global.json] was not found",
                 ),
             ),
             (
@@ -108,19 +111,35 @@ mod tests {
                 &some,
                 1,
                 "",
-                "Could not execute because the application was not found or a compatible .NET SDK is not installed.\nPossible reasons for this include:\n  * You intended to execute a .NET program:\n      The application '--version' does not exist.\n  * You intended to execute a .NET SDK command:\n      A compatible installed .NET SDK for global.json version [5.0.100-preview.6.20310.4] from [D:\\git\\runtime\\global.json] was not found.\n",
+                concat!(
+                    "Could not execute because the application was not found or a compatible ",
+                    ".NET SDK is not installed.\n",
+                    "Possible reasons for this include:\n",
+                    "  * You intended to execute a .NET program:\n",
+                    "      The application '--version' does not exist.\n",
+                    "  * You intended to execute a .NET SDK command:\n",
+                    "      A compatible installed .NET SDK for global.json version ",
+                    "[5.0.100-preview.6.20310.4] from [D:\\git\\runtime\\global.json] was not ",
+                    "found.\n",
+                ),
                 unmet(
-                    "A compatible installed .NET SDK for global.json version [5.0.100-preview.6.20310.4] from [D:\\git\\runtime\\global.json] was not found.",
+                    "A compatible installed .NET SDK for global.json version \
+                     [5.0.100-preview.6.20310.4] from [D:\\git\\runtime\\global.json] was not \
+                     found.",
                 ),
             ),
             (
                 "dotnet/core-setup#2570",
                 &some,
                 1,
-                "The specified SDK version [] from global.json [/Users/namc/dev/aspnet/KestrelHttpServer/global.json] not found; install specified SDK version\n",
+                "The specified SDK version [] from global.json \
+                 [/Users/namc/dev/aspnet/KestrelHttpServer/global.json] not found; install \
+                 specified SDK version\n",
                 "",
                 unmet(
-                    "The specified SDK version [] from global.json [/Users/namc/dev/aspnet/KestrelHttpServer/global.json] not found; install specified SDK version",
+                    "The specified SDK version [] from global.json \
+                     [/Users/namc/dev/aspnet/KestrelHttpServer/global.json] not found; install \
+                     specified SDK version",
                 ),
             ),
             (

@@ -114,8 +114,16 @@ fn version(text: &str) -> Option<(u64, u64, u64, u64)> {
 mod tests {
     use super::*;
 
-    const SEVEN: &str = "{\"schema\":\"pester-gate-probe@v1\",\"ps\":\"7.5.4\",\"edition\":\"Core\",\"executionPolicy\":\"Bypass\",\"found\":[{\"version\":\"5.7.1\",\"path\":\"C:\\\\Program Files\\\\PowerShell\\\\Modules\\\\Pester\\\\5.7.1\\\\Pester.psd1\"}]}";
-    const FIVE: &str = "{\"schema\":\"pester-gate-probe@v1\",\"ps\":\"5.1.26100.4652\",\"edition\":\"Desktop\",\"executionPolicy\":\"RemoteSigned\",\"found\":[{\"version\":\"3.4.0\",\"path\":\"C:\\\\Program Files\\\\WindowsPowerShell\\\\Modules\\\\Pester\\\\3.4.0\\\\Pester.psd1\"}]}";
+    const SEVEN: &str = concat!(
+        r#"{"schema":"pester-gate-probe@v1","ps":"7.5.4","edition":"Core","#,
+        r#""executionPolicy":"Bypass","found":[{"version":"5.7.1","#,
+        r#""path":"C:\\Program Files\\PowerShell\\Modules\\Pester\\5.7.1\\Pester.psd1"}]}"#,
+    );
+    const FIVE: &str = concat!(
+        r#"{"schema":"pester-gate-probe@v1","ps":"5.1.26100.4652","edition":"Desktop","#,
+        r#""executionPolicy":"RemoteSigned","found":[{"version":"3.4.0","#,
+        r#""path":"C:\\Program Files\\WindowsPowerShell\\Modules\\Pester\\3.4.0\\Pester.psd1"}]}"#,
+    );
 
     #[test]
     fn what_a_powershell_says_is_told_apart() {
@@ -150,28 +158,54 @@ mod tests {
                 "StrawberryPerl/psperl#13: Restricted",
                 1,
                 String::new(),
-                "File C:\\git\\strawberry\\_psperl\\psperl.ps1 cannot be loaded because running scripts is disabled on this\nsystem. For more information, see about_Execution_Policies at https:/go.microsoft.com/fwlink/?LinkID=135170.\n    + CategoryInfo          : SecurityError: (:) [], ParentContainsErrorRecordException\n    + FullyQualifiedErrorId : UnauthorizedAccess\n",
+                concat!(
+                    "File C:\\git\\strawberry\\_psperl\\psperl.ps1 cannot be loaded because ",
+                    "running scripts is disabled on this\n",
+                    "system. For more information, see about_Execution_Policies at ",
+                    "https:/go.microsoft.com/fwlink/?LinkID=135170.\n",
+                    "    + CategoryInfo          : SecurityError: (:) [], ",
+                    "ParentContainsErrorRecordException\n",
+                    "    + FullyQualifiedErrorId : UnauthorizedAccess\n",
+                ),
                 Owed::Forbidden,
             ),
             (
                 "MilestoneSystemsInc/PowerShellSamples#94: AllSigned",
                 1,
                 String::new(),
-                "File C:\\cam\\Set-MilestoneNames.ps1 cannot be loaded. The file C:\\cam\\Set-MilestoneNames.ps1 is not digitally signed. You \ncannot run this script on the current system. For more information about running scripts and setting execution policy, see \nabout_Execution_Policies at https:/go.microsoft.com/fwlink/?LinkID=135170.\n    + CategoryInfo          : SecurityError: (:) [], ParentContainsErrorRecordException\n    + FullyQualifiedErrorId : UnauthorizedAccess\n",
+                concat!(
+                    "File C:\\cam\\Set-MilestoneNames.ps1 cannot be loaded. The file ",
+                    "C:\\cam\\Set-MilestoneNames.ps1 is not digitally signed. You \n",
+                    "cannot run this script on the current system. For more information about ",
+                    "running scripts and setting execution policy, see \n",
+                    "about_Execution_Policies at ",
+                    "https:/go.microsoft.com/fwlink/?LinkID=135170.\n",
+                    "    + CategoryInfo          : SecurityError: (:) [], ",
+                    "ParentContainsErrorRecordException\n",
+                    "    + FullyQualifiedErrorId : UnauthorizedAccess\n",
+                ),
                 Owed::Forbidden,
             ),
             (
                 "the last two lines of the same, as every language of Windows ends it",
                 1,
                 String::new(),
-                "    + CategoryInfo          : Fehler: (:) [], ParentContainsErrorRecordException\n    + FullyQualifiedErrorId : UnauthorizedAccess\n",
+                concat!(
+                    "    + CategoryInfo          : Fehler: (:) [], ",
+                    "ParentContainsErrorRecordException\n",
+                    "    + FullyQualifiedErrorId : UnauthorizedAccess\n",
+                ),
                 Owed::Forbidden,
             ),
             (
                 "Windows PowerShell's id for a file that may not be written",
                 1,
                 String::new(),
-                "Access to the path 'C:\\logs\\profile.log' is denied.\n    + FullyQualifiedErrorId : GetContentWriterUnauthorizedAccessError,Microsoft.PowerShell.Commands.AddContentCommand\n",
+                concat!(
+                    "Access to the path 'C:\\logs\\profile.log' is denied.\n",
+                    "    + FullyQualifiedErrorId : GetContentWriterUnauthorizedAccessError,",
+                    "Microsoft.PowerShell.Commands.AddContentCommand\n",
+                ),
                 Owed::Unreadable,
             ),
             ("Wine's powershell.exe: nothing, exit code 0", 0, String::new(), "", Owed::Unreadable),
@@ -183,7 +217,8 @@ mod tests {
                 Owed::Unreadable,
             ),
             (
-                "PowerShell/PowerShell#4850: a program that is no PowerShell takes -File for its own",
+                "PowerShell/PowerShell#4850: a program that is no PowerShell takes -File for \
+                 its own",
                 64,
                 String::new(),
                 "The argument '-File' is not recognized as the name of a script file.\n",

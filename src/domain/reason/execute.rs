@@ -43,8 +43,8 @@ pub(super) const ROWS: &[Row] = &[
         C::DispatcherFailed,
         Fails,
         "the test command ended with an error before it wrote a results file",
-        "fix the error that the detail shows (a compile error, a wrong flag, a crash at the start); the \
-         whole output is in the log",
+        "fix the error that the detail shows (a compile error, a wrong flag, a crash at the \
+         start); the whole output is in the log",
     ),
     row(
         C::DispatcherCrashed,

@@ -190,7 +190,10 @@ impl Row {
 macro_rules! codes {
     ($($(#[$doc:meta])* $variant:ident = $text:literal,)*) => {
         /// Why something is as it is. Kebab-case in every file and on every screen.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+        #[derive(
+            Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash,
+            Serialize, Deserialize, JsonSchema,
+        )]
         #[allow(missing_docs, reason = "each code's meaning is its row in the registry")]
         pub(crate) enum ReasonCode {
             $($(#[$doc])* #[serde(rename = $text)] $variant,)*

@@ -12,7 +12,8 @@ use crate::domain::typed::Typed;
 receipt! {
     /// What the run came to, and from which facts. The predecessor's fields, and the layer at
     /// fault.
-    EvidenceReceipt: Classification, Post, "pester-evidence-classification@v1", "pester-evidence-classification.json" {
+    EvidenceReceipt: Classification, Post,
+        "pester-evidence-classification@v1", "pester-evidence-classification.json" {
         /// Context's status, or its job's result, or `unknown`.
         context_status: String,
         /// Preflight's.
@@ -72,7 +73,8 @@ pub(crate) struct SinceGreen {
 
 receipt! {
     /// What it means for the operator, and what they do next.
-    OperatorOutcome: Classification, Post, "pester-operator-outcome@v1", "pester-operator-outcome.json" {
+    OperatorOutcome: Classification, Post,
+        "pester-operator-outcome@v1", "pester-operator-outcome.json" {
         /// The same as `status`, under the predecessor's name.
         classification: Option<Classification>,
         /// The layer at fault, or `none`.
@@ -222,7 +224,8 @@ pub(crate) struct ReplayedBy {
 
 receipt! {
     /// Every file that the verdict was made from, and every file that was made.
-    Provenance: Classification, Post, "pester-derived-provenance@v1", "pester-evidence-provenance.json" {
+    Provenance: Classification, Post,
+        "pester-derived-provenance@v1", "pester-evidence-provenance.json" {
         /// `evidence` or `local-replay`.
         kind: String,
         /// What was read.

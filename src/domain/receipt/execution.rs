@@ -131,7 +131,8 @@ pub(crate) enum InFlightKind {
 receipt! {
     /// What happened when the dispatcher ran on the plan. The first block of its own fields carries
     /// the predecessor's names.
-    ExecutionReceipt: Classification, Execute, "pester-execution-receipt@v1", "pester-run-receipt.json" {
+    ExecutionReceipt: Classification, Execute,
+        "pester-execution-receipt@v1", "pester-run-receipt.json" {
         /// `ready`, `warning`, `blocked` or `unknown`.
         context_status: String,
         /// Where context's receipt was read.

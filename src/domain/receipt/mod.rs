@@ -309,7 +309,9 @@ macro_rules! receipt {
         }
     ) => {
         $(#[$meta])*
-        #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+        #[derive(
+            Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
+        )]
         #[serde(rename_all = "camelCase")]
         pub(crate) struct $name {
             /// Schema id with major version.
@@ -339,7 +341,10 @@ macro_rules! receipt {
 
         impl $name {
             /// A receipt with these common fields and empty ones of its own.
-            #[allow(dead_code, reason = "a receipt may be read here and written by another version")]
+            #[allow(
+                dead_code,
+                reason = "a receipt may be read here and written by another version"
+            )]
             pub(crate) fn headed(head: $crate::domain::receipt::Head<$status>) -> Self {
                 Self {
                     schema: $schema.to_owned(),

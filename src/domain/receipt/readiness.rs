@@ -72,7 +72,8 @@ pub(crate) struct LastGreen {
 
 receipt! {
     /// Is this host fit for this pack?
-    ReadinessReceipt: LayerStatus, Preflight, "pester-selfhosted-readiness-receipt@v1", "selfhosted-readiness.json" {
+    ReadinessReceipt: LayerStatus, Preflight,
+        "pester-selfhosted-readiness-receipt@v1", "selfhosted-readiness.json" {
         /// For how long the answer holds.
         freshness_window_seconds: u64,
         /// The pack it was measured for.

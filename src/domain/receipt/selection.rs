@@ -127,7 +127,8 @@ pub(crate) struct RerunOf {
 
 receipt! {
     /// Exactly which test files run, with which dispatcher profile?
-    SelectionReceipt: LayerStatus, Selection, "pester-selection-receipt@v1", "pester-selection.json" {
+    SelectionReceipt: LayerStatus, Selection,
+        "pester-selection-receipt@v1", "pester-selection.json" {
         /// What was chosen.
         selection: Selection,
         /// Resolved settings of the run; null where selection was blocked before they were.

@@ -219,7 +219,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_matcher_agrees_with_the_obvious_one(pattern in r"[ab*?]{0,8}", text in "[abc]{0,10}") {
+        fn the_matcher_agrees_with_the_obvious_one(
+            pattern in r"[ab*?]{0,8}", text in "[abc]{0,10}",
+        ) {
             if let Ok(pattern) = Pattern::parse(&pattern) {
                 let chars: Vec<char> = text.chars().collect();
                 prop_assert_eq!(pattern.matches(&text), oracle(&pattern.parts, &chars));

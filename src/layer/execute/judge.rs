@@ -249,7 +249,8 @@ fn empty_run(
             match (tag.is_empty(), exclude.is_empty()) {
                 (false, _) => {
                     format!(
-                        "the tag filters left out all {not_run} tests (tag: {tag}; exclude-tag: {exclude})"
+                        "the tag filters left out all {not_run} tests \
+                         (tag: {tag}; exclude-tag: {exclude})"
                     )
                 }
                 (true, false) => {

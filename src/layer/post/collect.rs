@@ -67,7 +67,12 @@ pub(super) struct Collected {
 impl Collected {
     /// Whether some receipt gives this reason.
     pub(super) fn says(&self, code: ReasonCode) -> bool {
-        let read = |paper: &Paper| matches!(paper, Paper::Read { findings, .. } if findings.iter().any(|f| f.code() == code));
+        let read = |paper: &Paper| {
+            matches!(
+                paper,
+                Paper::Read { findings, .. } if findings.iter().any(|f| f.code() == code)
+            )
+        };
         self.evidence.papers.values().any(read)
     }
 

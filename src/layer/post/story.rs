@@ -460,7 +460,8 @@ fn from_evidence(world: &World, ground: &Ground, request: &Request, repeat: &Rep
                 world.var("GITHUB_REPOSITORY").map(|slug| format!(" --repo {}", quoted(&slug)));
             let (run, slug) = (quoted(run.as_str()), slug.unwrap_or_default());
             format!(
-                "gh run download {run}{slug} --pattern 'pester-*' --dir evidence; pester-gate replay evidence{gate}"
+                "gh run download {run}{slug} --pattern 'pester-*' --dir evidence; \
+                 pester-gate replay evidence{gate}"
             )
         }
         _ => format!("pester-gate replay {}{gate}", quoted(&shown(&request.receipts_dir))),

@@ -417,7 +417,11 @@ fn command_line(
         "root": plan.root.to_string_lossy(),
         "files": absolute,
         "output": output.to_string_lossy(),
-        "filter": {"tag": profile.tag.value, "excludeTag": profile.exclude_tag.value, "fullName": []},
+        "filter": {
+            "tag": profile.tag.value,
+            "excludeTag": profile.exclude_tag.value,
+            "fullName": [],
+        },
         "pester": {
             "minimumVersion": profile.pester_minimum_version.value,
             "maximumVersion": profile.pester_maximum_version.value,
