@@ -88,7 +88,7 @@ fn the_summary_alone_names_test_place_message_output_and_command() {
         "Expected 4, but got 5.",
         "<b>end</b>",
         "--file tests/c.sh`",
-        "1 more like it: `tests/d.sh`",
+        "1 more with the same cause: `tests/d.sh`",
     ] {
         assert!(summary.contains(part), "{part:?} is not in\n{summary}");
     }
@@ -107,7 +107,7 @@ fn a_run_without_tests_says_so_in_every_file() {
     );
     assert!(!seen.folder.join("pester-summary.json").exists());
     let page = fs::read_to_string(seen.folder.join("report.html")).unwrap();
-    assert!(page.contains("required-path-missing") && page.contains("at fault"), "{page}");
+    assert!(page.contains("required-path-missing") && page.contains("failed layer"), "{page}");
 }
 
 #[test]
@@ -136,7 +136,7 @@ fn failures_stand_beside_the_code_under_actions_and_nowhere_else() {
         told[0].starts_with("::error file=tests/sums.py,line=7,title=tests/c.sh::exit code 1%0A"),
         "{told:?}"
     );
-    assert!(told[0].ends_with("1 more like it"), "{told:?}");
+    assert!(told[0].ends_with("1 more with the same cause"), "{told:?}");
     assert!(commands(&red("report: {annotations: false}\n", &actions).1).is_empty());
     assert!(commands(&red("", &[]).1).is_empty());
 }

@@ -187,7 +187,7 @@ fn doctor_looks_at_what_every_pack_asks_for_and_blocks_nothing() {
     assert_eq!(text.code, 0);
     assert!(text.stdout.contains("missing  no-such-tool"), "{}", text.stdout);
     assert!(
-        !text.stdout.contains('\u{1b}') && text.stdout.ends_with(" checks, 3 problems\n"),
+        !text.stdout.contains('\u{1b}') && text.stdout.contains(" checks, 3 problems\n"),
         "{}",
         text.stdout
     );

@@ -196,7 +196,7 @@ fn a_bundle_makes_nothing_run_that_the_checkout_takes_for_no_test() {
         ("/failed/files", json!(["../out.sh"]), "out.sh"),
         ("/failed/files", json!(["/etc/passwd"]), "passwd"),
         ("/schema", json!("other@v1"), "no bundle of schema"),
-        ("/dispatcher", json!({"kind": "command", "typed": true}), "type it again"),
+        ("/dispatcher", json!({"kind": "command", "typed": true}), "type the command again"),
     ] {
         fs::copy(seen.folder.join(BUNDLE), &kept).unwrap_or_default();
         let bundle = sandbox.state.with_file_name("broken.json");

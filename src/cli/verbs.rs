@@ -8,7 +8,7 @@ mod run;
 use std::path::{Path, PathBuf};
 
 use clap::ArgMatches;
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use serde_json::{Value, json};
 
 use super::config_file::Search;
@@ -30,7 +30,7 @@ use crate::domain::starter::Form;
 use crate::layer::ground::{Ending, Ground, Outcome, Paper, Unreported};
 use crate::layer::{context, execute, post, preflight, route, selection};
 use crate::report::markdown;
-use crate::report::quote::printable;
+use crate::report::quote::{printable, quoted};
 use crate::report::text::layer_line;
 
 /// Why a verb could not even try.
@@ -104,9 +104,20 @@ fn usage(world: &World, json: bool, error: &clap::Error, verb: &str) -> u8 {
         print_error(world, "usage", &message, "the command line");
     } else {
         error.to_string().trim_end().lines().for_each(|line| world.note(&printable(line)));
+        if let Some(word) = command_without_dashes(verb, error) {
+            let command = quoted(&word);
+            world.note(&format!("To run a command as the tests: pester-gate run -- {command}"));
+        }
     }
     report_failure(world, verb, "configuration-invalid");
     2
+}
+
+/// The first word of a test command that was typed without `--`.
+fn command_without_dashes(verb: &str, error: &clap::Error) -> Option<String> {
+    let ContextValue::String(word) = error.get(ContextKind::InvalidArg)? else { return None };
+    let is_word = verb == "run" && error.kind() == ErrorKind::UnknownArgument;
+    (is_word && !word.starts_with('-')).then(|| word.clone())
 }
 
 fn fail(world: &World, json: bool, verb: &str, failure: &Failure) -> u8 {
@@ -262,7 +273,10 @@ impl<'a> Session<'a> {
                 let checks = command::doctor::check(self.world, &ground);
                 let found = command::doctor::configurations(&ground);
                 let json = command::doctor::json(self.world, &checks, &found);
-                self.print(&json, &command::doctor::text(&checks, &found))?;
+                self.print(
+                    &json,
+                    &command::doctor::text(&checks, &found, self.verbosity == Verbosity::Verbose),
+                )?;
                 Ok(Ending::Good)
             }
             "route" => self.route(&ground),

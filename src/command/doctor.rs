@@ -69,13 +69,23 @@ pub(crate) fn configurations(ground: &Ground) -> Configurations {
     Configurations { used, others }
 }
 
-/// As text: a line for each check, and the fix for each problem.
-pub(crate) fn text(checks: &[Check], configurations: &Configurations) -> String {
+/// How many other configurations are listed without `--verbose`.
+const OTHERS: usize = 5;
+
+/// As text: a line for each check, and the fix for each problem. `verbose` adds what each check
+/// found.
+pub(crate) fn text(checks: &[Check], configurations: &Configurations, verbose: bool) -> String {
     let mut out = String::new();
     let used = configurations.used.as_deref().unwrap_or("none; `pester-gate init` writes one");
     let _ = writeln!(out, "configuration {}", printable(used));
-    for other in &configurations.others {
+    let others = &configurations.others;
+    let most = if verbose { others.len() } else { OTHERS };
+    for other in others.iter().take(most) {
         let _ = writeln!(out, "              not used here: {} (--config)", printable(other));
+    }
+    if others.len() > most {
+        let more = others.len() - most;
+        let _ = writeln!(out, "              and {more} more (--verbose lists them)");
     }
     for Check { looked: Looked { name, record, details }, packs } in checks {
         let state = match record.outcome {
@@ -102,15 +112,18 @@ pub(crate) fn text(checks: &[Check], configurations: &Configurations) -> String 
         if let Some(remedy) = &record.remedy {
             let _ = writeln!(out, "         fix: {remedy}");
         }
-        for (fact, value) in &record.facts {
+        for (fact, value) in record.facts.iter().filter(|_| verbose) {
             let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
             let _ = writeln!(out, "         {}: {}", printable(fact), printable(&value));
         }
     }
-    let amiss =
+    let count =
         checks.iter().filter(|check| check.looked.record.outcome != ProbeOutcome::Pass).count();
-    let problems = if amiss == 1 { "problem" } else { "problems" };
-    let _ = writeln!(out, "{} checks, {amiss} {problems}", checks.len());
+    let problems = if count == 1 { "problem" } else { "problems" };
+    let _ = writeln!(out, "{} checks, {count} {problems}", checks.len());
+    if !verbose {
+        let _ = writeln!(out, "`doctor --verbose` shows what each check found");
+    }
     out
 }
 
@@ -119,9 +132,14 @@ pub(crate) fn json(world: &World, checks: &[Check], configurations: &Configurati
     let each = |Check { looked, packs }: &Check| {
         let record = &looked.record;
         json!({
-            "name": looked.name, "packs": packs, "outcome": record.outcome, "details": looked.details,
-            "reason": record.reason, "remedy": record.remedy, "facts": record.facts, "durationMs": record.duration_ms,
+            "name": looked.name, "packs": packs, "outcome": record.outcome,
+            "details": looked.details, "reason": record.reason, "remedy": record.remedy,
+            "facts": record.facts, "durationMs": record.duration_ms,
         })
     };
-    json!({"host": world.host(), "configuration": configurations.used, "otherConfigurations": configurations.others, "checks": checks.iter().map(each).collect::<Vec<_>>()})
+    let checks: Vec<Value> = checks.iter().map(each).collect();
+    json!({
+        "host": world.host(), "configuration": configurations.used,
+        "otherConfigurations": configurations.others, "checks": checks,
+    })
 }

@@ -365,9 +365,17 @@ fn to_do(callee: &Callee, form: Form, look: &Look, powershell: Option<&str>) -> 
                 .to_owned(),
         );
     }
+    if is_pester && callee.runner.iter().any(|label| label == "self-hosted") {
+        let labels = callee.runner.join(", ");
+        list.push(format!(
+            "register a self-hosted runner with the labels {labels}; for a hosted runner, use \
+             --runner windows-latest or --runner ubuntu-latest"
+        ));
+    }
     if callee.repository.starts_with("OWNER/") {
         list.push(format!(
-            "replace OWNER in {} by where pester-gate lives (--gate-repository)",
+            "in {}, replace OWNER with the owner of the pester-gate repository (or pass \
+             --gate-repository OWNER/NAME)",
             form.path()
         ));
     }

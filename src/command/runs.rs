@@ -45,7 +45,7 @@ pub(crate) fn text(runs: &[Run]) -> String {
         let started = run.started.strftime("%Y-%m-%d %H:%M:%SZ");
         let id = run.name.strip_prefix("local-").unwrap_or(&run.name);
         let id: String = id.chars().take(8).collect();
-        let (size, root) = (Size::from_bytes(run.bytes), printable(&run.root));
+        let (size, root) = (Size::from_bytes(run.bytes).spaced(), printable(&run.root));
         format!("{started}  {}  {:<36}  {root}  {size}{keep}\n", printable(&id), printable(&state))
     };
     runs.iter().map(line).collect()

@@ -167,7 +167,10 @@ pub(crate) fn text(verified: &Verified) -> String {
         ));
     }
     if verified.findings.is_empty() {
-        out.push_str(&format!("ok: {} receipts hold together\n", verified.receipts.len()));
+        out.push_str(&format!(
+            "ok: {} receipts, all valid and consistent\n",
+            verified.receipts.len()
+        ));
     }
     out
 }

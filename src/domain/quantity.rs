@@ -54,6 +54,13 @@ impl Size {
         Self(bytes)
     }
 
+    /// For people: `41.4 KiB`, `2 GiB`. The configuration writes sizes without the space.
+    pub(crate) fn spaced(self) -> String {
+        let text = self.to_string();
+        let unit = text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len());
+        format!("{} {}", &text[..unit], &text[unit..])
+    }
+
     /// In bytes.
     pub(crate) const fn as_bytes(self) -> u64 {
         self.0

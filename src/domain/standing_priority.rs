@@ -169,7 +169,7 @@ pub(crate) fn findings(
         Answer::Overridden { issue, source } => {
             vec![fine(
                 ReasonCode::StandingPriorityOverridden,
-                format!("{issue}, as {source} says; nobody was asked"),
+                format!("{issue} (set by {source}; the lookup was skipped)"),
             )]
         }
         Answer::Found { issue, label, repository, candidates } if candidates.len() == 1 => {

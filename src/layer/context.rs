@@ -137,7 +137,9 @@ impl Known {
     /// Nobody was asked, because of this.
     fn without(findings: &mut Vec<Finding>, fault: &Fault) -> Self {
         findings.push(charge(fault, Layer::Context));
-        Self::unasked(Answer::Moot("nobody was asked, because it is not known whom".to_owned()))
+        Self::unasked(Answer::Moot(
+            "skipped the standing-priority lookup because the repository is unknown".to_owned(),
+        ))
     }
 
     /// As it stands in the receipt.
@@ -196,12 +198,12 @@ fn standing_priority(
     }
     let Some(repository) = repository else {
         return Ok(Known::unasked(Answer::Moot(
-            "nobody was asked, because no repository is known".to_owned(),
+            "skipped the standing-priority lookup because the repository is unknown".to_owned(),
         )));
     };
     if blocked {
         return Ok(Known::unasked(Answer::Moot(
-            "nobody was asked, because the gate is blocked anyway".to_owned(),
+            "skipped the standing-priority lookup because the gate is already blocked".to_owned(),
         )));
     }
     let api = runner::api(world)?;

@@ -161,7 +161,8 @@ impl Replay {
                 let (file, line) = (text(&self.file_of(failure)?), failure.begins?);
                 let script = format!(
                     "Set-Location -LiteralPath {}; $f = (Resolve-Path -LiteralPath {file}).Path; \
-                     Invoke-Pester -Configuration @{{ Run = @{{ Path = $f; Exit = $true }}; Filter = @{{ Line = ($f + ':{line}') }} }}",
+                     Invoke-Pester -Configuration @{{ Run = @{{ Path = $f; Exit = $true }}; \
+                     Filter = @{{ Line = ($f + ':{line}') }} }}",
                     text(self.at())
                 );
                 Some(format!(
@@ -344,7 +345,8 @@ mod tests {
         let words = |line: &str| line.split(' ').map(str::to_owned).collect::<Vec<_>>();
         let line =
             "x --password=a --api-key b -v --token c https://u:p@h/x https://h/a@b --tokens d";
-        let masked = "x --password=*** --api-key *** -v --token *** https://***@h/x https://h/a@b --tokens d";
+        let masked = "x --password=*** --api-key *** -v --token *** https://***@h/x \
+                      https://h/a@b --tokens d";
         assert_eq!(without_secrets(&words(line)), words(masked));
     }
 

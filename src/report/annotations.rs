@@ -31,7 +31,7 @@ pub(crate) fn commands(story: &Story) -> Vec<String> {
         let place = story.repeat.place_in_workspace(group.first);
         let more = match group.others.len() {
             0 => String::new(),
-            others => format!("\n{others} more like it"),
+            others => format!("\n{others} more with the same cause"),
         };
         let message = format!("{}{more}", group.first.message);
         commands.push(command(kind, place, &group.first.name, &message));

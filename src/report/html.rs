@@ -24,20 +24,23 @@ pub(crate) fn page(story: &Story) -> String {
     let mut out = String::with_capacity(16 << 10);
     let (class, word) = match story.gate {
         GateStatus::Pass => ("pass", "pass"),
-        GateStatus::Notice => ("notice", "notice: let through although it is not green"),
+        GateStatus::Notice => ("notice", "notice: failed, but allowed to pass by policy"),
         GateStatus::Fail => ("fail", "fail"),
     };
     let title = format!("pester-gate: {}", story.classification.as_str());
     let _ = write!(
         out,
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>{}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n",
+         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; \
+         style-src 'unsafe-inline'; script-src 'unsafe-inline'\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+         <title>{}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n",
         escaped(&title)
     );
     let _ = writeln!(
         out,
-        "<header class=\"{class}\">\n<h1>{}</h1>\n<p class=\"gate\">gate: {word}</p>\n<p><code>{}</code></p>",
+        "<header class=\"{class}\">\n<h1>{}</h1>\n<p class=\"gate\">gate: {word}</p>\n\
+         <p><code>{}</code></p>",
         escaped(&title),
         escaped(&story.headline)
     );
@@ -52,14 +55,13 @@ pub(crate) fn page(story: &Story) -> String {
         );
     }
     if let Some(running) = &story.in_flight {
-        let _ =
-            writeln!(out, "<p>In flight at the end: <code>{}</code></p>", escaped(&running.name));
+        let _ = writeln!(out, "<p>Running at the end: <code>{}</code></p>", escaped(&running.name));
     }
     if let Some(bearing) = text::bearing(story) {
         let _ = writeln!(out, "<p>{bearing}</p>");
     }
     if story.next_action_id != "no-action" {
-        let _ = writeln!(out, "<p><strong>Next:</strong> {}</p>", escaped(&story.next_action));
+        let _ = writeln!(out, "<p><strong>Fix:</strong> {}</p>", escaped(&story.next_action));
     }
     if let Some(replay) = &story.replay {
         let command = escaped(&replay.command);
@@ -72,10 +74,8 @@ pub(crate) fn page(story: &Story) -> String {
     not_run(&mut out, story);
     if !story.log_end.is_empty() {
         let text = lines(&story.log_end.join("\n"), usize::MAX);
-        let _ = writeln!(
-            out,
-            "<section aria-labelledby=\"log\">\n<h2 id=\"log\">The end of the log</h2>\n<pre>{text}</pre>\n</section>"
-        );
+        section(&mut out, "log", "Last lines of the log");
+        let _ = writeln!(out, "<pre>{text}</pre>\n</section>");
     }
     reasons(&mut out, story);
     triage(&mut out, story);
@@ -85,8 +85,26 @@ pub(crate) fn page(story: &Story) -> String {
     out
 }
 
+/// Begins a section with its heading; the caller ends it.
+fn section(out: &mut String, id: &str, heading: &str) {
+    let _ = write!(out, "<section aria-labelledby=\"{id}\">\n<h2 id=\"{id}\">{heading}</h2>\n");
+}
+
+/// Begins a table with its headings; the caller ends it.
+fn table(out: &mut String, columns: &[&str]) {
+    out.push_str("<table>\n");
+    headings(out, columns);
+}
+
+fn headings(out: &mut String, columns: &[&str]) {
+    let cells: String =
+        columns.iter().map(|column| format!("<th scope=\"col\">{column}</th>")).collect();
+    let _ = write!(out, "<thead><tr>{cells}</tr></thead>\n<tbody>\n");
+}
+
 fn layers(out: &mut String, story: &Story) {
-    out.push_str("<section aria-labelledby=\"layers\">\n<h2 id=\"layers\">Layers</h2>\n<ol class=\"layers\">\n");
+    section(out, "layers", "Layers");
+    out.push_str("<ol class=\"layers\">\n");
     for line in &story.layers {
         let mark = if story.failed_layer == Some(line.layer) { " class=\"fault\"" } else { "" };
         let said = text::fault_mark(story, line).replace(" ←", ",");
@@ -106,15 +124,17 @@ fn timeline(out: &mut String, story: &Story) {
     };
     let share = |ms: u64| ms as f64 * 100.0 / end.max(1) as f64;
     out.push_str(
-        "<table class=\"timeline\">\n<caption>When each layer was at work</caption>\n<thead><tr><th scope=\"col\">layer</th>\
-         <th scope=\"col\">began after</th><th scope=\"col\">took</th><th scope=\"col\"><span class=\"unseen\">as a bar</span></th></tr></thead>\n<tbody>\n",
+        "<table class=\"timeline\">\n<caption>Start and duration of each layer</caption>\n",
     );
+    let bar = "<span class=\"unseen\">as a bar</span>";
+    headings(out, &["layer", "started after", "duration", bar]);
     for worked in &story.timeline {
         let fault = if story.failed_layer == Some(worked.layer) { " fault" } else { "" };
         let _ = writeln!(
             out,
             "<tr><th scope=\"row\">{}</th><td>{}</td><td>{}</td>\
-             <td class=\"bar\"><i class=\"span{fault}\" style=\"margin-left:{:.2}%;width:{:.2}%\"></i></td></tr>",
+             <td class=\"bar\"><i class=\"span{fault}\" \
+             style=\"margin-left:{:.2}%;width:{:.2}%\"></i></td></tr>",
             worked.layer,
             text::milliseconds(worked.from_ms as f64),
             text::milliseconds(worked.took_ms as f64),
@@ -133,8 +153,9 @@ fn filter(out: &mut String, story: &Story) {
     }
     let _ = writeln!(
         out,
-        "<search>\n<label for=\"filter\">Filter failures and tests by name, file, class, message or output</label>\n\
-         <input id=\"filter\" type=\"search\" autocomplete=\"off\"> <output id=\"shown\" for=\"filter\">{shown} of {shown}</output>\n</search>"
+        "<search>\n<label for=\"filter\">Filter failures and tests by name, file, class, message \
+         or output</label>\n<input id=\"filter\" type=\"search\" autocomplete=\"off\"> \
+         <output id=\"shown\" for=\"filter\">{shown} of {shown}</output>\n</search>"
     );
 }
 
@@ -142,14 +163,14 @@ fn failures(out: &mut String, story: &Story) {
     if story.failures.is_empty() {
         return;
     }
-    out.push_str("<section aria-labelledby=\"failures\">\n<h2 id=\"failures\">Failures</h2>\n");
+    section(out, "failures", "Failures");
     let untold = text::untold(story);
     if untold > 0 {
-        let _ = writeln!(out, "<p>{untold} more are in the raw results alone.</p>");
+        let _ = writeln!(out, "<p>{untold} more are in the raw results only.</p>");
     }
     let begin = out.len();
     for (at, failure) in story.failures.iter().enumerate() {
-        // Past the budget a failure is told in a line; the rest is in the file beside.
+        // Past the budget, a failure gets one line; the rest is in `pester-failures.json`.
         if out.len() - begin > BUDGET {
             in_short(out, story, failure);
         } else {
@@ -180,7 +201,8 @@ fn one(out: &mut String, story: &Story, failure: &Failure) {
     let place = story.repeat.place(failure).map(|(file, line)| at(&file, line));
     let _ = writeln!(
         out,
-        "<details class=\"failure\"><summary><span class=\"class\">{}</span> {} <small>{}</small></summary>",
+        "<details class=\"failure\"><summary><span class=\"class\">{}</span> {} \
+         <small>{}</small></summary>",
         failure.class().heading(),
         escaped(&failure.name),
         escaped(&place.unwrap_or_default())
@@ -189,7 +211,7 @@ fn one(out: &mut String, story: &Story, failure: &Failure) {
     if !failure.output.trim().is_empty() {
         let _ = writeln!(
             out,
-            "<p>The end of its output:</p>\n<pre>{}</pre>",
+            "<p>Last lines of the output:</p>\n<pre>{}</pre>",
             lines(&failure.output, OUTPUT_LINES)
         );
     }
@@ -203,7 +225,7 @@ fn one(out: &mut String, story: &Story, failure: &Failure) {
         if let Some(command) = command {
             let _ = writeln!(
                 out,
-                "<dt>again, the {what}</dt><dd><code>{}</code></dd>",
+                "<dt>Reproduce the {what}</dt><dd><code>{}</code></dd>",
                 escaped(&command)
             );
         }
@@ -216,16 +238,14 @@ fn one(out: &mut String, story: &Story, failure: &Failure) {
 }
 
 fn reasons(out: &mut String, story: &Story) {
-    out.push_str(
-        "<section aria-labelledby=\"reasons\">\n<h2 id=\"reasons\">Reasons, the deciding one first</h2>\n\
-         <table>\n<thead><tr><th scope=\"col\">reason</th><th scope=\"col\">charged to</th><th scope=\"col\">detail</th></tr></thead>\n<tbody>\n",
-    );
+    section(out, "reasons", "Reasons");
+    table(out, &["reason", "caused by", "detail"]);
     for (code, layer, severity, detail) in &story.reasons {
         let quiet = if *severity < Severity::Warns { " class=\"quiet\"" } else { "" };
         let _ = writeln!(
             out,
             "<tr{quiet}><td>{code}</td><td>{}</td><td>{}</td></tr>",
-            text::charged_to(*code, *layer),
+            text::caused_by(*code, *layer),
             escaped(detail)
         );
     }
@@ -236,9 +256,8 @@ fn not_run(out: &mut String, story: &Story) {
     if story.not_run.is_empty() {
         return;
     }
-    out.push_str(
-        "<section aria-labelledby=\"not-run\">\n<h2 id=\"not-run\">Files that did not run to their end</h2>\n<ul>\n",
-    );
+    section(out, "not-run", "Files that did not finish");
+    out.push_str("<ul>\n");
     for (file, state) in story.not_run.iter().take(ROWS) {
         let _ = writeln!(out, "<li><code>{}</code>: {state}</li>", escaped(file));
     }
@@ -249,20 +268,15 @@ fn not_run(out: &mut String, story: &Story) {
 
 fn triage(out: &mut String, story: &Story) {
     let Some(triage) = &story.triage else { return };
-    let _ = writeln!(
-        out,
-        "<section aria-labelledby=\"triage\">\n<h2 id=\"triage\">Against an earlier run</h2>\n<p>{}</p>",
-        escaped(&text::triage_line(triage))
-    );
+    section(out, "triage", "Compared with an earlier run");
+    let _ = writeln!(out, "<p>{}</p>", escaped(&text::triage_line(triage)));
     for limit in triage.limits.iter().filter(|_| !triage.counts.is_empty()) {
         let _ = writeln!(out, "<p>{}</p>", escaped(limit));
     }
     let telling: Vec<_> =
         triage.entries.iter().filter(|entry| entry.score >= Category::Added.score()).collect();
     if !telling.is_empty() {
-        out.push_str(
-            "<table>\n<thead><tr><th scope=\"col\">what is new</th><th scope=\"col\">test</th><th scope=\"col\">file</th></tr></thead>\n<tbody>\n",
-        );
+        table(out, &["difference", "test", "file"]);
         for entry in telling.iter().take(ROWS) {
             let file = entry.file.as_deref().unwrap_or_default();
             let row = (entry.category.as_str(), escaped(&entry.name), escaped(file));
@@ -277,18 +291,13 @@ fn triage(out: &mut String, story: &Story) {
 
 fn since_green(out: &mut String, story: &Story) {
     let Some(since) = &story.since_green else { return };
-    let _ = writeln!(
-        out,
-        "<section aria-labelledby=\"since\">\n<h2 id=\"since\">Changed on this host since it was last green</h2>\n<p>Run <code>{}</code>, {}.</p>",
-        escaped(&since.run_id.to_string()),
-        since.at_utc
-    );
+    section(out, "since", "Changed on this host since the last passing run");
+    let run = escaped(&since.run_id.to_string());
+    let _ = writeln!(out, "<p>Run <code>{run}</code>, {}.</p>", since.at_utc);
     if since.changes.is_empty() {
-        out.push_str("<p>Nothing that the gate knows of: neither its tools nor its settings nor the tests.</p>\n");
+        out.push_str("<p>No change was found in the tools, the settings and the tests.</p>\n");
     } else {
-        out.push_str(
-            "<table>\n<thead><tr><th scope=\"col\">the worst suspect first</th><th scope=\"col\">then</th><th scope=\"col\">now</th></tr></thead>\n<tbody>\n",
-        );
+        table(out, &["change (most likely cause first)", "before", "now"]);
         for change in &since.changes {
             let side = |side: &Option<String>| escaped(side.as_deref().unwrap_or("(none)"));
             let row = (escaped(&change.what), side(&change.was), side(&change.is));
@@ -305,10 +314,8 @@ fn tests(out: &mut String, story: &Story) {
     if story.tests.is_empty() {
         return;
     }
-    out.push_str(
-        "<section aria-labelledby=\"tests\">\n<h2 id=\"tests\">Tests: what failed, then the slowest</h2>\n\
-         <table>\n<thead><tr><th scope=\"col\">took</th><th scope=\"col\">came to</th><th scope=\"col\">test</th><th scope=\"col\">file</th></tr></thead>\n<tbody>\n",
-    );
+    section(out, "tests", "Tests: failed first, then the slowest");
+    table(out, &["duration", "outcome", "test", "file"]);
     for test in &story.tests {
         let took = test.duration_ms.map_or_else(String::new, text::milliseconds);
         let outcome = serde_json::to_value(test.outcome).ok();

@@ -28,10 +28,10 @@ pub(crate) fn summary(story: &Story) -> String {
         let _ = writeln!(out, "**Tests:** {counted}{}\n", text::how_sure(story));
     }
     if let Some(running) = &story.in_flight {
-        let _ = writeln!(out, "**In flight at the end:** {}\n", code(&running.name));
+        let _ = writeln!(out, "**Running at the end:** {}\n", code(&running.name));
     }
     if story.next_action_id != "no-action" {
-        let _ = writeln!(out, "**Next:** {}\n", story.next_action);
+        let _ = writeln!(out, "**Fix:** {}\n", story.next_action);
     }
     if let Some(replay) = &story.replay {
         let _ = writeln!(out, "**{}:** {}\n", replay.label(), whole_code(&replay.command));
@@ -40,7 +40,7 @@ pub(crate) fn summary(story: &Story) -> String {
     failures(&mut out, story);
     not_run(&mut out, story);
     if !story.log_end.is_empty() {
-        out.push_str("### The end of the log\n\n");
+        out.push_str("### Last lines of the log\n\n");
         let lines: Vec<&str> = story.log_end.iter().map(String::as_str).collect();
         out.push_str(&block(lines.iter()));
     }
@@ -60,7 +60,7 @@ fn triage(out: &mut String, story: &Story) {
         .as_ref()
         .map(|baseline| format!("run {}", code(&baseline.run_id.to_string())));
     let run = run.unwrap_or_else(|| "an earlier run".to_owned());
-    let _ = writeln!(out, "### Against {run}\n\n{}\n", code(&text::triage_line(triage)));
+    let _ = writeln!(out, "### Compared with {run}\n\n{}\n", code(&text::triage_line(triage)));
     for limit in triage.limits.iter().filter(|_| !triage.counts.is_empty()) {
         let _ = writeln!(out, "- {}", code(limit));
     }
@@ -69,9 +69,9 @@ fn triage(out: &mut String, story: &Story) {
     if telling.is_empty() {
         return;
     }
-    out.push_str("| what is new | test | file |\n|---|---|---|\n");
+    out.push_str("| difference | test | file |\n|---|---|---|\n");
     for entry in telling.iter().take(ENTRIES) {
-        let other = if entry.same_failure == Some(false) { ", in another way" } else { "" };
+        let other = if entry.same_failure == Some(false) { " (with another failure)" } else { "" };
         let file = entry.file.as_deref().unwrap_or_default();
         let _ = writeln!(
             out,
@@ -89,15 +89,13 @@ fn triage(out: &mut String, story: &Story) {
 
 fn since_green(out: &mut String, story: &Story) {
     let Some(since) = &story.since_green else { return };
-    let _ = writeln!(out, "### Changed on this host since it was last green\n");
+    let _ = writeln!(out, "### Changed on this host since the last passing run\n");
     let _ = writeln!(out, "Run {}, {}.\n", code(&since.run_id.to_string()), since.at_utc);
     if since.changes.is_empty() {
-        out.push_str(
-            "Nothing that the gate knows of: neither its tools nor its settings nor the tests.\n\n",
-        );
+        out.push_str("No change was found in the tools, the settings and the tests.\n\n");
         return;
     }
-    out.push_str("| the worst suspect first | then | now |\n|---|---|---|\n");
+    out.push_str("| change (most likely cause first) | before | now |\n|---|---|---|\n");
     for change in since.changes.iter().take(ENTRIES) {
         let side =
             |side: &Option<String>| side.as_deref().map_or_else(|| "(none)".to_owned(), cell);
@@ -121,7 +119,7 @@ fn not_run(out: &mut String, story: &Story) {
     if story.not_run.is_empty() {
         return;
     }
-    out.push_str("### Files that did not run to their end\n\n");
+    out.push_str("### Files that did not finish\n\n");
     for (file, state) in story.not_run.iter().take(ENTRIES) {
         let _ = writeln!(out, "- {}: {state}", code(file));
     }
@@ -145,7 +143,7 @@ pub(crate) fn layer(layer: Layer, status: &str, findings: &[Finding]) -> String 
         let _ = writeln!(out, "- {}: {}", finding.code(), code(finding.detail()));
     }
     if let Some(finding) = findings.first().filter(told) {
-        let _ = writeln!(out, "- **Next:** {}", finding.code().row().remedy);
+        let _ = writeln!(out, "- **Fix:** {}", finding.code().row().remedy);
     }
     out.push('\n');
     out
@@ -158,12 +156,12 @@ pub(crate) fn route(
     facts: &BTreeMap<String, Value>,
 ) -> String {
     let mut out = String::new();
-    let mark = if admitted { "✅ admitted" } else { "❌ refused" };
+    let mark = if admitted { "✅ allowed" } else { "❌ refused" };
     let _ = writeln!(out, "## pester-gate route: {mark}\n");
     if let Some(finding) = finding {
         let _ = writeln!(out, "{}: {}\n", finding.code(), code(finding.detail()));
         if !admitted {
-            let _ = writeln!(out, "**Next:** {}\n", finding.code().row().remedy);
+            let _ = writeln!(out, "**Fix:** {}\n", finding.code().row().remedy);
         }
     }
     out.push_str("| fact | value |\n|---|---|\n");
@@ -204,7 +202,7 @@ fn failures(out: &mut String, story: &Story) {
     if story.failures.is_empty() {
         return;
     }
-    out.push_str("### Failures, those that are alike together\n\n");
+    out.push_str("### Failures, grouped by cause\n\n");
     let groups = failure::groups(&story.failures);
     let mut shown = 0;
     for group in groups.iter().take(GROUPS) {
@@ -220,7 +218,7 @@ fn failures(out: &mut String, story: &Story) {
     }
     let untold = text::untold(story);
     if untold > 0 {
-        let _ = writeln!(out, "{untold} more in the raw results alone\n");
+        let _ = writeln!(out, "{untold} more in the raw results only\n");
     }
 }
 
@@ -255,7 +253,12 @@ fn told(group: &Group<'_>, story: &Story) -> String {
             group.others.iter().take(10).map(|other| code(&other.name)).collect();
         let more = group.others.len().saturating_sub(10);
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-        let _ = writeln!(out, "{} more like it: {}{more}\n", group.others.len(), names.join(", "));
+        let _ = writeln!(
+            out,
+            "{} more with the same cause: {}{more}\n",
+            group.others.len(),
+            names.join(", ")
+        );
     }
     out
 }
@@ -284,11 +287,11 @@ fn reasons(out: &mut String, story: &Story) {
         return;
     }
     out.push_str(
-        "### What else held\n\n| reason | charged to | detail | next |\n|---|---|---|---|\n",
+        "### Other findings\n\n| reason | caused by | detail | fix |\n|---|---|---|---|\n",
     );
     for (code, layer, severity, detail) in telling.iter().take(REASONS) {
         let (charged, next) =
-            (text::charged_to(*code, *layer), code.row().remedy.replace('|', "\\|"));
+            (text::caused_by(*code, *layer), code.row().remedy.replace('|', "\\|"));
         let mild = if *severity == Severity::Warns { " (warns)" } else { "" };
         let _ = writeln!(out, "| {code}{mild} | {charged} | {} | {next} |", cell(detail));
     }

@@ -177,7 +177,7 @@ fn findings(page: &mut Page, story: &Story) {
             InFlightKind::Block => "block",
             InFlightKind::File => "file",
         };
-        page.labelled("In flight", YELLOW, &format!("{kind} {}", printable(&running.name)));
+        page.labelled("Running", YELLOW, &format!("{kind} {}", printable(&running.name)));
     }
     if let Some(triage) = &story.triage {
         page.labelled("Baseline", BOLD, &printable(&text::triage_line(triage)));
@@ -187,10 +187,13 @@ fn findings(page: &mut Page, story: &Story) {
     let comparable =
         matches!(story.classification, Classification::TestFailures | Classification::SeamDefect)
             && story.repeat.command.is_empty();
-    let since = story.since_green.iter().filter(|_| comparable);
-    for change in since.flat_map(|since| &since.changes).take(3) {
-        let change = printable(&text::change_line(change));
-        page.labelled("Changed", BOLD, &format!("{change} (since the last passing run)"));
+    let since = story.since_green.iter().filter(|since| comparable && !since.changes.is_empty());
+    for since in since {
+        let run = printable(&since.run_id.to_string());
+        page.labelled("Changed", BOLD, &format!("since run {run} passed on this host:"));
+        for change in since.changes.iter().take(3) {
+            page.line(&format!("{:LABEL$} {}", "", printable(&text::change_line(change))));
+        }
     }
 }
 
@@ -241,10 +244,14 @@ fn verdict(page: &mut Page, story: &Story) {
     if story.next_action_id != "no-action" {
         page.labelled("Fix", BOLD, &sentence(&story.next_action));
     }
-    if let Some(replay) = &story.replay {
-        let label = page.styled(BOLD, &format!("{}:", replay.label()));
-        page.line(&format!("{label} {}", printable(&replay.command)));
-    }
+    let (label, command) = match &story.replay {
+        // The evidence only repeats that somebody cancelled the run.
+        Some(_) if cancelled => ("Run again", story.repeat.run()),
+        Some(replay) => (replay.label(), replay.command.clone()),
+        None => return,
+    };
+    let label = page.styled(BOLD, &format!("{label}:"));
+    page.line(&format!("{label} {}", printable(&command)));
 }
 
 /// The text with a capital letter at its beginning.

@@ -2,13 +2,14 @@
 
 use std::fmt::Write;
 
+use super::text;
 use crate::domain::classify::{Evidence, Job, Paper, TIERS, classify};
 use crate::domain::counts::CaseOutcome;
 use crate::domain::failure::Class;
 use crate::domain::fault::{Fault, Finding, ReceiptFault, charge, good};
 use crate::domain::outcome_word::WORDS;
 use crate::domain::question::{Cause, word};
-use crate::domain::reason::{Home, Layer, ReasonCode, Row, Severity, TABLE};
+use crate::domain::reason::{Home, Layer, RUN, ReasonCode, Row, Severity, TABLE};
 use crate::domain::receipt::{CATALOGUE, JobResult};
 
 /// The table of reason codes.
@@ -180,18 +181,31 @@ pub(crate) fn receipts() -> String {
     out
 }
 
+/// What causes a reason, in words.
+fn cause(row: &Row) -> &'static str {
+    match row.home {
+        Home::Layer(layer) => text::caused_by(row.code, layer),
+        Home::Subject => "the layer that the detail names",
+        Home::Job => "the layer whose job it happened in",
+    }
+}
+
 /// One code, for a person at a terminal.
 pub(crate) fn explain(row: &Row) -> String {
     let retry = if row.retry_helps { "A retry can help.\n" } else { "" };
+    // A cancelled run is not reproduced by another run.
+    let command = match row.command() {
+        _ if row.code == ReasonCode::RunCancelled => String::new(),
+        command if command == RUN => "  reproduce    pester-gate run\n".to_owned(),
+        command => format!("  reproduce    {}\n", capitals(&command)),
+    };
     format!(
-        "{}: {}\n\n  caused by    {}\n  severity     {}\n  fix          {}\n  \
-         reproduce    {}\n{retry}",
+        "{}: {}\n\n  caused by    {}\n  severity     {}\n  fix          {}\n{command}{retry}",
         row.code,
         row.meaning,
-        row.home.as_str(),
+        cause(row),
         row.severity.as_str(),
         row.remedy,
-        capitals(&row.command())
     )
 }
 

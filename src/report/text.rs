@@ -196,13 +196,12 @@ pub(crate) fn layer_line(layer: Layer, status: &str, detail: &str) -> String {
         .to_owned()
 }
 
-/// How a layer is marked that is at fault; where its own word is a good one, a later layer found
-/// it.
+/// Marks the failed layer. If its own status is good, a later layer found the problem.
 pub(crate) fn fault_mark(story: &Story, line: &LayerLine) -> &'static str {
     let good = ["ready", "warning", "completed"].contains(&line.status.as_str());
     match (story.failed_layer == Some(line.layer), good) {
-        (true, true) => " ← at fault, found by a later layer",
-        (true, false) => " ← at fault",
+        (true, true) => " ← failed layer (a later layer found the problem)",
+        (true, false) => " ← failed layer",
         (false, _) => "",
     }
 }
@@ -211,31 +210,30 @@ pub(crate) fn fault_mark(story: &Story, line: &LayerLine) -> &'static str {
 pub(crate) fn bearing(story: &Story) -> Option<String> {
     match (story.classification, story.failed_layer) {
         (Classification::Completed, _) => None,
-        (Classification::TestFailures, _) => {
-            Some("No layer is at fault: the tests themselves failed.".to_owned())
-        }
+        (Classification::TestFailures, _) => Some("The gate worked: the tests failed.".to_owned()),
         (_, None) => None,
         (_, Some(layer)) => Some(match story.tests_ran {
-            TestsRan::No => format!("No test ran: {layer} is at fault, not the tests."),
+            TestsRan::No => format!("No test ran. The failed layer is {layer}."),
             TestsRan::Unknown => {
-                format!("The layer {layer} is at fault: whether any test ran is not known.")
+                format!("The failed layer is {layer}. It is unknown whether any test ran.")
             }
             TestsRan::Yes => {
                 format!(
-                    "The layer {layer} is at fault: what the tests came to does not count until that is mended."
+                    "The failed layer is {layer}. The test results are not reliable until this \
+                     is fixed."
                 )
             }
         }),
     }
 }
 
-/// Counts of a run whose seam is at fault are what could be told, and no proof.
+/// Marks the counts of a harness failure: some results may be missing.
 pub(crate) fn how_sure(story: &Story) -> &'static str {
-    if story.classification == Classification::SeamDefect { ", so far as can be told" } else { "" }
+    if story.classification == Classification::SeamDefect { " (may be incomplete)" } else { "" }
 }
 
-/// Whose fault a reason is, for a person: failed tests are no layer's.
-pub(crate) fn charged_to(code: ReasonCode, layer: Layer) -> &'static str {
+/// Returns the cause of a reason for a person: the tests, or a layer.
+pub(crate) fn caused_by(code: ReasonCode, layer: Layer) -> &'static str {
     match class_of(code, layer).0 {
         Classification::TestFailures => "the tests",
         _ => layer.as_str(),

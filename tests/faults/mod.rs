@@ -1407,16 +1407,16 @@ fn check_summary(seen: &Seen) -> Vec<String> {
     }
     let text = |key: &str| outcome[key].as_str().unwrap_or_default().to_owned();
     let mut parts =
-        vec![text("classification"), text("reason"), text("nextAction"), "**Next:**".to_owned()];
+        vec![text("classification"), text("reason"), text("nextAction"), "**Fix:**".to_owned()];
     let command = text("replay");
     parts.push("**Reproduce".to_owned());
     parts.push(command.clone());
-    let whose = ["No layer is at fault: ", "No test ran: ", "The layer "];
+    let whose = ["The gate worked: ", "No test ran. ", "The failed layer is "];
     if !whose.iter().any(|start| summary.contains(&format!("\n{start}"))) {
         parts.push("(whose fault it is, in a sentence)".to_owned());
     }
     if text("failedLayer") != "none" {
-        parts.extend([format!(" at {}: ", text("failedLayer")), "← at fault".to_owned()]);
+        parts.extend([format!(" at {}: ", text("failedLayer")), "← failed layer".to_owned()]);
     }
     if command.contains(['{', '}']) {
         parts.push(format!("(a command without a blank to fill: {command})"));
@@ -1453,12 +1453,12 @@ fn check_summary(seen: &Seen) -> Vec<String> {
         wrong.push(format!("the summary lacks the log's last line {:?}:\n{summary}", seen.log));
     }
     let may_have = seen.began || seen.codes().contains(&"shard-missing".to_owned());
-    if summary.contains("\nNo test ran: ") && may_have {
+    if summary.contains("\nNo test ran. ") && may_have {
         wrong.push(format!("the summary says that no test ran:\n{summary}"));
     }
     // What sends its reader to the log's end shows it, or that there is none.
-    if text("nextAction").contains("see the end of the log")
-        && !summary.contains("### The end of the log")
+    if text("nextAction").contains("read the last lines of the log to see")
+        && !summary.contains("### Last lines of the log")
     {
         wrong.push(format!("the summary speaks of a log's end and shows none:\n{summary}"));
     }

@@ -357,7 +357,7 @@ def green(world):
     same("exit", ran.code, 0)
 
 
-@scenario("red-tests", "failed tests make execute and post red, and no layer is at fault")
+@scenario("red-tests", "failed tests make execute and post red, and no layer is blamed")
 def red_tests(world):
     ran = gate(world, {"tests/a.sh": "#!/bin/sh\necho 'expected 2, got 3'\nexit 1\n"})
     same("jobs", ran.jobs, {**GREEN, "execute": "failure", "post": "failure"})

@@ -26,7 +26,7 @@ pub(super) fn probe(around: &Surroundings) -> Answer {
                 answer.fact(&format!("{what}FreeBytes"), free);
                 if free < around.min_free.as_bytes() && answer.faults.is_empty() {
                     let (free, wanted) =
-                        (Size::from_bytes(free).to_string(), around.min_free.to_string());
+                        (Size::from_bytes(free).spaced(), around.min_free.spaced());
                     answer.faults.push(low(free, wanted, "min-free"));
                 }
             }

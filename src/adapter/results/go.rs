@@ -85,6 +85,19 @@ fn event(line: &str) -> Option<Event> {
     line.starts_with('{').then(|| serde_json::from_str(line).ok()).flatten()
 }
 
+/// Returns what the tests printed in these lines of a `go test -json` stream, for a person who
+/// watches the run. Lines that are no events stay as they are.
+pub(crate) fn readable(lines: &str) -> String {
+    let mut out = String::new();
+    for line in lines.split_inclusive('\n') {
+        match event(line).filter(Event::is_complete) {
+            Some(event) => out.push_str(event.output.as_deref().unwrap_or_default()),
+            None => out.push_str(line),
+        }
+    }
+    out
+}
+
 /// The package in a plain line `FAIL<tab>PACKAGE [build failed]`.
 fn failed_by_line(line: &str) -> Option<(&str, &str)> {
     let (package, why) = line.strip_prefix("FAIL\t")?.split_once(" [")?;
@@ -520,6 +533,17 @@ mod tests {
             r#"{"ImportPath":"m/d","Action":"build-fail"}"#,
         ]);
         assert_eq!((alone.counts.errors, alone.failures[0].line), (1, Some(1)));
+    }
+
+    #[test]
+    fn events_are_shown_as_their_output() {
+        let shown = readable(concat!(
+            r#"{"Action":"run","Package":"p","Test":"T"}"#,
+            "\n",
+            r#"{"Action":"output","Package":"p","Output":"--- FAIL: T\n"}"#,
+            "\ngo: downloading x\n{\"x\": 1}\n"
+        ));
+        assert_eq!(shown, "--- FAIL: T\ngo: downloading x\n{\"x\": 1}\n");
     }
 
     #[test]

@@ -24,6 +24,7 @@ mod walk;
 use std::io::{self, Read, Seek};
 use std::path::Path;
 
+pub(crate) use self::go::readable;
 use self::open_case::{NAME_KEPT, beginning};
 use self::plain::{Document, Lines, Shape};
 use self::walk::Dialect;

@@ -284,10 +284,11 @@ pub(crate) fn command() -> Command {
             "runs" => command
                 .arg(
                     Arg::new("action")
-                        .required(true)
+                        .default_value("list")
                         .value_parser(["list", "show", "prune"])
+                        .hide_default_value(true)
                         .value_name("ACTION")
-                        .help("What to do"),
+                        .help("What to do (default: list)"),
                 )
                 .arg(run_argument()),
             "explain" => {

@@ -96,13 +96,13 @@ impl Session<'_> {
             .map_err(Failure::Usage)?;
         let done = done.map_err(Failure::Unreported)?;
         let same = match done.same_verdict {
-            Some(true) => "retained   the same verdict\n",
+            Some(true) => "Compared   same verdict as the stored one\n",
             Some(false) => {
-                "retained   another verdict: see pester-evidence-provenance.json there\n"
+                "Compared   the stored verdict is different; see pester-evidence-provenance.json\n"
             }
-            None => "retained   no evidence to compare with\n",
+            None => "Compared   no stored verdict to compare with\n",
         };
-        let text = format!("{}{same}replay     {}\n", done.text, printable(&shown(&done.folder)));
+        let text = format!("{}{same}Replay     {}\n", done.text, printable(&shown(&done.folder)));
         self.print(&done.post.receipt, &text)?;
         Ok(done.post.ending)
     }

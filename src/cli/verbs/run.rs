@@ -2,7 +2,6 @@
 
 use super::*;
 use crate::domain::typed::{Argument, Typed};
-use crate::report::quote::quoted;
 
 /// One configuration of a run.
 struct Gate {

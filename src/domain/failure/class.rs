@@ -144,8 +144,7 @@ impl Class {
             }
             Class::Crash => "run only this file in a debugger or with more output",
             Class::Discovery => {
-                "load the file by hand; it does not parse, or something that it needs to load \
-                 is missing"
+                "load the file by hand: it does not parse, or something that it loads is missing"
             }
             Class::Environment => {
                 "install what the message names, and add it to `requires` of the pack for preflight"

@@ -50,7 +50,7 @@ pub(super) const ROWS: &[Row] = &[
         C::DispatcherCrashed,
         Fails,
         "the dispatcher ended without a result: by a signal, or with an unexpected exit code",
-        "read the end of the log, if there is one; look for a crash report on the host",
+        "read the last lines of the log, if there is one; look for a crash report on the host",
     )
     .retry(),
     row(
@@ -108,7 +108,7 @@ pub(super) const ROWS: &[Row] = &[
         C::ExitCodeMismatch,
         Fails,
         "the exit code of the dispatcher contradicts its results",
-        "read the end of the log to see what failed outside the tests",
+        "read the last lines of the log to see what failed outside the tests",
     ),
     row(
         C::ZeroTestsExecuted,

@@ -11,6 +11,7 @@ use self::reports::{Collected, Wanted};
 use super::{Dispatched, Plan};
 use crate::adapter::process::{Job, LineSink, Live, Stream, supervise};
 use crate::adapter::receipt_store::shown;
+use crate::adapter::results::readable;
 use crate::domain::accounted::{Accounts, account};
 use crate::domain::config::{FILES_ARGUMENT, WarnOrFail};
 use crate::domain::event::Event;
@@ -33,7 +34,15 @@ pub(crate) fn dispatch(plan: &Plan) -> Result<Dispatched, Fault> {
     let wanted = Wanted::of(plan)?;
     let before = wanted.look(plan);
     let live = plan.live.clone();
-    let live: Live = Box::new(move |lines| live(lines));
+    let redactor = wanted.output.then(|| plan.redactor.clone());
+    let live: Live = Box::new(move |lines| match &redactor {
+        // A stream of events is for programs. Decoded text can hold a secret that its JSON did not.
+        Some(redactor) => match redactor.mask_text(&readable(lines)) {
+            text if text.is_empty() => {}
+            text => live(&text),
+        },
+        None => live(lines),
+    });
     let sink = Arc::new(LineSink::new(plan.results.join(LOG), plan.redactor.clone(), Some(live)));
     let output =
         wanted.output.then(Output::new).transpose().map_err(Output::unusable)?.map(Arc::new);
