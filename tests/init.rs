@@ -230,6 +230,19 @@ fn several_frameworks_have_a_configuration_each_and_one_workflow() {
 }
 
 #[test]
+fn a_folder_of_several_repositories_is_refused() {
+    let sandbox = Sandbox::new();
+    let folder = sandbox.state.with_file_name("projects");
+    for name in ["a", "b"] {
+        fs::create_dir_all(folder.join(name).join(".git")).unwrap();
+        fs::write(folder.join(name).join("test_a.py"), "import pytest\n").unwrap();
+    }
+    let ran = sandbox.gate(&["init", "--root", folder.to_str().unwrap()]);
+    assert!(ran.code == 2 && ran.stderr.contains("holds 2 (for example "), "{ran:?}");
+    assert_eq!(fs::read_dir(&folder).unwrap().count(), 2);
+}
+
+#[test]
 fn a_repository_without_a_known_framework_stays_as_it_is() {
     for (files, part) in [
         (&[][..], "no test framework was recognized"),

@@ -423,7 +423,7 @@ fn whatever_is_done_to_one_input_of_pester_it_is_told_and_never_green() {
 fn a_folder_that_is_none_of_ours_is_a_usage_error_and_a_planted_receipt_is_told() {
     let (_sandbox, seen) = red();
     for (folder, owed) in [
-        (seen.folder.join("nowhere"), "is not a folder"),
+        (seen.folder.join("nowhere"), "no run and no folder is called"),
         (seen.folder.join("raw"), "holds no receipt"),
     ] {
         let ran = replay(&folder, &[]);

@@ -50,7 +50,10 @@ fn runs_are_listed_shown_and_opened_by_last_and_by_the_beginning_of_their_id() {
     let page = sandbox.gate(&["open", first]).stdout;
     assert!(page.contains(first) && Path::new(page.trim()).is_file(), "{page}");
     let unknown = sandbox.gate(&["open", "no-such-run"]);
-    assert!(unknown.code == 2 && unknown.stderr.contains("pester-gate runs list"), "{unknown:?}");
+    assert!(
+        unknown.code == 2 && unknown.stderr.contains("`pester-gate runs` lists the runs"),
+        "{unknown:?}"
+    );
 }
 
 #[test]

@@ -275,6 +275,22 @@ fn a_run_names_the_configurations_whose_tests_it_did_not_run() {
 }
 
 #[test]
+fn a_test_file_outside_of_the_tests_path_is_named() {
+    let sandbox = Sandbox::green();
+    sandbox.file("src/new.sh", "exit 1\n").file("node_modules/x/old.sh", "exit 1\n");
+    sandbox.file("fixtures/data.sh", "exit 1\n").file("tests/node_modules/y.sh", "exit 1\n");
+    sandbox.commit();
+    let ran = sandbox.gate(&["run"]);
+    let line = "Excluded   1 test file outside `tests.path`: src/new.sh\n";
+    assert!(ran.code == 0 && ran.stdout.contains(line), "{ran:?}");
+    // Whoever named the files or an exclude pattern knows.
+    for arguments in [&["run", "--file", "tests/a.sh"][..], &["run", "--exclude", "src/*"]] {
+        let ran = sandbox.gate(arguments);
+        assert!(ran.code == 0 && !ran.stdout.contains("outside"), "{ran:?}");
+    }
+}
+
+#[test]
 fn a_run_covers_every_configuration_that_also_run_lists() {
     let sandbox = Sandbox::green();
     let own = fs::read_to_string(sandbox.root.join("pester-gate.yml")).unwrap();

@@ -196,8 +196,8 @@ pub(crate) fn named(
             match files::is_dir(&folder) {
                 true => Ok(files::canonical(&folder)),
                 false => Err(format!(
-                    "no run and no folder is called {word:?}; `pester-gate runs list` shows the \
-                     runs"
+                    "no run and no folder is called {word:?}; `pester-gate runs` lists the runs \
+                     (older ones are removed by rule)"
                 )),
             }
         }

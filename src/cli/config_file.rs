@@ -11,9 +11,7 @@ use crate::domain::closest::closest;
 use crate::domain::config::Config;
 use crate::domain::selection::pack;
 use crate::domain::settings::ConfigFile;
-
-/// The name it has at the root.
-pub(crate) const NAME: &str = "pester-gate.yml";
+pub(crate) use crate::layer::ground::CONFIGURATION as NAME;
 
 /// Where a configuration is looked for: from a folder up to another, the nearest first.
 #[derive(Debug, Clone)]
@@ -79,7 +77,8 @@ fn parse(text: &str) -> Result<Config, (Option<usize>, String)> {
             duplicate_line(text, &why).or_else(|| error.location().map(|place| place.line()));
         // The library ends its message with the place, which stands before ours already.
         let why = why.split(" at line ").next().unwrap_or(&why).to_owned();
-        (line, tab(text, line).or_else(|| unknown_key(&why)).unwrap_or(why))
+        let plain = tab(text, line).or_else(|| unknown_key(&why)).or_else(|| unknown_word(&why));
+        (line, plain.or_else(|| no_keys(&why)).unwrap_or(why))
     })?;
     if documents.next().is_some() {
         let line = text
@@ -114,6 +113,24 @@ fn unknown_key(why: &str) -> Option<String> {
     })
 }
 
+/// An unknown word with the closest valid one.
+fn unknown_word(why: &str) -> Option<String> {
+    let rest = why.split("unknown variant `").nth(1)?;
+    let word = rest.split('`').next()?;
+    let valid: Vec<&str> = rest.split('`').skip(2).step_by(2).collect();
+    let before = &why[..why.find("unknown variant")?];
+    let near = closest(word, valid.iter().copied());
+    let near = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
+    Some(format!("{before}`{word}` is not one of {}{near}", valid.join(", ")))
+}
+
+/// A text where keys are expected: most often a colon or the space after it is missing.
+fn no_keys(why: &str) -> Option<String> {
+    let (before, rest) = why.split_once("invalid type: ")?;
+    let (found, _) = rest.split_once(", expected struct ")?;
+    Some(format!("{before}expected `key: value`, found {found} (is a colon missing?)"))
+}
+
 /// The line of a key's second writing: the library gives none for those.
 fn duplicate_line(text: &str, why: &str) -> Option<usize> {
     let key = why
@@ -146,6 +163,8 @@ mod tests {
             ("limits:\n\trun: 1m\n", 2, "tab"),
             ("limts: {run: 1m}\n", 1, "did you mean `limits`?"),
             ("limits: {zzz: 1m}\n", 1, "the keys here are"),
+            ("tests path\n", 1, "expected `key: value`, found string \"tests path\""),
+            ("dispatcher: {kind: comand}\n", 1, "did you mean `command`?"),
         ] {
             let (found, why) = parse(text).unwrap_err();
             assert_eq!(found, Some(line), "{text}: {why}");

@@ -41,7 +41,7 @@ pub(crate) fn asked(word: Option<&str>) -> Result<Asked> {
         || "run `pester-gate explain` for all codes".to_owned(),
         |near| format!("did you mean {near}?"),
     );
-    Err(anyhow!("no reason code {word:?}; {hint}"))
+    Err(anyhow!("no reason code or verdict is called {word:?}; {hint}"))
 }
 
 /// As text: one code whole, several in a line each.

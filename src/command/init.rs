@@ -103,6 +103,16 @@ pub(crate) fn run(
     {
         bail!("{} is a folder of the repository at {}; run init there", shown(root), shown(&top));
     }
+    let repositories = repositories_below(root);
+    if let [one, ..] = repositories.as_slice() {
+        let count = repositories.len();
+        bail!(
+            "{} is not a git repository, but holds {count} (for example {}); run init in one of \
+             them (nothing was written)",
+            shown(root),
+            shown(one)
+        );
+    }
     let survey = look_around(world, root)?;
     let look = Look::over(&survey);
     let Some(first) = look.setups.first() else { return Err(nothing_found(root, &look)) };
@@ -171,6 +181,17 @@ pub(crate) fn run(
         started,
         powershell,
     })
+}
+
+/// Git repositories directly below a folder that is not in one itself.
+fn repositories_below(root: &Path) -> Vec<PathBuf> {
+    if git::top_level(root).is_some() {
+        return Vec::new();
+    }
+    files::list_folders(root)
+        .into_iter()
+        .filter(|folder| files::exists(&folder.join(".git")))
+        .collect()
 }
 
 /// The paths of the repository, and the texts of the files that tell its frameworks.
@@ -368,8 +389,9 @@ fn to_do(callee: &Callee, form: Form, look: &Look, powershell: Option<&str>) -> 
     if is_pester && callee.runner.iter().any(|label| label == "self-hosted") {
         let labels = callee.runner.join(", ");
         list.push(format!(
-            "register a self-hosted runner with the labels {labels}; for a hosted runner, use \
-             --runner windows-latest or --runner ubuntu-latest"
+            "register a runner with the labels {labels}, because the workflow runs Pester on a \
+             self-hosted Windows runner; for a hosted runner, use --runner windows-latest or \
+             --runner ubuntu-latest"
         ));
     }
     if callee.repository.starts_with("OWNER/") {

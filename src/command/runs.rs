@@ -11,6 +11,7 @@ use crate::adapter::runs::Run;
 use crate::adapter::workspace::files;
 use crate::adapter::world::World;
 use crate::domain::quantity::Size;
+use crate::domain::reason::ReasonCode;
 use crate::domain::receipt::{OperatorOutcome, Receipt};
 use crate::report::quote::printable;
 
@@ -38,6 +39,9 @@ pub(crate) fn text(runs: &[Run]) -> String {
         let (verdict, reason) = verdict(&run.folder);
         let state = match (run.running, verdict) {
             (true, _) => "in progress".to_owned(),
+            (false, _) if reason.as_deref() == Some(ReasonCode::RunCancelled.as_str()) => {
+                "cancelled".to_owned()
+            }
             (false, Some(verdict)) => format!("{verdict} ({})", reason.unwrap_or_default()),
             (false, None) => "no verdict".to_owned(),
         };

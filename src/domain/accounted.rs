@@ -25,21 +25,26 @@ pub(crate) fn account<'a>(
     if names.is_empty() {
         return Accounts::NoNames;
     }
-    let whole: BTreeSet<&str> = selected.iter().map(RelPath::as_str).collect();
-    let mut found: BTreeSet<&RelPath> = BTreeSet::new();
-    for name in &names {
-        if whole.contains(name.as_str()) {
-            found.extend(selected.iter().filter(|path| path.as_str() == name));
-            continue;
-        }
-        let alike: Vec<&RelPath> =
-            selected.iter().filter(|path| means(path.as_str(), name, roots)).collect();
-        // A name that fits several files proves none of them.
-        if let [one] = alike.as_slice() {
-            found.insert(one);
-        }
-    }
+    let whole: BTreeSet<RelPath> = selected.iter().cloned().collect();
+    let found: BTreeSet<&RelPath> =
+        names.iter().filter_map(|name| meant(&whole, name, roots)).collect();
     Accounts::Named(selected.iter().map(|path| (path.clone(), found.contains(path))).collect())
+}
+
+/// Returns the selected file that a name means. A name that fits several files means none of them.
+pub(crate) fn meant<'a>(
+    selected: &'a BTreeSet<RelPath>,
+    name: &str,
+    roots: &[String],
+) -> Option<&'a RelPath> {
+    if let Some(exact) = name.parse::<RelPath>().ok().and_then(|path| selected.get(&path)) {
+        return Some(exact);
+    }
+    let mut alike = selected.iter().filter(|path| means(path.as_str(), name, roots));
+    match (alike.next(), alike.next()) {
+        (Some(one), None) => Some(one),
+        _ => None,
+    }
 }
 
 /// Whether a name means this path: the end of the path, or the path below a folder that the root

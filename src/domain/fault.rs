@@ -202,6 +202,11 @@ fn suggestion(near: &Option<String>) -> String {
 }
 
 /// How a runner is told to write a report, as the end of a message.
+fn no_match(globs: &Option<String>) -> String {
+    let text = |globs| format!("; `dispatcher.results` matched no new file ({globs})");
+    globs.as_ref().map(text).unwrap_or_default()
+}
+
 fn hint(option: &Option<&'static str>) -> String {
     option.map(|option| format!("; add {option}")).unwrap_or_default()
 }
@@ -330,7 +335,10 @@ pub(crate) enum Fault {
     EventUnsupported(String),
 
     // context
-    #[error("neither option, event, GITHUB_REPOSITORY nor a git remote names a repository")]
+    #[error(
+        "could not determine the repository: set `--repository owner/name`, `GITHUB_REPOSITORY` or \
+         a git remote"
+    )]
     RepositoryUnresolved,
     #[error("{0}")]
     RepositoryConflict(String),
@@ -453,11 +461,18 @@ pub(crate) enum Fault {
     #[error("{program}: {why}")]
     DispatcherNotStarted { program: String, why: String },
     #[error(
-        "exit code {code} and no results{}; log: {log}{}",
+        "exit code {code} and no results{}; log: {log}{}{}",
         after_colon(said),
+        no_match(globs),
         if_tests_ran(option)
     )]
-    DispatcherFailed { code: i32, said: String, log: String, option: Option<&'static str> },
+    DispatcherFailed {
+        code: i32,
+        said: String,
+        log: String,
+        option: Option<&'static str>,
+        globs: Option<String>,
+    },
     #[error("{0}")]
     DispatcherCrashed(String),
     #[error("the {limit} limit of {after} ended the run")]

@@ -25,6 +25,9 @@ use crate::domain::redact::Redactor;
 use crate::domain::settings::{ConfigFile, Settings};
 use crate::domain::sourced::Source;
 
+/// Name of the configuration that is found without `--config`.
+pub(crate) const CONFIGURATION: &str = "pester-gate.yml";
+
 /// What is the same for every layer of one invocation.
 pub(crate) struct Ground {
     /// The checkout's root.
@@ -123,6 +126,11 @@ impl Ground {
             }
             ConfigFile::Missing(_) => String::new(),
         }
+    }
+
+    /// Whether this run uses the configuration that is found without `--config`.
+    pub(crate) fn is_main_configuration(&self) -> bool {
+        self.configuration_key() == CONFIGURATION
     }
 
     /// What the runner says and cannot mean: every layer stops on it, because what it does not know

@@ -27,6 +27,7 @@ use crate::domain::selection::plan::{self, Candidate, Rules};
 use crate::domain::selection::{pack, profile, rerun};
 use crate::domain::settings::ConfigFile;
 use crate::domain::sourced::Source;
+use crate::domain::starter;
 
 /// What selection is asked.
 #[derive(Debug, Clone)]
@@ -221,6 +222,9 @@ fn select(
     }
     draft.selection.excluded = choice.excluded.clone();
     draft.selection.excluded.extend(linked(ground, &links)?);
+    if settings.rerun.is_none() && !rules.explicit_only {
+        draft.selection.excluded.extend(outside(ground, &tests_path, &rules)?);
+    }
     for excluded in &mut draft.selection.excluded {
         excluded.path = ground.redactor.mask_text(&excluded.path);
     }
@@ -239,6 +243,32 @@ fn select(
     draft.shards = plan::shards(&draft.selection.files, settings.shards.value, durations);
     draft.kind = kind_word(kind);
     Ok(())
+}
+
+/// How many files outside of the tests path are listed.
+const OUTSIDE_MOST: usize = 1000;
+
+/// Files that are named like tests and lie outside of the tests path: the test runner would run
+/// them, this configuration does not. Several configurations have a part of the repository each.
+fn outside(ground: &Ground, tests_path: &Path, rules: &Rules) -> Result<Vec<Excluded>, Fault> {
+    let settings = &ground.settings;
+    let is_only = settings.also_run.value.is_empty() && ground.is_main_configuration();
+    if !settings.tests_pattern.is_set() || !is_only || tests_path == ground.root {
+        return Ok(Vec::new());
+    }
+    let patterns = pattern::parse_all("tests.pattern", &settings.tests_pattern.value)?;
+    let folder = files::slashed(tests_path.strip_prefix(&ground.root).unwrap_or(tests_path));
+    let folder = folder.map(|folder| format!("{folder}/")).unwrap_or_default();
+    let is_outside = |path: &String| {
+        !path.starts_with(&folder)
+            && !starter::is_fixture(path)
+            && patterns.iter().any(|pattern| pattern.matches_file(path, path))
+            && !rules.exclude.iter().any(|pattern| pattern.matches_file(path, path))
+    };
+    let paths = discovery::survey(&ground.root).unwrap_or_default().into_iter();
+    let reason = || plan::OUTSIDE.to_owned();
+    let excluded = paths.filter(is_outside).map(|path| Excluded { path, reason: reason() });
+    Ok(excluded.take(OUTSIDE_MOST).collect())
 }
 
 /// A configuration that names a dispatcher or a pattern, or a command that was typed: nothing is
@@ -389,6 +419,17 @@ fn rules(ground: &Ground, pack: &Pack, mode: Mode, recorded: &Selection) -> Resu
     })
 }
 
+/// What to say of a file that does not exist: another file of this name may be meant.
+fn absent(ground: &Ground, path: &str) -> String {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    let known = discovery::survey(&ground.root).unwrap_or_default();
+    let alike = known.iter().find(|known| known.rsplit('/').next() == Some(name));
+    match alike {
+        Some(alike) => format!("the file does not exist; did you mean {alike}?"),
+        None => format!("the file does not exist below {}", shown(&ground.root)),
+    }
+}
+
 /// The files given by `--file`: below the root, there, and files.
 fn explicit_files(ground: &Ground) -> Result<Vec<RelPath>, Fault> {
     let check = |text: &String| {
@@ -403,7 +444,7 @@ fn explicit_files(ground: &Ground) -> Result<Vec<RelPath>, Fault> {
                 Ok(_) => Ok(path),
                 Err(error) => Err(missing(error.to_string())),
             },
-            None => Err(missing("it is not there".to_owned())),
+            None => Err(missing(absent(ground, path.as_str()))),
         }
     };
     ground.settings.files.value.iter().map(check).collect()
@@ -423,7 +464,11 @@ fn tests_path(ground: &Ground) -> Result<PathBuf, Fault> {
     if files::is_dir(&below) {
         return Ok(below);
     }
-    Err(fault(if files::exists(&below) { "it is not a folder" } else { "it is not there" }))
+    Err(fault(if files::exists(&below) {
+        "it is not a folder"
+    } else {
+        "the folder does not exist"
+    }))
 }
 
 fn walk(ground: &Ground, tests_path: &Path, out: &Path) -> Result<(Vec<Found>, Vec<Found>), Fault> {

@@ -1,8 +1,13 @@
 //! How a run and its parts are repeated: command lines that a person may paste.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 use super::quote::{doubled, program, quoted};
+use crate::domain::accounted::meant;
 use crate::domain::config::DispatcherKind;
 use crate::domain::failure::{Failure, Settled, Sources, is_foreign};
+use crate::domain::ids::RelPath;
 use crate::domain::typed::Argument;
 
 /// What a command repeats.
@@ -46,6 +51,8 @@ pub(crate) struct Replay {
     pub(crate) elsewhere: bool,
     /// Its roots on the hosts that ran the tests: reports name files below these.
     pub(crate) roots: Vec<String>,
+    /// The selected files.
+    pub(crate) planned: Arc<BTreeSet<RelPath>>,
     /// The dispatcher, where it is known.
     pub(crate) kind: Option<DispatcherKind>,
     /// Its PowerShell.
@@ -181,7 +188,7 @@ impl Replay {
         let file = match (&failure.file, scripts) {
             // A script's name is its path, as the plan has it.
             (_, true) => failure.name.clone(),
-            (Some(file), false) => self.below_root(file),
+            (Some(file), false) => self.test_file(file),
             (None, false) => return None,
         };
         Some(if file.starts_with('-') { format!("./{file}") } else { file })
@@ -247,6 +254,14 @@ impl Replay {
         let (file, line) = self.place(failure)?;
         let root = self.below_workspace().filter(|root| !root.is_empty());
         Some((root.map_or_else(|| file.clone(), |root| format!("{root}/{file}")), line))
+    }
+
+    /// The path of a test's file. A runner such as bats reports the name alone: then the path is
+    /// that of the one selected file that the name fits.
+    pub(crate) fn test_file(&self, file: &str) -> String {
+        let below = self.below_root(file);
+        let path = meant(&self.planned, &below, &self.all_roots());
+        path.map_or_else(|| below.clone(), ToString::to_string)
     }
 
     /// A path below the root without it, others as they are; with slashes.

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::quote::{printable, shortened};
+use super::quote::{line, printable, shortened};
 use super::text::{self, Story, at};
 use crate::domain::failure::Failure;
 use crate::domain::reason::Severity;
@@ -299,10 +299,8 @@ fn since_green(out: &mut String, story: &Story) {
     } else {
         table(out, &["change (most likely cause first)", "before", "now"]);
         for change in &since.changes {
-            let side = |side: &Option<String>| escaped(side.as_deref().unwrap_or("(none)"));
-            let row = (escaped(&change.what), side(&change.was), side(&change.is));
-            let _ =
-                writeln!(out, "<tr><td>{}</td><td>{}</td><td>{}</td></tr>", row.0, row.1, row.2);
+            let cells = text::change_row(change).map(|cell| escaped(&cell)).join("</td><td>");
+            let _ = writeln!(out, "<tr><td>{cells}</td></tr>");
         }
         out.push_str("</tbody>\n</table>\n");
     }
@@ -348,13 +346,18 @@ fn more(out: &mut String, of: u64, file: &str) {
 fn lines(text: &str, most: usize) -> String {
     let lines: Vec<&str> = text.lines().collect();
     let end = &lines[lines.len().saturating_sub(most)..];
-    end.iter().map(|line| escaped(&shortened(line, 2000))).collect::<Vec<_>>().join("\n")
+    end.iter().map(|one| markup_free(&shortened(&line(one), 2000))).collect::<Vec<_>>().join("\n")
 }
 
 /// Text as HTML, in an element or an attribute; what is invisible is written out.
 fn escaped(text: &str) -> String {
+    markup_free(&printable(text))
+}
+
+/// Visible text as HTML.
+fn markup_free(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    for c in printable(text).chars() {
+    for c in text.chars() {
         match c {
             '&' => out.push_str("&amp;"),
             '<' => out.push_str("&lt;"),

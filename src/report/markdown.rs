@@ -97,15 +97,11 @@ fn since_green(out: &mut String, story: &Story) {
     }
     out.push_str("| change (most likely cause first) | before | now |\n|---|---|---|\n");
     for change in since.changes.iter().take(ENTRIES) {
-        let side =
-            |side: &Option<String>| side.as_deref().map_or_else(|| "(none)".to_owned(), cell);
-        let _ = writeln!(
-            out,
-            "| {} | {} | {} |",
-            cell(&change.what),
-            side(&change.was),
-            side(&change.is)
-        );
+        let cells = text::change_row(change).map(|text| match text.as_str() {
+            "(none)" => text,
+            text => cell(text),
+        });
+        let _ = writeln!(out, "| {} |", cells.join(" | "));
     }
     let more = since.more + since.changes.len().saturating_sub(ENTRIES) as u64;
     if more > 0 {

@@ -210,7 +210,9 @@ pub(crate) fn fault_mark(story: &Story, line: &LayerLine) -> &'static str {
 pub(crate) fn bearing(story: &Story) -> Option<String> {
     match (story.classification, story.failed_layer) {
         (Classification::Completed, _) => None,
-        (Classification::TestFailures, _) => Some("The gate worked: the tests failed.".to_owned()),
+        (Classification::TestFailures, _) => {
+            Some("The run is complete: the failures are in the tests.".to_owned())
+        }
         (_, None) => None,
         (_, Some(layer)) => Some(match story.tests_ran {
             TestsRan::No => format!("No test ran. The failed layer is {layer}."),
@@ -266,6 +268,21 @@ pub(crate) fn change_line(change: &Change) -> String {
     }
     let side = |side: &Option<String>| side.clone().unwrap_or_else(|| "(none)".to_owned());
     format!("{}: {} -> {}", change.what, side(&change.was), side(&change.is))
+}
+
+/// A change as a row of a table: what changed, before, now. Digests of files say nothing to a
+/// person.
+pub(crate) fn change_row(change: &Change) -> [String; 3] {
+    let side = |side: &Option<String>| side.clone().unwrap_or_else(|| "(none)".to_owned());
+    let Some(file) = change.what.strip_prefix("file.") else {
+        return [change.what.clone(), side(&change.was), side(&change.is)];
+    };
+    let (was, is) = match (&change.was, &change.is) {
+        (None, _) => ("(none)", "added"),
+        (_, None) => ("there", "removed"),
+        _ => ("as it was", "changed"),
+    };
+    [file.to_owned(), was.to_owned(), is.to_owned()]
 }
 
 /// A failure's name, place and first line of message.

@@ -247,6 +247,20 @@ pub(super) const ROWS: &[Row] = &[
         || given_files(&named(&["tests/a.sh", "elsewhere/tests/b.sh"]), "").run(&[], &[]),
     ),
     // Reports that are easily overlooked, each next to one that passes.
+    one(
+        "execute",
+        "a runner reports the names of files without folders",
+        red("tests-failed"),
+        || {
+            let case = |name: &str, inner: &str| {
+                format!("<testcase name=\"t\" file=\"{name}\">{inner}</testcase>")
+            };
+            let cases = [case("a.sh", "<failure/>"), case("b.sh", "")].concat();
+            let seen = given_files(&format!("<testsuites>{cases}</testsuites>"), "").run(&[], &[]);
+            assert!(seen.text("replay").ends_with(" --file tests/a.sh"), "{}", seen.text("replay"));
+            seen
+        },
+    ),
     one("execute", "the second framework of a mixed repository fails", red("tests-failed"), || {
         let sandbox = given_files(&named(&BOTH), "");
         second_configuration(&sandbox, "exit 1");

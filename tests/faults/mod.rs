@@ -1411,7 +1411,7 @@ fn check_summary(seen: &Seen) -> Vec<String> {
     let command = text("replay");
     parts.push("**Reproduce".to_owned());
     parts.push(command.clone());
-    let whose = ["The gate worked: ", "No test ran. ", "The failed layer is "];
+    let whose = ["The run is complete: ", "No test ran. ", "The failed layer is "];
     if !whose.iter().any(|start| summary.contains(&format!("\n{start}"))) {
         parts.push("(whose fault it is, in a sentence)".to_owned());
     }

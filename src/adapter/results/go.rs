@@ -50,6 +50,8 @@ struct Open {
     marked: Option<(String, u64)>,
     /// One of its subtests that failed.
     failed_subtest: Option<String>,
+    /// The framework printed that it failed.
+    is_reported_failed: bool,
 }
 
 /// A package that has begun.
@@ -208,6 +210,9 @@ impl Go {
             self.open_tests += 1;
             Open::default()
         });
+        let failed =
+            text.strip_prefix("--- FAIL: ").and_then(|rest| rest.strip_prefix(name.as_str()));
+        open.is_reported_failed |= failed.is_some_and(|rest| rest.starts_with(" ("));
         let by_framework =
             ["=== ", "--- ", "\u{16}"].iter().any(|mark| text.trim_start().starts_with(mark));
         if !by_framework
@@ -227,6 +232,10 @@ impl Go {
         self.open_tests -= usize::from(open.is_some());
         let mut open = open.unwrap_or_default();
         let mut outcome = outcome;
+        if open.is_reported_failed && outcome != CaseOutcome::Failed {
+            let why = format!("{:?} passed, but printed that it failed", excerpt(&name, 200));
+            reading.defect.get_or_insert(Defect::Inconsistent(why));
+        }
         if outcome == CaseOutcome::Failed {
             package.failed += 1;
             if let Some((parent, _)) = name.rsplit_once('/') {
@@ -527,6 +536,17 @@ mod tests {
         assert_eq!(mixed.defect.map(|defect| defect.word()), Some("invalid"));
         let plain = lines(&["go: downloading example.com/x v1.0.0", START, RUN, "{not json", end]);
         assert_eq!(plain.defect, None);
+        let contradicted = lines(&[
+            START,
+            RUN,
+            concat!(
+                r#"{"Action":"output","Package":"m/p","Test":"TestA","#,
+                r#""Output":"--- FAIL: TestA (0s)\n"}"#
+            ),
+            r#"{"Action":"pass","Package":"m/p","Test":"TestA"}"#,
+            end,
+        ]);
+        assert_eq!(contradicted.defect.map(|defect| defect.word()), Some("inconsistent"));
         // A dependency that does not build, and no package that says so.
         let alone = lines(&[
             r#"{"ImportPath":"m/d","Action":"build-output","Output":"d.go:1:1: no\n"}"#,

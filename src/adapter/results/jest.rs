@@ -156,7 +156,11 @@ fn texts<'a>(value: &'a Value, key: &str) -> impl Iterator<Item = &'a str> {
 
 fn one_case(file: &str, value: &Value, reading: &mut Reading) {
     let outcome = outcome_of(text(value, "status"), outcome_word::jest, reading);
-    let retries: Vec<&str> = texts(value, "retryReasons").collect();
+    let mut retries: Vec<&str> = texts(value, "retryReasons").collect();
+    // Vitest keeps the errors of earlier attempts with a test that passed in the end.
+    if outcome == CaseOutcome::Passed && retries.is_empty() {
+        retries.extend(texts(value, "failureMessages"));
+    }
     reading.case(outcome, !retries.is_empty(), || {
         let name = text(value, "title").or_else(|| text(value, "fullName")).unwrap_or_default();
         let mut case = new_case(name, outcome);
@@ -284,5 +288,8 @@ mod tests {
             (1, 1, 1)
         );
         assert_eq!((reading.flaky[0].attempts.len(), reading.notes.len()), (2, 1));
+        let text = r#"{"testResults": [{"name": "f", "assertionResults": [
+            {"title": "a", "status": "passed", "failureMessages": ["no"]}]}]}"#;
+        assert_eq!(read(text).flaky.len(), 1);
     }
 }

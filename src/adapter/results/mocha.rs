@@ -14,7 +14,7 @@ use super::jest::{duration, kept, number, text};
 use super::open_case::{MESSAGE_KEPT, NAME_KEPT};
 use super::place::line_in;
 use super::plain::Document;
-use super::{Claims, Defect, Reading, new_case};
+use super::{Claims, Defect, Reading, excerpt, new_case};
 use crate::domain::case::Attempt;
 use crate::domain::counts::CaseOutcome;
 use crate::domain::outcome_word;
@@ -45,9 +45,7 @@ impl Document for Mocha {
         let full = text(test, "fullTitle").unwrap_or_default();
         let Some(outcome) = outcome_word::mocha(key) else {
             self.listed += 1;
-            let has_error =
-                test.get("err").and_then(Value::as_object).is_some_and(|error| !error.is_empty());
-            if has_error {
+            if has_error(test) {
                 if self.failed.len() < KNOWN {
                     *self.failed.entry(full.to_owned()).or_default() += 1;
                 }
@@ -59,6 +57,11 @@ impl Document for Mocha {
             outcome == CaseOutcome::Failed && is_hook(text(test, "title").unwrap_or_default());
         self.decided += u64::from(!hook);
         if outcome != CaseOutcome::Failed {
+            if has_error(test) {
+                let name = excerpt(full, 200);
+                let why = format!("{name:?} is listed in `{key}`, but has an error");
+                reading.defect.get_or_insert(Defect::Inconsistent(why));
+            }
             one_case(test, outcome, reading);
         } else if hook {
             one_case(test, CaseOutcome::Errored, reading);
@@ -71,11 +74,9 @@ impl Document for Mocha {
     }
 
     fn broken(&mut self, key: &str, test: &Value, reading: &mut Reading) {
-        let has_error =
-            test.get("err").and_then(Value::as_object).is_some_and(|error| !error.is_empty());
         let is_named = text(test, "title").is_some() && text(test, "fullTitle").is_some();
         if is_named
-            && (key == "tests" && has_error
+            && (key == "tests" && has_error(test)
                 || outcome_word::mocha(key) == Some(CaseOutcome::Failed))
         {
             self.element(key, test, reading);
@@ -104,6 +105,10 @@ impl Document for Mocha {
             reading.compare("`stats`", self.claims, self.listed, true);
         }
     }
+}
+
+fn has_error(test: &Value) -> bool {
+    test.get("err").and_then(Value::as_object).is_some_and(|error| !error.is_empty())
 }
 
 /// Whether a title is that of a hook, `"before all" hook: name for "test"`.
@@ -173,6 +178,7 @@ mod tests {
             (failed, failed, "", 1, None),
             (fine, failed, "", 1, None),
             ("", failed, "", 1, None),
+            (fine, "", failed, 0, Some("inconsistent")),
             (failed, "", "", 1, Some("inconsistent")),
             (fine, "", "", 0, Some("inconsistent")),
             (fine, "", fine, 0, None),

@@ -24,7 +24,7 @@ const PIECE_LIMIT: u64 = 32 << 20;
 /// How much is read at a time.
 const CHUNK: usize = 128 << 10;
 /// Values of a JSON document that may come before its format is known, and are needed then.
-const EARLY: [&str; 9] = [
+const EARLY: [&str; 10] = [
     "messages",
     "numFailedTests",
     "numFailedTestSuites",
@@ -33,6 +33,7 @@ const EARLY: [&str; 9] = [
     "stats",
     "success",
     "summary",
+    "summary_line",
     "wasInterrupted",
 ];
 

@@ -11,7 +11,7 @@ use super::jest::{duration, kept, number, outcome_of, text};
 use super::open_case::{MESSAGE_KEPT, NAME_KEPT};
 use super::place::{at_start, line_in};
 use super::plain::Document;
-use super::{Claims, Defect, Reading, new_case};
+use super::{Claims, Defect, Reading, excerpt, new_case};
 use crate::domain::counts::CaseOutcome;
 use crate::domain::outcome_word;
 
@@ -21,6 +21,8 @@ const MESSAGES_KEPT: usize = 1000;
 #[derive(Debug, Default)]
 pub(super) struct Rspec {
     claims: Claims,
+    /// Failures by `summary_line`.
+    line_failures: u64,
     /// Errors outside of examples, by `summary`.
     outside: u64,
     /// What RSpec printed about errors outside of examples.
@@ -37,6 +39,12 @@ impl Document for Rspec {
     fn element(&mut self, _: &str, example: &Value, reading: &mut Reading) {
         self.listed += 1;
         let outcome = outcome_of(text(example, "status"), outcome_word::rspec, reading);
+        if outcome == CaseOutcome::Passed && example.get("exception").is_some_and(Value::is_object)
+        {
+            let name = excerpt(text(example, "full_description").unwrap_or_default(), 200);
+            let why = format!("the example {name:?} passed, but has an exception");
+            reading.defect.get_or_insert(Defect::Inconsistent(why));
+        }
         reading.case(outcome, false, || {
             let full = text(example, "full_description").unwrap_or_default();
             let name = text(example, "description").filter(|name| !name.is_empty()).unwrap_or(full);
@@ -68,6 +76,12 @@ impl Document for Rspec {
                 self.messages =
                     errors.take(MESSAGES_KEPT).map(|text| kept(text, MESSAGE_KEPT)).collect();
             }
+            "summary_line" => {
+                let words: Vec<&str> = value.as_str().unwrap_or_default().split(' ').collect();
+                let failures = words.windows(2).find(|pair| pair[1].starts_with("failure"));
+                let failures = failures.and_then(|pair| pair[0].parse().ok());
+                self.line_failures = failures.unwrap_or(0);
+            }
             "summary" => {
                 self.has_summary = true;
                 let mut claim = |key| value.get(key).map_or(0, |value| number(key, value, reading));
@@ -94,7 +108,8 @@ impl Document for Rspec {
             return;
         }
         if self.has_summary {
-            let failures = self.claims.failures.saturating_add(self.outside);
+            let failures = self.claims.failures.max(self.line_failures);
+            let failures = failures.saturating_add(self.outside);
             reading.compare("the summary", Claims { failures, ..self.claims }, self.listed, true);
         } else {
             reading.defect = Some(Defect::Inconsistent("it has no summary".to_owned()));
@@ -172,6 +187,16 @@ mod tests {
             (r#"{"examples": [], "messages": ["Run options"], "summary": {}}"#, 0, None),
             (r#"{"examples": [], "summary": {"failure_count": 1}}"#, 0, Some("inconsistent")),
             (r#"{"examples": [], "summary": {"example_count": 1}}"#, 0, Some("inconsistent")),
+            (
+                r#"{"examples": [], "summary": {}, "summary_line": "2 examples, 1 failure"}"#,
+                0,
+                Some("inconsistent"),
+            ),
+            (
+                r#"{"examples": [{"status": "passed", "exception": {}}], "summary": {}}"#,
+                0,
+                Some("inconsistent"),
+            ),
             (r#"{"messages": ["An error occurred"], "examples": ["#, 1, Some("truncated")),
         ] {
             let reading = read(text);

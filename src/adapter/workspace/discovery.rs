@@ -30,14 +30,15 @@ pub(crate) struct Digests {
 }
 
 /// Every regular file below `folder`, and every link, in the byte order of whole paths. Links are
-/// not followed; `.git` and the folders in `ours` are left out.
+/// not followed; `.git`, installed packages and the folders in `ours` are left out.
 pub(crate) fn walk(folder: &Path, ours: &[PathBuf]) -> io::Result<(Vec<Found>, Vec<Found>)> {
     let (mut found, mut links) = (Vec::new(), Vec::new());
     let walk =
         walkdir::WalkDir::new(folder).follow_links(false).into_iter().filter_entry(|entry| {
             entry.depth() == 0
                 || !(entry.file_name() == OsStr::new(".git")
-                    || ours.iter().any(|own| own == entry.path()))
+                    || ours.iter().any(|own| own == entry.path())
+                    || entry.file_type().is_dir() && holds_packages(entry.path()))
         });
     for entry in walk {
         let entry = entry.map_err(io::Error::from)?;
@@ -54,17 +55,21 @@ pub(crate) fn walk(folder: &Path, ours: &[PathBuf]) -> io::Result<(Vec<Found>, V
     Ok((found, links))
 }
 
+/// Whether a folder holds installed packages: `node_modules`, or a virtual environment of Python.
+fn holds_packages(folder: &Path) -> bool {
+    folder.file_name() == Some(OsStr::new("node_modules"))
+        || files::exists(&folder.join("pyvenv.cfg"))
+}
+
 /// The paths of a repository's own files, `/` between names, in order, for a first look: folders
 /// that package managers and builds fill are left out, as are hidden ones other than `.config` and
 /// `.github`, and what cannot be read.
 pub(crate) fn survey(root: &Path) -> io::Result<Vec<String>> {
-    const FOREIGN: [&str; 6] =
-        ["node_modules", "target", "vendor", "venv", "__pycache__", "site-packages"];
+    const FOREIGN: [&str; 5] = ["target", "vendor", "venv", "__pycache__", "site-packages"];
     const HIDDEN: [&str; 2] = [".config", ".github"];
     std::fs::read_dir(root)?;
-    let is_filled = |folder: &Path| {
-        files::exists(&folder.join("pyvenv.cfg")) || files::exists(&folder.join("CMakeCache.txt"))
-    };
+    let is_filled =
+        |folder: &Path| holds_packages(folder) || files::exists(&folder.join("CMakeCache.txt"));
     let own = |entry: &walkdir::DirEntry| {
         if entry.depth() == 0 || !entry.file_type().is_dir() {
             return true;

@@ -213,6 +213,15 @@ pub(crate) fn remove(path: &Path) -> io::Result<()> {
     fs::remove_file(path)
 }
 
+/// The folders directly in a folder; none where it cannot be read. Links are no folders.
+pub(crate) fn list_folders(folder: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
+    let paths = entries.filter_map(Result::ok).map(|entry| entry.path());
+    let mut folders: Vec<PathBuf> = paths.filter(|path| is_plain_dir(path)).collect();
+    folders.sort();
+    folders
+}
+
 /// The names of the files of a folder that are Unicode; none where it cannot be read.
 pub(crate) fn list_names(folder: &Path) -> Vec<String> {
     let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };

@@ -275,7 +275,9 @@ pub(crate) fn command() -> Command {
                         .help("Run this while holding it"),
                 ),
             "verify" | "replay" => {
-                command.arg(Arg::new("dir").required(true).value_name("DIR").help("The folder"))
+                let help =
+                    "Folder of the evidence, or a run: `last`, its id or the beginning of it";
+                command.arg(Arg::new("dir").required(true).value_name("DIR").help(help))
             }
             "results" => command.arg(
                 Arg::new("files").required(true).num_args(1..).value_name("FILE").help("The files"),

@@ -28,13 +28,23 @@ impl Session<'_> {
     }
 
     pub(super) fn verify(&self) -> Result<Ending, Failure> {
-        let dir = args::typed(self.matches, "dir")
-            .and_then(|dirs| dirs.into_iter().next())
-            .unwrap_or_default();
-        let verified = command::verify::verify(self.world, &self.world.absolute(dir))
-            .map_err(Failure::Usage)?;
+        let folder = self.evidence_folder()?;
+        let verified = command::verify::verify(self.world, &folder).map_err(Failure::Usage)?;
         self.print(&command::verify::json(&verified), &command::verify::text(&verified))?;
         Ok(Ending::of(verified.findings.first()))
+    }
+
+    /// The folder that was named, or that of the run that was named.
+    pub(super) fn evidence_folder(&self) -> Result<PathBuf, Failure> {
+        let word = args::typed(self.matches, "dir").and_then(|words| words.into_iter().next());
+        let word = word.unwrap_or_default();
+        let folder = self.world.absolute(&word);
+        if files::exists(&folder) {
+            return Ok(folder);
+        }
+        let ground = self.ground(None)?;
+        runs::named(self.world, &ground.state, &ground.repository_key(self.world), &word)
+            .map_err(|why| Failure::Usage(anyhow::anyhow!(why)))
     }
 
     /// The run that was named.
@@ -49,6 +59,9 @@ impl Session<'_> {
         let folder = self.run_folder(ground)?;
         let (page, opened) = command::runs::open(self.world, &folder).map_err(Failure::Usage)?;
         self.print(&json!({"page": page, "opened": opened}), &format!("{}\n", printable(&page)))?;
+        if !opened && !self.json {
+            self.world.note("No browser could be started. Open this file in a browser.");
+        }
         Ok(Ending::Good)
     }
 

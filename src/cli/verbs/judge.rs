@@ -89,11 +89,8 @@ impl Session<'_> {
     }
 
     pub(super) fn replay(&self, ground: Ground) -> Result<Ending, Failure> {
-        let dir = args::typed(self.matches, "dir")
-            .and_then(|dirs| dirs.into_iter().next())
-            .unwrap_or_default();
-        let done = command::replay::replay(self.world, ground, &self.world.absolute(dir))
-            .map_err(Failure::Usage)?;
+        let folder = self.evidence_folder()?;
+        let done = command::replay::replay(self.world, ground, &folder).map_err(Failure::Usage)?;
         let done = done.map_err(Failure::Unreported)?;
         let same = match done.same_verdict {
             Some(true) => "Compared   same verdict as the stored one\n",

@@ -62,8 +62,8 @@ impl Session<'_> {
         for flag in args::OF_ONE_CONFIGURATION {
             if self.overlay.list(flag)?.is_some() {
                 let why = format!(
-                    "`also-run` lists further configurations, and this option belongs to one: add \
-                     --config {}, or --config {}",
+                    "this repository has several configurations, and this option applies to one \
+                     of them: add --config {}, or --config {}",
                     config_file::NAME,
                     also.iter().map(RelPath::as_str).collect::<Vec<_>>().join(", or --config ")
                 );

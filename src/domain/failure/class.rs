@@ -126,9 +126,7 @@ impl Class {
     /// What a person does next.
     pub(crate) const fn remedy(self) -> &'static str {
         match self {
-            Class::Assertion => {
-                "compare the expected value with the actual one; run only this file again"
-            }
+            Class::Assertion => "compare the expected value with the actual one",
             Class::Timeout => {
                 "check what the test waited for; raise its limit only if the test needs more time"
             }
@@ -142,16 +140,14 @@ impl Class {
             Class::Network => {
                 "check the service and the network of this host, or remove the dependency on them"
             }
-            Class::Crash => "run only this file in a debugger or with more output",
+            Class::Crash => "run this file in a debugger or with more output",
             Class::Discovery => {
                 "load the file by hand: it does not parse, or something that it loads is missing"
             }
             Class::Environment => {
                 "install what the message names, and add it to `requires` of the pack for preflight"
             }
-            Class::Unknown => {
-                "read the message and the end of the output; run only this file again"
-            }
+            Class::Unknown => "read the message and the last lines of the output",
         }
     }
 

@@ -44,7 +44,7 @@ pub(super) const ROWS: &[Row] = &[
         Fails,
         "the test command ended with an error before it wrote a results file",
         "fix the error that the detail shows (a compile error, a wrong flag, a crash at the \
-         start); the whole output is in the log",
+         start); if the tests ran, correct `dispatcher.results`; the whole output is in the log",
     ),
     row(
         C::DispatcherCrashed,
@@ -114,8 +114,8 @@ pub(super) const ROWS: &[Row] = &[
         C::ZeroTestsExecuted,
         Fails,
         "no test was executed, so nothing was tested",
-        "correct the filter that the detail names, or see the log for why no test ran; \
-         set `policy.zero-tests` if an empty run is meant",
+        "read the log to see why no test ran; if an empty run is intended, set \
+         `policy.zero-tests`",
     ),
     row(
         C::TestCountBelowFloor,

@@ -22,6 +22,9 @@ pub(crate) struct Candidate {
 /// Why a file is left out where only files given by hand run.
 pub(crate) const ONLY_FILES: &str = "not among the files given by --file";
 
+/// Why a file that is named like a test is not selected: its folder.
+pub(crate) const OUTSIDE: &str = "outside `tests.path`";
+
 /// How the reason begins where the integration mode leaves a file out.
 pub(crate) const INTEGRATION: &str = "integration test";
 

@@ -38,10 +38,16 @@ pub(crate) fn config(
             }
         }
     }
+    if !(setup.requires.is_empty() && setup.exclude.is_empty()) {
+        out.push_str("packs:\n  - name: full\n");
+    }
+    if !setup.exclude.is_empty() {
+        out.push_str(&format!("    exclude: {}\n", list(&setup.exclude)));
+    }
     if !setup.requires.is_empty() {
         let tools = setup.requires.iter().map(|tool| format!("{{tool: {}}}", quoted(tool)));
         let tools = tools.collect::<Vec<_>>().join(", ");
-        out.push_str(&format!("packs:\n  - name: full\n    requires: [{tools}]\n"));
+        out.push_str(&format!("    requires: [{tools}]\n"));
     }
     out.push_str("dispatcher:\n");
     let mut before_lines = String::new();

@@ -87,6 +87,8 @@ pub(crate) struct Setup {
     pub(crate) folder: String,
     /// `tests.pattern`; none where the command finds its tests itself.
     pub(crate) patterns: Vec<String>,
+    /// `exclude` of the pack.
+    pub(crate) exclude: Vec<String>,
     /// What runs them.
     pub(crate) run: Run,
     /// Programs that must be there although something runs before the command.
@@ -138,6 +140,7 @@ impl Setup {
             found_below: super::survey::shared_folder(files),
             folder: ".".to_owned(),
             patterns: Vec::new(),
+            exclude: Vec::new(),
             run: Run::Command { command, results, before: Vec::new() },
             requires: Vec::new(),
             install: Vec::new(),

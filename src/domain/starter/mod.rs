@@ -11,7 +11,7 @@ mod workflow;
 pub(crate) use self::config::config;
 pub(crate) use self::framework::{Framework, Setup};
 pub(crate) use self::ignore::with_lines;
-pub(crate) use self::survey::{Survey, TEXT_MOST, TEXTS_MOST, wanted};
+pub(crate) use self::survey::{Survey, TEXT_MOST, TEXTS_MOST, is_fixture, wanted};
 pub(crate) use self::workflow::{Callee, Form, Gate, workflow};
 
 use self::survey::{folder_of, name_of};

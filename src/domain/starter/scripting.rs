@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::framework::{Framework, Run, Setup, argv};
 use super::survey::{
-    Survey, folder_of, in_folder, is_fixture, is_python_test, is_script_test, name_of,
+    Chosen, Survey, folder_of, in_folder, is_fixture, is_python_test, is_script_test, name_of,
     shared_folder,
 };
 
@@ -20,13 +20,33 @@ fn by_files(
     command: Vec<String>,
     results: &str,
 ) -> Setup {
-    let (folder, patterns) = survey.select(files, usual);
+    let libraries: &[&str] = match framework {
+        Framework::Rspec => &["vendor"],
+        Framework::Bats => &["test_helper", "libexec", "bats"],
+        _ => &[],
+    };
+    let mut chosen = survey.select(files, usual, libraries);
+    // Bundler installs gems there, with specs of their own.
+    if framework == Framework::Rspec && chosen.folder == "." && !chosen.is_list {
+        chosen.exclude = argv(&["vendor/*"]);
+    }
     Setup {
-        folder,
-        patterns,
+        exclude: chosen.exclude.clone(),
+        notes: listed(&chosen).into_iter().collect(),
+        folder: chosen.folder,
+        patterns: chosen.patterns,
         ignore: vec![format!("/{results}")],
         ..Setup::whole(framework, files, command, vec![results.to_owned()])
     }
+}
+
+/// Says that new test files will not be selected.
+fn listed(chosen: &Chosen) -> Option<String> {
+    chosen.is_list.then(|| {
+        "`tests.pattern` lists the test files, because other files have the same names; add new \
+         test files to the list"
+            .to_owned()
+    })
 }
 
 /// Pester, by `*.Tests.ps1`.
@@ -109,7 +129,8 @@ pub(super) fn python(survey: &Survey, seen: &mut Vec<String>) -> Option<Setup> {
     let note =
         "unittest writes no report itself: the package unittest-xml-reporting does".to_owned();
     let check = argv(&[survey.python, "-c", "import xmlrunner"]);
-    Some(Setup { install, check, notes: vec![note], ..setup })
+    let notes = [vec![note], setup.notes].concat();
+    Some(Setup { install, check, notes, ..setup })
 }
 
 /// The optional dependencies of a `pyproject.toml` that are for its tests.
@@ -297,7 +318,7 @@ fn one_javascript(
         install: argv(manager.install),
         ignore: vec![format!("/{results}")],
         check: start(&[tool, "--version"]),
-        notes: typed.note(tool).into_iter().collect(),
+        notes: typed.note(tool).into_iter().chain(base.notes).collect(),
         ..base
     }
 }
@@ -648,8 +669,7 @@ pub(super) fn shell(survey: &Survey, others: &[Setup], seen: &mut Vec<String>) -
     };
     let files = survey.files(named);
     if !files.is_empty() {
-        let (folder, patterns) = survey.select(&files, &NAMES);
-        return Some(scripts(&files, folder, patterns, None));
+        return Some(scripts(&files, survey.select(&files, &NAMES, &[]), None));
     }
     let in_tests = |path: &str| {
         path.ends_with(".sh")
@@ -680,18 +700,19 @@ pub(super) fn shell(survey: &Survey, others: &[Setup], seen: &mut Vec<String>) -
     if tests.is_empty() {
         return None;
     }
-    let (folder, patterns) = survey.select(&tests, &["*.sh"]);
+    let chosen = survey.select(&tests, &["*.sh"], &[]);
     let note =
         format!("no script is named like a test, so these count as tests: {}", tests.join(", "));
-    Some(scripts(&tests, folder, patterns, Some(note)))
+    Some(scripts(&tests, chosen, Some(note)))
 }
 
-fn scripts(files: &[&str], folder: String, patterns: Vec<String>, note: Option<String>) -> Setup {
+fn scripts(files: &[&str], chosen: Chosen, note: Option<String>) -> Setup {
     Setup {
-        folder,
-        patterns,
+        notes: note.into_iter().chain(listed(&chosen)).collect(),
+        folder: chosen.folder,
+        patterns: chosen.patterns,
+        exclude: chosen.exclude,
         run: Run::Scripts,
-        notes: note.into_iter().collect(),
         ..Setup::whole(Framework::Scripts, files, Vec::new(), Vec::new())
     }
 }

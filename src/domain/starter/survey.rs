@@ -105,8 +105,11 @@ pub(crate) fn is_script_test(path: &str) -> bool {
 
 /// Whether a file lies among the data of tests: what is named like a test there is none.
 pub(crate) fn is_fixture(path: &str) -> bool {
-    ["fixtures", "__fixtures__", "testdata", "test-data"].iter().any(|name| in_folder(path, name))
+    FIXTURES.iter().any(|name| in_folder(path, name))
 }
+
+/// Folders of test data.
+const FIXTURES: [&str; 4] = ["fixtures", "__fixtures__", "testdata", "test-data"];
 
 /// The name of a file.
 pub(crate) fn name_of(path: &str) -> &str {
@@ -174,76 +177,63 @@ impl Survey {
             .map(|(path, text)| (path.as_str(), text.as_str()))
     }
 
-    /// `tests.path` and `tests.pattern` that select these files and no others. `usual` are the
-    /// patterns that a person would write. Folders that package managers fill are never selected,
-    /// also where they are not there yet.
-    pub(crate) fn select(&self, files: &[&str], usual: &[&str]) -> (String, Vec<String>) {
+    /// What selects these files. `usual` are the patterns that a person would write: they select
+    /// new test files, too. Folders of test data, and those below `libraries`, are excluded where
+    /// they hold files with such names. The files are listed one by one only where this does not
+    /// tell them from files that are no tests.
+    pub(crate) fn select(&self, files: &[&str], usual: &[&str], libraries: &[&str]) -> Chosen {
         let folder = shared_folder(files);
-        let barriers = self.barriers();
-        let blocked = barriers.iter().any(|barrier| is_below(barrier, &folder));
-        let patterns: Vec<String> = if blocked {
-            let mut patterns = Vec::new();
-            cover(&folder, files, &barriers, usual, &mut patterns);
-            patterns
-        } else {
-            usual.iter().map(|usual| (*usual).to_owned()).collect()
+        let usual: Vec<String> = usual.iter().map(|usual| (*usual).to_owned()).collect();
+        let patterns = parsed(&usual);
+        let below = |path: &str| {
+            let inner = path.strip_prefix(&format!("{folder}/")).unwrap_or(path).to_owned();
+            is_below(path, &folder).then_some(inner)
         };
-        let parsed: Vec<Pattern> =
-            patterns.iter().filter_map(|text| Pattern::parse(text).ok()).collect();
-        let selected = |path: &&str| {
-            let below = path.strip_prefix(&format!("{folder}/")).unwrap_or(path);
-            is_below(path, &folder)
-                && parsed.iter().any(|pattern| pattern.matches_file(path, below))
+        let fits = |patterns: &[Pattern], path: &str| {
+            let inner = below(path);
+            inner.is_some_and(|inner| patterns.iter().any(|one| one.matches_file(path, &inner)))
         };
-        let chosen: Vec<&str> = self.paths.iter().map(String::as_str).filter(selected).collect();
-        if chosen == files || files.len() > LISTED_MOST {
-            return (folder, patterns);
+        let named: Vec<&str> = self.files(|path| fits(&patterns, path));
+        let exclude: Vec<String> = FIXTURES
+            .iter()
+            .chain(libraries)
+            .flat_map(|name| [format!("{name}/*"), format!("*/{name}/*")])
+            .filter(|pattern| {
+                let pattern = parsed(std::slice::from_ref(pattern));
+                named.iter().any(|path| fits(&pattern, path))
+            })
+            .collect();
+        let excluded = parsed(&exclude);
+        let is_chosen = |path: &&&str| !fits(&excluded, path);
+        let left: Vec<&str> = named.iter().filter(is_chosen).copied().collect();
+        if left == files || files.len() > LISTED_MOST {
+            return Chosen { folder, patterns: usual, exclude, is_list: false };
         }
-        (folder, files.iter().map(|file| literal(file)).collect())
+        let patterns = files.iter().map(|file| literal(file)).collect();
+        Chosen { folder, patterns, exclude: Vec::new(), is_list: true }
     }
+}
 
-    /// Folders that are filled by package managers, or will be.
-    fn barriers(&self) -> Vec<String> {
-        let mut barriers: Vec<String> =
-            [".venv", "venv", "vendor", "target"].map(str::to_owned).to_vec();
-        for manifest in self.named("package.json") {
-            let folder = folder_of(manifest);
-            let modules = if folder.is_empty() { String::new() } else { format!("{folder}/") };
-            barriers.push(format!("{modules}node_modules"));
-        }
-        barriers
-    }
+fn parsed(patterns: &[String]) -> Vec<Pattern> {
+    patterns.iter().filter_map(|text| Pattern::parse(text).ok()).collect()
+}
+
+/// What selects the test files of a framework.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Chosen {
+    /// `tests.path`.
+    pub(crate) folder: String,
+    /// `tests.pattern`.
+    pub(crate) patterns: Vec<String>,
+    /// `exclude` of the pack.
+    pub(crate) exclude: Vec<String>,
+    /// Whether the patterns list the files that exist now, and no others.
+    pub(crate) is_list: bool,
 }
 
 /// Whether a path lies below a folder, `.` for the root.
 fn is_below(path: &str, folder: &str) -> bool {
     folder == "." || path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'))
-}
-
-/// Patterns for the folders below `folder` that hold files and no barrier; files beside a barrier
-/// are listed.
-fn cover(folder: &str, files: &[&str], barriers: &[String], usual: &[&str], out: &mut Vec<String>) {
-    let mut inner: Vec<String> = Vec::new();
-    for file in files.iter().filter(|file| is_below(file, folder)) {
-        let below = if folder == "." { file } else { &file[folder.len() + 1..] };
-        match below.split_once('/') {
-            None => out.push(literal(file)),
-            Some((first, _)) => {
-                let child =
-                    if folder == "." { first.to_owned() } else { format!("{folder}/{first}") };
-                if !inner.contains(&child) {
-                    inner.push(child);
-                }
-            }
-        }
-    }
-    for child in inner {
-        if barriers.iter().any(|barrier| is_below(barrier, &child)) {
-            cover(&child, files, barriers, usual, out);
-        } else {
-            out.extend(usual.iter().map(|usual| format!("{}/{usual}", literal(&child))));
-        }
-    }
 }
 
 /// A path as a pattern that selects this path only.
@@ -283,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn exactly_the_found_files_are_selected() {
+    fn patterns_select_the_found_files_and_new_ones() {
         let usual = ["*.test.js", "*.spec.js"];
         for (paths, files, owed_folder, owed) in [
             (
@@ -292,25 +282,31 @@ mod tests {
                 "t",
                 &["*.test.js", "*.spec.js"][..],
             ),
-            // Dependencies lie below the root.
+            (
+                &["t/a.test.js", "t/fixtures/a.test.js", "t/lib/b.test.js"],
+                &["t/a.test.js"],
+                "t",
+                &usual,
+            ),
+            // New files at the root are selected, too.
             (
                 &["package.json", "src/a.test.js", "x.test.js"],
                 &["src/a.test.js", "x.test.js"],
                 ".",
-                &["x.test.js", "src/*.test.js", "src/*.spec.js"],
-            ),
-            (
-                &["package.json", "p/a/package.json", "p/a/t/x.spec.js", "p/b/y.test.js"],
-                &["p/a/t/x.spec.js", "p/b/y.test.js"],
-                "p",
-                &["p/a/t/*.test.js", "p/a/t/*.spec.js", "p/b/*.test.js", "p/b/*.spec.js"],
+                &usual,
             ),
             // Another framework's files have the same names.
             (&["t/a.test.js", "t/b.test.js"], &["t/b.test.js"], "t", &["t/b.test.js"]),
             (&["t/[id].test.js", "t/i.test.js"], &["t/[id].test.js"], "t", &["t/`[id`].test.js"]),
         ] {
-            let (folder, patterns) = survey(paths).select(files, &usual);
-            assert_eq!((folder.as_str(), patterns), (owed_folder, argv(owed)), "{paths:?}");
+            let chosen = survey(paths).select(files, &usual, &["lib"]);
+            assert_eq!(
+                (chosen.folder.as_str(), &chosen.patterns),
+                (owed_folder, &argv(owed)),
+                "{paths:?}"
+            );
+            assert_eq!(chosen.is_list, owed != usual, "{paths:?}");
+            assert_eq!(chosen.exclude.is_empty(), !paths.contains(&"t/lib/b.test.js"));
         }
     }
 

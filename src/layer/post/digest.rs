@@ -49,12 +49,16 @@ pub(super) fn digest(
     // Of several of one name each has its own, in the reports' order.
     let mut signatures: HashMap<(Option<String>, &str), VecDeque<String>> = HashMap::new();
     for failure in &collected.failures {
-        let file = failure.file.as_deref().map(|file| repeat.below_root(file));
+        let file = failure.file.as_deref().map(|file| repeat.test_file(file));
         signatures.entry((file, &failure.name)).or_default().push_back(failure.signature());
     }
+    // Many tests share a file.
+    let mut known: HashMap<String, String> = HashMap::new();
     for test in &mut collected.tests {
         test.name = mask(&test.name);
-        test.file = test.file.as_deref().map(|file| repeat.below_root(&mask(file)));
+        test.file = test.file.take().map(|file| {
+            known.entry(file).or_insert_with_key(|file| repeat.test_file(&mask(file))).clone()
+        });
         if test.failed() {
             let of_name = signatures.get_mut(&(test.file.clone(), test.name.as_str()));
             test.signature = of_name.and_then(VecDeque::pop_front);

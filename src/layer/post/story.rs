@@ -1,6 +1,7 @@
 //! What the reports say, put together once.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use super::Request;
 use super::collect::Collected;
@@ -17,7 +18,7 @@ use crate::domain::receipt::{
     Accounted, Accounting, Classification, Excluded, GateStatus, InFlight, Leak,
 };
 use crate::domain::selection::pack;
-use crate::domain::selection::plan::INTEGRATION;
+use crate::domain::selection::plan::{self, INTEGRATION};
 use crate::domain::settings::takes_files;
 use crate::domain::sourced::Source;
 use crate::domain::typed::Argument;
@@ -40,6 +41,13 @@ pub(super) fn replay_of(
         root: shown(&ground.root),
         elsewhere,
         roots: collected.execution.iter().filter_map(|e| e.receipt.root.clone()).collect(),
+        planned: Arc::new(
+            selection
+                .iter()
+                .flat_map(|selection| &selection.selection.files)
+                .map(|file| file.path.clone())
+                .collect(),
+        ),
         kind: profile.map(|profile| profile.kind.value),
         powershell: profile
             .map_or_else(|| "pwsh".to_owned(), |profile| profile.powershell.value.clone()),
@@ -325,6 +333,14 @@ fn excluded(collected: &Collected) -> Vec<String> {
     let files = by("exclude ");
     if files > 0 {
         lines.push(format!("{} by an `exclude` pattern", many(files, "file")));
+    }
+    let outside = selection.selection.excluded.iter().filter(|file| file.reason == plan::OUTSIDE);
+    let outside: Vec<&str> = outside.map(|file| file.path.as_str()).collect();
+    if let [first, others @ ..] = outside.as_slice() {
+        let more =
+            if others.is_empty() { String::new() } else { format!(" and {} more", others.len()) };
+        let count = many(outside.len() as u64, "test file");
+        lines.push(format!("{count} outside `tests.path`: {first}{more}"));
     }
     let Some(profile) = &selection.dispatcher_profile else { return lines };
     let (not_run, tags) = (collected.counts.not_run, profile.exclude_tag.value.join(", "));

@@ -13,7 +13,7 @@ use crate::adapter::process::{Job, LineSink, Live, Stream, supervise};
 use crate::adapter::receipt_store::shown;
 use crate::adapter::results::readable;
 use crate::domain::accounted::{Accounts, account};
-use crate::domain::config::{FILES_ARGUMENT, WarnOrFail};
+use crate::domain::config::{FILES_ARGUMENT, STANDARD_OUTPUT, WarnOrFail};
 use crate::domain::event::Event;
 use crate::domain::fault::{Fault, MissingResults};
 use crate::domain::ids::RelPath;
@@ -166,13 +166,16 @@ fn softened(plan: &Plan, fault: Fault) -> Fault {
 fn no_results(plan: &Plan, end: &ChildEnd, collected: &Collected, tail: &str) -> Option<Fault> {
     let ChildEnd::Exited(code) = *end else { return None };
     let runner = TestRunner::of(&plan.profile.command.value);
+    let argv = &plan.profile.command.value;
     let option = runner.map(TestRunner::report_option);
     if let Some((runner, option)) = runner.zip(option)
         && plan.profile.results.value.is_empty()
-        && !writes_report(runner, &plan.profile.command.value)
+        && !writes_report(runner, argv)
     {
         return Some(Fault::ResultsMissing(MissingResults::NoReport { code, option }));
     }
+    let named = plan.profile.results.value.iter().filter(|glob| *glob != STANDARD_OUTPUT);
+    let globs = named.cloned().collect::<Vec<_>>().join(", ");
     if code != 0 {
         let option = option.filter(|_| plan.profile.results.value.is_empty());
         return Some(Fault::DispatcherFailed {
@@ -180,9 +183,12 @@ fn no_results(plan: &Plan, end: &ChildEnd, collected: &Collected, tail: &str) ->
             said: first_errors(tail),
             log: LOG.to_owned(),
             option,
+            globs: Some(globs).filter(|globs| !globs.is_empty()),
         });
     }
-    let globs = plan.profile.results.value.join(", ");
+    // A runner that writes its report needs no option, but the right glob.
+    let option = option
+        .filter(|_| globs.is_empty() || !runner.is_some_and(|runner| writes_report(runner, argv)));
     Some(Fault::ResultsMissing(match collected.stale.first() {
         Some(path) => MissingResults::Stale { path: path.to_string() },
         None if globs.is_empty() => MissingResults::NothingWritten { option },
