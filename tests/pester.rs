@@ -306,24 +306,34 @@ fn every_suite_gives_the_verdict_that_is_owed_on_a_real_pester() {
             let sandbox = Sandbox::new();
             let mut missing = Vec::new();
             for file in run["files"].as_array().unwrap() {
-                let (name, to) = (file.as_str().unwrap(), sandbox.root.join("tests"));
-                fs::create_dir_all(to.join(name).parent().unwrap()).unwrap();
-                if fs::copy(suite.join(name), to.join(name)).is_err() {
-                    sandbox.file(&format!("tests/{name}"), "");
-                    missing.push(format!("[rm, \"tests/{name}\"]"));
+                let name = file.as_str().unwrap();
+                let to = sandbox.root.join(name);
+                fs::create_dir_all(to.parent().unwrap()).unwrap();
+                if fs::copy(suite.join(name), &to).is_err() {
+                    sandbox.file(name, "");
+                    missing.push(format!("[rm, {name:?}]"));
                 }
             }
             sandbox.file(
                 "pester-gate.yml",
                 &format!(
-                    "standing-priority: {{policy: \"off\"}}\npreflight: {{disk: {{min-free: 1MiB}}}}\ndispatcher: {{kind: pester}}\n\
+                    "tests: {{path: \".\"}}\nstanding-priority: {{policy: \"off\"}}\n\
+                     preflight: {{disk: {{min-free: 1MiB}}}}\ndispatcher: {{kind: pester}}\n\
                      profiles: {{default: {{before: [{}], tag: {}, exclude-tag: {}}}}}\n",
-                    missing.join(", "), run["tags"], run["excludeTags"]
+                    missing.join(", "),
+                    run["tags"],
+                    run["excludeTags"]
                 ),
             );
             let limit = owed["limitSeconds"].as_u64().map(|seconds| format!("{seconds}s"));
-            let limits: Vec<&str> = limit.iter().flat_map(|limit| ["--run-timeout", limit.as_str()]).collect();
-            let environment = [("HOME", home.as_str()), ("PSModulePath", &modules), ("DEMO_SECRET", "hunter2-demo-secret")];
+            // The recordings were made without the tag that the default mode excludes.
+            let mut limits = vec!["--integration-mode", "include"];
+            limits.extend(limit.iter().flat_map(|limit| ["--run-timeout", limit.as_str()]));
+            let environment = [
+                ("HOME", home.as_str()),
+                ("PSModulePath", &modules),
+                ("DEMO_SECRET", "hunter2-demo-secret"),
+            ];
             problems(&format!("{version} {case}"), &owed, &sandbox.run(&limits, &environment))
         })
         .collect();
