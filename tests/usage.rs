@@ -281,7 +281,7 @@ fn a_test_file_outside_of_the_tests_path_is_named() {
     sandbox.file("fixtures/data.sh", "exit 1\n").file("tests/node_modules/y.sh", "exit 1\n");
     sandbox.commit();
     let ran = sandbox.gate(&["run"]);
-    let line = "Excluded   1 test file outside `tests.path`: src/new.sh\n";
+    let line = "Excluded   1 test file outside `tests.path`: src/new.sh; ";
     assert!(ran.code == 0 && ran.stdout.contains(line), "{ran:?}");
     // Whoever named the files or an exclude pattern knows.
     for arguments in [&["run", "--file", "tests/a.sh"][..], &["run", "--exclude", "src/*"]] {

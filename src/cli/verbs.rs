@@ -269,16 +269,7 @@ impl<'a> Session<'a> {
                 self.print(&command::packs::json(&packs), &command::packs::text(&packs))?;
                 Ok(Ending::Good)
             }
-            "doctor" => {
-                let checks = command::doctor::check(self.world, &ground);
-                let found = command::doctor::configurations(&ground);
-                let json = command::doctor::json(self.world, &checks, &found);
-                self.print(
-                    &json,
-                    &command::doctor::text(&checks, &found, self.verbosity == Verbosity::Verbose),
-                )?;
-                Ok(Ending::Good)
-            }
+            "doctor" => self.doctor(ground),
             "route" => self.route(&ground),
             "context" => {
                 self.layer(&ground, context::run(self.world, &ground, self.context_request()?))

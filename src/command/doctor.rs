@@ -52,8 +52,8 @@ pub(crate) struct Configurations {
     others: Vec<String>,
 }
 
-/// Looks for configurations.
-pub(crate) fn configurations(ground: &Ground) -> Configurations {
+/// Looks for configurations beside those that are checked.
+pub(crate) fn configurations(ground: &Ground, checked: &[String]) -> Configurations {
     let used = match &ground.settings.config {
         ConfigFile::Read(file) => Some(file.clone()),
         ConfigFile::Missing(_) => None,
@@ -65,7 +65,8 @@ pub(crate) fn configurations(ground: &Ground) -> Configurations {
     };
     let paths = discovery::survey(&ground.root).unwrap_or_default();
     let others = paths.iter().filter(name).map(|path| shown(&ground.root.join(path)));
-    let others = others.filter(|path| Some(path) != used.as_ref()).collect();
+    let others =
+        others.filter(|path| Some(path) != used.as_ref() && !checked.contains(path)).collect();
     Configurations { used, others }
 }
 
@@ -81,7 +82,11 @@ pub(crate) fn text(checks: &[Check], configurations: &Configurations, verbose: b
     let others = &configurations.others;
     let most = if verbose { others.len() } else { OTHERS };
     for other in others.iter().take(most) {
-        let _ = writeln!(out, "              not used here: {} (--config)", printable(other));
+        let _ = writeln!(
+            out,
+            "              not checked: {} (check it with --config)",
+            printable(other)
+        );
     }
     if others.len() > most {
         let more = others.len() - most;
@@ -95,7 +100,7 @@ pub(crate) fn text(checks: &[Check], configurations: &Configurations, verbose: b
             ProbeOutcome::Fail => "missing",
         };
         let who = if packs.is_empty() {
-            "always checked".to_owned()
+            "for every run".to_owned()
         } else {
             format!("for {}", packs.join(", "))
         };

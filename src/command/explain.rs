@@ -25,8 +25,7 @@ pub(crate) fn asked(word: Option<&str>) -> Result<Asked> {
     if let Some(code) = ReasonCode::parse(&word) {
         return Ok(Asked::Codes(vec![code.row()]));
     }
-    if let Some(verdict) = Classification::ALL.into_iter().find(|verdict| verdict.as_str() == word)
-    {
+    if let Some(verdict) = Classification::parse(&word) {
         let leads = |row: &&Row| match row.home {
             Home::Layer(layer) => {
                 row.severity >= Severity::Fails && class_of(row.code, layer).0 == verdict

@@ -402,8 +402,11 @@ fn to_do(callee: &Callee, form: Form, look: &Look, powershell: Option<&str>) -> 
         ));
     }
     if RELEASED.is_none() {
-        let why = "there is no release yet";
-        list.push(format!("set PESTER_GATE_BIN on the runner to the path of a pester-gate: {why}"));
+        list.push(
+            "there is no release yet: build pester-gate, copy it to the runner, and set \
+             PESTER_GATE_BIN there to its path"
+                .to_owned(),
+        );
     }
     list.push("commit the files and push".to_owned());
     if form == Form::TrustedPr {

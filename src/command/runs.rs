@@ -12,7 +12,7 @@ use crate::adapter::workspace::files;
 use crate::adapter::world::World;
 use crate::domain::quantity::Size;
 use crate::domain::reason::ReasonCode;
-use crate::domain::receipt::{OperatorOutcome, Receipt};
+use crate::domain::receipt::{Classification, OperatorOutcome, Receipt};
 use crate::report::quote::printable;
 
 /// Every run as JSON, the newest first.
@@ -41,6 +41,9 @@ pub(crate) fn text(runs: &[Run]) -> String {
             (true, _) => "in progress".to_owned(),
             (false, _) if reason.as_deref() == Some(ReasonCode::RunCancelled.as_str()) => {
                 "cancelled".to_owned()
+            }
+            (false, Some(name)) if let Some(known) = Classification::parse(&name) => {
+                format!("{} ({})", known.words(), reason.unwrap_or_default())
             }
             (false, Some(verdict)) => format!("{verdict} ({})", reason.unwrap_or_default()),
             (false, None) => "no verdict".to_owned(),

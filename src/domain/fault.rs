@@ -348,7 +348,7 @@ pub(crate) enum Fault {
     WorktreeMissing { root: String },
     #[error("{0}")]
     WorktreeUnreadable(String),
-    #[error("{count} changed files: {shown}")]
+    #[error("the worktree differs from the commit in {count} files: {shown}")]
     WorktreeDirty { count: usize, shown: String },
     #[error("{path} is not below the root")]
     RequiredPathMissing { path: String },

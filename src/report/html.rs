@@ -54,6 +54,9 @@ pub(crate) fn page(story: &Story) -> String {
             escaped(&format!("{counted}{took}{}", text::how_sure(story)))
         );
     }
+    for excluded in &story.excluded {
+        let _ = writeln!(out, "<p>Excluded: {}</p>", escaped(excluded));
+    }
     if let Some(running) = &story.in_flight {
         let _ = writeln!(out, "<p>Running at the end: <code>{}</code></p>", escaped(&running.name));
     }
@@ -155,7 +158,7 @@ fn filter(out: &mut String, story: &Story) {
         out,
         "<search>\n<label for=\"filter\">Filter failures and tests by name, file, class, message \
          or output</label>\n<input id=\"filter\" type=\"search\" autocomplete=\"off\"> \
-         <output id=\"shown\" for=\"filter\">{shown} of {shown}</output>\n</search>"
+         <output id=\"shown\" for=\"filter\">{shown} of {shown} rows</output>\n</search>"
     );
 }
 

@@ -27,6 +27,9 @@ pub(crate) fn summary(story: &Story) -> String {
     if !counted.is_empty() {
         let _ = writeln!(out, "**Tests:** {counted}{}\n", text::how_sure(story));
     }
+    for excluded in &story.excluded {
+        let _ = writeln!(out, "**Excluded:** {}\n", code(excluded));
+    }
     if let Some(running) = &story.in_flight {
         let _ = writeln!(out, "**Running at the end:** {}\n", code(&running.name));
     }

@@ -13,7 +13,7 @@
       node.hidden = !fits;
       count += fits ? 1 : 0;
     }
-    shown.textContent = `${count} of ${all.length}`;
+    shown.textContent = `${count} of ${all.length} rows`;
   };
   input.addEventListener('input', () => { clearTimeout(due); due = setTimeout(apply, 80); });
 })();

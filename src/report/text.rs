@@ -260,8 +260,8 @@ pub(crate) fn change_line(change: &Change) -> String {
     // Digests of files say nothing to a person.
     if let Some(file) = change.what.strip_prefix("file.") {
         let what = match (&change.was, &change.is) {
-            (None, _) => "was added",
-            (_, None) => "was removed",
+            (None, _) => "did not run then",
+            (_, None) => "does not run now",
             _ => "changed",
         };
         return format!("{file} {what}");
@@ -278,8 +278,8 @@ pub(crate) fn change_row(change: &Change) -> [String; 3] {
         return [change.what.clone(), side(&change.was), side(&change.is)];
     };
     let (was, is) = match (&change.was, &change.is) {
-        (None, _) => ("(none)", "added"),
-        (_, None) => ("there", "removed"),
+        (None, _) => ("not run", "run"),
+        (_, None) => ("run", "not run"),
         _ => ("as it was", "changed"),
     };
     [file.to_owned(), was.to_owned(), is.to_owned()]

@@ -52,6 +52,27 @@ impl Session<'_> {
         self.conclude(&names, &done, &others)
     }
 
+    /// Checks this host for every configuration that `run` runs.
+    pub(super) fn doctor(&self, ground: Ground) -> Result<Ending, Failure> {
+        let gates = self.gates(ground)?;
+        let listed: Vec<String> =
+            gates.iter().map(|gate| shown(&gate.ground.root.join(&gate.name))).collect();
+        let verbose = self.verbosity == Verbosity::Verbose;
+        let (mut documents, mut texts) = (Vec::new(), Vec::new());
+        for gate in &gates {
+            let checks = command::doctor::check(self.world, &gate.ground);
+            let found = command::doctor::configurations(&gate.ground, &listed);
+            documents.push(command::doctor::json(self.world, &checks, &found));
+            texts.push(command::doctor::text(&checks, &found, verbose));
+        }
+        let json = match documents.as_slice() {
+            [one] => one.clone(),
+            _ => json!({"configurations": documents}),
+        };
+        self.print(&json, &texts.join("\n"))?;
+        Ok(Ending::Good)
+    }
+
     /// The configurations to run, all of them read before the first one starts.
     fn gates(&self, ground: Ground) -> Result<Vec<Gate>, Failure> {
         let first = config_file::NAME.to_owned();

@@ -43,8 +43,8 @@ pub(super) const ROWS: &[Row] = &[
         C::DispatcherFailed,
         Fails,
         "the test command ended with an error before it wrote a results file",
-        "fix the error that the detail shows (a compile error, a wrong flag, a crash at the \
-         start); if the tests ran, correct `dispatcher.results`; the whole output is in the log",
+        "fix the error in the message (for example a compile error or a wrong flag); if the tests \
+         ran, correct `dispatcher.results`; the log holds the whole output",
     ),
     row(
         C::DispatcherCrashed,

@@ -79,7 +79,12 @@ pub(crate) enum Classification {
 }
 
 impl Classification {
-    /// In words, for a person.
+    /// Returns the classification that is written like this.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|known| known.as_str() == text)
+    }
+
+    /// For people, in two or three words.
     pub(crate) const fn words(self) -> &'static str {
         match self {
             Self::Completed => "passed",

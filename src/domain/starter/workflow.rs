@@ -84,7 +84,7 @@ pub(crate) fn workflow(form: Form, callee: &Callee, gates: &[Gate]) -> String {
     let mut out = String::from("name: pester-gate\non:\n  push:\n");
     if callee.is_own_machine() {
         out.push_str("  # No pull_request: it would let strangers' code onto the machine.\n");
-        out.push_str("  # `pester-gate init --trusted-pr` is the way.\n");
+        out.push_str("  # To run pull requests safely, use `pester-gate init --trusted-pr`.\n");
     } else {
         out.push_str("  pull_request:\n");
     }

@@ -340,7 +340,8 @@ fn excluded(collected: &Collected) -> Vec<String> {
         let more =
             if others.is_empty() { String::new() } else { format!(" and {} more", others.len()) };
         let count = many(outside.len() as u64, "test file");
-        lines.push(format!("{count} outside `tests.path`: {first}{more}"));
+        let fix = "change `tests.path` to run them";
+        lines.push(format!("{count} outside `tests.path`: {first}{more}; {fix}"));
     }
     let Some(profile) = &selection.dispatcher_profile else { return lines };
     let (not_run, tags) = (collected.counts.not_run, profile.exclude_tag.value.join(", "));
