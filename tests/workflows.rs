@@ -85,9 +85,8 @@ fn check_steps(place: &str, holder: &Value) -> Vec<String> {
             place.ends_with("action.yml") && uses.starts_with("actions/upload-artifact@");
         let whole =
             with.and_then(|with| with.get("include-hidden-files")) == Some(&Value::Bool(true));
-        let raw = with.map(|with| text(with, "path")).is_some_and(|path| {
-            path.contains("raw-path") || path.ends_with("/run${{ inputs.gate-id }}")
-        });
+        // The whole folder of a step, or the raw results in it.
+        let raw = with.is_some_and(|with| !text(with, "path").ends_with("/*.json"));
         if of_a_layer && raw && !whole {
             wrong.push(format!("{label}: dotfiles that a receipt lists would be missing"));
         }
@@ -115,16 +114,11 @@ fn problems(name: &str, file: &str) -> Vec<String> {
         let runs = document.get("runs").unwrap_or(&Value::Null);
         wrong.extend(check_steps(name, runs));
         if name.ends_with("execute/action.yml") {
-            let releases = |os: &str| {
-                let lets_go = |step: &&&Value| {
-                    text(step, "run").contains("lock release") && text(step, "if").contains(os)
-                };
-                steps(runs)
-                    .iter()
-                    .find(lets_go)
-                    .is_some_and(|step| text(step, "if").starts_with("always() && "))
+            let releases = |step: &&Value| {
+                text(step, "run").contains("lock release")
+                    && text(step, "if").starts_with("always() && ")
             };
-            if !releases("runner.os == 'Windows'") || !releases("runner.os != 'Windows'") {
+            if !steps(runs).iter().any(releases) {
                 wrong.push("an execute that was ended from outside would keep the host".to_owned());
             }
         }
@@ -242,6 +236,17 @@ fn gate(document: &Value) -> Vec<String> {
         let names: Vec<&str> = steps(job).iter().map(|step| text(step, "name")).collect();
         let room = names.iter().filter(|name| name.starts_with("Make room for the gate")).count();
         let at = |wanted: &str| names.iter().position(|name| name.starts_with(wanted));
+        // A server that does not name the workflow's repository would give the caller's.
+        let guards = ["runner.os == 'Windows'", "runner.os != 'Windows'"].map(|os| {
+            format!("{os} && inputs.gate-repository == '' && !job.workflow_repository")
+        });
+        let is_guarded = |guard: &String| {
+            let at_guard = steps(job).iter().position(|step| text(step, "if") == guard);
+            at_guard.is_some_and(|place| Some(place) < at("Check out the gate"))
+        };
+        if !guards.iter().all(is_guarded) {
+            wrong.push(format!("{id} could run the caller's repository as the gate"));
+        }
         if room != 2 || at("Make room for the gate") > at("Check out the gate") {
             wrong.push(format!("{id} would check the gate out through a link"));
         }
@@ -464,7 +469,7 @@ const MUTANTS: &[(&str, &str, &str)] = &[
         "          context-artifact",
     ),
     ("gate.yml", "    continue-on-error: ${{ inputs.continue-on-failure == 'true' }}\n", ""),
-    ("gate.yml", "      - name: Make room for the gate\n", "      - name: Nothing\n"),
+    ("gate.yml", "        name: Make room for the gate\n", "        name: Nothing\n"),
     ("trusted-pr.yml", "      route-sha256: ${{ needs.route.outputs.receipt-sha256 }}\n", ""),
     ("release.yml", "          head-sha: ${{ needs.publish.outputs.commit }}\n", ""),
     ("actions/execute/action.yml", "        include-hidden-files: true\n", ""),
@@ -501,8 +506,14 @@ const MUTANTS: &[(&str, &str, &str)] = &[
     ),
     ("release.yml", "        runner: [windows-latest, ", "        runner: ["),
     ("actions/execute/action.yml", "always() && inputs.upload", "inputs.upload"),
-    ("actions/execute/action.yml", "always() && runner.os == 'Windows'", "runner.os == 'Windows'"),
-    ("actions/execute/action.yml", "'\"$PESTER_GATE_PATH\" lock release'", "'true'"),
+    (
+        "actions/execute/action.yml",
+        "always() && (steps.find-windows.outputs.out || steps.find.outputs.out) != ''\n      continue",
+        "(steps.find-windows.outputs.out || steps.find.outputs.out) != ''\n      continue",
+    ),
+    ("actions/execute/action.yml", "run: lock release", "run: lock inspect"),
+    ("gate.yml", "!job.workflow_repository", "job.workflow_repository"),
+    ("gate.yml", "      - *guard\n", ""),
     (
         "actions/context/action.yml",
         "actions/upload-artifact@043fb46d1a93c77aae656e7c1c64a875d1fc6a0a # v7.0.1",

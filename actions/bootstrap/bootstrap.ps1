@@ -1,6 +1,7 @@
 # Finds the pester-gate binary on Windows PowerShell 5.1 and PowerShell 7. ASCII only.
-# Prints its path on stdout and, under Actions, sets the output 'path'. Exit 0 found, 2 not usable: then the reason code
-# stands first on stderr, and the outputs 'status' and 'reason' are set.
+# Prints its path on stdout. In a step of an action (PESTER_GATE_LAYER is set), it sets the output 'path', and the
+# binary prepares the next steps. Exit code 0: found; 2: not usable. Then the reason code comes first on stderr, in an
+# annotation and in the summary, and the outputs 'status' and 'reason' are set.
 # Nothing is run before its hash is known, except a path that the caller named.
 param(
     [string] $Version = $env:PESTER_GATE_VERSION,
@@ -21,6 +22,11 @@ function Set-Output([string] $Name, [string] $Value) {
 function Stop-Bootstrap([string] $Code, [string] $Message) {
     $line = ("${Code}: $Message" -replace '[\r\n]+', ' ')
     [Console]::Error.WriteLine($line)
+    if ($env:GITHUB_STEP_SUMMARY) {
+        $summary = "### pester-gate could not start`n`n    $line`n`n"
+        [IO.File]::AppendAllText($env:GITHUB_STEP_SUMMARY, $summary, (New-Object Text.UTF8Encoding $false))
+        [Console]::Out.WriteLine('::error title=pester-gate::' + ($line -replace '%', '%25'))
+    }
     $status = 'seam-defect'
     if (@('route', 'context', 'preflight', 'selection') -contains $env:PESTER_GATE_LAYER) { $status = 'blocked' }
     Set-Output 'status' $status
@@ -31,6 +37,17 @@ function Stop-Bootstrap([string] $Code, [string] $Message) {
 function Complete-Bootstrap([string] $Path) {
     if ($Path -match '[\r\n]') { Stop-Bootstrap 'bootstrap-binary-missing' 'the path of the binary holds a line end' }
     Set-Output 'path' $Path
+    if ($env:PESTER_GATE_LAYER -and $env:RUNNER_TEMP) {
+        $code = -1
+        try {
+            & $Path step --prepare
+            $code = $LASTEXITCODE
+        }
+        catch { [Console]::Error.WriteLine($_.Exception.Message) }
+        if ($code -ne 0) {
+            Stop-Bootstrap 'bootstrap-binary-missing' "'$Path' is not a pester-gate that fits these actions"
+        }
+    }
     [Console]::Out.WriteLine($Path)
     exit 0
 }
@@ -39,11 +56,18 @@ function Get-Digest([string] $Path) {
     (Get-FileHash -LiteralPath $Path -Algorithm SHA256).Hash.ToLowerInvariant()
 }
 
-if ($env:PESTER_GATE_BIN) {
-    if (-not (Test-Path -LiteralPath $env:PESTER_GATE_BIN -PathType Leaf)) {
-        Stop-Bootstrap 'bootstrap-binary-missing' "PESTER_GATE_BIN names '$env:PESTER_GATE_BIN', which is not a file"
+# The input of the action, else the variable of the host.
+$given = $env:PESTER_GATE_BIN
+$name = 'PESTER_GATE_BIN'
+if ($env:PESTER_GATE_BINARY) {
+    $given = $env:PESTER_GATE_BINARY
+    $name = 'the input binary'
+}
+if ($given) {
+    if (-not (Test-Path -LiteralPath $given -PathType Leaf)) {
+        Stop-Bootstrap 'bootstrap-binary-missing' "$name names '$given', which is not a file"
     }
-    Complete-Bootstrap (Resolve-Path -LiteralPath $env:PESTER_GATE_BIN).ProviderPath
+    Complete-Bootstrap (Resolve-Path -LiteralPath $given).ProviderPath
 }
 
 if (-not $Version) { $Version = ([IO.File]::ReadAllText([IO.Path]::Combine($PSScriptRoot, 'version.txt'))).Trim() }

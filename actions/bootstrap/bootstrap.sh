@@ -1,7 +1,8 @@
 #!/bin/sh
 # Finds the pester-gate binary on Linux and macOS; needs sh, and for a download curl or wget.
-# Prints its path on stdout and, under Actions, sets the output `path`. Exit 0 found, 2 not usable: then
-# the reason code stands first on stderr, and the outputs `status` and `reason` are set.
+# Prints its path on stdout. In a step of an action (PESTER_GATE_LAYER is set), it sets the output `path`, and the
+# binary prepares the next steps. Exit code 0: found; 2: not usable. Then the reason code comes first on stderr, in an
+# annotation and in the summary, and the outputs `status` and `reason` are set.
 # Nothing is run before its hash is known, except a path that the caller named.
 set -eu
 
@@ -15,8 +16,12 @@ tell() { [ -z "${GITHUB_OUTPUT:-}" ] || printf '%s=%s\n' "$1" "$2" >>"$GITHUB_OU
 
 refuse() { # CODE MESSAGE
   [ -z "$part" ] || rm -f "$part"
-  printf '%s: %s\n' "$1" "$2" | tr '\r\n' '  ' >&2
-  echo >&2
+  line=$(printf '%s: %s' "$1" "$2" | tr '\r\n' '  ')
+  printf '%s\n' "$line" >&2
+  if [ -n "${GITHUB_STEP_SUMMARY:-}" ]; then
+    printf '### pester-gate could not start\n\n    %s\n\n' "$line" >>"$GITHUB_STEP_SUMMARY"
+    printf '::error title=pester-gate::%s\n' "$(printf '%s' "$line" | sed 's/%/%25/g')"
+  fi
   case ${PESTER_GATE_LAYER:-} in
   route | context | preflight | selection) tell status blocked ;;
   *) tell status seam-defect ;;
@@ -31,6 +36,9 @@ found() { # PATH
 '*) refuse bootstrap-binary-missing 'the path of the binary holds a line end' ;;
   esac
   tell path "$1"
+  if [ -n "${PESTER_GATE_LAYER:-}" ] && [ -n "${RUNNER_TEMP:-}" ]; then
+    "$1" step --prepare || refuse bootstrap-binary-missing "'$1' is not a pester-gate that fits these actions"
+  fi
   printf '%s\n' "$1"
   exit 0
 }
@@ -39,12 +47,16 @@ hash_of() { # FILE
   if command -v sha256sum >/dev/null 2>&1; then sha256sum <"$1"; else shasum -a 256 <"$1"; fi | cut -c1-64
 }
 
-if [ -n "${PESTER_GATE_BIN:-}" ]; then
-  [ -f "$PESTER_GATE_BIN" ] || refuse bootstrap-binary-missing "PESTER_GATE_BIN names '$PESTER_GATE_BIN', which is not a file"
-  [ -x "$PESTER_GATE_BIN" ] || refuse bootstrap-binary-missing "PESTER_GATE_BIN names '$PESTER_GATE_BIN', which may not be executed"
-  case $PESTER_GATE_BIN in
-  /*) found "$PESTER_GATE_BIN" ;;
-  *) found "$PWD/$PESTER_GATE_BIN" ;;
+# The input of the action, else the variable of the host.
+given=${PESTER_GATE_BINARY:-${PESTER_GATE_BIN:-}}
+if [ -n "$given" ]; then
+  name=PESTER_GATE_BIN
+  [ -z "${PESTER_GATE_BINARY:-}" ] || name='the input binary'
+  [ -f "$given" ] || refuse bootstrap-binary-missing "$name names '$given', which is not a file"
+  [ -x "$given" ] || refuse bootstrap-binary-missing "$name names '$given', which may not be executed"
+  case $given in
+  /*) found "$given" ;;
+  *) found "$PWD/$given" ;;
   esac
 fi
 

@@ -197,6 +197,17 @@ pub(crate) fn set_outputs(world: &World, outputs: &[(&str, String)]) -> Result<(
     write_file_command(&path, "GITHUB_OUTPUT", &text)
 }
 
+/// Adds a folder to the PATH of the next steps of the job.
+pub(crate) fn add_path(world: &World, folder: &Path) -> Result<(), Fault> {
+    let Some(path) = world.var("GITHUB_PATH") else { return Ok(()) };
+    let folder = folder.to_string_lossy();
+    if folder.contains(['\r', '\n']) {
+        let why = "a folder for GITHUB_PATH holds a line end".to_owned();
+        return Err(Fault::OutputUnwritable(why));
+    }
+    write_file_command(&path, "GITHUB_PATH", &format!("{folder}\n"))
+}
+
 /// Adds to the job summary, where there is one. More than 1 MiB would be dropped whole.
 pub(crate) fn add_summary(world: &World, markdown: &str) -> Result<(), Fault> {
     const LIMIT: usize = 1000 << 10;

@@ -40,6 +40,63 @@ pub struct World {
     environment: BTreeMap<OsString, OsString>,
     cwd: PathBuf,
     cancel: Cancel,
+    inputs: Inputs,
+}
+
+/// Inputs of the action that this process is a step of.
+#[derive(Clone, Default)]
+pub(crate) struct Inputs {
+    values: BTreeMap<String, String>,
+    invalid: Option<String>,
+}
+
+/// The variable that holds the inputs of an action as one JSON object.
+pub(crate) const INPUTS: &str = "PESTER_GATE_INPUTS";
+
+impl Inputs {
+    /// Takes the inputs out of an environment: no child of this process sees them. The token of
+    /// the action becomes the variable that tokens are read from.
+    fn take(environment: &mut BTreeMap<OsString, OsString>) -> Self {
+        let Some(text) = environment.remove(OsStr::new(INPUTS)) else { return Self::default() };
+        let text = text.to_string_lossy();
+        if text.trim().is_empty() {
+            return Self::default();
+        }
+        let parsed: Result<BTreeMap<String, serde_json::Value>, _> = serde_json::from_str(&text);
+        let Ok(parsed) = parsed else {
+            // The text may hold a token, so the message does not quote it.
+            return Self { invalid: Some("it is not a JSON object".to_owned()), ..Self::default() };
+        };
+        let mut values = BTreeMap::new();
+        for (name, value) in parsed {
+            let value = match value {
+                serde_json::Value::String(text) => text,
+                serde_json::Value::Null => String::new(),
+                other => other.to_string(),
+            };
+            // GitHub takes either case for one input.
+            values.insert(name.to_lowercase(), value);
+        }
+        if let Some(token) = values.remove("token").filter(|token| !token.is_empty()) {
+            environment.insert("GH_TOKEN".into(), token.into());
+        }
+        Self { values, invalid: None }
+    }
+
+    /// Whether this process is a step of an action that passed its inputs.
+    pub(crate) fn are_given(&self) -> bool {
+        !self.values.is_empty()
+    }
+
+    /// Why they cannot be read.
+    pub(crate) fn invalid(&self) -> Option<&str> {
+        self.invalid.as_deref()
+    }
+
+    /// An input that is not empty.
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
+        self.values.get(name).map(String::as_str).filter(|value| !value.trim().is_empty())
+    }
 }
 
 /// Names only: what the environment holds is nobody's to print.
@@ -59,11 +116,19 @@ impl World {
         let cancel = Cancel::default();
         let handler = cancel.clone();
         ctrlc::set_handler(move || handler.request()).map_err(io::Error::other)?;
-        Ok(Self {
-            environment: std::env::vars_os().collect(),
-            cwd: std::env::current_dir()?,
-            cancel,
-        })
+        let mut environment = std::env::vars_os().collect();
+        let inputs = Inputs::take(&mut environment);
+        Ok(Self { environment, cwd: std::env::current_dir()?, cancel, inputs })
+    }
+
+    /// The inputs of the action.
+    pub(crate) fn inputs(&self) -> &Inputs {
+        &self.inputs
+    }
+
+    /// The program of this process.
+    pub(crate) fn program(&self) -> io::Result<PathBuf> {
+        std::env::current_exe()
     }
 
     /// A variable's value, where it is set, Unicode and not empty.
@@ -245,10 +310,33 @@ mod tests {
     use super::*;
 
     #[test]
+    fn inputs_leave_the_environment_and_the_token_becomes_a_variable() {
+        let take = |text: &str| {
+            let mut environment = BTreeMap::from([(INPUTS.into(), text.into())]);
+            let inputs = Inputs::take(&mut environment);
+            (inputs, environment)
+        };
+        let text = "{\"Pack\": \"a\\nb\", \"token\": \"t\", \"root\": \"\", \"n\": 3}";
+        let (inputs, environment) = take(text);
+        assert_eq!((inputs.get("pack"), inputs.get("root")), (Some("a\nb"), None));
+        assert_eq!((inputs.get("n"), inputs.get("token")), (Some("3"), None));
+        assert_eq!(environment, BTreeMap::from([("GH_TOKEN".into(), "t".into())]));
+        let (inputs, environment) = take("{\"token\": \"ghs_x");
+        assert!(environment.is_empty() && !inputs.are_given());
+        assert_eq!(inputs.invalid(), Some("it is not a JSON object"));
+        assert!(!take("{}").0.are_given() && take(" ").0.invalid().is_none());
+    }
+
+    #[test]
     fn no_value_of_the_environment_is_printed() {
         let pair = |name: &str, value: &str| (OsString::from(name), OsString::from(value));
         let environment = [pair("GH_TOKEN", "a-value-of-no-known-shape")].into_iter().collect();
-        let world = World { environment, cwd: PathBuf::from("."), cancel: Cancel::default() };
+        let world = World {
+            environment,
+            cwd: PathBuf::from("."),
+            cancel: Cancel::default(),
+            inputs: Inputs::default(),
+        };
         let shown = format!("{world:?} {world:#?}");
         assert!(shown.contains("GH_TOKEN") && !shown.contains("no-known-shape"), "{shown}");
     }

@@ -1,5 +1,5 @@
-//! From what was typed to what holds: flag, then environment, then file, then default, each value
-//! with its source. An invalid value is an error wherever it stands.
+//! From what was typed to the effective values: flag, then input of the action, then variable, then
+//! file, then default, each value with its source. An invalid value is an error wherever it stands.
 
 use std::fmt::Display;
 use std::num::NonZeroU32;
@@ -10,7 +10,7 @@ use clap::ArgMatches;
 use serde_json::{Map, Value, json};
 
 use super::args::{self, variable};
-use crate::adapter::world::World;
+use crate::adapter::world::{INPUTS, World};
 use crate::domain::config::{
     Config, DispatcherKind, EmptyPolicy, Engine, Isolation, Leaks, LockScope, Multiple, Percent,
     PriorityPolicy, ProbeName, Requirement, Trust, WarnOrFail, WhenRefused,
@@ -61,17 +61,26 @@ impl<'a> Overlay<'a> {
             }
             return Ok(Some(Sourced::new(values, Source::Flag(format!("--{flag}")))));
         }
+        let lines = |text: &str| {
+            let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+            let lines: Vec<String> = lines.map(str::to_owned).collect();
+            Some(lines).filter(|lines| !lines.is_empty())
+        };
+        if let Some(values) = self.input(flag)?.and_then(lines) {
+            return Ok(Some(Sourced::new(values, Source::Input(input_name(flag).to_owned()))));
+        }
         let name = variable(flag);
-        let values = self.world.var(&name).map(|text| {
-            text.lines()
-                .map(str::trim)
-                .filter(|line| !line.is_empty())
-                .map(str::to_owned)
-                .collect::<Vec<_>>()
-        });
-        Ok(values
-            .filter(|values| !values.is_empty())
-            .map(|values| Sourced::new(values, Source::Env(name))))
+        let values = self.world.var(&name).and_then(|text| lines(&text));
+        Ok(values.map(|values| Sourced::new(values, Source::Env(name))))
+    }
+
+    /// The input of the action for a flag. Only the flags of the command are inputs.
+    fn input(&self, flag: &str) -> Result<Option<&str>, Invalid> {
+        let inputs = self.world.inputs();
+        match inputs.invalid() {
+            Some(why) => Err(Invalid::new(INPUTS, why)),
+            None => Ok(inputs.get(input_name(flag))),
+        }
     }
 
     /// The one value of a flag or its variable.
@@ -90,7 +99,10 @@ impl<'a> Overlay<'a> {
             Some(_) => {
                 Err(Invalid::new(format!("--{flag}"), "it takes one value that is not empty"))
             }
-            None => Ok(self.world.var(&variable(flag))),
+            None => match self.input(flag)? {
+                Some(text) => Ok(Some(text.to_owned())),
+                None => Ok(self.world.var(&variable(flag))),
+            },
         }
     }
 
@@ -117,8 +129,11 @@ impl<'a> Overlay<'a> {
         if args::switched(self.matches, flag) {
             return Ok(true);
         }
-        let name = variable(flag);
-        match self.world.var(&name).map(|text| text.trim().to_ascii_lowercase()).as_deref() {
+        let (name, text) = match self.input(flag)? {
+            Some(text) => (input_name(flag).to_owned(), Some(text.to_owned())),
+            None => (variable(flag), self.world.var(&variable(flag))),
+        };
+        match text.map(|text| text.trim().to_ascii_lowercase()).as_deref() {
             None | Some("" | "false" | "0" | "no" | "off") => Ok(false),
             Some("true" | "1" | "yes" | "on") => Ok(true),
             Some(other) => Err(Invalid::new(name, format!("{other:?} is neither true nor false"))),
@@ -139,10 +154,19 @@ impl<'a> Overlay<'a> {
     }
 }
 
+/// The input of the actions that sets a flag.
+fn input_name(flag: &str) -> &str {
+    match flag {
+        "runner-label" => "runner-labels",
+        other => other,
+    }
+}
+
 /// How a source is named in an error.
 fn place(source: &Source) -> String {
     match source {
         Source::Flag(name) | Source::Env(name) => name.clone(),
+        Source::Input(name) => format!("input {name}"),
         other => other.to_string(),
     }
 }

@@ -21,8 +21,9 @@ use crate::adapter::terminal::{Progress, Verbosity};
 use crate::adapter::workspace::{files, git};
 use crate::adapter::world::World;
 use crate::command;
+use crate::command::step::JobFolder;
 use crate::domain::fault::{Fault, Finding, charge};
-use crate::domain::ids::{LockGroup, RelPath, RepoSlug, Sha256};
+use crate::domain::ids::{GateId, LockGroup, RelPath, RepoSlug, Sha256};
 use crate::domain::reason::{Layer, ReasonCode};
 use crate::domain::receipt::Classification;
 use crate::domain::settings::takes_files;
@@ -59,6 +60,9 @@ pub fn run(world: &World, arguments: Vec<std::ffi::OsString>) -> u8 {
     if verb == args::GUARD {
         return guard(world);
     }
+    if verb == args::STEP {
+        return step(world, matches);
+    }
     match Session::new(world, verb, matches, json).and_then(|session| session.dispatch()) {
         Ok(ending) => exit::number(ending),
         Err(failure) => fail(world, json, verb, &failure),
@@ -71,6 +75,28 @@ fn guard(world: &World) -> u8 {
         Ok(()) => 0,
         Err(error) => {
             world.note(&format!("error: {error:#}"));
+            2
+        }
+    }
+}
+
+/// A step of an action: what its script names, or what comes before it.
+fn step(world: &World, matches: &ArgMatches) -> u8 {
+    let script = args::typed(matches, "script").and_then(|scripts| scripts.into_iter().next());
+    let words = match script.filter(|_| !args::switched(matches, "prepare")) {
+        None => command::step::prepare(world).map(|()| Vec::new()),
+        Some(script) => command::step::words(world, &script),
+    };
+    match words {
+        Ok(words) if words.is_empty() => 0,
+        // A script that names a step would never end.
+        Ok(words) if words[0] == args::STEP => 2,
+        Ok(words) => {
+            let program = std::iter::once("pester-gate".to_owned());
+            run(world, program.chain(words).map(Into::into).collect())
+        }
+        Err(error) => {
+            world.note(&format!("error: {}", printable(&format!("{error:#}"))));
             2
         }
     }
@@ -275,11 +301,11 @@ impl<'a> Session<'a> {
                 self.layer(&ground, context::run(self.world, &ground, self.context_request()?))
             }
             "preflight" => {
-                let request = preflight::Request { context: self.paper("context")? };
+                let request = preflight::Request { context: self.paper(Layer::Context)? };
                 self.layer(&ground, preflight::run(self.world, &ground, request))
             }
             "selection" => {
-                let (context, durations) = (self.paper("context")?, self.durations(&ground)?);
+                let (context, durations) = (self.paper(Layer::Context)?, self.durations(&ground)?);
                 let request = selection::Request { context, durations };
                 self.layer(&ground, selection::run(self.world, &ground, request))
             }
@@ -368,22 +394,31 @@ impl<'a> Session<'a> {
         })
     }
 
-    fn paper(&self, layer: &str) -> Result<Paper, Failure> {
-        Ok(Paper {
-            path: self.overlay.path(&format!("{layer}-receipt"))?,
-            sha256: self.digest(layer)?,
-        })
+    /// The receipt of an earlier layer: the one that is named, else the one that an earlier step of
+    /// the same job left.
+    fn paper(&self, layer: Layer) -> Result<Paper, Failure> {
+        let path = match self.overlay.path(&format!("{layer}-receipt"))? {
+            Some(path) => Some(path),
+            None => self.job_folder()?.and_then(|folder| folder.receipt(layer)),
+        };
+        Ok(Paper { path, sha256: self.digest(layer)? })
     }
 
-    fn digest(&self, layer: &str) -> Result<Option<Sha256>, Failure> {
+    /// The folder of this job, where this process is a step of an action.
+    fn job_folder(&self) -> Result<Option<JobFolder>, Failure> {
+        let gate: Option<GateId> = self.overlay.parsed("gate-id")?.map(|id| id.value);
+        Ok(JobFolder::of(self.world, gate.as_ref()))
+    }
+
+    fn digest(&self, layer: Layer) -> Result<Option<Sha256>, Failure> {
         Ok(self.overlay.parsed::<Sha256>(&format!("{layer}-sha256"))?.map(|digest| digest.value))
     }
 
     fn execute_request(&self) -> Result<execute::Request, Failure> {
         Ok(execute::Request {
-            context: self.paper("context")?,
-            preflight: self.paper("preflight")?,
-            selection: self.paper("selection")?,
+            context: self.paper(Layer::Context)?,
+            preflight: self.paper(Layer::Preflight)?,
+            selection: self.paper(Layer::Selection)?,
             results_dir: self.overlay.path("results-dir")?,
             shard: self.overlay.text("shard")?.map(|text| parse_shard(&text.value)).transpose()?,
         })

@@ -12,4 +12,5 @@ pub(crate) mod results;
 pub(crate) mod run;
 pub(crate) mod runs;
 pub(crate) mod schema;
+pub(crate) mod step;
 pub(crate) mod verify;

@@ -272,7 +272,10 @@ impl ReceiptFault {
 fn missing(layer: &Layer, path: &str) -> String {
     match path {
         "" => {
-            format!("there is no {layer} receipt; {layer} must run before, and leave its receipt")
+            format!(
+                "there is no {layer} receipt; run `{layer}` first (in a workflow: the action \
+                 `{layer}` earlier in this job, or its artifact)"
+            )
         }
         path => format!("there is no {layer} receipt at {path}"),
     }

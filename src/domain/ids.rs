@@ -10,6 +10,8 @@ use std::str::FromStr;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::reason::Layer;
+
 /// A value that is not of the kind it was given for.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("invalid {kind} {value:?}: {expected}")]
@@ -159,6 +161,29 @@ id!(
 );
 
 impl ArtifactName {
+    /// The raw results of execute.
+    pub(crate) const RAW: &'static str = "pester-run-raw";
+
+    /// The artifact of a layer.
+    pub(crate) const fn base_of(layer: Layer) -> &'static str {
+        match layer {
+            Layer::Route => "pester-route",
+            Layer::Context => "pester-context",
+            Layer::Preflight => "pester-readiness",
+            Layer::Selection => "pester-selection",
+            Layer::Execute => "pester-execution-contract",
+            Layer::Post => "pester-evidence",
+        }
+    }
+
+    /// The name for the second and each further use of an action in one job.
+    pub(crate) fn of_use(mut self, number: u32) -> Self {
+        if number > 1 {
+            self.0.push_str(&format!("-u{number}"));
+        }
+        self
+    }
+
     /// A layer's artifact: the name of the contract, then the gate's id, the shard, and the attempt
     /// where it is not the first. GitHub refuses a name twice in one run, re-runs included.
     pub(crate) fn for_attempt(

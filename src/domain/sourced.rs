@@ -20,6 +20,8 @@ pub(crate) enum Source {
     Profile(String),
     /// An environment variable.
     Env(String),
+    /// An input of an action.
+    Input(String),
     /// A flag.
     Flag(String),
     /// The selection receipt.
@@ -34,6 +36,7 @@ impl fmt::Display for Source {
             Source::Pack(name) => write!(f, "pack:{name}"),
             Source::Profile(name) => write!(f, "profile:{name}"),
             Source::Env(name) => write!(f, "env:{name}"),
+            Source::Input(name) => write!(f, "input:{name}"),
             Source::Flag(name) => write!(f, "flag:{name}"),
             Source::Receipt => f.write_str("receipt"),
         }
@@ -41,6 +44,11 @@ impl fmt::Display for Source {
 }
 
 impl Source {
+    /// Whether it belongs to one invocation: a flag, an input or a variable.
+    pub(crate) fn is_by_hand(&self) -> bool {
+        matches!(self, Source::Flag(_) | Source::Input(_) | Source::Env(_))
+    }
+
     /// The flag, variable or key by itself, for a message.
     pub(crate) fn name(&self) -> &str {
         match self {
@@ -50,6 +58,7 @@ impl Source {
             | Source::Pack(name)
             | Source::Profile(name)
             | Source::Env(name)
+            | Source::Input(name)
             | Source::Flag(name) => name,
         }
     }
@@ -68,6 +77,7 @@ impl From<String> for Source {
             Some(("pack", rest)) => Source::Pack(rest.to_owned()),
             Some(("profile", rest)) => Source::Profile(rest.to_owned()),
             Some(("env", rest)) => Source::Env(rest.to_owned()),
+            Some(("input", rest)) => Source::Input(rest.to_owned()),
             Some(("flag", rest)) => Source::Flag(rest.to_owned()),
             _ if text == "receipt" => Source::Receipt,
             _ => Source::Default,
@@ -105,8 +115,8 @@ impl<T> Sourced<T> {
         self.source != Source::Default
     }
 
-    /// Whether it was set for this invocation, by flag or environment.
+    /// Whether it was set for this invocation: by a flag, an input or a variable.
     pub(crate) fn is_set_by_hand(&self) -> bool {
-        matches!(self.source, Source::Flag(_) | Source::Env(_))
+        self.source.is_by_hand()
     }
 }

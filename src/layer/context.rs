@@ -102,7 +102,7 @@ pub(crate) fn run(world: &World, ground: &Ground, request: Request) -> Result<Ou
         (
             "artifact-name",
             ArtifactName::for_attempt(
-                "pester-context",
+                ArtifactName::base_of(Layer::Context),
                 ground.gate_id.as_ref(),
                 None,
                 identity.run.1,

@@ -96,7 +96,7 @@ pub(crate) fn run(world: &World, ground: &Ground, request: Request) -> Result<Ou
     outcome.outputs = vec![(
         "artifact-name",
         ArtifactName::for_attempt(
-            "pester-readiness",
+            ArtifactName::base_of(Layer::Preflight),
             ground.gate_id.as_ref(),
             None,
             identity.run.1,

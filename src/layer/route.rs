@@ -138,7 +138,7 @@ pub(crate) fn run(
         (
             "artifact-name",
             ArtifactName::for_attempt(
-                "pester-route",
+                ArtifactName::base_of(Layer::Route),
                 ground.gate_id.as_ref(),
                 None,
                 identity.run.1,

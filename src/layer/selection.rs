@@ -123,7 +123,7 @@ pub(crate) fn run(world: &World, ground: &Ground, request: Request) -> Result<Ou
         (
             "artifact-name",
             ArtifactName::for_attempt(
-                "pester-selection",
+                ArtifactName::base_of(Layer::Selection),
                 ground.gate_id.as_ref(),
                 None,
                 identity.run.1,

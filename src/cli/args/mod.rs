@@ -207,6 +207,9 @@ fn overview() -> String {
 /// The verb by which execute starts the guard of a run.
 pub(crate) const GUARD: &str = "guard";
 
+/// The verb that the actions use as the shell of their steps.
+pub(crate) const STEP: &str = "step";
+
 /// Flags of a verb that its subject has and it cannot use.
 fn left_out(verb: &str, flag: &str) -> bool {
     match verb {
@@ -303,7 +306,11 @@ pub(crate) fn command() -> Command {
         top = top.subcommand(command);
     }
     // Not for people: execute starts it.
-    top.subcommand(Command::new(GUARD).hide(true))
+    let step = Command::new(STEP)
+        .hide(true)
+        .arg(Arg::new("prepare").long("prepare").action(ArgAction::SetTrue))
+        .arg(Arg::new("script").value_name("SCRIPT").required_unless_present("prepare"));
+    top.subcommand(Command::new(GUARD).hide(true)).subcommand(step)
 }
 
 fn run_argument() -> Arg {

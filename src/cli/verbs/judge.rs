@@ -11,7 +11,9 @@ use crate::domain::test_list::TestList;
 
 impl Session<'_> {
     pub(super) fn post(&self, ground: &Ground) -> Result<Ending, Failure> {
-        let receipts_dir = match (self.overlay.path("receipts-dir")?, &ground.out) {
+        let of_job = self.job_folder()?.map(|folder| folder.evidence());
+        let named = self.overlay.path("receipts-dir")?.or(of_job);
+        let receipts_dir = match (named, &ground.out) {
             (Some(dir), _) => dir,
             (None, Some(out)) => out.clone(),
             (None, None) => {
@@ -26,10 +28,10 @@ impl Session<'_> {
             execute_is_over: jobs.contains_key(&Layer::Execute),
             jobs,
             digests: post::Digests {
-                route: self.digest("route")?,
-                context: self.digest("context")?,
-                preflight: self.digest("preflight")?,
-                selection: self.digest("selection")?,
+                route: self.digest(Layer::Route)?,
+                context: self.digest(Layer::Context)?,
+                preflight: self.digest(Layer::Preflight)?,
+                selection: self.digest(Layer::Selection)?,
                 execute: self.execute_digests()?,
             },
             continue_on_failure: self.overlay.switch("continue-on-failure")?,

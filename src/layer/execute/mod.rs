@@ -502,9 +502,13 @@ fn conclude(
     let mut receipt = ExecutionReceipt::headed(head);
     admitted.record(&mut receipt);
     let shard = request.shard.map(|shard| shard.index);
-    receipt.raw_artifact_name =
-        ArtifactName::for_attempt("pester-run-raw", ground.gate_id.as_ref(), shard, identity.run.1)
-            .into();
+    receipt.raw_artifact_name = ArtifactName::for_attempt(
+        ArtifactName::RAW,
+        ground.gate_id.as_ref(),
+        shard,
+        identity.run.1,
+    )
+    .into();
     receipt.raw_artifact_expected = !raw.0.is_empty() && leaked.is_empty();
     // A name that holds a secret is told as masked, and so is found nowhere: that folder is not
     // uploaded.
@@ -539,7 +543,7 @@ fn conclude(
         (
             "artifact-name",
             ArtifactName::for_attempt(
-                "pester-execution-contract",
+                ArtifactName::base_of(Layer::Execute),
                 ground.gate_id.as_ref(),
                 shard,
                 identity.run.1,

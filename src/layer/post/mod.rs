@@ -349,8 +349,12 @@ fn outputs(ground: &Ground, story: &Story, identity: &Identity) -> Vec<(&'static
         GateStatus::Fail => "fail",
         GateStatus::Notice => "notice",
     };
-    let artifact =
-        ArtifactName::for_attempt("pester-evidence", ground.gate_id.as_ref(), None, identity.run.1);
+    let artifact = ArtifactName::for_attempt(
+        ArtifactName::base_of(Layer::Post),
+        ground.gate_id.as_ref(),
+        None,
+        identity.run.1,
+    );
     vec![
         ("artifact-name", artifact.into()),
         ("classification", story.classification.as_str().to_owned()),
@@ -361,6 +365,8 @@ fn outputs(ground: &Ground, story: &Story, identity: &Identity) -> Vec<(&'static
         ("passed", counts.passed.to_string()),
         ("failed", counts.failed.to_string()),
         ("errors", counts.errors.to_string()),
+        ("failed-blocks", counts.failed_blocks.to_string()),
+        ("failed-files", counts.failed_files.to_string()),
         ("skipped", counts.skipped.to_string()),
     ]
 }

@@ -134,8 +134,9 @@ fn effective(
     else {
         return arguments;
     };
-    let by_hand =
-        |source: &str| source.starts_with("flag:") || source.starts_with("env:PESTER_GATE_");
+    let by_hand = |source: &str| {
+        ["flag:", "input:", "env:PESTER_GATE_"].iter().any(|own| source.starts_with(own))
+    };
     if by_hand(&chosen.integration_mode_source) {
         arguments.push(Argument::new("integration-mode", chosen.integration_mode.as_str()));
     }
@@ -155,7 +156,7 @@ fn effective(
         }
     }
     let mut push = |flag: &str, value: String, source: &Source| {
-        if matches!(source, Source::Flag(_) | Source::Env(_)) {
+        if source.is_by_hand() {
             arguments.push(Argument::new(flag, value));
         }
     };

@@ -17,11 +17,22 @@ async function fetchOne(name, folder) {
   }
 }
 
+// A glob as a regular expression: `*`, `[ab]` and `{a,b}`.
+function expression(glob) {
+  let depth = 0;
+  return glob.replace(/[^\w-]/g, (c) => {
+    if (c === "*") return ".*";
+    if (c === "[" || c === "]") return c;
+    if (c === "{") return depth++, "(?:";
+    if (c === "}") return depth--, ")";
+    return c === "," && depth ? "|" : `\\${c}`;
+  });
+}
+
 async function main() {
   const folder = input("path");
   if (input("name")) return fetchOne(input("name"), folder);
-  const parts = input("pattern").split("*").map((part) => part.replace(/[.+?^${}()|[\]\\]/g, "\\$&"));
-  const wanted = new RegExp(`^${parts.join(".*")}$`);
+  const wanted = new RegExp(`^${expression(input("pattern"))}$`);
   const names = (await (await fetch(`${base}stand-in/`)).json()).filter((name) => wanted.test(name));
   fs.mkdirSync(folder, { recursive: true });
   for (const name of names) await fetchOne(name, names.length === 1 ? folder : path.join(folder, name));
