@@ -175,7 +175,8 @@ fn a_release_is_fetched_once_and_hashed_every_time() {
 fn what_is_not_what_was_released_is_refused() {
     if !on_path("curl") && !on_path("wget") {
         println!(
-            "skipped: neither curl nor wget is there, so the bootstrap refused nothing that it fetched"
+            "skipped: neither curl nor wget is there, \
+             so the bootstrap refused nothing that it fetched"
         );
         return;
     }

@@ -158,7 +158,8 @@ fn execute_needs_no_network_no_git_and_no_github() {
     let tools_path = tools.to_str().unwrap();
     if !on_path("strace") {
         println!(
-            "skipped: no strace, so that execute connects nowhere and reads nothing below .git was not traced"
+            "skipped: no strace, \
+             so that execute connects nowhere and reads nothing below .git was not traced"
         );
         assert_eq!(sandbox.gate_in(&arguments, &[("PATH", tools_path)]).code, 0);
         return;

@@ -221,7 +221,8 @@ fn of_each_classification() -> Vec<(&'static str, Sandbox)> {
         (
             "readiness-blocked",
             with(
-                "packs: [{name: smoke, requires: [{tool: no-such-tool}]}]\ndefaults: {pack: smoke}\n",
+                "packs: [{name: smoke, requires: [{tool: no-such-tool}]}]\n\
+                 defaults: {pack: smoke}\n",
             ),
         ),
         ("selection-blocked", with("defaults: {pack: nowhere}\n")),
@@ -345,7 +346,8 @@ fn where_execute_died_post_writes_its_receipt_and_nothing_takes_it_for_executes_
 
 #[test]
 fn rules_of_the_repository_say_what_class_a_failure_is_of() {
-    let rule = "report: {classes: [{class: environment, message: \"Expected 4\", remedy: ask the bench for a seat}]}\n";
+    let rule = "report: {classes: [{class: environment, message: \"Expected 4\", \
+                remedy: ask the bench for a seat}]}\n";
     let (_sandbox, seen) = red(rule, &[]);
     let one = &read_json(&seen.folder.join("pester-failures.json"))["results"][0];
     assert_eq!(
@@ -400,7 +402,8 @@ fn commands_hold_where_their_reader_is() {
     for (name, value) in actions {
         chain = chain.env("*", name, value);
     }
-    let download = "gh run download 1 --repo octo/widgets --pattern 'pester-*' --dir evidence; pester-gate replay evidence";
+    let download = "gh run download 1 --repo octo/widgets --pattern 'pester-*' --dir evidence; \
+                    pester-gate replay evidence";
     assert_eq!(chain.run().text("replay"), download);
     fs::remove_dir_all(&sandbox.out).unwrap();
 

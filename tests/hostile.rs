@@ -195,9 +195,15 @@ fn results_full_of_hostile_names_leave_the_summary_whole() {
 #[test]
 fn a_configuration_value_that_looks_like_a_command_is_an_argument() {
     let sandbox = Sandbox::green();
-    sandbox.script("show.sh", "mkdir -p out; printf '%s\\n' \"$@\" > out/args; echo '<testsuites><testcase name=\"t\"/></testsuites>' > out/r.xml");
+    sandbox.script(
+        "show.sh",
+        "mkdir -p out; printf '%s\\n' \"$@\" > out/args; \
+         echo '<testsuites><testcase name=\"t\"/></testsuites>' > out/r.xml",
+    );
     sandbox.config_with(
-        "dispatcher: {kind: command, command: [./show.sh, \"$(touch pwned)\", \"; touch pwned\", \"a b\"], results: [\"out/*.xml\"]}\n",
+        "dispatcher: {kind: command, \
+         command: [./show.sh, \"$(touch pwned)\", \"; touch pwned\", \"a b\"], \
+         results: [\"out/*.xml\"]}\n",
         "",
     );
     let seen = sandbox.run(&[], &[]);
@@ -282,19 +288,23 @@ fn said_with(
     sandbox.file(
         "cases.xml",
         &format!(
-            "<testsuites><testsuite name=\"{lines}\"><testcase name=\"{lines}\" classname=\"{lines}\" file=\"{lines}\">\
+            "<testsuites><testsuite name=\"{lines}\">\
+             <testcase name=\"{lines}\" classname=\"{lines}\" file=\"{lines}\">\
              <failure message=\"{lines}\">{xml}</failure></testcase></testsuite></testsuites>"
         ),
     );
     sandbox.file("text", text);
-    let dispatcher = "dispatcher: {kind: command, command: [sh, -c, \"cat text; cat text >&2; mkdir -p out; cp cases.xml out/; exit 1\"], results: [\"out/*.xml\"]}\n";
+    let dispatcher = "dispatcher: {kind: command, command: [sh, -c, \
+                      \"cat text; cat text >&2; mkdir -p out; cp cases.xml out/; exit 1\"], \
+                      results: [\"out/*.xml\"]}\n";
     sandbox.config_with(dispatcher, "");
     let head = sandbox.commit();
     let event = json!({
         "number": 7,
         "repository": {"full_name": "octo/widgets"},
         "pull_request": {
-            "number": 7, "title": text, "body": text, "user": {"login": text}, "labels": [{"name": text}],
+            "number": 7, "title": text, "body": text, "user": {"login": text},
+            "labels": [{"name": text}],
             "head": {"ref": text, "sha": head, "repo": {"full_name": "octo/widgets"}},
             "base": {"ref": text, "sha": head, "repo": {"full_name": "octo/widgets"}},
         },

@@ -48,7 +48,9 @@ fn checkout() -> Sandbox {
     // Masking, copying and hashing it takes a while.
     sandbox.file("big.txt", &"a line of some length that holds no secret at all\n".repeat(120_000));
     sandbox.config(
-        "leaks: end\nprofiles: {default: {leak-grace: 10ms, artifacts: [big.txt], before: [[sleep, \"0.05\"]]}}\n",
+        "leaks: end\n\
+         profiles: {default: {leak-grace: 10ms, artifacts: [big.txt], \
+         before: [[sleep, \"0.05\"]]}}\n",
     );
     sandbox.commit();
     sandbox
@@ -170,7 +172,10 @@ fn check(sandbox: &Sandbox, folder: &Path, moment: Moment, mark: &str) -> Vec<St
         wrong.push(format!("{:?} live on", marked(mark)));
     }
     let dir = folder.to_str().unwrap();
-    let needs = r#"{"context":{"result":"success"},"preflight":{"result":"success"},"selection":{"result":"success"},"execute":{"result":"failure"}}"#;
+    let needs = concat!(
+        r#"{"context":{"result":"success"},"preflight":{"result":"success"},"#,
+        r#""selection":{"result":"success"},"execute":{"result":"failure"}}"#,
+    );
     for more in [&["--needs", needs][..], &[]] {
         let mut arguments = vec!["post", "--format", "json", "--out", dir, "--receipts-dir", dir];
         arguments.extend(more);
@@ -247,7 +252,8 @@ fn whatever_execute_is_killed_at_is_named_and_nothing_lives_on() {
     let mut due = MOMENTS.to_vec();
     if UNTRACED.load(Ordering::SeqCst) && tally.get(&Moment::Renaming) < Some(&LEAST) {
         println!(
-            "skipped: no process may be followed here, so too few runs were killed between a write and its rename"
+            "skipped: no process may be followed here, \
+             so too few runs were killed between a write and its rename"
         );
         due.retain(|moment| *moment != Moment::Renaming);
     }

@@ -137,7 +137,9 @@ fn readiness_ready_on_a_bare_machine() {
 fn readiness_blocked_lists_every_missing_thing() {
     let sandbox = Sandbox::green();
     sandbox.config(
-        "defaults: {pack: p}\npacks: [{name: p, requires: [{tool: no-such-tool}, {command: [\"false\"], name: licence}, {tool: git, version: \">=1\"}]}]\n\
+        "defaults: {pack: p}\n\
+         packs: [{name: p, requires: [{tool: no-such-tool}, \
+         {command: [\"false\"], name: licence}, {tool: git, version: \">=1\"}]}]\n\
          fixtures: [{name: base, path: gone.vi}]\n",
     );
     let ran =
@@ -159,9 +161,12 @@ fn readiness_blocked_lists_every_missing_thing() {
 #[test]
 fn doctor_looks_at_what_every_pack_asks_for_and_blocks_nothing() {
     let sandbox = Sandbox::green();
-    sandbox.config(
-        "packs:\n  - {name: a, requires: [{tool: git}, {tool: no-such-tool}]}\n  - {name: b, requires: [{tool: no-such-tool}, lvcompare]}\nfixtures: [{name: vi, path: no.vi, when: integration}]\n",
-    );
+    sandbox.config(concat!(
+        "packs:\n",
+        "  - {name: a, requires: [{tool: git}, {tool: no-such-tool}]}\n",
+        "  - {name: b, requires: [{tool: no-such-tool}, lvcompare]}\n",
+        "fixtures: [{name: vi, path: no.vi, when: integration}]\n",
+    ));
     let environment = [("LVCOMPARE_PATH", "/nowhere/\u{1b}[31mLVCompare.exe")];
     let ran = sandbox.gate_in(&["doctor", "--format", "json"], &environment);
     assert_eq!(ran.code, 0, "{}", ran.stderr);
@@ -216,7 +221,8 @@ fn selection_receipt() {
         .file("tests/readme.txt", "x");
     sandbox.config(
         "tests: {path: tests, pattern: \"*.sh\", integration: {pattern: \"*.Integration.sh\"}}\n\
-         packs: [{name: quick, aliases: [q], description: fast, include: [\"[ab].sh\", \"slow/*\"], exclude: [\"slow/*\"], limits: {run: 7m}}]\n\
+         packs: [{name: quick, aliases: [q], description: fast, \
+         include: [\"[ab].sh\", \"slow/*\"], exclude: [\"slow/*\"], limits: {run: 7m}}]\n\
          profiles: {default: {exclude-tag: [Slow], limits: {file: 9s}}}\n",
     );
     let out = sandbox.out.to_str().unwrap();
@@ -248,7 +254,11 @@ fn selection_receipt() {
         chosen["excluded"],
         json!([
             {"path": "tests/slow/c.sh", "reason": "exclude slow/*"},
-            {"path": "tests/x.Integration.sh", "reason": "integration test (*.Integration.sh), and the integration mode is exclude"},
+            {
+                "path": "tests/x.Integration.sh",
+                "reason": "integration test (*.Integration.sh), \
+                           and the integration mode is exclude",
+            },
         ])
     );
     assert_eq!(
@@ -263,7 +273,10 @@ fn selection_receipt() {
     assert_eq!(profile["excludeTag"]["value"], json!(["Slow", "Integration"]));
     assert_eq!(
         receipt["shards"],
-        json!([{"index": 1, "of": 2, "files": ["tests/a.sh"]}, {"index": 2, "of": 2, "files": ["tests/b.sh"]}])
+        json!([
+            {"index": 1, "of": 2, "files": ["tests/a.sh"]},
+            {"index": 2, "of": 2, "files": ["tests/b.sh"]},
+        ])
     );
     assert_eq!(receipt["planSha256"].as_str().unwrap().len(), 64);
 }
@@ -273,10 +286,17 @@ fn execution_only_with_a_mocked_dispatcher() {
     // Prepared receipts, a dispatcher that is a stand-in, nothing of GitHub: execute runs by
     // itself.
     let sandbox = Sandbox::green();
-    sandbox.script("stand-in.sh", "mkdir -p out; printf '%s' \"$*\" > out/args; { echo '<testsuites>'; for f; do echo \"<testcase name='t' file='$f'/>\"; done; echo '</testsuites>'; } > out/r.xml");
+    sandbox.script(
+        "stand-in.sh",
+        "mkdir -p out; printf '%s' \"$*\" > out/args; \
+         { echo '<testsuites>'; \
+         for f; do echo \"<testcase name='t' file='$f'/>\"; done; \
+         echo '</testsuites>'; } > out/r.xml",
+    );
     sandbox.file(".gitignore", "out/\n");
     sandbox.config_with(
-        "dispatcher: {kind: command, command: [./stand-in.sh, \"{files}\", last], results: [\"out/*.xml\"]}\n",
+        "dispatcher: {kind: command, command: [./stand-in.sh, \"{files}\", last], \
+         results: [\"out/*.xml\"]}\n",
         "",
     );
     sandbox.commit();
@@ -418,7 +438,10 @@ fn continuing_after_a_failure_is_a_notice_and_keeps_the_classification() {
 fn fixtures_are_staged_as_verified_copies() {
     let sandbox = Sandbox::green();
     sandbox.file("data/VI1.vi", "original");
-    sandbox.config("fixtures: [{name: base/vi, path: data/VI1.vi, env: LV_BASE_VI}, {name: later, path: data/none.vi, when: integration}]\n");
+    sandbox.config(
+        "fixtures: [{name: base/vi, path: data/VI1.vi, env: LV_BASE_VI}, \
+         {name: later, path: data/none.vi, when: integration}]\n",
+    );
     sandbox
         .script("tests/a.sh", "grep -q original \"$LV_BASE_VI\" && echo spoilt > \"$LV_BASE_VI\"");
     let seen = sandbox.run(&[], &[]);

@@ -255,7 +255,9 @@ fn a_killed_execute_keeps_the_host_until_nothing_of_it_lives() {
         gate.kill().unwrap();
         gate.wait().unwrap();
         let script = format!(
-            "for f in /proc/[0-9]*/cmdline; do [ $f = /proc/$$/cmdline ] || ! tr '\\0' ' ' < $f 2>/dev/null | grep -q '^sleep {mark}' || exit 9; done"
+            "for f in /proc/[0-9]*/cmdline; do \
+             [ $f = /proc/$$/cmdline ] || \
+             ! tr '\\0' ' ' < $f 2>/dev/null | grep -q '^sleep {mark}' || exit 9; done"
         );
         let next = ran(lock(
             &sandbox,

@@ -20,12 +20,14 @@ fn corpus() -> Option<PathBuf> {
 
 /// Plays a recording: copies its files with the paths of this run, prints what it printed, leaves
 /// behind what it left, and ends as it ended.
-const STAND_IN: &str = r#"#!/usr/bin/env python3
+const STAND_IN: &str = concat!(
+    r#"#!/usr/bin/env python3
 import json, os, re, shutil, signal, subprocess, sys, time
 recording = os.environ["RECORDING"]
 if "-Probe" in sys.argv:
     found = json.loads(os.environ.get("FOUND", '["6.0.1"]'))
-    print(json.dumps({"schema": "pester-gate-probe@v1", "ps": "7.6.5", "edition": "Core", "executionPolicy": "Bypass",
+    print(json.dumps({"schema": "pester-gate-probe@v1", "ps": "7.6.5", "edition": "Core", "#,
+    r#""executionPolicy": "Bypass",
                       "found": [{"version": v, "path": "/m"} for v in found]}))
     sys.exit(0)
 plan = json.load(open(sys.argv[sys.argv.index("-PlanPath") + 1]))
@@ -53,7 +55,8 @@ if run["killedAfterSeconds"]:
 if run["exitCode"] is not None and run["exitCode"] < 0:
     os.kill(os.getpid(), -run["exitCode"])
 sys.exit(run["exitCode"])
-"#;
+"#,
+);
 
 /// Runs a recording, after `spoil` had its way with a copy of it. The sandbox keeps what it left.
 fn play(
@@ -87,8 +90,11 @@ fn play(
     sandbox.file(
         "pester-gate.yml",
         &format!(
-            "standing-priority: {{policy: \"off\"}}\npreflight: {{disk: {{min-free: 1MiB}}}}\n\
-             dispatcher: {{kind: pester, powershell: ./pwsh}}\nprofiles: {{default: {{before: [{}], leak-grace: 200ms}}}}\n{more}",
+            "standing-priority: {{policy: \"off\"}}\n\
+             preflight: {{disk: {{min-free: 1MiB}}}}\n\
+             dispatcher: {{kind: pester, powershell: ./pwsh}}\n\
+             profiles: {{default: {{before: [{}], leak-grace: 200ms}}}}\n\
+             {more}",
             missing.join(", ")
         ),
     );
@@ -274,7 +280,8 @@ fn a_real_project_is_counted_as_it_ran() {
 
 /// The newest Pester that the real PowerShell has.
 fn real_pester() -> Option<String> {
-    let ask = "(Get-Module -ListAvailable Pester | Sort-Object Version -Descending | Select-Object -First 1).Version.ToString()";
+    let ask = "(Get-Module -ListAvailable Pester | Sort-Object Version -Descending | \
+               Select-Object -First 1).Version.ToString()";
     let told = Command::new("pwsh")
         .args(["-NoLogo", "-NoProfile", "-NonInteractive", "-Command", ask])
         .output()
@@ -435,7 +442,13 @@ fn a_pester_that_is_missing_or_too_old_is_preflights_to_say() {
     let recording = tempfile::tempdir().unwrap();
     fs::write(
         recording.path().join("run.json"),
-        json!({"files": ["A.Tests.ps1"], "exitCode": 0, "leftBehind": [], "killedAfterSeconds": null}).to_string(),
+        json!({
+            "files": ["A.Tests.ps1"],
+            "exitCode": 0,
+            "leftBehind": [],
+            "killedAfterSeconds": null,
+        })
+        .to_string(),
     )
     .unwrap();
     for (found, reason) in [

@@ -82,13 +82,18 @@ fn files_that_the_run_did_not_reach_are_accounted_as_such() {
     let accounting = seen.receipt("execute")["accounting"].clone();
     assert_eq!(
         accounting,
-        json!([{"path": "tests/a.sh", "state": "ran"}, {"path": "tests/b.sh", "state": "not-reached"}])
+        json!([
+            {"path": "tests/a.sh", "state": "ran"},
+            {"path": "tests/b.sh", "state": "not-reached"},
+        ])
     );
 }
 
 #[test]
 fn a_child_that_floods_both_streams_is_drained_and_stored_whole() {
-    let body = "i=0; while [ $i -lt 3000 ]; do echo 0123456789012345678901234567890123456789012345678901234567890123456789; echo err >&2; i=$((i+1)); done";
+    let body = "i=0; while [ $i -lt 3000 ]; do \
+                echo 0123456789012345678901234567890123456789012345678901234567890123456789; \
+                echo err >&2; i=$((i+1)); done";
     let sandbox = scripts(&[("flood", body)], "");
     let seen = sandbox.run(&[], &[]);
     assert_eq!(seen.ran.code, 0, "{:?}", seen.codes());
@@ -165,7 +170,8 @@ fn a_process_left_behind_is_reported_or_ended_as_the_setting_says() {
 #[test]
 fn children_get_no_token_and_their_output_is_masked() {
     let token = "ghp_0123456789abcdefghij0123456789abcdef";
-    let body = "env; echo \"$PASS_ON_PASSWORD\"; echo loose ghs_abcdefghijklmnopqrstuvwxyz0123456789; exit 1";
+    let body = "env; echo \"$PASS_ON_PASSWORD\"; \
+                echo loose ghs_abcdefghijklmnopqrstuvwxyz0123456789; exit 1";
     let sandbox = scripts(&[("a", body)], "redact: [in-house-literal]\n");
     sandbox.script("tests/b.sh", "echo in-house-literal; exit 1");
     let seen = sandbox.run(
@@ -231,7 +237,8 @@ fn cancelled_at(sandbox: &Sandbox, mark: &str) -> Seen {
 fn a_cancel_is_a_cancel_wherever_it_comes_and_cleanup_still_runs() {
     let probe = scripts(
         &[("a", "exit 0")],
-        "defaults: {pack: p}\npacks: [{name: p, requires: [{command: [sleep, \"4848.25\"], timeout: 60s}]}]\n",
+        "defaults: {pack: p}\n\
+         packs: [{name: p, requires: [{command: [sleep, \"4848.25\"], timeout: 60s}]}]\n",
     );
     let seen = cancelled_at(&probe, "4848.25");
     assert_eq!(
@@ -243,7 +250,8 @@ fn a_cancel_is_a_cancel_wherever_it_comes_and_cleanup_still_runs() {
 
     let before = scripts(
         &[("a", "exit 0")],
-        "profiles: {default: {before: [[sleep, \"4949.25\"]], after: [[sh, -c, \"sleep 0.3; touch cleaned\"]]}}\n",
+        "profiles: {default: {before: [[sleep, \"4949.25\"]], \
+         after: [[sh, -c, \"sleep 0.3; touch cleaned\"]]}}\n",
     );
     let seen = cancelled_at(&before, "4949.25");
     assert_eq!(
@@ -267,7 +275,9 @@ struct Helper {
 
 const GOOD: &str =
     "mkdir -p out; echo '<testsuites><testcase name=\"t\"/></testsuites>' > out/r.xml";
-const BAD: &str = "mkdir -p out; echo '<testsuites><testcase name=\"t\"><failure/></testcase></testsuites>' > out/r.xml";
+const BAD: &str = "mkdir -p out; \
+                   echo '<testsuites><testcase name=\"t\"><failure/></testcase></testsuites>' \
+                   > out/r.xml";
 const ENDED: (&str, &str, &str, i32) = ("seam-defect", "execute", "dispatcher-timed-out", 6);
 const FINE: (&str, &str, &str, i32) = ("completed", "none", "tests-passed", 0);
 
@@ -280,7 +290,8 @@ fn log(seen: &Seen) -> String {
 const HELPERS: &[Helper] = &[
     Helper {
         name: "ignores termination",
-        body: "trap '' TERM INT HUP; sh -c 'trap \"\" TERM INT; sleep MARK; sleep MARK' & sleep MARK; sleep MARK",
+        body: "trap '' TERM INT HUP; \
+               sh -c 'trap \"\" TERM INT; sleep MARK; sleep MARK' & sleep MARK; sleep MARK",
         owed: ENDED,
         also: nothing_else,
     },
@@ -332,7 +343,9 @@ const HELPERS: &[Helper] = &[
     },
     Helper {
         name: "has 300 levels of children, every third in a session of its own",
-        body: "n=${1:-300}; echo $n MARK; if [ $n -gt 0 ]; then m=$((n - 1)); if [ $((n % 3)) = 0 ]; then setsid \"$0\" $m & else \"$0\" $m & fi; fi; trap '' TERM; sleep MARK",
+        body: "n=${1:-300}; echo $n MARK; if [ $n -gt 0 ]; then m=$((n - 1)); \
+               if [ $((n % 3)) = 0 ]; then setsid \"$0\" $m & else \"$0\" $m & fi; fi; \
+               trap '' TERM; sleep MARK",
         owed: ENDED,
         also: |seen| assert!(log(seen).lines().count() >= 300, "{}", log(seen).lines().count()),
     },
@@ -393,7 +406,8 @@ fn the_guard_knows_no_secret() {
     let sandbox = scripts(
         &[(
             "a",
-            "tr '\\0' '\\n' < /proc/$PPID/environ > environment; tr '\\0' ' ' < /proc/$PPID/cmdline > line",
+            "tr '\\0' '\\n' < /proc/$PPID/environ > environment; \
+             tr '\\0' ' ' < /proc/$PPID/cmdline > line",
         )],
         "",
     );

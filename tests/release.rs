@@ -141,7 +141,8 @@ fn a_release_is_packed_tagged_and_found_by_its_bootstrap() {
         .unwrap();
     if !built.status.success() {
         println!(
-            "skipped: no static C library, so that a release is found by its bootstrap was not proven"
+            "skipped: no static C library, \
+             so that a release is found by its bootstrap was not proven"
         );
         return;
     }

@@ -375,7 +375,8 @@ fn reports(failure: &str) -> (Sandbox, Seen) {
     let sandbox = Sandbox::green();
     let case = |name: &str, body: &str| {
         format!(
-            "<testsuites><testsuite name=\"{name}\"><testcase name=\"{name}\">{body}</testcase></testsuite></testsuites>"
+            "<testsuites><testsuite name=\"{name}\">\
+             <testcase name=\"{name}\">{body}</testcase></testsuite></testsuites>"
         )
     };
     let (a, b, code) = (case("a", ""), case("b", failure), i32::from(!failure.is_empty()));
@@ -498,8 +499,16 @@ fn the_predecessors_retained_runs_come_out_as_they_should() {
 fn a_run_of_the_predecessor_is_read_by_its_receipt_and_its_reports() {
     let folder = tempfile::tempdir().unwrap();
     let receipt = |status: &str, code: i32| {
-        let layers = json!({"contextStatus": "ready", "readinessStatus": "ready", "selectionStatus": "ready"});
-        let mut receipt = json!({"schema": "pester-execution-receipt@v1", "status": status, "dispatcherExitCode": code});
+        let layers = json!({
+            "contextStatus": "ready",
+            "readinessStatus": "ready",
+            "selectionStatus": "ready",
+        });
+        let mut receipt = json!({
+            "schema": "pester-execution-receipt@v1",
+            "status": status,
+            "dispatcherExitCode": code,
+        });
         receipt.as_object_mut().unwrap().extend(layers.as_object().unwrap().clone());
         fs::write(folder.path().join("pester-run-receipt.json"), format!("\u{feff}{receipt}"))
             .unwrap();
@@ -512,7 +521,8 @@ fn a_run_of_the_predecessor_is_read_by_its_receipt_and_its_reports() {
             "<test-case name=\"{name}\" executed=\"True\" result=\"{result}\" time=\"0\"/>"
         );
         let xml = format!(
-            "<test-results name=\"Pester\"><test-suite><results>{case}</results></test-suite></test-results>"
+            "<test-results name=\"Pester\"><test-suite>\
+             <results>{case}</results></test-suite></test-results>"
         );
         fs::write(own.join("pester-results.xml"), xml).unwrap();
     };
@@ -542,7 +552,11 @@ fn what_tests_left_among_the_raw_results_is_no_receipt_of_the_run() {
     let nested = Sandbox::green();
     let inner = nested.run(&["--gate-id", "inner"], &[]);
     assert_eq!(inner.ran.code, 0);
-    let theirs = r#"{"schema":"pester-execution-receipt@v1","contextStatus":"ready","readinessStatus":"ready","selectionStatus":"ready","dispatcherExitCode":0,"status":"completed"}"#;
+    let theirs = concat!(
+        r#"{"schema":"pester-execution-receipt@v1","contextStatus":"ready","#,
+        r#""readinessStatus":"ready","selectionStatus":"ready","#,
+        r#""dispatcherExitCode":0,"status":"completed"}"#,
+    );
     for red in [true, false] {
         let sandbox = Sandbox::green();
         sandbox.script("tests/c.sh", if red { "exit 1" } else { "exit 0" });
@@ -550,7 +564,9 @@ fn what_tests_left_among_the_raw_results_is_no_receipt_of_the_run() {
         sandbox.file("left/old/pester-run-receipt.json", theirs);
         sandbox.file(
             "left/old/pester/x/pester-results.xml",
-            "<test-results><test-suite><results><test-case name=\"t\" executed=\"True\" result=\"Success\"/></results></test-suite></test-results>",
+            "<test-results><test-suite><results>\
+             <test-case name=\"t\" executed=\"True\" result=\"Success\"/>\
+             </results></test-suite></test-results>",
         );
         sandbox.file("left/pester-route.json", "garbage");
         sandbox.file("left/pester-context.json", "garbage");

@@ -159,7 +159,9 @@ fn what_failed_outside_the_tests_is_repeated_whole() {
     let command = Sandbox::green();
     command.script(
         "runner.sh",
-        "mkdir -p out; echo '<testsuites><testcase name=\"t\"><failure/></testcase></testsuites>' > out/r.xml; exit 1",
+        "mkdir -p out; \
+         echo '<testsuites><testcase name=\"t\"><failure/></testcase></testsuites>' > out/r.xml; \
+         exit 1",
     );
     command.file(".gitignore", "out/\n");
     command.config_with(

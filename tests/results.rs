@@ -101,7 +101,8 @@ fn the_predecessors_counting_trap_is_counted_right() {
     let file = folder("../shared/corpus/pester/nunit25-linux-20-passed-2-ignored-4-not-run.xml");
     if !file.exists() {
         println!(
-            "skipped: the corpus is not there; the same shape stands in tests/data/results/nunit25-pester.xml"
+            "skipped: the corpus is not there; \
+             the same shape stands in tests/data/results/nunit25-pester.xml"
         );
         return;
     }
@@ -150,7 +151,8 @@ fn huge_events_and_documents_take_little_memory() {
             "huge.jsonl",
             "{\"Action\":\"start\",\"Package\":\"p\"}\n".to_owned(),
             format!(
-                "{{\"Action\":\"output\",\"Package\":\"p\",\"Test\":\"T\",\"Output\":\"{output}\"}}\n\
+                "{{\"Action\":\"output\",\"Package\":\"p\",\"Test\":\"T\",\
+                 \"Output\":\"{output}\"}}\n\
                  {{\"Action\":\"pass\",\"Package\":\"p\",\"Test\":\"T\"}}\n"
             ),
             "{\"Action\":\"fail\",\"Package\":\"p\",\"Test\":\"F\"}\n\

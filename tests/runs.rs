@@ -73,7 +73,12 @@ fn old_runs_are_removed_by_rule_and_kept_ones_and_those_in_progress_never() {
     fs::create_dir_all(sandbox.state.join("runs/local-held")).unwrap();
     let held = fs::File::create(held).unwrap();
     held.lock().unwrap();
-    let record = serde_json::json!({"repository": "x", "root": "/x", "startedAtUtc": "2020-01-01T00:00:00Z", "keep": false});
+    let record = serde_json::json!({
+        "repository": "x",
+        "root": "/x",
+        "startedAtUtc": "2020-01-01T00:00:00Z",
+        "keep": false,
+    });
     fs::write(sandbox.state.join("run-records/local-held.json"), record.to_string()).unwrap();
     // A folder that is no run of ours is nobody's to remove.
     fs::create_dir_all(sandbox.state.join("runs/of-somebody-else")).unwrap();
@@ -103,7 +108,12 @@ fn at_most_twenty_runs_of_a_repository_stay() {
         fs::create_dir_all(sandbox.state.join("run-records")).unwrap();
         let started =
             jiff::Timestamp::from_second(jiff::Timestamp::now().as_second() - 3600 - n).unwrap();
-        let record = serde_json::json!({"repository": "x", "root": "/x", "startedAtUtc": started, "keep": false});
+        let record = serde_json::json!({
+            "repository": "x",
+            "root": "/x",
+            "startedAtUtc": started,
+            "keep": false,
+        });
         fs::write(sandbox.state.join(format!("run-records/{name}.json")), record.to_string())
             .unwrap();
     }

@@ -75,10 +75,15 @@ fn run(sandbox: &Sandbox, more: &[(&str, &str)]) -> Seen {
 #[test]
 fn secrets_in_log_report_environment_and_journal_are_in_no_file_and_the_rest_is_untouched() {
     let sandbox = command(&format!(
-        "mkdir -p out; echo \"$DB_PASSWORD {TOKEN} max_tokens=4096\"; echo \"$DB_PASSWORD\" >&2; env\n\
-         cat > out/r.xml <<END\n<testsuites><testcase name=\"logs in as $DB_PASSWORD\" file=\"tests/$DB_PASSWORD.py\">\
-         <failure message=\"{TOKEN} is refused\">max_tokens=4096 at d670460b4b4aece5915caf5c68d12f560a9fe3e4 $DB_PASSWORD</failure>\
-         <system-out>$DB_PASSWORD</system-out></testcase></testsuites>\nEND\nexit 1",
+        "mkdir -p out; echo \"$DB_PASSWORD {TOKEN} max_tokens=4096\"; \
+         echo \"$DB_PASSWORD\" >&2; env\n\
+         cat > out/r.xml <<END\n\
+         <testsuites><testcase name=\"logs in as $DB_PASSWORD\" file=\"tests/$DB_PASSWORD.py\">\
+         <failure message=\"{TOKEN} is refused\">max_tokens=4096 at \
+         d670460b4b4aece5915caf5c68d12f560a9fe3e4 $DB_PASSWORD</failure>\
+         <system-out>$DB_PASSWORD</system-out></testcase></testsuites>\n\
+         END\n\
+         exit 1",
     ));
     let seen = run(&sandbox, &[]);
     assert_eq!(seen.verdict(), ("test-failures", "none", "tests-failed", 1), "{:?}", seen.ran);
@@ -119,10 +124,12 @@ fn a_secret_in_a_test_files_name_or_a_command_stops_before_anything_runs() {
 
     for config in [
         format!(
-            "dispatcher: {{kind: command, command: [./runner.sh, --password, {SECRET}], results: [\"out/*.xml\"]}}\n"
+            "dispatcher: {{kind: command, command: [./runner.sh, --password, {SECRET}], \
+             results: [\"out/*.xml\"]}}\n"
         ),
         format!(
-            "dispatcher: {{kind: scripts}}\nprofiles: {{default: {{before: [[./runner.sh, {SECRET}]]}}}}\n"
+            "dispatcher: {{kind: scripts}}\n\
+             profiles: {{default: {{before: [[./runner.sh, {SECRET}]]}}}}\n"
         ),
     ] {
         let sandbox = Sandbox::green();
@@ -207,7 +214,8 @@ fn what_no_mask_caught_blocks_the_upload_and_says_where() {
     }
     // By name, by a job of its own: execute alone hands on no raw folder.
     let sandbox = command(
-        "mkdir -p out; echo '<testsuites><testcase name=\"t\"/></testsuites>' > out/r.xml; echo x > out/$DB_PASSWORD.txt",
+        "mkdir -p out; echo '<testsuites><testcase name=\"t\"/></testsuites>' > out/r.xml; \
+         echo x > out/$DB_PASSWORD.txt",
     );
     sandbox.config_with(
         "dispatcher: {kind: command, command: [./runner.sh], results: [\"out/*.xml\"]}\n",
@@ -270,7 +278,10 @@ fn what_was_in_flight_and_what_changed_are_told_without_secrets() {
     let chain = crate::harness::Chain::new(&sandbox).after("execute", |_, folder| {
         fs::remove_file(folder.join("pester-run-receipt.json")).unwrap();
         let journal = folder.join("raw/dispatcher-events.ndjson");
-        let event = r#"{"schema":"comparevi/runtime-event/v1","seq":1,"tsUtc":"2026-01-01T00:00:00Z","type":"file-start","file":"tests/hunter2-hunter2.sh"}"#;
+        let event = concat!(
+            r#"{"schema":"comparevi/runtime-event/v1","seq":1,"tsUtc":"2026-01-01T00:00:00Z","#,
+            r#""type":"file-start","file":"tests/hunter2-hunter2.sh"}"#,
+        );
         fs::write(journal, format!("{event}\n")).unwrap();
     });
     let summary = sandbox.state.with_file_name("step-summary");

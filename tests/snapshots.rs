@@ -81,7 +81,8 @@ fn reports_at_a_terminal_read_as_reviewed() {
     sandbox.file("tests/sums.py", &"\n".repeat(9));
     sandbox.script(
         "tests/c.sh",
-        "printf '\\033[31mred\\033[0m\\tand a tab\\n'; echo 'tests/sums.py:7: Expected 4, but got 5.'; exit 1",
+        "printf '\\033[31mred\\033[0m\\tand a tab\\n'; \
+         echo 'tests/sums.py:7: Expected 4, but got 5.'; exit 1",
     );
     show("run-failed", &sandbox, &["run"]);
     show("run-unknown-pack", &sandbox, &["run", "--pack", "ful"]);

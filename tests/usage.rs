@@ -128,7 +128,8 @@ fn an_alias_bomb_and_deep_nesting_are_refused() {
         .zip(["a", "b", "c", "d", "e", "f", "g", "h"])
     {
         bomb.push_str(&format!(
-            "{name}: &{name} [*{before}, *{before}, *{before}, *{before}, *{before}, *{before}, *{before}, *{before}]\n"
+            "{name}: &{name} [*{before}, *{before}, *{before}, *{before}, \
+             *{before}, *{before}, *{before}, *{before}]\n"
         ));
     }
     sandbox.file("pester-gate.yml", &bomb);
@@ -169,7 +170,8 @@ fn precedence_is_flag_environment_file_default_and_each_value_says_whence() {
 fn help_version_explain_packs_and_schema_answer() {
     let sandbox = Sandbox::green();
     sandbox.config(
-        "packs: [{name: smoke, aliases: [quick], description: what must never break, include: [\"Unit/*\"]}]\n",
+        "packs: [{name: smoke, aliases: [quick], \
+         description: what must never break, include: [\"Unit/*\"]}]\n",
     );
     assert!(sandbox.gate(&["--version"]).stdout.starts_with("pester-gate "));
     for verb in [

@@ -98,8 +98,11 @@ impl Checkout {
         let program =
             serde_json::to_string(std::env::current_exe().unwrap().to_str().unwrap()).unwrap();
         let config = format!(
-            "standing-priority: {{policy: \"off\"}}\npreflight: {{disk: {{min-free: 1MiB}}}}\n\
-             dispatcher: {{kind: command, command: [{program}, --exact, helper, --nocapture, -q], results: [\"out/*.xml\"]}}\n{more}"
+            "standing-priority: {{policy: \"off\"}}\n\
+             preflight: {{disk: {{min-free: 1MiB}}}}\n\
+             dispatcher: {{kind: command, command: [{program}, --exact, helper, --nocapture, -q], \
+             results: [\"out/*.xml\"]}}\n\
+             {more}"
         );
         fs::write(root.join("pester-gate.yml"), config).unwrap();
         fs::create_dir(root.join("tests")).unwrap();

@@ -427,7 +427,16 @@ const MUTANTS: &[(&str, &str, &str)] = &[
     ("gate.yml", "          preflight-receipt: ${{ steps.readiness.outputs.receipt-path }}\n", ""),
     (
         "gate.yml",
-        "        uses: ./.pester-gate/actions/preflight\n        with:\n          binary: ${{ inputs.binary }}\n          config: ${{ inputs.config }}\n          gate-id: ${{ inputs.gate-id }}\n          pack: ${{ inputs.pack }}\n          integration-mode: ${{ inputs.integration-mode }}\n          upload: 'false'",
+        concat!(
+            "        uses: ./.pester-gate/actions/preflight\n",
+            "        with:\n",
+            "          binary: ${{ inputs.binary }}\n",
+            "          config: ${{ inputs.config }}\n",
+            "          gate-id: ${{ inputs.gate-id }}\n",
+            "          pack: ${{ inputs.pack }}\n",
+            "          integration-mode: ${{ inputs.integration-mode }}\n",
+            "          upload: 'false'",
+        ),
         "        uses: ./.pester-gate/actions/context\n        with:\n          upload: 'false'",
     ),
     ("gate.yml", "          needs: ${{ toJSON(needs) }}\n", ""),

@@ -6,15 +6,16 @@ use super::{GREEN, LEAKS, Row, SIX, command, one, readiness, red, scripts, seam,
 use crate::harness::{Sandbox, Seen, signal_when};
 
 /// What the stand-in does for a file, by the beginning of its name. `$file`, `$name` and `$out` are
-/// set;
-/// `object RESULT TESTS FILES` leaves a run object.
-const PLAYER: &str = r#"
+/// set; `object RESULT TESTS FILES` leaves a run object.
+const PLAYER: &str = concat!(
+    r#"
 file=$(sed 's/.*"files":\["\([^"]*\)".*/\1/' "$last")
 name=$(basename "$file" .Tests.ps1)
 seq=0
 event() {
   seq=$((seq + 1))
-  printf '{"schema":"comparevi/runtime-event/v1","seq":%d,"tsUtc":"2026-01-01T00:00:00Z","type":"%s"%s}\n' $seq "$1" "$2" >>"$out/dispatcher-events.ndjson"
+  printf '{"schema":"comparevi/runtime-event/v1","seq":%d,"tsUtc":"2026-01-01T00:00:00Z","#,
+    r#""type":"%s"%s}\n' $seq "$1" "$2" >>"$out/dispatcher-events.ndjson"
 }
 start() {
   event adapter-start ',"pid":1,"ps":"7.6.5","pester":"6.0.1","found":["6.0.1"]'
@@ -24,9 +25,13 @@ start() {
 object() {
   failed=0; passed=0; blocks=0; files=0
   case $2 in *Failed*) failed=1;; *Passed*) passed=1;; esac
-  case $3 in *failedBlocks*) blocks=1;; *'"Failed"'*) case $2 in *Failed*) ;; *) files=1;; esac;; esac
-  printf '{"schema":"%s","result":"%s","counts":{"passed":%d,"failed":%d,"skipped":0,"inconclusive":0,"notRun":0,"failedBlocks":%d,"failedFiles":%d},"files":[%s],"tests":[%s]}' \
-    "${schema:-pester-gate-run@v1}" "$1" $passed $failed $blocks $files "$3" "$2" >"$out/pester-run.json"
+  case $3 in *failedBlocks*) blocks=1;; "#,
+    r#"*'"Failed"'*) case $2 in *Failed*) ;; *) files=1;; esac;; esac
+  printf '{"schema":"%s","result":"%s","#,
+    r#""counts":{"passed":%d,"failed":%d,"skipped":0,"inconclusive":0,"#,
+    r#""notRun":0,"failedBlocks":%d,"failedFiles":%d},"files":[%s],"tests":[%s]}' \
+    "${schema:-pester-gate-run@v1}" "$1" $passed $failed "#,
+    r#"$blocks $files "$3" "$2" >"$out/pester-run.json"
 }
 end() {
   event run-end
@@ -36,7 +41,8 @@ end() {
 one_test() { printf '{"path":"%s.works","file":"%s","line":3,"result":"%s"}' "$name" "$file" "$1"; }
 one_file() { printf '{"file":"%s","result":"%s","executed":%s%s}' "$file" "$1" "${2:-true}" "$3"; }
 ended() {
-  event test-end ",\"file\":\"$file\",\"line\":3,\"test\":\"$name.works\",\"outcome\":\"$1\",\"ms\":1"
+  event test-end ",\"file\":\"$file\",\"line\":3,"#,
+    r#"\"test\":\"$name.works\",\"outcome\":\"$1\",\"ms\":1"
   event file-end ",\"file\":\"$file\""
 }
 case $name in
@@ -45,29 +51,43 @@ fail*) start; ended Failed; object Failed "$(one_test Failed)" "$(one_file Faile
 hang*) start; sleep 60;;
 quit*) start; sleep 0.3; exit 0;;
 kill*) start; kill -9 $$;;
-load*) event adapter-start; object Failed "" "$(one_file Failed false ',"errors":[{"message":"missing brace","line":7}]')"; end Failed 1;;
-block*) start; ended Passed; object Failed "$(one_test Passed)" "$(one_file Failed true ',"failedBlocks":[{"path":"B","errors":[{"message":"no bench"}]}]')"; end Failed 1;;
+load*) event adapter-start; "#,
+    r#"object Failed "" "$(one_file Failed false "#,
+    r#"',"errors":[{"message":"missing brace","line":7}]')"; end Failed 1;;
+block*) start; ended Passed; object Failed "$(one_test Passed)" "#,
+    r#""$(one_file Failed true "#,
+    r#"',"failedBlocks":[{"path":"B","errors":[{"message":"no bench"}]}]')"; end Failed 1;;
 plan*) exit 2;;
-none*) event adapter-start ',"found":[]'; event adapter-refused ',"reason":"pester-missing"'; exit 3;;
-old*) event adapter-start ',"found":["3.4.0"]'; event adapter-refused ',"reason":"pester-version-unsupported"'; exit 3;;
+none*) event adapter-start ',"found":[]'; "#,
+    r#"event adapter-refused ',"reason":"pester-missing"'; exit 3;;
+old*) event adapter-start ',"found":["3.4.0"]'; "#,
+    r#"event adapter-refused ',"reason":"pester-version-unsupported"'; exit 3;;
 throw*) start; event invoke-threw; exit 4;;
 gone*) event adapter-start; event file-missing ",\"file\":\"$file\""; exit 4;;
 odd*) start; ended Passed; object Passed "$(one_test Passed)" "$(one_file Passed)"; exit 33;;
 open*) start; ended Passed; object Passed "$(one_test Passed)" "$(one_file Passed)"; exit 0;;
-differ*) start; ended Passed; object Passed "$(one_test Passed)" "$(one_file Passed)"; end Passed 1;;
+differ*) start; ended Passed; "#,
+    r#"object Passed "$(one_test Passed)" "$(one_file Passed)"; end Passed 1;;
 drop*) event adapter-start; object Passed "" ""; end Passed 0;;
 empty*) event adapter-start; object Passed "" "$(one_file Passed)"; end Passed 0;;
-hidden*) start; ended Failed; object Passed "$(one_test Passed)" "$(one_file Passed)"; end Passed 0;;
-later*) schema=pester-gate-run@v9; start; ended Passed; object Passed "$(one_test Passed)" "$(one_file Passed)"; end Passed 0;;
+hidden*) start; ended Failed; "#,
+    r#"object Passed "$(one_test Passed)" "$(one_file Passed)"; end Passed 0;;
+later*) schema=pester-gate-run@v9; start; ended Passed; "#,
+    r#"object Passed "$(one_test Passed)" "$(one_file Passed)"; end Passed 0;;
 blame*) start; ended Passed; object Failed "$(one_test Passed)" "$(one_file Passed)"; end Failed 1;;
-split*) start; ended Passed; object Passed "$(one_test Passed)" "$(one_file Passed)"; event run-end; event adapter-end ',"result":"Failed"'; exit 0;;
-sow*) start; own=$out; file=$(dirname "$file")/quit.Tests.ps1; name=quit; out=$out/../00001-quit.Tests.ps1; mkdir -p "$out"
-  object Passed "$(one_test Passed)" "$(one_file Passed)"; out=$own; file=$(dirname "$file")/sow.Tests.ps1; name=sow
+split*) start; ended Passed; object Passed "$(one_test Passed)" "$(one_file Passed)"; "#,
+    r#"event run-end; event adapter-end ',"result":"Failed"'; exit 0;;
+sow*) start; own=$out; file=$(dirname "$file")/quit.Tests.ps1; name=quit; "#,
+    r#"out=$out/../00001-quit.Tests.ps1; mkdir -p "$out"
+  object Passed "$(one_test Passed)" "$(one_file Passed)"; "#,
+    r#"out=$own; file=$(dirname "$file")/sow.Tests.ps1; name=sow
   ended Passed; object Passed "$(one_test Passed)" "$(one_file Passed)"; end Passed 0;;
 loop*) ln -s ../../dispatcher-events.ndjson "$out/dispatcher-events.ndjson"; sleep 5;;
-leak*) start; setsid sleep 5.125 >/dev/null 2>&1 & start; ended Passed; object Passed "$(one_test Passed)" "$(one_file Passed)"; end Passed 0;;
+leak*) start; setsid sleep 5.125 >/dev/null 2>&1 & start; ended Passed; "#,
+    r#"object Passed "$(one_test Passed)" "$(one_file Passed)"; end Passed 0;;
 esac
-"#;
+"#,
+);
 
 /// A checkout with Pester files of these names.
 pub(crate) fn pester(names: &[&str], dispatcher: &str, more: &str) -> Sandbox {
@@ -270,12 +290,17 @@ pub(super) const ROWS: &[Row] = &[
         "a set-up leaves a process that no clean-up stops",
         seam("leaks-detected"),
         || {
-            let more = "leaks: fail\nprofiles: {default: {leak-grace: 200ms, before: [[sh, -c, \"sleep 5.75 >/dev/null 2>&1 &\"]]}}\n";
+            let more = "leaks: fail\n\
+                        profiles: {default: {leak-grace: 200ms, \
+                        before: [[sh, -c, \"sleep 5.75 >/dev/null 2>&1 &\"]]}}\n";
             scripts(&[], more).run(&[], &[])
         },
     ),
     one("execute", "a clean-up stops what the set-up started", GREEN, || {
-        let more = "leaks: fail\nprofiles: {default: {leak-grace: 1s, before: [[sh, -c, \"sleep 30.75 >/dev/null 2>&1 & echo $! > pid\"]], after: [[sh, -c, \"kill $(cat pid)\"]]}}\n";
+        let more = "leaks: fail\n\
+                    profiles: {default: {leak-grace: 1s, \
+                    before: [[sh, -c, \"sleep 30.75 >/dev/null 2>&1 & echo $! > pid\"]], \
+                    after: [[sh, -c, \"kill $(cat pid)\"]]}}\n";
         let sandbox = scripts(&[("c", "kill -0 $(cat pid)")], more);
         sandbox.run(&[], &[])
     }),
@@ -298,7 +323,9 @@ pub(super) const ROWS: &[Row] = &[
         seam("dispatcher-crashed"),
         || {
             let more = "leaks: fail\nprofiles: {default: {leak-grace: 2s}}\n";
-            let body = "g=$PPID; setsid sh -c \"sleep 0.6; kill -9 $g; sleep 5.625\" >/dev/null 2>&1 & exit 0";
+            let body = "g=$PPID; \
+                        setsid sh -c \"sleep 0.6; kill -9 $g; sleep 5.625\" >/dev/null 2>&1 & \
+                        exit 0";
             scripts(&[("c", body)], more).run(&[], &[])
         },
     ),

@@ -31,7 +31,8 @@ fn given_files(report: &str, more: &str) -> Sandbox {
     let sandbox = Sandbox::green();
     sandbox.script("runner.sh", &format!("mkdir -p out; cat > out/r.xml <<'END'\n{report}\nEND"));
     sandbox.file(".gitignore", "out/\n");
-    let dispatcher = "dispatcher: {kind: command, command: [./runner.sh, \"{files}\"], results: [\"out/*.xml\"]}\n";
+    let dispatcher = "dispatcher: {kind: command, command: [./runner.sh, \"{files}\"], \
+                      results: [\"out/*.xml\"]}\n";
     sandbox.config_with(dispatcher, more);
     sandbox.commit();
     sandbox
@@ -182,7 +183,8 @@ pub(super) const ROWS: &[Row] = &[
     }),
     one("execute", "a typed command hides a failed test", red("tests-failed"), || {
         typed(
-            "echo '<testsuites><testcase name=\"t\"><failure/></testcase></testsuites>' > r.xml; false || true",
+            "echo '<testsuites><testcase name=\"t\"><failure/></testcase></testsuites>' > r.xml; \
+             false || true",
         )
     }),
     one(
@@ -206,7 +208,8 @@ pub(super) const ROWS: &[Row] = &[
     ),
     one("execute", "a typed command writes a report among other files", GREEN, || {
         typed(
-            "mkdir out; echo '<testsuites><testcase name=\"t\"/></testsuites>' > out/r.xml; echo '<html/>' > out/x.xml; echo '{}' > out/y.json",
+            "mkdir out; echo '<testsuites><testcase name=\"t\"/></testsuites>' > out/r.xml; \
+             echo '<html/>' > out/x.xml; echo '{}' > out/y.json",
         )
     }),
     one("execute", "the standard output is the report", GREEN, || {

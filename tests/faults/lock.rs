@@ -187,7 +187,8 @@ pub(super) const ROWS: &[Row] = &[
         let beside = |name: &str| sandbox.state.with_file_name(name).to_str().unwrap().to_owned();
         let (out, state, locks) = (beside("inner"), beside("inner-state"), beside("locks"));
         let inner = format!(
-            "exec '{}' run --state-dir \"{state}\" --lock-directory \"{locks}\" --lock-scope host --lock-wait 300ms --out \"{out}\" --quiet",
+            "exec '{}' run --state-dir \"{state}\" --lock-directory \"{locks}\" \
+             --lock-scope host --lock-wait 300ms --out \"{out}\" --quiet",
             program.to_str().unwrap()
         );
         sandbox
@@ -279,7 +280,8 @@ fn released(asker: &[(&str, &str)], obeyed: bool) -> Seen {
     // Long enough to be asked, and done when it is over.
     sandbox.script(
         "tests/a.sh",
-        "touch ../started; for i in 1 2 3 4 5 6 7 8 9 10; do [ -e ../asked ] && exit 0; sleep 1; done",
+        "touch ../started; \
+         for i in 1 2 3 4 5 6 7 8 9 10; do [ -e ../asked ] && exit 0; sleep 1; done",
     );
     sandbox.commit();
     let environment: Vec<_> = ACTIONS.iter().copied().chain([("RUNNER_NAME", "bench-1")]).collect();

@@ -138,7 +138,8 @@ fn scripts(scripts: &[(&str, &str)], more: &str) -> Sandbox {
 
 const PASSING: &str =
     "mkdir -p out; echo '<testsuites><testcase name=\"t\"/></testsuites>' > out/r.xml";
-const FAILING: &str = "mkdir -p out; echo '<testsuites><testcase name=\"t\"><failure message=\"no\"/></testcase></testsuites>' > out/r.xml";
+const FAILING: &str = "mkdir -p out; echo '<testsuites><testcase name=\"t\">\
+                       <failure message=\"no\"/></testcase></testsuites>' > out/r.xml";
 
 /// Processes that outlive the tests fail the run, after a short grace.
 const LEAKS: &str = "leaks: fail\nprofiles: {default: {leak-grace: 200ms}}\n";
@@ -152,14 +153,27 @@ fn pester(found: &str, script: &str, more: &str) -> Sandbox {
     let sandbox = Sandbox::green();
     sandbox.file("tests/a.Tests.ps1", "Describe 'x' { }");
     let probe = format!(
-        "{{\"schema\":\"pester-gate-probe@v1\",\"ps\":\"7.6.5\",\"edition\":\"Core\",\"executionPolicy\":\"Bypass\",\"found\":{found}}}"
+        "{{\"schema\":\"pester-gate-probe@v1\",\"ps\":\"7.6.5\",\"edition\":\"Core\",\
+         \"executionPolicy\":\"Bypass\",\"found\":{found}}}"
     );
-    sandbox.script("pwsh", &format!(
-        "for last; do :; done\nif [ \"$last\" = -Probe ]; then echo '{probe}'; exit 0; fi\nout=$(sed 's/.*\"output\":\"\\([^\"]*\\)\".*/\\1/' \"$last\")\nroot=$PWD\n{script}"
-    ));
-    sandbox.file("pester-gate.yml", &format!(
-        "standing-priority: {{policy: \"off\"}}\npreflight: {{disk: {{min-free: 1MiB}}}}\ndispatcher: {{kind: pester, powershell: ./pwsh{more}}}\n"
-    ));
+    sandbox.script(
+        "pwsh",
+        &format!(
+            "for last; do :; done\n\
+             if [ \"$last\" = -Probe ]; then echo '{probe}'; exit 0; fi\n\
+             out=$(sed 's/.*\"output\":\"\\([^\"]*\\)\".*/\\1/' \"$last\")\n\
+             root=$PWD\n\
+             {script}"
+        ),
+    );
+    sandbox.file(
+        "pester-gate.yml",
+        &format!(
+            "standing-priority: {{policy: \"off\"}}\n\
+             preflight: {{disk: {{min-free: 1MiB}}}}\n\
+             dispatcher: {{kind: pester, powershell: ./pwsh{more}}}\n"
+        ),
+    );
     sandbox.commit();
     sandbox
 }
@@ -167,7 +181,16 @@ fn pester(found: &str, script: &str, more: &str) -> Sandbox {
 /// A script that leaves a run object and no report.
 fn run_object(result: &str, test: &str, exit: i32) -> String {
     format!(
-        "cat > \"$out/pester-run.json\" <<END\n{{\"schema\":\"pester-gate-run@v1\",\"result\":\"{result}\",\"counts\":{{\"passed\":1,\"failed\":0,\"skipped\":0,\"inconclusive\":0,\"notRun\":0,\"failedBlocks\":0,\"failedFiles\":0}},\"files\":[{{\"file\":\"$root/tests/a.Tests.ps1\",\"result\":\"Passed\",\"executed\":true}}],\"tests\":[{{\"path\":\"x.y\",\"file\":\"$root/tests/a.Tests.ps1\",\"result\":\"{test}\"}}]}}\nEND\nexit {exit}"
+        "cat > \"$out/pester-run.json\" <<END\n\
+         {{\"schema\":\"pester-gate-run@v1\",\"result\":\"{result}\",\
+         \"counts\":{{\"passed\":1,\"failed\":0,\"skipped\":0,\"inconclusive\":0,\"notRun\":0,\
+         \"failedBlocks\":0,\"failedFiles\":0}},\
+         \"files\":[{{\"file\":\"$root/tests/a.Tests.ps1\",\
+         \"result\":\"Passed\",\"executed\":true}}],\
+         \"tests\":[{{\"path\":\"x.y\",\"file\":\"$root/tests/a.Tests.ps1\",\
+         \"result\":\"{test}\"}}]}}\n\
+         END\n\
+         exit {exit}"
     )
 }
 
@@ -223,7 +246,10 @@ const ROWS: &[Row] = &[
         || {
             let sandbox = Sandbox::green();
             let base = sandbox.git(&["rev-parse", "HEAD"]);
-            let event = json!({"pull_request": {"head": {"sha": "1".repeat(40), "ref": "x"}}, "repository": {"full_name": "octo/widgets"}});
+            let event = json!({
+                "pull_request": {"head": {"sha": "1".repeat(40), "ref": "x"}},
+                "repository": {"full_name": "octo/widgets"},
+            });
             fs::write(sandbox.state.with_file_name("event.json"), event.to_string()).unwrap();
             let path = sandbox.state.with_file_name("event.json");
             // GITHUB_SHA is the base branch's there, and what is checked out: it must not count.
@@ -274,7 +300,8 @@ const ROWS: &[Row] = &[
     }),
     one("preflight", "a tool does not say its version", readiness("probe-failed"), || {
         let sandbox = with(
-            "defaults: {pack: p}\npacks: [{name: p, requires: [{tool: ./mute.sh, version: \">=1\"}]}]\n",
+            "defaults: {pack: p}\n\
+             packs: [{name: p, requires: [{tool: ./mute.sh, version: \">=1\"}]}]\n",
         );
         sandbox.script("mute.sh", "echo hello");
         sandbox.commit();
@@ -293,7 +320,12 @@ const ROWS: &[Row] = &[
         "the configured PowerShell is not there",
         readiness("powershell-missing"),
         || {
-            with("defaults: {pack: p}\npacks: [{name: p, requires: [powershell]}]\ndispatcher: {kind: scripts, powershell: no-such-pwsh}\n").run(&[], &[])
+            with(
+                "defaults: {pack: p}\n\
+                 packs: [{name: p, requires: [powershell]}]\n\
+                 dispatcher: {kind: scripts, powershell: no-such-pwsh}\n",
+            )
+            .run(&[], &[])
         },
     ),
     one("preflight", "the disk is nearly full", readiness("disk-low"), || {
@@ -314,11 +346,19 @@ const ROWS: &[Row] = &[
         with("fixtures: [{name: base, path: fixtures/VI1.vi, env: LV_BASE_VI}]\n").run(&[], &[])
     }),
     one("preflight", "a probe hangs", readiness("probe-timed-out"), || {
-        with("defaults: {pack: p}\npacks: [{name: p, requires: [{command: [sleep, \"60\"], timeout: 300ms}]}]\n")
-            .run(&[], &[])
+        with(
+            "defaults: {pack: p}\n\
+             packs: [{name: p, requires: [{command: [sleep, \"60\"], timeout: 300ms}]}]\n",
+        )
+        .run(&[], &[])
     }),
     one("preflight", "a probe fails", readiness("probe-failed"), || {
-        with("defaults: {pack: p}\npacks: [{name: p, requires: [{command: [sh, -c, \"echo no licence >&2; exit 3\"], name: licence}]}]\n").run(&[], &[])
+        with(
+            "defaults: {pack: p}\n\
+             packs: [{name: p, requires: [\
+             {command: [sh, -c, \"echo no licence >&2; exit 3\"], name: licence}]}]\n",
+        )
+        .run(&[], &[])
     }),
     one("preflight", "context's receipt was swapped", context("receipt-digest-mismatch"), || {
         let sandbox = Sandbox::green();
@@ -601,7 +641,8 @@ const ROWS: &[Row] = &[
         seam("results-inconsistent"),
         || {
             command_run(
-                "mkdir out; echo '<test-results total=\"1\" failures=\"2\" errors=\"0\"><test-case name=\"t\" result=\"Success\"/></test-results>' > out/r.xml",
+                "mkdir out; echo '<test-results total=\"1\" failures=\"2\" errors=\"0\">\
+                 <test-case name=\"t\" result=\"Success\"/></test-results>' > out/r.xml",
             )
         },
     ),
@@ -612,7 +653,8 @@ const ROWS: &[Row] = &[
         || {
             written(
                 0,
-                "<testsuites><testsuite failures=\"1\"><testcase name=\"t\"/></testsuite></testsuites>",
+                "<testsuites><testsuite failures=\"1\">\
+                 <testcase name=\"t\"/></testsuite></testsuites>",
             )
         },
     ),
@@ -632,7 +674,8 @@ const ROWS: &[Row] = &[
         || {
             written(
                 0,
-                "<test-run total=\"1\" failed=\"0\"><test-case name=\"t\" result=\"Passed\"/></test-run>",
+                "<test-run total=\"1\" failed=\"0\">\
+                 <test-case name=\"t\" result=\"Passed\"/></test-run>",
             )
         },
     ),
@@ -649,7 +692,8 @@ const ROWS: &[Row] = &[
         || {
             written(
                 1,
-                "<test-run failed=\"1\"><test-case name=\"t\" result=\"Failed\"/><test-case name=\"u\" result=\"Failed\"/></test-run>",
+                "<test-run failed=\"1\"><test-case name=\"t\" result=\"Failed\"/>\
+                 <test-case name=\"u\" result=\"Failed\"/></test-run>",
             )
         },
     ),
@@ -660,7 +704,8 @@ const ROWS: &[Row] = &[
         || {
             written(
                 1,
-                "<test-run><test-suite result=\"Failed\" site=\"TearDown\"><test-case name=\"t\" result=\"Passed\"/></test-suite></test-run>",
+                "<test-run><test-suite result=\"Failed\" site=\"TearDown\">\
+                 <test-case name=\"t\" result=\"Passed\"/></test-suite></test-run>",
             )
         },
     ),
@@ -671,7 +716,8 @@ const ROWS: &[Row] = &[
         || {
             written(
                 0,
-                "<TestRun><Results><UnitTestResult testName=\"t\" outcome=\"Passed\"/></Results><ResultSummary outcome=\"Failed\"/></TestRun>",
+                "<TestRun><Results><UnitTestResult testName=\"t\" outcome=\"Passed\"/></Results>\
+                 <ResultSummary outcome=\"Failed\"/></TestRun>",
             )
         },
     ),
@@ -682,14 +728,17 @@ const ROWS: &[Row] = &[
         || {
             written(
                 0,
-                "<TestRun><Results><UnitTestResult testName=\"t\" outcome=\"Passed\"/></Results><ResultSummary outcome=\"Completed\"><Counters failed=\"1\"/></ResultSummary></TestRun>",
+                "<TestRun><Results><UnitTestResult testName=\"t\" outcome=\"Passed\"/></Results>\
+                 <ResultSummary outcome=\"Completed\"><Counters failed=\"1\"/></ResultSummary>\
+                 </TestRun>",
             )
         },
     ),
     one("execute", "a TRX test timed out", ("test-failures", "none", "tests-failed", 1), || {
         written(
             1,
-            "<TestRun><Results><UnitTestResult testName=\"t\" outcome=\"Timeout\"/></Results></TestRun>",
+            "<TestRun><Results>\
+             <UnitTestResult testName=\"t\" outcome=\"Timeout\"/></Results></TestRun>",
         )
     }),
     one(
@@ -699,7 +748,8 @@ const ROWS: &[Row] = &[
         || {
             written(
                 1,
-                "<TestRun><Results><UnitTestResult testName=\"t\" outcome=\"Splendid\"/></Results></TestRun>",
+                "<TestRun><Results>\
+                 <UnitTestResult testName=\"t\" outcome=\"Splendid\"/></Results></TestRun>",
             )
         },
     ),
@@ -713,7 +763,8 @@ const ROWS: &[Row] = &[
         || {
             written(
                 0,
-                "<testsuite failures=\"0\"><testcase name=\"t\"><flakyFailure message=\"once\"/></testcase></testsuite>",
+                "<testsuite failures=\"0\"><testcase name=\"t\">\
+                 <flakyFailure message=\"once\"/></testcase></testsuite>",
             )
         },
     ),
@@ -724,7 +775,8 @@ const ROWS: &[Row] = &[
         || {
             written(
                 1,
-                "<testsuite failures=\"1\"><testcase name=\"t\"><failure/><rerunFailure/></testcase></testsuite>",
+                "<testsuite failures=\"1\"><testcase name=\"t\">\
+                 <failure/><rerunFailure/></testcase></testsuite>",
             )
         },
     ),
@@ -799,7 +851,8 @@ const ROWS: &[Row] = &[
         readiness("powershell-missing"),
         || {
             let sandbox = with(
-                "tests: {path: tests, pattern: [\"*.sh\", \"*.ps1\"]}\ndispatcher: {kind: scripts, powershell: no-such-pwsh}\n",
+                "tests: {path: tests, pattern: [\"*.sh\", \"*.ps1\"]}\n\
+                 dispatcher: {kind: scripts, powershell: no-such-pwsh}\n",
             );
             sandbox.file("tests/c.ps1", "exit 0");
             sandbox.run(&[], &[])
@@ -873,12 +926,14 @@ const ROWS: &[Row] = &[
     ),
     one("execute", "results declare entities of their own", seam("results-unsupported"), || {
         command_run(
-            "mkdir out; echo '<!DOCTYPE t [<!ENTITY f \"<failure/>\">]><testsuites><testcase name=\"a\">&f;</testcase></testsuites>' > out/r.xml",
+            "mkdir out; echo '<!DOCTYPE t [<!ENTITY f \"<failure/>\">]>\
+             <testsuites><testcase name=\"a\">&f;</testcase></testsuites>' > out/r.xml",
         )
     }),
     one("execute", "a failure stands outside any case", red("setup-or-teardown-failed"), || {
         command_run(
-            "mkdir out; echo '<testsuites><testsuite><error>no bench</error><testcase name=\"t\"/></testsuite></testsuites>' > out/r.xml; exit 1",
+            "mkdir out; echo '<testsuites><testsuite><error>no bench</error>\
+             <testcase name=\"t\"/></testsuite></testsuites>' > out/r.xml; exit 1",
         )
     }),
     one("execute", "a results file is a link to nowhere", seam("results-invalid"), || {
@@ -907,7 +962,12 @@ const ROWS: &[Row] = &[
         "of two requirements of one name the second fails",
         readiness("probe-failed"),
         || {
-            with("defaults: {pack: p}\npacks: [{name: p, requires: [{command: [sh, -c, \"exit 0\"]}, {command: [sh, -c, \"exit 1\"]}]}]\n").run(&[], &[])
+            with(
+                "defaults: {pack: p}\n\
+                 packs: [{name: p, requires: [{command: [sh, -c, \"exit 0\"]}, \
+                 {command: [sh, -c, \"exit 1\"]}]}]\n",
+            )
+            .run(&[], &[])
         },
     ),
     one(
@@ -915,7 +975,12 @@ const ROWS: &[Row] = &[
         "a command takes the disk's name and the disk is full",
         readiness("disk-low"),
         || {
-            with("defaults: {pack: p}\npacks: [{name: p, requires: [{command: [\"true\"], name: disk}]}]\npreflight: {disk: {min-free: 8000TiB}}\n").run(&[], &[])
+            with(
+                "defaults: {pack: p}\n\
+                 packs: [{name: p, requires: [{command: [\"true\"], name: disk}]}]\n\
+                 preflight: {disk: {min-free: 8000TiB}}\n",
+            )
+            .run(&[], &[])
         },
     ),
     one("execute", "a failing test plants a green receipt", red("tests-failed"), || {
@@ -1144,8 +1209,11 @@ const ROWS: &[Row] = &[
     }),
     // Two at once: the deciding order.
     two("preflight", "a missing tool, and nothing to select", readiness("tool-missing"), || {
-        with("defaults: {pack: p}\npacks: [{name: p, include: [zzz], requires: [{tool: no-such-tool}]}]\n")
-            .run(&[], &[])
+        with(
+            "defaults: {pack: p}\n\
+             packs: [{name: p, include: [zzz], requires: [{tool: no-such-tool}]}]\n",
+        )
+        .run(&[], &[])
     }),
     two("preflight", "a full disk, and an unknown pack", readiness("disk-low"), || {
         with("preflight: {disk: {min-free: 8000TiB}}\n").run(&["--pack", "smok"], &[])
@@ -1166,7 +1234,8 @@ const ROWS: &[Row] = &[
     two("execute", "a failed test, and exit code 0", red("tests-failed"), || command_run(FAILING)),
     two("execute", "a failed test in a file that is cut off", seam("results-truncated"), || {
         command_run(
-            "mkdir out; printf '<testsuites><testcase name=\"t\"><failure/></testcase>' > out/r.xml; exit 1",
+            "mkdir out; \
+             printf '<testsuites><testcase name=\"t\"><failure/></testcase>' > out/r.xml; exit 1",
         )
     }),
     two("execute", "a failed test, and one that timed out", red("tests-failed"), || {

@@ -54,7 +54,8 @@ pub(super) const ROWS: &[Row] = &[
     }),
     one("preflight", "docker's engine does not run", readiness("docker-unreachable"), || {
         docker(
-            "echo 'Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?' >&2; exit 1",
+            "echo 'Cannot connect to the Docker daemon at unix:///var/run/docker.sock. \
+             Is the docker daemon running?' >&2; exit 1",
         )
     }),
     one(
@@ -63,7 +64,8 @@ pub(super) const ROWS: &[Row] = &[
         readiness("docker-unreachable"),
         || {
             docker(
-                "echo '{\"ID\":\"\",\"OSType\":\"\",\"ServerErrors\":[\"Cannot connect to the Docker daemon at tcp://x\"]}'",
+                "echo '{\"ID\":\"\",\"OSType\":\"\",\
+                 \"ServerErrors\":[\"Cannot connect to the Docker daemon at tcp://x\"]}'",
             )
         },
     ),
@@ -73,7 +75,11 @@ pub(super) const ROWS: &[Row] = &[
         let path = format!("{}:{}", sandbox.root.display(), std::env::var("PATH").unwrap());
         sandbox.git(&["add", "-A"]);
         sandbox.commit();
-        sandbox.config("preflight: {disk: {min-free: 1MiB}, probe-timeout: 1s}\ndefaults: {pack: p}\npacks: [{name: p, requires: [docker]}]\n");
+        sandbox.config(
+            "preflight: {disk: {min-free: 1MiB}, probe-timeout: 1s}\n\
+             defaults: {pack: p}\n\
+             packs: [{name: p, requires: [docker]}]\n",
+        );
         sandbox.run(&[], &[("PATH", &path)])
     }),
     one(
@@ -82,13 +88,15 @@ pub(super) const ROWS: &[Row] = &[
         readiness("docker-access-denied"),
         || {
             docker(
-                "echo 'permission denied while trying to connect to the Docker daemon socket' >&2; exit 1",
+                "echo 'permission denied while trying to connect to the Docker daemon socket' >&2; \
+                 exit 1",
             )
         },
     ),
     one("preflight", "docker's client is too new", readiness("docker-api-mismatch"), || {
         docker(
-            "echo 'Error response from daemon: client version 1.52 is too new. Maximum supported API version is 1.41' >&2; exit 1",
+            "echo 'Error response from daemon: client version 1.52 is too new. \
+             Maximum supported API version is 1.41' >&2; exit 1",
         )
     }),
     one(
@@ -97,7 +105,8 @@ pub(super) const ROWS: &[Row] = &[
         readiness("docker-server-error"),
         || {
             docker(
-                "echo 'request returned Internal Server Error for API route and version /v1.47/info' >&2; exit 1",
+                "echo 'request returned Internal Server Error for \
+                 API route and version /v1.47/info' >&2; exit 1",
             )
         },
     ),
@@ -110,7 +119,10 @@ pub(super) const ROWS: &[Row] = &[
         readiness("docker-unreachable"),
         || {
             docker(
-                "echo 'WARNING: Error loading config file: open /root/.docker/config.json: permission denied' >&2; echo 'Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?' >&2; exit 1",
+                "echo 'WARNING: Error loading config file: \
+                 open /root/.docker/config.json: permission denied' >&2; \
+                 echo 'Cannot connect to the Docker daemon at unix:///var/run/docker.sock. \
+                 Is the docker daemon running?' >&2; exit 1",
             )
         },
     ),
@@ -182,7 +194,13 @@ pub(super) const ROWS: &[Row] = &[
         readiness("execution-policy-forbids"),
         || {
             let sandbox = pester(SIX, "exit 0", "");
-            sandbox.script("pwsh", "echo \"File $5 cannot be loaded because running scripts is disabled on this system. For more information, see about_Execution_Policies at https:/go.microsoft.com/fwlink/?LinkID=135170.\" >&2; exit 1");
+            sandbox.script(
+                "pwsh",
+                "echo \"File $5 cannot be loaded because \
+                 running scripts is disabled on this system. \
+                 For more information, see about_Execution_Policies at \
+                 https:/go.microsoft.com/fwlink/?LinkID=135170.\" >&2; exit 1",
+            );
             sandbox.commit();
             sandbox.run(&[], &[])
         },
@@ -210,7 +228,13 @@ pub(super) const ROWS: &[Row] = &[
         let folder = sandbox.state.with_file_name("bin");
         fs::create_dir_all(&folder).unwrap();
         let other = folder.join("powershell");
-        let answer = json!({"schema": "pester-gate-probe@v1", "ps": "5.1.26100.4652", "edition": "Desktop", "executionPolicy": "Bypass", "found": [{"version": "5.7.1", "path": "y"}]});
+        let answer = json!({
+            "schema": "pester-gate-probe@v1",
+            "ps": "5.1.26100.4652",
+            "edition": "Desktop",
+            "executionPolicy": "Bypass",
+            "found": [{"version": "5.7.1", "path": "y"}],
+        });
         fs::write(&other, format!("#!/bin/sh\necho '{answer}'\n")).unwrap();
         fs::set_permissions(&other, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
         let path = format!("{}:{}", folder.display(), std::env::var("PATH").unwrap());
@@ -228,7 +252,8 @@ pub(super) const ROWS: &[Row] = &[
         readiness("dotnet-sdk-missing"),
         || {
             dotnet(
-                "echo 'A compatible SDK version for global.json version: [9.0.1] from [/x/global.json] was not found' >&2; exit 145",
+                "echo 'A compatible SDK version for global.json version: [9.0.1] \
+                 from [/x/global.json] was not found' >&2; exit 145",
             )
         },
     ),
@@ -276,7 +301,9 @@ pub(super) const ROWS: &[Row] = &[
         readiness("probe-failed"),
         || {
             let sandbox = with(
-                "preflight: {disk: {min-free: 1MiB}, labels: [capability-ingress]}\ndefaults: {pack: p}\npacks: [{name: p, requires: [runner-labels]}]\n",
+                "preflight: {disk: {min-free: 1MiB}, labels: [capability-ingress]}\n\
+                 defaults: {pack: p}\n\
+                 packs: [{name: p, requires: [runner-labels]}]\n",
             );
             sandbox.run(&[], &[])
         },
@@ -310,7 +337,9 @@ pub(super) const ROWS: &[Row] = &[
 
 fn engine(wanted: &str, there: &str) -> Seen {
     let sandbox = with(&format!(
-        "preflight: {{disk: {{min-free: 1MiB}}, docker: {{engine: {wanted}}}}}\ndefaults: {{pack: p}}\npacks: [{{name: p, requires: [docker]}}]\n"
+        "preflight: {{disk: {{min-free: 1MiB}}, docker: {{engine: {wanted}}}}}\n\
+         defaults: {{pack: p}}\n\
+         packs: [{{name: p, requires: [docker]}}]\n"
     ));
     standing_for(
         &sandbox,

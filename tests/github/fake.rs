@@ -326,14 +326,16 @@ impl State {
             })
             .collect();
         let mut out = json!({
-            "id": 5000 + number, "node_id": format!("I{number}"), "number": number, "title": issue.title,
-            "state": if issue.open { "open" } else { "closed" }, "locked": false, "labels": labels, "comments": 0,
-            "url": url, "comments_url": format!("{url}/comments"), "events_url": format!("{url}/events"),
-            "labels_url": format!("{url}/labels{{/name}}"), "repository_url": format!("{base}/repos/{slug}"),
+            "id": 5000 + number, "node_id": format!("I{number}"), "number": number,
+            "title": issue.title, "state": if issue.open { "open" } else { "closed" },
+            "locked": false, "labels": labels, "comments": 0, "url": url,
+            "comments_url": format!("{url}/comments"), "events_url": format!("{url}/events"),
+            "labels_url": format!("{url}/labels{{/name}}"),
+            "repository_url": format!("{base}/repos/{slug}"),
             "html_url": format!("https://github.com/{slug}/{kind}/{number}"),
             "user": self.user("somebody"), "assignee": null, "milestone": null, "closed_at": null,
-            "created_at": "2026-01-02T03:04:05Z", "updated_at": "2026-01-02T03:04:05Z", "body": "x".repeat(repo.text),
-            "author_association": "NONE",
+            "created_at": "2026-01-02T03:04:05Z", "updated_at": "2026-01-02T03:04:05Z",
+            "body": "x".repeat(repo.text), "author_association": "NONE",
         });
         if !issue.open {
             out["closed_at"] = json!("2026-02-02T03:04:05Z");
@@ -350,8 +352,10 @@ impl State {
 
     fn user(&self, login: &str) -> Value {
         let url = format!("{}/users/{login}", self.base);
-        let mut out = json!({"login": login, "id": 7, "node_id": "U7", "gravatar_id": null, "type": "User",
-                             "site_admin": false, "url": url, "html_url": format!("https://github.com/{login}")});
+        let mut out = json!({
+            "login": login, "id": 7, "node_id": "U7", "gravatar_id": null, "type": "User",
+            "site_admin": false, "url": url, "html_url": format!("https://github.com/{login}"),
+        });
         for key in [
             "avatar",
             "events",
@@ -383,17 +387,21 @@ impl State {
         let url = format!("{}/repos/{slug}", self.base);
         let open = repo.issues.iter().filter(|issue| issue.open).count();
         let mut out = json!({
-            "id": repo.id, "node_id": "R1", "name": name, "full_name": slug, "private": false, "fork": repo.fork,
-            "owner": self.user(owner), "html_url": format!("https://github.com/{slug}"), "url": url,
-            "description": null, "homepage": null, "language": null, "license": null, "mirror_url": null,
-            "has_issues": repo.has_issues, "has_projects": true, "has_wiki": true, "has_pages": false,
-            "has_discussions": false, "has_downloads": true, "archived": false, "disabled": false,
+            "id": repo.id, "node_id": "R1", "name": name, "full_name": slug, "private": false,
+            "fork": repo.fork, "owner": self.user(owner),
+            "html_url": format!("https://github.com/{slug}"), "url": url, "description": null,
+            "homepage": null, "language": null, "license": null, "mirror_url": null,
+            "has_issues": repo.has_issues, "has_projects": true, "has_wiki": true,
+            "has_pages": false, "has_discussions": false, "has_downloads": true,
+            "archived": false, "disabled": false,
             "default_branch": "main", "size": 1, "forks": 0, "watchers": 0, "open_issues": open,
             "forks_count": 0, "watchers_count": 0, "open_issues_count": open, "stargazers_count": 0,
             "network_count": 0, "subscribers_count": 0, "pushed_at": "2026-01-02T03:04:05Z",
             "created_at": "2025-01-02T03:04:05Z", "updated_at": "2026-01-02T03:04:05Z",
-            "git_url": format!("git://github.com/{slug}.git"), "ssh_url": format!("git@github.com:{slug}.git"),
-            "clone_url": format!("https://github.com/{slug}.git"), "svn_url": format!("https://github.com/{slug}"),
+            "git_url": format!("git://github.com/{slug}.git"),
+            "ssh_url": format!("git@github.com:{slug}.git"),
+            "clone_url": format!("https://github.com/{slug}.git"),
+            "svn_url": format!("https://github.com/{slug}"),
         });
         for key in [
             "archive",

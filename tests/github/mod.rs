@@ -319,13 +319,19 @@ fn a_page_that_still_holds_may_have_got_a_next_one() {
     fake.script(|request, _| {
         let header = |name: &str| request.headers.get(name).is_some();
         if request.url.query().is_some_and(|query| query.contains("page=2")) {
-            let body = serde_json::json!([{"number": 3, "title": "x", "html_url": "https://x", "state": "open",
-                                           "labels": [{"name": "gate, first"}]}]);
+            let body = serde_json::json!([{
+                "number": 3,
+                "title": "x",
+                "html_url": "https://x",
+                "state": "open",
+                "labels": [{"name": "gate, first"}],
+            }]);
             return Some(Scripted::Wrong(wiremock::ResponseTemplate::new(200).set_body_json(body)));
         }
         let link = "</repositories/1000/issues?page=2>; rel=\"next\"";
         let listing = request.url.path().ends_with("/issues") && header("if-none-match");
-        listing.then(|| Scripted::Wrong(wiremock::ResponseTemplate::new(304).insert_header("link", link)))
+        let unchanged = wiremock::ResponseTemplate::new(304).insert_header("link", link);
+        listing.then_some(Scripted::Wrong(unchanged))
     });
     let again = context(&sandbox, &fake.url(), &[], &[]);
     assert_eq!(again.receipt["standingPriority"]["issueNumber"], 3, "{}", again.receipt);

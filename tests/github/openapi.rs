@@ -20,7 +20,8 @@ fn description() -> Option<&'static Description> {
             .join("../shared/corpus/github-api/openapi-subset.json");
         let Ok(text) = std::fs::read_to_string(path) else {
             println!(
-                "skipped: no description of GitHub's API is here, so the fake was not held against it"
+                "skipped: no description of GitHub's API is here, \
+                 so the fake was not held against it"
             );
             return None;
         };
@@ -156,7 +157,8 @@ impl Description {
             schema = json!({"$ref": "#/components/schemas/basic-error"});
         }
         plain_schema(&mut schema);
-        let whole = json!({"components": {"schemas": self.document["components"]["schemas"]}, "allOf": [schema]});
+        let schemas = &self.document["components"]["schemas"];
+        let whole = json!({"components": {"schemas": schemas}, "allOf": [schema]});
         let built = jsonschema::options().should_validate_formats(true).build(&whole).unwrap();
         let built: &'static Validator = Box::leak(Box::new(built));
         self.validators.lock().unwrap().insert(key, built);

@@ -618,7 +618,13 @@ fn the_way_there() -> Vec<Row> {
         ),
         row("a label without a name", failed("api-malformed", "unexpected-shape"), || {
             listing(|| {
-                let label = json!([{"number": 7, "title": "x", "html_url": "x", "state": "open", "labels": [{"nam": LABEL}]}]);
+                let label = json!([{
+                    "number": 7,
+                    "title": "x",
+                    "html_url": "x",
+                    "state": "open",
+                    "labels": [{"nam": LABEL}],
+                }]);
                 wrong(200, &label.to_string())
             })
         }),
@@ -626,7 +632,8 @@ fn the_way_there() -> Vec<Row> {
             listing(|| {
                 wrong(
                     200,
-                    "[{\"number\": 7, \"title\": \"x\", \"html_url\": \"x\", \"state\": \"OPEN\", \"labels\": []}]",
+                    "[{\"number\": 7, \"title\": \"x\", \"html_url\": \"x\", \
+                     \"state\": \"OPEN\", \"labels\": []}]",
                 )
             })
         }),
@@ -755,17 +762,17 @@ fn the_way_there() -> Vec<Row> {
             always(|| sent_to(301, "/repos/octo/widgets"))
         }),
         row("a repository that was renamed", found(7), || {
-            with(&[issue(7, &[LABEL])]).arguments(&["--repository", "octo/formerly"]).change(|fake| {
+            let renamed = with(&[issue(7, &[LABEL])]).arguments(&["--repository", "octo/formerly"]);
+            renamed.change(|fake| {
                 fake.script(|request, _| {
                     let old = request.url.path().ends_with("octo/formerly");
                     old.then(|| {
                         let (_, _, body) = error(301, "Moved Permanently");
                         let to = vec![("location", "/repositories/1000".to_owned())];
-                        Scripted::Answer(
-                            301,
-                            to,
-                            json!({"message": body["message"], "url": "x", "documentation_url": "x"}),
-                        )
+                        let message = &body["message"];
+                        let body =
+                            json!({"message": message, "url": "x", "documentation_url": "x"});
+                        Scripted::Answer(301, to, body)
                     })
                 });
             })

@@ -258,7 +258,9 @@ pub(crate) fn paste_commands() {
 }
 
 /// A stand-in for GitHub's `gh run download`: the run's artifacts are the folder of its evidence.
-const GH: &str = "#!/bin/sh\nwhile [ $# -gt 1 ]; do shift; [ \"$1\" = --dir ] && to=$2; done\n/bin/cp -R \"$EVIDENCE\" \"$to\"\n";
+const GH: &str = "#!/bin/sh\n\
+                  while [ $# -gt 1 ]; do shift; [ \"$1\" = --dir ] && to=$2; done\n\
+                  /bin/cp -R \"$EVIDENCE\" \"$to\"\n";
 
 /// Pastes the printed command of a red run into a shell, in the folder where the run was started.
 #[cfg(unix)]

@@ -21,7 +21,8 @@ fn browse(page: &Path, word: &str) -> Option<Value> {
     let browser = on_path(&["chromium", "chromium-browser", "google-chrome"]);
     let (Some(browser), Some(node)) = (browser, on_path(&["node"])) else {
         println!(
-            "skipped: neither Chromium nor Chrome with Node is here, so the page was opened in no browser"
+            "skipped: neither Chromium nor Chrome with Node is here, \
+             so the page was opened in no browser"
         );
         return None;
     };
