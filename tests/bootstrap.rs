@@ -139,6 +139,72 @@ impl Place {
     }
 }
 
+#[test]
+fn a_refusal_is_an_annotation_and_stands_in_the_summary() {
+    let place = Place::new(BINARY);
+    let summary = place.root.join("summary");
+    let more = [
+        ("GITHUB_STEP_SUMMARY", summary.to_str().unwrap()),
+        ("PESTER_GATE_BIN", "/no/100%/`x`\n::error::y"),
+    ];
+    let (code, out, err, outputs) = place.run("http://127.0.0.1:1", &more);
+    let line = "PESTER_GATE_BIN names '/no/100%/`x` ::error::y', which is not a file";
+    assert_eq!(code, 2);
+    assert_eq!(err, format!("bootstrap-binary-missing: {line}\n"));
+    let annotated = line.replace('%', "%25");
+    assert_eq!(out, format!("::error title=pester-gate::bootstrap-binary-missing: {annotated}\n"));
+    let shown =
+        format!("### pester-gate could not start\n\n    bootstrap-binary-missing: {line}\n\n");
+    assert_eq!(fs::read_to_string(summary).unwrap(), shown);
+    assert_eq!(outputs, "status=blocked\nreason=bootstrap-binary-missing\n");
+}
+
+#[test]
+fn the_binary_prepares_the_next_steps_and_the_input_comes_before_the_variable() {
+    let place = Place::new(BINARY);
+    let (temp, path) = (place.root.join("temp"), place.root.join("path"));
+    let own = env!("CARGO_BIN_EXE_pester-gate");
+    let run = |more: &[(&str, &str)]| {
+        let (temp, path) = (temp.to_str().unwrap(), path.to_str().unwrap());
+        let mut all = vec![("RUNNER_TEMP", temp), ("GITHUB_PATH", path)];
+        all.extend(more);
+        place.run("http://127.0.0.1:1", &all)
+    };
+    let inputs = "{\"gate-id\": \"r\", \"shard\": \"2/3\", \"pack\": \"\"}";
+    let more = [
+        ("PESTER_GATE_BINARY", own),
+        ("PESTER_GATE_BIN", "/not/this"),
+        ("PESTER_GATE_INPUTS", inputs),
+        ("PESTER_GATE_LAYER", "execute"),
+    ];
+    let (code, out, err, outputs) = run(&more);
+    assert_eq!((code, out, err.as_str()), (0, format!("{own}\n"), ""));
+    let base = temp.join("pester-gate/gate-r");
+    for part in [
+        base.join("execute").to_str().unwrap(),
+        base.join("from").to_str().unwrap(),
+        "\npester-execution-contract-r-s2\n",
+        "\npester-run-raw-r-s2\n",
+    ] {
+        assert!(outputs.contains(part), "{part} is not in {outputs}");
+    }
+    let bin = temp.join("pester-gate/bin");
+    assert_eq!(fs::read_to_string(&path).unwrap(), format!("{}\n", bin.display()));
+    let version = Command::new(bin.join("pester-gate")).arg("--version").output().unwrap();
+    assert!(version.status.success());
+    // A second use of the one-step action in the same job has names of its own.
+    let one_step = [("PESTER_GATE_BIN", own), ("PESTER_GATE_LAYER", "run")];
+    assert!(run(&one_step).3.contains("\npester-evidence\n"));
+    let second = run(&one_step).3;
+    assert!(second.contains("\npester-evidence-u2\n") && second.contains("/run-2\n"), "{second}");
+    // What is no pester-gate, or an old one, is refused.
+    let other = place.root.join("binary");
+    fs::set_permissions(&other, fs::Permissions::from_mode(0o755)).unwrap();
+    fs::write(&other, "#!/bin/sh\nexit 1\n").unwrap();
+    let (code, _, err, _) = run(&[("PESTER_GATE_BIN", other.to_str().unwrap())]);
+    assert!(code == 2 && err.contains("is not a pester-gate that fits these actions"), "{err}");
+}
+
 fn whole() -> BTreeMap<String, Vec<u8>> {
     BTreeMap::from([(asset(), BINARY.into())])
 }

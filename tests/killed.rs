@@ -18,6 +18,82 @@ use nix::unistd::Pid;
 
 use crate::harness::{Dice, Sandbox, Seen, marked};
 
+/// The runner cancels a step: SIGINT to the step's own process, SIGTERM after 7.5 s, SIGKILL after
+/// 2.5 s more. The gate is that process, and ends by itself before the second signal: with its
+/// verdict, its outputs, its summary, and nothing left running.
+#[test]
+fn a_cancelled_step_ends_in_time_with_its_verdict() {
+    let sandbox = Sandbox::green();
+    sandbox.script(
+        "tests/a.sh",
+        "trap '' INT TERM; touch \"$HOME/running\"; sleep 300.4711 & wait; wait",
+    );
+    sandbox.config("limits: {kill-grace: 10m}\nprofiles: {default: {after: [[sleep, \"300\"]]}}\n");
+    sandbox.commit();
+    let home = sandbox.state.with_file_name("home");
+    let temp = sandbox.state.with_file_name("temp");
+    let file = |name: &str| sandbox.state.with_file_name(name);
+    for folder in [&home, &temp] {
+        fs::create_dir_all(folder).unwrap();
+    }
+    fs::write(file("script"), "run\n").unwrap();
+    let out = temp.join("pester-gate/gate/run");
+    let (outputs, summary) = (file("outputs"), file("summary"));
+    let inputs = "{\"kill-grace\": \"5m\", \"pack\": \"\", \"token\": \"\"}";
+    let variables = [
+        ("GITHUB_ACTIONS", "true"),
+        ("GITHUB_RUN_ID", "4711"),
+        ("GITHUB_RUN_ATTEMPT", "1"),
+        ("GITHUB_REPOSITORY", "octo/widgets"),
+        ("PESTER_GATE_INPUTS", inputs),
+        ("HOME", home.to_str().unwrap()),
+        ("RUNNER_TEMP", temp.to_str().unwrap()),
+        ("PESTER_GATE_OUT", out.to_str().unwrap()),
+        ("GITHUB_OUTPUT", outputs.to_str().unwrap()),
+        ("GITHUB_STEP_SUMMARY", summary.to_str().unwrap()),
+    ];
+    let like = sandbox.command(&["run"], &variables);
+    let mut command = std::process::Command::new(like.get_program());
+    let variables = like.get_envs().filter_map(|(name, value)| Some((name, value?)));
+    command.arg("step").arg(file("script")).env_clear().envs(variables);
+    command.env("PESTER_GATE_STATE_DIR", &sandbox.state).current_dir(&sandbox.root);
+    let said = fs::File::create(file("said")).unwrap();
+    let mut child = command.stdout(Stdio::null()).stderr(said).spawn().unwrap();
+    let pid = Pid::from_raw(i32::try_from(child.id()).unwrap());
+    let began = Instant::now();
+    while !home.join("running").exists() && began.elapsed() < Duration::from_secs(60) {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    nix::sys::signal::kill(pid, Signal::SIGINT).unwrap();
+    let asked = Instant::now();
+    let ended = loop {
+        match child.try_wait().unwrap() {
+            Some(status) => break Some(status),
+            None if asked.elapsed() > Duration::from_millis(7500) => break None,
+            None => std::thread::sleep(Duration::from_millis(20)),
+        }
+    };
+    if ended.is_none() {
+        child.kill().unwrap();
+    }
+    assert_eq!(
+        ended.and_then(|status| status.code()),
+        Some(6),
+        "the runner would kill the gate: {}",
+        fs::read_to_string(file("said")).unwrap()
+    );
+    let outputs = fs::read_to_string(outputs).unwrap();
+    assert!(
+        outputs.contains("\nrun-cancelled\n") && outputs.contains("receipt-path<<"),
+        "{outputs}"
+    );
+    assert!(fs::read_to_string(summary).unwrap().contains("run-cancelled"));
+    let run = fs::read_dir(&out).unwrap().next().unwrap().unwrap().path();
+    assert!(run.join("pester-operator-outcome.json").exists());
+    let left = marked("300.4711");
+    assert!(left.is_empty(), "{left:?}");
+}
+
 /// What execute was doing when it was killed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Moment {

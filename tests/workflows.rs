@@ -237,9 +237,8 @@ fn gate(document: &Value) -> Vec<String> {
         let room = names.iter().filter(|name| name.starts_with("Make room for the gate")).count();
         let at = |wanted: &str| names.iter().position(|name| name.starts_with(wanted));
         // A server that does not name the workflow's repository would give the caller's.
-        let guards = ["runner.os == 'Windows'", "runner.os != 'Windows'"].map(|os| {
-            format!("{os} && inputs.gate-repository == '' && !job.workflow_repository")
-        });
+        let guards = ["runner.os == 'Windows'", "runner.os != 'Windows'"]
+            .map(|os| format!("{os} && inputs.gate-repository == '' && !job.workflow_repository"));
         let is_guarded = |guard: &String| {
             let at_guard = steps(job).iter().position(|step| text(step, "if") == guard);
             at_guard.is_some_and(|place| Some(place) < at("Check out the gate"))

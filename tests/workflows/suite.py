@@ -239,9 +239,7 @@ class World:
             "GITHUB_RUN_ID": RUN_ID, "GITHUB_RUN_ATTEMPT": str(self.run_attempt), "GIT_CONFIG_GLOBAL": config,
             "PESTER_GATE_STATE_DIR": os.path.join(home, "state"), "PESTER_GATE_LOCK_DIRECTORY": os.path.join(home, "locks"), "PESTER_GATE_STANDING_PRIORITY": "off",
         }
-        if self.binary:
-            variables["PESTER_GATE_BIN"] = self.binary
-        else:
+        if not self.binary:
             variables["PESTER_GATE_DOWNLOAD_URL"] = f"{self.service.url}release"
             variables["RUNNER_TOOL_CACHE"] = os.path.join(home, "tools")
         command = [self.act, event_name, "-C", self.checkout, "-W", workflow, "-e", os.path.join(home, "event.json"), "--json", "-v",
@@ -260,6 +258,9 @@ class World:
             "PATH": self.tools + os.pathsep + os.environ["PATH"], "HOME": home, "XDG_CACHE_HOME": os.path.join(home, "cache"), "XDG_CONFIG_HOME": os.path.join(home, "config"),
             "TMPDIR": os.path.join(home, "tmp"), "NO_COLOR": "1", "TERM": "dumb", "ACT_DISABLE_VERSION_CHECK": "1", "GIT_CONFIG_GLOBAL": config,
         }
+        if self.binary:
+            # A variable of the runner's own process, and not of the workflow's `env`.
+            environment["PESTER_GATE_BIN"] = self.binary
         done = subprocess.run(command + list(more), env=environment, capture_output=True, text=True, timeout=300)
         jobs, log = {}, []
         for line in done.stdout.splitlines():
@@ -610,11 +611,16 @@ def shard_missing(world):
 
 @scenario("two-gates", "two gates of one run keep their artifacts apart")
 def two_gates(world):
-    first = gate(world, inputs={"gate-id": "one"})
-    second = gate(world, inputs={"gate-id": "two"})
+    # One id is the end of the other.
+    first = gate(world, inputs={"gate-id": "gate-r"})
+    second = gate(world, inputs={"gate-id": "r"})
     same("jobs", (first.jobs, second.jobs), (GREEN, GREEN))
     same("artifacts", len(world.service.artifacts), 2 * len(ALL))
-    assert {"pester-context-one", "pester-context-two", "pester-run-raw-one-s1"} <= set(world.service.artifacts)
+    assert {"pester-context-gate-r", "pester-context-r", "pester-run-raw-r-s1"} <= set(world.service.artifacts)
+    names = {name for path in world.service.files("pester-evidence-r") for name in path.split("/") if name.startswith("pester-context-")}
+    assert not any("gate-r" in name for name in names), names
+    if not world.real:
+        assert "downloaded pester-context-r\n" in second.text() + "\n" and "downloaded pester-context-gate-r" not in second.text()
 
 
 @scenario("two-gates-one-blocked", "a gate that ran nothing does not report another's tests")
@@ -838,6 +844,40 @@ def one_step(world):
     same("jobs", ran.jobs, {"gate": "success"})
     same("artifacts", set(world.service.artifacts), {"pester-evidence"})
     assert "says completed 2" in ran.text()
+
+
+@scenario("one-step-twice", "the root action is used twice in one job: two artifacts, each with its own run only")
+def one_step_twice(world):
+    use = re.search(r"      - (?:id: gate\n        )?uses: \./\n(?:        .*\n)*", STEP).group()
+    second = re.sub(r"id: \w+", "id: second", use)
+    world.repository({".github/workflows/step.yml": STEP.replace(use, use + second, 1)})
+    ran = world.run(".github/workflows/step.yml", "workflow_dispatch", {"repository": {"full_name": f"{OWNER}/{NAME}"}})
+    same("jobs", ran.jobs, {"gate": "success"})
+    same("artifacts", set(world.service.artifacts), {"pester-evidence", "pester-evidence-u2"})
+    for name in world.service.artifacts:
+        outcomes = [path for path in world.service.files(name) if path.endswith("pester-operator-outcome.json")]
+        same(f"outcomes in {name}", len(outcomes), 1)
+
+
+LAYERS = ("context", "preflight", "selection", "execute", "post")
+
+
+@scenario("layers-in-one-job", "the layer actions of one job find each other's receipts without wiring, and a missing one names its action")
+def layers_in_one_job(world):
+    def job(layers):
+        steps = "".join(f"      - uses: ./actions/{layer}\n        if: always()\n        with:\n          upload: 'false'\n" for layer in layers)
+        head = STEP[: STEP.index("    steps:\n")] + "    steps:\n"
+        checkout = re.search(r"      - uses: actions/checkout@.*\n(?:        .*\n)*", STEP).group()
+        return head + checkout + steps
+    event = {"repository": {"full_name": f"{OWNER}/{NAME}"}}
+    world.repository({".github/workflows/step.yml": job(LAYERS)})
+    ran = world.run(".github/workflows/step.yml", "workflow_dispatch", event)
+    same("jobs", ran.jobs, {"gate": "success"})
+    assert ran.put_out("classification", "completed") and ran.put_out("total", "2"), ran.told()
+    world.write(".github/workflows/step.yml", job(("preflight",)))
+    ran = world.run(".github/workflows/step.yml", "workflow_dispatch", event)
+    same("jobs", ran.jobs, {"gate": "failure"})
+    assert ran.put_out("reason", "receipt-missing") and "the action `context`" in ran.text(), ran.told()
 
 
 @scenario("one-step-red", "the root action is red with failed tests, and its outputs say so")

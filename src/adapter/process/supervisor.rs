@@ -123,6 +123,8 @@ impl Job {
 
 /// How often the limits are looked at.
 const TICK: Duration = Duration::from_millis(50);
+/// The longest grace period of a cancelled run under Actions.
+const CANCELLED_GRACE: Duration = Duration::from_millis(2500);
 
 /// Runs a child to its end.
 pub(crate) fn supervise(world: &World, job: &Job, sink: Sink) -> Ended {
@@ -273,12 +275,22 @@ impl Watch<'_> {
         (silent >= span.as_duration()).then_some(ChildEnd::TimedOut(Limit::NoOutput, span))
     }
 
+    /// The grace period. The runner kills a cancelled step 10 s after its first signal, so under
+    /// Actions a cancelled run gets no longer than leaves time for its receipt.
+    fn grace(&self) -> Duration {
+        let grace = self.limits.kill_grace.as_duration();
+        let cancelled = self.world.cancel().requests() > self.requests_before;
+        let bounded = cancelled && self.world.under_actions();
+        if bounded { grace.min(CANCELLED_GRACE) } else { grace }
+    }
+
     /// Asks the tree, waits for the grace, kills it; a second request to stop ends the grace.
     fn terminate(&self, line: &mut Line, tree: &Tree) {
         tree.ask();
         let asked = self.world.tick();
+        let grace = self.grace();
         while !line.exited()
-            && asked.elapsed() < self.limits.kill_grace.as_duration()
+            && asked.elapsed() < grace
             && self.world.cancel().requests() < self.requests_before + 2
         {
             line.listen();

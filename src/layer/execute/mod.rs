@@ -180,8 +180,10 @@ fn work(
     let ran = prepare_and_dispatch(world, ground, draft, &profile, &results, &guard);
     // Clean-up runs whatever came before it, a failed set-up and a request to stop included.
     let requests = world.cancel().requests();
+    // The runner kills a cancelled step after 10 s.
+    let hurries = requests > 0 && world.under_actions();
     for command in &profile.after.value {
-        let limit = Some(Span::from_secs(60));
+        let limit = Some(Span::from_secs(if hurries { 1 } else { 60 }));
         if let Err((command, why)) = side_command(world, ground, &guard, command, limit, requests) {
             draft.fault(&Fault::CleanupCommandFailed { command, why });
         }

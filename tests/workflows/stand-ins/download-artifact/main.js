@@ -10,6 +10,7 @@ async function fetchOne(name, folder) {
     console.log(`::error::${name}: ${response.status}`);
     process.exit(1);
   }
+  console.log(`downloaded ${name}`);
   for (const [file, data] of Object.entries(await response.json())) {
     const to = path.join(folder, file);
     fs.mkdirSync(path.dirname(to), { recursive: true });
