@@ -40,7 +40,7 @@ pub fn parts() -> Vec<Part> {
 /// Every command by which something is seen again, with its places for values.
 pub fn replay_commands() -> Vec<String> {
     let mut commands: Vec<_> =
-        crate::domain::reason::TABLE.iter().map(|row| row.command()).collect();
+        crate::domain::verdict::reason::TABLE.iter().map(|row| row.command()).collect();
     commands.extend(report::tables::QUICK.map(|(_, command)| command.to_owned()));
     commands.sort_unstable();
     commands.dedup();
@@ -49,5 +49,5 @@ pub fn replay_commands() -> Vec<String> {
 
 /// Every reason code.
 pub fn reason_codes() -> Vec<&'static str> {
-    crate::domain::reason::ReasonCode::ALL.iter().map(|code| code.as_str()).collect()
+    crate::domain::verdict::reason::ReasonCode::ALL.iter().map(|code| code.as_str()).collect()
 }

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 
 use crate::adapter::receipt_store::shown;
 use crate::adapter::workspace::files;
-use crate::domain::ids::GateId;
 use crate::domain::receipt::LastGreen;
-use crate::domain::redact::Redactor;
+use crate::domain::run::ids::GateId;
+use crate::domain::run::redact::Redactor;
 
 /// Of how many packs it is kept.
 const MOST: usize = 50;

@@ -10,7 +10,7 @@ use reqwest::Url;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::redirect::Policy;
 
-use crate::domain::question::{Cause, Trouble};
+use crate::domain::verdict::question::{Cause, Trouble};
 
 /// A client that trusts the system's certificate store and goes by its proxies.
 pub(crate) fn client(to: &Url, redirects: Policy) -> Result<reqwest::Client, Trouble> {

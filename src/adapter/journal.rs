@@ -10,8 +10,8 @@ use std::sync::Mutex;
 
 use crate::adapter::workspace::files;
 use crate::adapter::world::World;
-use crate::domain::event::{Event, Record, RunState, SCHEMA, fold};
-use crate::domain::redact::Redactor;
+use crate::domain::run::event::{Event, Record, RunState, SCHEMA, fold};
+use crate::domain::run::redact::Redactor;
 
 /// File name in the results folder.
 pub(crate) const FILE: &str = "dispatcher-events.ndjson";

@@ -7,12 +7,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::adapter::workspace::files;
-use crate::domain::fault::{Fault, ReceiptFault};
-use crate::domain::freshness::{self, Expect};
-use crate::domain::ids::{RelPath, Sha256};
-use crate::domain::reason::Layer;
 use crate::domain::receipt::{CATALOGUE, Parent, Receipt};
-use crate::domain::redact::Redactor;
+use crate::domain::run::freshness::{self, Expect};
+use crate::domain::run::ids::{RelPath, Sha256};
+use crate::domain::run::redact::Redactor;
+use crate::domain::verdict::fault::{Fault, ReceiptFault};
+use crate::domain::verdict::reason::Layer;
 
 /// A receipt as read: its shape is right, whether it belongs here is not known yet.
 #[derive(Debug, Clone)]

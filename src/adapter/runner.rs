@@ -11,9 +11,9 @@ use serde_json::Value;
 use crate::adapter::receipt_store::shown;
 use crate::adapter::workspace::files;
 use crate::adapter::world::World;
-use crate::domain::fault::Fault;
-use crate::domain::ids::{CommitSha, RepoSlug, RunId};
 use crate::domain::receipt::Run;
+use crate::domain::run::ids::{CommitSha, RepoSlug, RunId};
+use crate::domain::verdict::fault::Fault;
 
 /// What flags say over the runner.
 #[derive(Debug, Clone, Default)]

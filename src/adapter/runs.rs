@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::adapter::workspace::files;
 use crate::adapter::world::World;
-use crate::domain::retention::{Aged, surplus};
+use crate::domain::run::retention::{Aged, surplus};
 
 /// The folder of the runs, and that of their records.
 pub(crate) const RUNS: &str = "runs";

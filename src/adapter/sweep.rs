@@ -6,9 +6,9 @@ use std::io::Read;
 use std::path::Path;
 
 use crate::adapter::workspace::files;
-use crate::domain::fault::Fault;
-use crate::domain::reason::Layer;
-use crate::domain::redact::Redactor;
+use crate::domain::run::redact::Redactor;
+use crate::domain::verdict::fault::Fault;
+use crate::domain::verdict::reason::Layer;
 
 /// How much is looked at in one piece.
 const PIECE: usize = 1 << 20;

@@ -9,7 +9,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::adapter::when_over::WhenOver;
 use crate::adapter::world::World;
-use crate::domain::event::{Event, RunState};
+use crate::domain::run::event::{Event, RunState};
 use crate::report::quote::printable;
 
 /// How much is said while the gate runs.

@@ -16,7 +16,7 @@ use jiff::Timestamp;
 use sha2::{Digest, Sha256 as Hasher};
 
 use crate::domain::receipt::Host;
-use crate::domain::redact::Redactor;
+use crate::domain::run::redact::Redactor;
 
 /// How often somebody asked the process to stop.
 #[derive(Debug, Clone, Default)]

@@ -7,10 +7,10 @@ use serde::Deserialize;
 use super::overlay::Invalid;
 use crate::adapter::receipt_store::shown;
 use crate::adapter::workspace::files;
-use crate::domain::closest::closest;
 use crate::domain::config::Config;
+use crate::domain::config::closest::closest;
+use crate::domain::config::settings::ConfigFile;
 use crate::domain::selection::pack;
-use crate::domain::settings::ConfigFile;
 pub(crate) use crate::layer::ground::CONFIGURATION as NAME;
 
 /// Where a configuration is looked for: from a folder up to another, the nearest first.

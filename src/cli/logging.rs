@@ -10,7 +10,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::adapter::terminal::Verbosity;
 use crate::adapter::world::World;
-use crate::domain::redact::Redactor;
+use crate::domain::run::redact::Redactor;
 use crate::report::quote::printable;
 
 /// `--log-level`.

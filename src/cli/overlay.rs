@@ -11,18 +11,18 @@ use serde_json::{Map, Value, json};
 
 use super::args::{self, variable};
 use crate::adapter::world::{INPUTS, World};
+use crate::domain::config::quantity::{Size, Span};
+use crate::domain::config::settings::{ConfigFile, Settings, TypedLimits};
+use crate::domain::config::sourced::{Source, Sourced};
 use crate::domain::config::{
     Config, DispatcherKind, EmptyPolicy, Engine, Isolation, Leaks, LockScope, Multiple, Percent,
     PriorityPolicy, ProbeName, Requirement, Trust, WarnOrFail, WhenRefused,
 };
-use crate::domain::failure::ClassRules;
-use crate::domain::ids::{IssueRef, LockGroup};
-use crate::domain::quantity::{Size, Span};
-use crate::domain::redact::invalid_pattern;
+use crate::domain::results::failure::ClassRules;
+use crate::domain::run::ids::{IssueRef, LockGroup};
+use crate::domain::run::redact::invalid_pattern;
 use crate::domain::selection::integration::Mode;
 use crate::domain::selection::{pack, profile};
-use crate::domain::settings::{ConfigFile, Settings, TypedLimits};
-use crate::domain::sourced::{Source, Sourced};
 
 /// A value that cannot be used: where it stands and why.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

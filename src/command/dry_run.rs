@@ -5,8 +5,8 @@ use std::fmt::Write;
 use serde_json::{Value, json};
 
 use crate::adapter::receipt_store::shown;
+use crate::domain::config::settings::ConfigFile;
 use crate::domain::config::{DispatcherKind, FILES_ARGUMENT};
-use crate::domain::settings::ConfigFile;
 use crate::layer::ground::Ground;
 use crate::layer::selection::Preview;
 use crate::report::quote::{printable, quoted};

@@ -3,10 +3,10 @@
 use anyhow::{Result, anyhow};
 use serde_json::{Value, json};
 
-use crate::domain::classify::class_of;
-use crate::domain::closest::closest;
-use crate::domain::reason::{Home, ReasonCode, Row, Severity, TABLE};
+use crate::domain::config::closest::closest;
 use crate::domain::receipt::Classification;
+use crate::domain::verdict::classify::class_of;
+use crate::domain::verdict::reason::{Home, ReasonCode, Row, Severity, TABLE};
 use crate::report::tables;
 
 /// What was asked about.

@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use crate::adapter::lock::{Attempt, Lock, Purpose, Released, place, run};
 use crate::adapter::process::{run_attached, started};
 use crate::adapter::world::World;
-use crate::domain::lock::{Asker, Holder, Owner, Wait};
-use crate::domain::redact::Redactor;
+use crate::domain::host::lock::{Asker, Holder, Owner, Wait};
+use crate::domain::run::redact::Redactor;
 use crate::report::quote::printable;
 
 /// How holding it for a command ended.

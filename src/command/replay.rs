@@ -9,14 +9,14 @@ use crate::adapter::journal;
 use crate::adapter::receipt_store::{self, Loaded, shown};
 use crate::adapter::workspace::files;
 use crate::adapter::world::World;
-use crate::domain::fault::{Fault, Finding, ReceiptFault, charge};
-use crate::domain::ids::{GateId, Sha256};
-use crate::domain::reason::{Layer, ReasonCode};
 use crate::domain::receipt::{
     CATALOGUE, ContextReceipt, ExecutionReceipt, OperatorOutcome, Provenance, ReadinessReceipt,
     Reason, Receipt, RouteReceipt, SelectionReceipt,
 };
-use crate::domain::triage::{self, Triage};
+use crate::domain::results::triage::{self, Triage};
+use crate::domain::run::ids::{GateId, Sha256};
+use crate::domain::verdict::fault::{Fault, Finding, ReceiptFault, charge};
+use crate::domain::verdict::reason::{Layer, ReasonCode};
 use crate::layer::ground::{Ending, Ground, Outcome, Unreported};
 use crate::layer::post;
 

@@ -6,11 +6,11 @@ use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
 use crate::adapter::results::{self, Defect, Reading};
-use crate::domain::case::Case;
-use crate::domain::failure::Failure;
-use crate::domain::fault::{Finding, charge};
-use crate::domain::outcome_word::Format;
-use crate::domain::reason::Layer;
+use crate::domain::results::case::Case;
+use crate::domain::results::failure::Failure;
+use crate::domain::results::outcome_word::Format;
+use crate::domain::verdict::fault::{Finding, charge};
+use crate::domain::verdict::reason::Layer;
 use crate::report::quote::printable;
 use crate::report::text;
 
@@ -31,7 +31,7 @@ pub(crate) fn findings(readings: &[(String, Reading)]) -> Vec<Finding> {
     let faults =
         readings.iter().filter_map(|(file, reading)| Some(reading.defect.as_ref()?.fault(file)));
     let mut findings: Vec<Finding> = faults.map(|fault| charge(&fault, Layer::Execute)).collect();
-    crate::domain::classify::order(&mut findings);
+    crate::domain::verdict::classify::order(&mut findings);
     findings
 }
 

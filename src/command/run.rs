@@ -7,11 +7,11 @@ use crate::adapter::receipt_store::shown;
 use crate::adapter::runs::{self, RUNS};
 use crate::adapter::workspace::files;
 use crate::adapter::world::World;
-use crate::domain::classify::Job;
-use crate::domain::fault::Fault;
-use crate::domain::reason::{Layer, Severity};
+use crate::domain::config::typed::Typed;
 use crate::domain::receipt::JobResult;
-use crate::domain::typed::Typed;
+use crate::domain::verdict::classify::Job;
+use crate::domain::verdict::fault::Fault;
+use crate::domain::verdict::reason::{Layer, Severity};
 use crate::layer::ground::{self, Ending, Ground, Outcome, Paper, Unreported};
 use crate::layer::{context, execute, post, preflight, selection};
 use crate::report::text::layer_line;
@@ -109,7 +109,7 @@ fn layers(
             if outcome.ending == Ending::Good { JobResult::Success } else { JobResult::Failure };
         // Execute's job is not told: its receipt says more than success or failure does.
         if outcome.layer != Layer::Execute {
-            let reason = outcome.findings.first().map(crate::domain::fault::Finding::code);
+            let reason = outcome.findings.first().map(crate::domain::verdict::fault::Finding::code);
             jobs.insert(outcome.layer, Job { result, reason });
         }
         // What stops a layer is the verdict's to say.

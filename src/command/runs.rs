@@ -10,9 +10,9 @@ use crate::adapter::receipt_store::shown;
 use crate::adapter::runs::Run;
 use crate::adapter::workspace::files;
 use crate::adapter::world::World;
-use crate::domain::quantity::Size;
-use crate::domain::reason::ReasonCode;
+use crate::domain::config::quantity::Size;
 use crate::domain::receipt::{Classification, OperatorOutcome, Receipt};
+use crate::domain::verdict::reason::ReasonCode;
 use crate::report::quote::printable;
 
 /// Every run as JSON, the newest first.

@@ -3,14 +3,14 @@
 use anyhow::{Result, anyhow};
 use schemars::{Schema, SchemaGenerator, generate::SchemaSettings};
 
-use crate::domain::bundle::{self, Bundle};
 use crate::domain::config::Config;
 use crate::domain::receipt::{
     ContextReceipt, EvidenceReceipt, ExecutionReceipt, OperatorOutcome, Provenance,
     ReadinessReceipt, Receipt, RouteReceipt, SelectionReceipt,
 };
-use crate::domain::test_list::{self, TestList};
-use crate::domain::triage::{self, Triage};
+use crate::domain::results::bundle::{self, Bundle};
+use crate::domain::results::test_list::{self, TestList};
+use crate::domain::results::triage::{self, Triage};
 
 /// Id of the configuration's schema.
 pub(crate) const CONFIGURATION: &str = "pester-gate-configuration@v1";

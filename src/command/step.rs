@@ -8,9 +8,9 @@ use anyhow::{Context, Result, anyhow, bail};
 use crate::adapter::runner;
 use crate::adapter::workspace::files;
 use crate::adapter::world::World;
-use crate::domain::ids::{ArtifactName, GateId};
-use crate::domain::reason::Layer;
 use crate::domain::receipt::CATALOGUE;
+use crate::domain::run::ids::{ArtifactName, GateId};
+use crate::domain::verdict::reason::Layer;
 
 /// What a step runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -10,14 +10,14 @@ use serde_json::{Value, json};
 use crate::adapter::receipt_store::{self, shown};
 use crate::adapter::workspace::files;
 use crate::adapter::world::World;
-use crate::domain::fault::{Fault, Finding, ReceiptFault, charge};
-use crate::domain::freshness;
-use crate::domain::ids::{CommitSha, RunId, Sha256};
-use crate::domain::reason::Layer;
 use crate::domain::receipt::{
     ContextReceipt, EvidenceReceipt, ExecutionReceipt, OperatorOutcome, Parent, Provenance,
     ReadinessReceipt, Receipt, RouteReceipt, SelectionReceipt,
 };
+use crate::domain::run::freshness;
+use crate::domain::run::ids::{CommitSha, RunId, Sha256};
+use crate::domain::verdict::fault::{Fault, Finding, ReceiptFault, charge};
+use crate::domain::verdict::reason::Layer;
 
 /// One receipt that was read.
 struct Entry {
@@ -62,7 +62,7 @@ pub(crate) fn verify(world: &World, dir: &Path) -> Result<Verified> {
     faults.extend(entries.iter().flat_map(|entry| parents(entry, &entries)));
     let mut findings: Vec<Finding> =
         faults.iter().map(|fault| charge(fault, Layer::Post)).collect();
-    crate::domain::classify::order(&mut findings);
+    crate::domain::verdict::classify::order(&mut findings);
     Ok(Verified {
         receipts: entries.into_iter().map(|e| (e.layer, e.path, e.sha256)).collect(),
         findings,

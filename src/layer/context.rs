@@ -11,15 +11,15 @@ use crate::adapter::runner;
 use crate::adapter::workspace::files;
 use crate::adapter::workspace::git::{self, Checkout, Unknown};
 use crate::adapter::world::World;
-use crate::domain::classify::layer_status;
 use crate::domain::config::{Multiple, PriorityPolicy};
-use crate::domain::fault::{Fault, Finding, charge};
-use crate::domain::ids::{ArtifactName, RelPath, RepoSlug};
-use crate::domain::question::{Probe, word};
-use crate::domain::reason::{Layer, Severity};
 use crate::domain::receipt::{ContextReceipt, LookUp, StandingPriority, TokenState, Worktree};
-use crate::domain::repository::{self, Sources};
-use crate::domain::standing_priority::{self, Answer, Rules};
+use crate::domain::run::ids::{ArtifactName, RelPath, RepoSlug};
+use crate::domain::run::repository::{self, Sources};
+use crate::domain::verdict::classify::layer_status;
+use crate::domain::verdict::fault::{Fault, Finding, charge};
+use crate::domain::verdict::question::{Probe, word};
+use crate::domain::verdict::reason::{Layer, Severity};
+use crate::domain::verdict::standing_priority::{self, Answer, Rules};
 
 /// How many changed files a receipt lists.
 const DIRTY_SHOWN: usize = 20;

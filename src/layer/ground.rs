@@ -12,18 +12,18 @@ use crate::adapter::runner::Facts;
 use crate::adapter::terminal::Progress;
 use crate::adapter::workspace::{files, git};
 use crate::adapter::world::World;
-use crate::domain::classify::{class_of, layer_status, open_with_good, order};
 use crate::domain::config::LockScope;
-use crate::domain::fault::{Fault, Finding, ReceiptFault, charge};
-use crate::domain::freshness::Expect;
-use crate::domain::ids::{CommitSha, GateId, LockGroup, RepoSlug, RunId, Sha256};
-use crate::domain::reason::{Layer, ReasonCode};
+use crate::domain::config::settings::{ConfigFile, Settings};
+use crate::domain::config::sourced::Source;
 use crate::domain::receipt::{
     Classification, ContextReceipt, Head, Host, LayerStatus, Parent, Reason, Receipt, Run, Tool,
 };
-use crate::domain::redact::Redactor;
-use crate::domain::settings::{ConfigFile, Settings};
-use crate::domain::sourced::Source;
+use crate::domain::run::freshness::Expect;
+use crate::domain::run::ids::{CommitSha, GateId, LockGroup, RepoSlug, RunId, Sha256};
+use crate::domain::run::redact::Redactor;
+use crate::domain::verdict::classify::{class_of, layer_status, open_with_good, order};
+use crate::domain::verdict::fault::{Fault, Finding, ReceiptFault, charge};
+use crate::domain::verdict::reason::{Layer, ReasonCode};
 
 /// Name of the configuration that is found without `--config`.
 pub(crate) const CONFIGURATION: &str = "pester-gate.yml";

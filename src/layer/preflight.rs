@@ -11,16 +11,16 @@ use super::ground::{self, Ground, Identity, Outcome, Paper, Unreported};
 use crate::adapter::green;
 use crate::adapter::probe::{self, Probed, Surroundings};
 use crate::adapter::world::World;
-use crate::domain::classify::layer_status;
+use crate::domain::config::settings::Settings;
 use crate::domain::config::{DispatcherKind, Fixture, FixtureWhen, Requirement};
-use crate::domain::fault::{Fault, Finding, charge, good};
-use crate::domain::ids::ArtifactName;
-use crate::domain::reason::{Layer, ReasonCode, Severity};
 use crate::domain::receipt::{FixtureRecord, Parent, ProbeOutcome, ProbeRecord, ReadinessReceipt};
+use crate::domain::results::test_runner::TestRunner;
+use crate::domain::run::ids::ArtifactName;
 use crate::domain::selection::integration::{self, Mode};
 use crate::domain::selection::pack;
-use crate::domain::settings::Settings;
-use crate::domain::test_runner::TestRunner;
+use crate::domain::verdict::classify::layer_status;
+use crate::domain::verdict::fault::{Fault, Finding, charge, good};
+use crate::domain::verdict::reason::{Layer, ReasonCode, Severity};
 
 /// What preflight is asked.
 #[derive(Debug, Clone, Default)]

@@ -9,13 +9,13 @@ use serde_json::{Value, json};
 use super::ground::{self, Ground, Identity, Outcome, Unreported};
 use crate::adapter::runner;
 use crate::adapter::world::World;
-use crate::domain::classify::layer_status;
 use crate::domain::config::WhenRefused;
-use crate::domain::fault::{Finding, charge, good};
-use crate::domain::ids::{ArtifactName, RepoSlug};
-use crate::domain::reason::{Layer, ReasonCode};
 use crate::domain::receipt::{RouteReceipt, TrustMode};
-use crate::domain::route::{self, Admitted, Asked};
+use crate::domain::run::ids::{ArtifactName, RepoSlug};
+use crate::domain::verdict::classify::layer_status;
+use crate::domain::verdict::fault::{Finding, charge, good};
+use crate::domain::verdict::reason::{Layer, ReasonCode};
+use crate::domain::verdict::route::{self, Admitted, Asked};
 use crate::report::markdown;
 
 /// What route is asked.

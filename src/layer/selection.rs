@@ -12,22 +12,22 @@ use crate::adapter::workspace::discovery::{self, Digests, Found};
 use crate::adapter::workspace::globs::Globs;
 use crate::adapter::workspace::{files, git};
 use crate::adapter::world::World;
-use crate::domain::classify::layer_status;
+use crate::domain::config::settings::ConfigFile;
+use crate::domain::config::sourced::Source;
 use crate::domain::config::{DispatcherKind, Pack, STANDARD_OUTPUT};
-use crate::domain::fault::{Fault, ReceiptFault, Unconfigured, charge, good};
-use crate::domain::ids::{ArtifactName, RelPath, Sha256};
-use crate::domain::reason::{Layer, ReasonCode, Severity};
 use crate::domain::receipt::RerunOf;
 use crate::domain::receipt::{
     DispatcherProfile, Excluded, SelectedFile, Selection, SelectionReceipt, ShardRecord,
 };
+use crate::domain::run::ids::{ArtifactName, RelPath, Sha256};
 use crate::domain::selection::integration::{self, Mode};
 use crate::domain::selection::pattern::{self, Pattern};
 use crate::domain::selection::plan::{self, Candidate, Rules};
 use crate::domain::selection::{pack, profile, rerun};
-use crate::domain::settings::ConfigFile;
-use crate::domain::sourced::Source;
 use crate::domain::starter;
+use crate::domain::verdict::classify::layer_status;
+use crate::domain::verdict::fault::{Fault, ReceiptFault, Unconfigured, charge, good};
+use crate::domain::verdict::reason::{Layer, ReasonCode, Severity};
 
 /// What selection is asked.
 #[derive(Debug, Clone)]

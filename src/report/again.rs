@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::quote::{doubled, program, quoted};
-use crate::domain::accounted::meant;
 use crate::domain::config::DispatcherKind;
-use crate::domain::failure::{Failure, Settled, Sources, is_foreign};
-use crate::domain::ids::RelPath;
-use crate::domain::typed::Argument;
+use crate::domain::config::typed::Argument;
+use crate::domain::results::accounted::meant;
+use crate::domain::results::failure::{Failure, Settled, Sources, is_foreign};
+use crate::domain::run::ids::RelPath;
 
 /// What a command repeats.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

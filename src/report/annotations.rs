@@ -5,8 +5,8 @@
 
 use super::quote::{printable, shortened};
 use super::text::Story;
-use crate::domain::failure;
 use crate::domain::receipt::GateStatus;
+use crate::domain::results::failure;
 
 /// GitHub shows this many of one kind for a step.
 const MOST: usize = 10;

@@ -5,10 +5,10 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::again::Replay;
-use crate::domain::counts::Counts;
-use crate::domain::failure::{Class, Failure, layer_signature};
-use crate::domain::reason::{Layer, ReasonCode};
 use crate::domain::receipt::SelectionReceipt;
+use crate::domain::results::counts::Counts;
+use crate::domain::results::failure::{Class, Failure, layer_signature};
+use crate::domain::verdict::reason::{Layer, ReasonCode};
 
 /// How much of a failure's output is shown, in lines.
 const OUTPUT_LINES: usize = 20;
@@ -214,7 +214,7 @@ impl Run<'_> {
 mod tests {
     use super::*;
     use crate::domain::config::DispatcherKind;
-    use crate::domain::typed::Argument;
+    use crate::domain::config::typed::Argument;
     use crate::report::quote::quoted;
 
     fn run(failures: &[Failure], counts: Counts) -> Run<'_> {

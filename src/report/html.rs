@@ -4,10 +4,10 @@ use std::fmt::Write;
 
 use super::quote::{line, printable, shortened};
 use super::text::{self, Story, at};
-use crate::domain::failure::Failure;
-use crate::domain::reason::Severity;
 use crate::domain::receipt::GateStatus;
-use crate::domain::triage::Category;
+use crate::domain::results::failure::Failure;
+use crate::domain::results::triage::Category;
+use crate::domain::verdict::reason::Severity;
 
 /// How much of a failure's output is on the page, in lines.
 const OUTPUT_LINES: usize = 60;

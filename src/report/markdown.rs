@@ -7,11 +7,11 @@ use serde_json::Value;
 
 use super::quote::{line as text_line, printable, shortened};
 use super::text::{self, Story, at};
-use crate::domain::failure::{self, Group};
-use crate::domain::fault::Finding;
-use crate::domain::reason::{Layer, Severity};
 use crate::domain::receipt::GateStatus;
-use crate::domain::triage::Category;
+use crate::domain::results::failure::{self, Group};
+use crate::domain::results::triage::Category;
+use crate::domain::verdict::fault::Finding;
+use crate::domain::verdict::reason::{Layer, Severity};
 
 /// The summary.
 pub(crate) fn summary(story: &Story) -> String {

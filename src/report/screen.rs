@@ -5,10 +5,10 @@ use anstyle::{AnsiColor, Style};
 
 use super::quote::{line, printable, shortened};
 use super::text::{self, Story, at};
-use crate::domain::classify::class_of;
-use crate::domain::failure::{self, Failure};
-use crate::domain::reason::{Layer, ReasonCode, Severity};
 use crate::domain::receipt::{Classification, GateStatus, InFlightKind};
+use crate::domain::results::failure::{self, Failure};
+use crate::domain::verdict::classify::class_of;
+use crate::domain::verdict::reason::{Layer, ReasonCode, Severity};
 
 /// How the report is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

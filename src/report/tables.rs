@@ -3,14 +3,14 @@
 use std::fmt::Write;
 
 use super::text;
-use crate::domain::classify::{Evidence, Job, Paper, TIERS, classify};
-use crate::domain::counts::CaseOutcome;
-use crate::domain::failure::Class;
-use crate::domain::fault::{Fault, Finding, ReceiptFault, charge, good};
-use crate::domain::outcome_word::WORDS;
-use crate::domain::question::{Cause, word};
-use crate::domain::reason::{Home, Layer, RUN, ReasonCode, Row, Severity, TABLE};
 use crate::domain::receipt::{CATALOGUE, JobResult};
+use crate::domain::results::counts::CaseOutcome;
+use crate::domain::results::failure::Class;
+use crate::domain::results::outcome_word::WORDS;
+use crate::domain::verdict::classify::{Evidence, Job, Paper, TIERS, classify};
+use crate::domain::verdict::fault::{Fault, Finding, ReceiptFault, charge, good};
+use crate::domain::verdict::question::{Cause, word};
+use crate::domain::verdict::reason::{Home, Layer, RUN, ReasonCode, Row, Severity, TABLE};
 
 /// The table of reason codes.
 pub(crate) fn reason_codes() -> String {

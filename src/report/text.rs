@@ -2,14 +2,14 @@
 
 use super::again::{Replay, Reproduce};
 use super::quote::{printable, shortened};
-use crate::domain::classify::class_of;
-use crate::domain::counts::Counts;
-use crate::domain::failure::Failure;
-use crate::domain::reason::{Layer, ReasonCode, Severity};
 use crate::domain::receipt::{Change, SinceGreen};
 use crate::domain::receipt::{Classification, GateStatus, InFlight, Leak};
-use crate::domain::test_list::Test;
-use crate::domain::triage::{Category, Triage};
+use crate::domain::results::counts::Counts;
+use crate::domain::results::failure::Failure;
+use crate::domain::results::test_list::Test;
+use crate::domain::results::triage::{Category, Triage};
+use crate::domain::verdict::classify::class_of;
+use crate::domain::verdict::reason::{Layer, ReasonCode, Severity};
 
 impl Story {
     /// The verdict and nothing that came from outside.

@@ -14,14 +14,14 @@ use crate::adapter::journal::Journal;
 use crate::adapter::process::{Guard, Job, Limits, Stop, Stored, Via, neutralise};
 use crate::adapter::results::Reading;
 use crate::adapter::world::World;
-use crate::domain::counts::Counts;
-use crate::domain::event::Event;
-use crate::domain::fault::Fault;
-use crate::domain::ids::RelPath;
-use crate::domain::outcome::{ChildEnd, Limit};
-use crate::domain::quantity::Span;
+use crate::domain::config::quantity::Span;
 use crate::domain::receipt::{Accounting, DispatcherProfile, InFlight};
-use crate::domain::redact::Redactor;
+use crate::domain::results::counts::Counts;
+use crate::domain::run::event::Event;
+use crate::domain::run::ids::RelPath;
+use crate::domain::run::redact::Redactor;
+use crate::domain::verdict::fault::Fault;
+use crate::domain::verdict::outcome::{ChildEnd, Limit};
 
 /// Everything that a dispatcher is given.
 pub(crate) struct Plan {

@@ -7,10 +7,10 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::Plan;
-use crate::domain::event::Event;
-use crate::domain::ids::RelPath;
-use crate::domain::outcome::{ChildEnd, Limit};
-use crate::domain::quantity::Span;
+use crate::domain::config::quantity::Span;
+use crate::domain::run::event::Event;
+use crate::domain::run::ids::RelPath;
+use crate::domain::verdict::outcome::{ChildEnd, Limit};
 
 /// The run's limit, and how much of it is left.
 pub(super) type Left = Option<(Span, Span)>;

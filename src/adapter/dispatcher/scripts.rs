@@ -15,14 +15,14 @@ use super::{Dispatched, Plan};
 use crate::adapter::process::{LineSink, Live, supervise};
 use crate::adapter::results::{self, Reading};
 use crate::adapter::workspace::files;
-use crate::domain::event::Event;
-use crate::domain::fault::{Fault, MissingProgram};
-use crate::domain::ids::RelPath;
-use crate::domain::launch::interpreter;
-use crate::domain::outcome::{ChildEnd, Limit};
-use crate::domain::quantity::Span;
-use crate::domain::reason::ReasonCode;
+use crate::domain::config::quantity::Span;
+use crate::domain::host::launch::interpreter;
 use crate::domain::receipt::{Accounted, Accounting, InFlight, InFlightKind};
+use crate::domain::run::event::Event;
+use crate::domain::run::ids::RelPath;
+use crate::domain::verdict::fault::{Fault, MissingProgram};
+use crate::domain::verdict::outcome::{ChildEnd, Limit};
+use crate::domain::verdict::reason::ReasonCode;
 
 /// The report that the pool writes.
 const REPORT: &str = "scripts.junit.xml";

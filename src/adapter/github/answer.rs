@@ -12,8 +12,8 @@ use serde::Deserialize;
 use super::Record;
 use super::transport::Raw;
 use crate::adapter::http::place;
-use crate::domain::question::{Cause, Trouble};
-use crate::domain::redact::Redactor;
+use crate::domain::run::redact::Redactor;
+use crate::domain::verdict::question::{Cause, Trouble};
 
 /// An answer that can be used.
 pub(super) enum Reply<T> {

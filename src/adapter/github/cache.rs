@@ -14,8 +14,8 @@ use ring::hmac;
 use serde::{Deserialize, Serialize};
 
 use crate::adapter::workspace::files;
-use crate::domain::ids::RepoSlug;
-use crate::domain::redact::Redactor;
+use crate::domain::run::ids::RepoSlug;
+use crate::domain::run::redact::Redactor;
 
 const SCHEMA: &str = "pester-gate-github-cache@v1";
 /// How many answers a file keeps, and how large they may be together: what is larger is asked for

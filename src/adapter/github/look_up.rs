@@ -15,11 +15,13 @@ use super::cache::Cache;
 use super::transport::Transport;
 use super::{Page, Record, Session, millis};
 use crate::adapter::world::World;
-use crate::domain::ids::RepoSlug;
-use crate::domain::question::{Cause, Probe, Searched, Trouble, word};
 use crate::domain::receipt::LookUp;
-use crate::domain::redact::Redactor;
-use crate::domain::standing_priority::{Answer, Issue, Picked, Rules, can_be_asked_for, pick};
+use crate::domain::run::ids::RepoSlug;
+use crate::domain::run::redact::Redactor;
+use crate::domain::verdict::question::{Cause, Probe, Searched, Trouble, word};
+use crate::domain::verdict::standing_priority::{
+    Answer, Issue, Picked, Rules, can_be_asked_for, pick,
+};
 
 /// What is asked.
 pub(crate) struct Question<'a> {

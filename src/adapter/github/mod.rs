@@ -23,10 +23,10 @@ use self::transport::Transport;
 pub(crate) use look_up::{Question, look_up};
 
 use crate::adapter::world::World;
-use crate::domain::quantity::Span;
-use crate::domain::question::{Cause, Probe, Trouble, word};
+use crate::domain::config::quantity::Span;
 use crate::domain::receipt::{Call, LookUp};
-use crate::domain::redact::Redactor;
+use crate::domain::run::redact::Redactor;
+use crate::domain::verdict::question::{Cause, Probe, Trouble, word};
 
 /// GitHub ends its own requests after 10 s; more than this is a network that lost them.
 const PER_REQUEST: Duration = Duration::from_secs(15);

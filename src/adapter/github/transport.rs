@@ -9,7 +9,7 @@ use octocrab::{AuthState, Octocrab, OctocrabBuilder};
 use reqwest::Url;
 
 use crate::adapter::http::{late, no_answer, place};
-use crate::domain::question::{Cause, Trouble};
+use crate::domain::verdict::question::{Cause, Trouble};
 
 /// The version of the REST API whose answers are read here.
 const API_VERSION: &str = "2022-11-28";

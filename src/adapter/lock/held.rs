@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use super::{Lock, is_at, open, place};
 use crate::adapter::workspace::files;
 use crate::adapter::world::World;
-use crate::domain::lock::{Claim, Gate, HELD, Owner};
+use crate::domain::host::lock::{Claim, Gate, HELD, Owner};
 
 /// How often the holder says that it is there.
 const HEARTBEAT: Duration = Duration::from_secs(15);

@@ -17,9 +17,9 @@ use jiff::Timestamp;
 pub(crate) use self::held::Held;
 use crate::adapter::workspace::files;
 use crate::adapter::world::World;
-use crate::domain::ids::LockGroup;
-use crate::domain::lock::{Asker, Claim, Gate, HELD, Holder, Owner, Wait};
-use crate::domain::redact::Redactor;
+use crate::domain::host::lock::{Asker, Claim, Gate, HELD, Holder, Owner, Wait};
+use crate::domain::run::ids::LockGroup;
+use crate::domain::run::redact::Redactor;
 
 /// Pauses between two looks grow from the first to the last.
 const FIRST_LOOK: Duration = Duration::from_millis(5);

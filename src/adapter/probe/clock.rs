@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 
 use super::{Answer, Surroundings};
-use crate::domain::fault::Fault;
-use crate::domain::freshness;
+use crate::domain::run::freshness;
+use crate::domain::verdict::fault::Fault;
 
 pub(super) fn probe(around: &Surroundings, context: Timestamp) -> Answer {
     let mut answer = Answer::default();

@@ -2,10 +2,10 @@
 
 use super::{Answer, Surroundings};
 use crate::adapter::process::capture_end;
-use crate::domain::fault::Fault;
-use crate::domain::outcome::ChildEnd;
-use crate::domain::quantity::Span;
-use crate::domain::reason::ReasonCode;
+use crate::domain::config::quantity::Span;
+use crate::domain::verdict::fault::Fault;
+use crate::domain::verdict::outcome::ChildEnd;
+use crate::domain::verdict::reason::ReasonCode;
 
 pub(super) fn probe(
     around: &Surroundings,

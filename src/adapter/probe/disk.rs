@@ -3,8 +3,8 @@
 use super::{Answer, Surroundings};
 use crate::adapter::receipt_store::shown;
 use crate::adapter::workspace::files;
-use crate::domain::fault::Fault;
-use crate::domain::quantity::Size;
+use crate::domain::config::quantity::Size;
+use crate::domain::verdict::fault::Fault;
 
 pub(super) fn probe(around: &Surroundings) -> Answer {
     let mut answer = Answer::default();

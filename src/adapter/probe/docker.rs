@@ -3,11 +3,11 @@
 use super::{Answer, Surroundings, tool};
 use crate::adapter::process::capture_end;
 use crate::domain::config::Engine;
-use crate::domain::fault::Fault;
 use crate::domain::host::Said;
 use crate::domain::host::docker::{self, Silence};
-use crate::domain::outcome::ChildEnd;
-use crate::domain::reason::ReasonCode;
+use crate::domain::verdict::fault::Fault;
+use crate::domain::verdict::outcome::ChildEnd;
+use crate::domain::verdict::reason::ReasonCode;
 
 pub(super) fn probe(around: &Surroundings) -> Answer {
     let mut answer = Answer::default();

@@ -1,10 +1,10 @@
 //! Which .NET SDK this repository gets on this host.
 
 use super::{Answer, Surroundings, tool};
-use crate::domain::fault::Fault;
 use crate::domain::host::Said;
 use crate::domain::host::dotnet::{self, Sdk};
-use crate::domain::reason::ReasonCode;
+use crate::domain::verdict::fault::Fault;
+use crate::domain::verdict::reason::ReasonCode;
 
 pub(super) fn probe(around: &Surroundings) -> Answer {
     let mut answer = Answer::default();

@@ -2,9 +2,9 @@
 
 use super::{Answer, Surroundings};
 use crate::adapter::workspace::files;
-use crate::domain::fault::Fault;
-use crate::domain::ids::RelPath;
 use crate::domain::receipt::FixtureRecord;
+use crate::domain::run::ids::RelPath;
+use crate::domain::verdict::fault::Fault;
 
 pub(super) fn probe(around: &Surroundings) -> Answer {
     let mut answer = Answer::default();

@@ -5,9 +5,9 @@ use reqwest::redirect::Policy;
 
 use super::{Answer, Surroundings};
 use crate::adapter::http;
-use crate::domain::fault::Fault;
-use crate::domain::quantity::Span;
-use crate::domain::question::{Cause, Trouble};
+use crate::domain::config::quantity::Span;
+use crate::domain::verdict::fault::Fault;
+use crate::domain::verdict::question::{Cause, Trouble};
 
 pub(super) fn probe(around: &Surroundings, name: &str, url: &str, timeout: Option<Span>) -> Answer {
     let mut answer = Answer::default();

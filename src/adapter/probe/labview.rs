@@ -4,8 +4,8 @@ use serde_json::json;
 
 use super::{Answer, Surroundings};
 use crate::adapter::process::named;
-use crate::domain::fault::Fault;
 use crate::domain::host::labview;
+use crate::domain::verdict::fault::Fault;
 
 pub(super) fn probe(_: &Surroundings) -> Answer {
     let mut answer = Answer::default();

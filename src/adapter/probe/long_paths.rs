@@ -2,9 +2,9 @@
 
 use super::{Answer, Surroundings};
 use crate::adapter::host::long_paths_value;
-use crate::domain::fault::Fault;
 use crate::domain::host::Said;
 use crate::domain::host::long_paths::{self, LongPaths};
+use crate::domain::verdict::fault::Fault;
 
 pub(super) fn probe(around: &Surroundings) -> Answer {
     let mut answer = Answer::default();

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use super::{Answer, Surroundings};
 use crate::adapter::receipt_store::shown;
 use crate::adapter::workspace::files;
-use crate::domain::fault::Fault;
 use crate::domain::host::lvcompare;
+use crate::domain::verdict::fault::Fault;
 
 pub(super) fn probe(around: &Surroundings) -> Answer {
     let mut answer = Answer::default();

@@ -34,11 +34,11 @@ use serde_json::Value;
 use crate::adapter::lock::Lock;
 use crate::adapter::process::{Captured, capture_end};
 use crate::adapter::world::World;
+use crate::domain::config::quantity::{Size, Span};
 use crate::domain::config::{Engine, Fixture, ProbeName, Requirement};
-use crate::domain::fault::Fault;
-use crate::domain::outcome::ChildEnd;
-use crate::domain::quantity::{Size, Span};
 use crate::domain::receipt::FixtureRecord;
+use crate::domain::verdict::fault::Fault;
+use crate::domain::verdict::outcome::ChildEnd;
 
 /// What a probe brought home.
 #[derive(Debug, Clone, Default)]

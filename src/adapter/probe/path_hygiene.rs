@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use super::{Answer, Surroundings};
 use crate::adapter::receipt_store::shown;
 use crate::adapter::workspace::files;
-use crate::domain::fault::Fault;
-use crate::domain::readiness::managed_root;
+use crate::domain::host::readiness::managed_root;
+use crate::domain::verdict::fault::Fault;
 
 pub(super) fn probe(around: &Surroundings) -> Answer {
     let mut answer = Answer::default();

@@ -6,10 +6,10 @@ use serde_json::json;
 
 use super::{Answer, Surroundings, powershell, tool};
 use crate::adapter::dispatcher::pester::probe_command;
-use crate::domain::fault::Fault;
 use crate::domain::host::Said;
 use crate::domain::host::powershell::{Fit, Found, SHIPPED, Silence, Told, fit, read};
-use crate::domain::reason::ReasonCode;
+use crate::domain::verdict::fault::Fault;
+use crate::domain::verdict::reason::ReasonCode;
 
 pub(super) fn probe(around: &Surroundings) -> Answer {
     let program = around.powershell.clone();

@@ -3,7 +3,7 @@
 use super::{Answer, Surroundings, tool};
 use crate::adapter::host::code_pages;
 use crate::adapter::receipt_store::shown;
-use crate::domain::reason::ReasonCode;
+use crate::domain::verdict::reason::ReasonCode;
 
 /// Both editions by the names of their programs.
 pub(super) const EDITIONS: [&str; 2] = ["pwsh", "powershell"];

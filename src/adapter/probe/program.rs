@@ -7,8 +7,8 @@ use super::{Answer, Surroundings};
 use crate::adapter::process::capture_end;
 use crate::adapter::receipt_store::shown;
 use crate::adapter::workspace::files;
-use crate::domain::fault::{Fault, MissingProgram};
-use crate::domain::launch::{Launch, interpreter, launch};
+use crate::domain::host::launch::{Launch, interpreter, launch};
+use crate::domain::verdict::fault::{Fault, MissingProgram};
 
 /// Its key in the receipt.
 pub(super) const NAME: &str = "test-command";

@@ -1,7 +1,7 @@
 //! The runner's labels, as somebody told them: never assumed.
 
 use super::{Answer, Surroundings};
-use crate::domain::fault::Fault;
+use crate::domain::verdict::fault::Fault;
 
 pub(super) fn probe(around: &Surroundings) -> Answer {
     let mut answer = Answer::default();

@@ -3,8 +3,8 @@
 use serde_json::json;
 
 use super::{Answer, Surroundings};
-use crate::domain::fault::Fault;
-use crate::domain::lock::Holder;
+use crate::domain::host::lock::Holder;
+use crate::domain::verdict::fault::Fault;
 
 pub(super) fn probe(around: &Surroundings) -> Answer {
     let mut answer = Answer::default();

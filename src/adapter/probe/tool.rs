@@ -3,10 +3,10 @@
 use super::{Answer, Surroundings};
 use crate::adapter::process::capture_end;
 use crate::adapter::receipt_store::shown;
-use crate::domain::fault::Fault;
-use crate::domain::outcome::ChildEnd;
-use crate::domain::readiness::{find_version, parse_range};
-use crate::domain::reason::ReasonCode;
+use crate::domain::host::readiness::{find_version, parse_range};
+use crate::domain::verdict::fault::Fault;
+use crate::domain::verdict::outcome::ChildEnd;
+use crate::domain::verdict::reason::ReasonCode;
 
 /// A built-in name: it only has to be there.
 pub(super) fn on_path(around: &Surroundings, program: &str, missing: ReasonCode) -> Answer {

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 
 use crate::adapter::world::World;
-use crate::domain::redact::withheld_from_children;
+use crate::domain::run::redact::withheld_from_children;
 
 /// The world's variables without what must not reach a child, and `extra` on top.
 pub(crate) fn child_environment(

@@ -26,9 +26,9 @@ pub(crate) use output::{LineSink, Live, Stored, copy_masked, copy_masked_from, n
 pub(crate) use supervisor::{Job, Limits, Stop, Stream, Via, supervise};
 
 use crate::adapter::world::World;
-use crate::domain::ids::RelPath;
-use crate::domain::outcome::{ChildEnd, Limit};
-use crate::domain::quantity::Span;
+use crate::domain::config::quantity::Span;
+use crate::domain::run::ids::RelPath;
+use crate::domain::verdict::outcome::{ChildEnd, Limit};
 
 /// A process of the run that is alive when it should not be.
 #[derive(Debug, Clone)]

@@ -12,7 +12,7 @@ use encoding_rs::Decoder;
 use super::os::oem_text;
 use super::supervisor::Stream;
 use crate::adapter::workspace::files;
-use crate::domain::redact::Redactor;
+use crate::domain::run::redact::Redactor;
 use crate::report::quote::{reorders, without_escapes};
 
 /// How much of a child's output is stored.

@@ -17,9 +17,9 @@ use std::time::{Duration, Instant};
 
 use super::os::{Guard, Pump, Started, Tree, drain};
 use crate::adapter::world::World;
-use crate::domain::ids::RelPath;
-use crate::domain::outcome::{ChildEnd, Limit};
-use crate::domain::quantity::Span;
+use crate::domain::config::quantity::Span;
+use crate::domain::run::ids::RelPath;
+use crate::domain::verdict::outcome::{ChildEnd, Limit};
 
 /// Which stream some bytes came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -45,8 +45,8 @@ use super::supervisor::{Job, Stream, Via};
 use crate::adapter::lock::Held;
 use crate::adapter::world::World;
 use crate::domain::host::labview::Running;
-use crate::domain::ids::RelPath;
-use crate::domain::outcome::ChildEnd;
+use crate::domain::run::ids::RelPath;
+use crate::domain::verdict::outcome::ChildEnd;
 
 /// A handle that is closed when dropped.
 #[derive(Debug)]

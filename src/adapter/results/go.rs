@@ -14,9 +14,9 @@ use super::open_case::{beginning, ending};
 use super::place::at_start;
 use super::plain::Lines;
 use super::{Defect, Reading, excerpt, new_case};
-use crate::domain::case::Case;
-use crate::domain::counts::CaseOutcome;
-use crate::domain::outcome_word;
+use crate::domain::results::case::Case;
+use crate::domain::results::counts::CaseOutcome;
+use crate::domain::results::outcome_word;
 
 /// So many tests, packages and builds may be open at once before the file is refused.
 const OPEN_LIMIT: usize = 100_000;
@@ -438,7 +438,7 @@ fn frame(package: &str, output: &str) -> Option<(String, u64)> {
 mod tests {
     use super::super::read_text as read;
     use super::*;
-    use crate::domain::counts::Counts;
+    use crate::domain::results::counts::Counts;
 
     fn lines(events: &[&str]) -> Reading {
         read(&events.iter().map(|event| format!("{event}\n")).collect::<String>())

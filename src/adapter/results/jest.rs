@@ -13,9 +13,9 @@ use super::open_case::{ATTEMPT_KEPT, MESSAGE_KEPT, NAME_KEPT, beginning};
 use super::place::line_in;
 use super::plain::Document;
 use super::{Claims, Defect, Reading, excerpt, new_case};
-use crate::domain::case::{Attempt, Case};
-use crate::domain::counts::CaseOutcome;
-use crate::domain::outcome_word;
+use crate::domain::results::case::{Attempt, Case};
+use crate::domain::results::counts::CaseOutcome;
+use crate::domain::results::outcome_word;
 
 /// How many attempts are kept.
 const ATTEMPTS_KEPT: usize = 20;
@@ -197,7 +197,7 @@ fn failed_file(name: &str, message: &str) -> Case {
 mod tests {
     use super::super::read_text as read;
     use super::*;
-    use crate::domain::counts::Counts;
+    use crate::domain::results::counts::Counts;
 
     fn places(reading: &Reading) -> Vec<(&str, Option<&str>, Option<u64>)> {
         reading

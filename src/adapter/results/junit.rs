@@ -8,9 +8,9 @@
 use super::open_case::{Into, OpenCase, OpenCases};
 use super::walk::{Dialect, Element, resolved};
 use super::{Claims, Defect, Reading, excerpt};
-use crate::domain::case::parse_seconds;
-use crate::domain::counts::CaseOutcome;
-use crate::domain::outcome_word::{junit_attribute, junit_child};
+use crate::domain::results::case::parse_seconds;
+use crate::domain::results::counts::CaseOutcome;
+use crate::domain::results::outcome_word::{junit_attribute, junit_child};
 
 #[derive(Debug, Default)]
 pub(super) struct Junit {
@@ -210,7 +210,7 @@ impl Claims {
 mod tests {
     use super::super::read_text as read;
     use super::*;
-    use crate::domain::counts::Counts;
+    use crate::domain::results::counts::Counts;
 
     fn inconsistent(text: &str) -> bool {
         matches!(read(text).defect, Some(Defect::Inconsistent(_)))

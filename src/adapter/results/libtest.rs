@@ -8,8 +8,8 @@
 use super::open_case::{MESSAGE_KEPT, beginning};
 use super::plain::Lines;
 use super::{CASES_KEPT, Defect, Reading, excerpt, new_case};
-use crate::domain::counts::CaseOutcome;
-use crate::domain::outcome_word;
+use crate::domain::results::counts::CaseOutcome;
+use crate::domain::results::outcome_word;
 
 /// How much of a section is looked at for a place.
 const SECTION_LIMIT: usize = 64 << 10;
@@ -289,7 +289,7 @@ fn panic_place(section: &str) -> Option<(String, u64)> {
 mod tests {
     use super::super::read_text as read;
     use super::*;
-    use crate::domain::counts::Counts;
+    use crate::domain::results::counts::Counts;
 
     const ALL: &str = include_str!("../../../tests/data/results/libtest/all.txt");
 

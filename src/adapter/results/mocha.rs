@@ -15,9 +15,9 @@ use super::open_case::{MESSAGE_KEPT, NAME_KEPT};
 use super::place::line_in;
 use super::plain::Document;
 use super::{Claims, Defect, Reading, excerpt, new_case};
-use crate::domain::case::Attempt;
-use crate::domain::counts::CaseOutcome;
-use crate::domain::outcome_word;
+use crate::domain::results::case::Attempt;
+use crate::domain::results::counts::CaseOutcome;
+use crate::domain::results::outcome_word;
 
 /// So many failed tests are known by name.
 const KNOWN: usize = 100_000;
@@ -147,7 +147,7 @@ fn one_case(test: &Value, outcome: CaseOutcome, reading: &mut Reading) {
 #[cfg(test)]
 mod tests {
     use super::super::read_text as read;
-    use crate::domain::counts::Counts;
+    use crate::domain::results::counts::Counts;
 
     #[test]
     fn the_recording_of_the_tool_is_read_whole() {

@@ -29,11 +29,11 @@ use self::open_case::{NAME_KEPT, beginning};
 use self::plain::{Document, Lines, Shape};
 use self::walk::Dialect;
 use crate::adapter::workspace::files;
-use crate::domain::case::Case;
-use crate::domain::counts::{CaseOutcome, Counts};
-use crate::domain::fault::Fault;
-use crate::domain::outcome_word::Format;
-use crate::domain::test_list::Test;
+use crate::domain::results::case::Case;
+use crate::domain::results::counts::{CaseOutcome, Counts};
+use crate::domain::results::outcome_word::Format;
+use crate::domain::results::test_list::Test;
+use crate::domain::verdict::fault::Fault;
 
 /// How many failures, and how many flaky cases, are kept with their messages.
 const CASES_KEPT: usize = 5000;

@@ -9,9 +9,9 @@ use super::open_case::{Into, OpenCase, OpenCases};
 use super::suites::Suites;
 use super::walk::{Dialect, Element, resolved};
 use super::{Claims, Reading, excerpt};
-use crate::domain::case::parse_seconds;
-use crate::domain::counts::CaseOutcome;
-use crate::domain::outcome_word;
+use crate::domain::results::case::parse_seconds;
+use crate::domain::results::counts::CaseOutcome;
+use crate::domain::results::outcome_word;
 
 #[derive(Debug, Default)]
 pub(super) struct Nunit25 {
@@ -150,7 +150,7 @@ fn without_result(success: Option<&str>, not_executed: bool) -> Option<CaseOutco
 mod tests {
     use super::super::Defect;
     use super::super::read_text as read;
-    use crate::domain::counts::Counts;
+    use crate::domain::results::counts::Counts;
 
     #[test]
     fn every_word_of_the_format_has_its_outcome() {

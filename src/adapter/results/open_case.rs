@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::walk::resolved;
 use super::{Reading, excerpt};
-use crate::domain::case::{Attempt, Case};
-use crate::domain::counts::CaseOutcome;
+use crate::domain::results::case::{Attempt, Case};
+use crate::domain::results::counts::CaseOutcome;
 
 /// How much of a message is kept: its beginning.
 pub(super) const MESSAGE_KEPT: usize = 4 << 10;

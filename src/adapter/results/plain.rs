@@ -15,7 +15,7 @@ use serde_json::error::Category;
 
 use super::walk::Bounded;
 use super::{Defect, Reading, document_of, lines_of};
-use crate::domain::outcome_word::Format;
+use crate::domain::results::outcome_word::Format;
 
 /// How much of a file is searched for the first line of a known format.
 const HEAD: u64 = 1 << 20;
@@ -406,7 +406,7 @@ impl<'de> Visitor<'de> for Skip<'_> {
 mod tests {
     use super::super::read_from;
     use super::*;
-    use crate::domain::counts::Counts;
+    use crate::domain::results::counts::Counts;
 
     fn word(bytes: &[u8]) -> &'static str {
         read_from(io::Cursor::new(bytes)).defect.map_or("complete", |defect| defect.word())

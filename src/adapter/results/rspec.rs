@@ -12,8 +12,8 @@ use super::open_case::{MESSAGE_KEPT, NAME_KEPT};
 use super::place::{at_start, line_in};
 use super::plain::Document;
 use super::{Claims, Defect, Reading, excerpt, new_case};
-use crate::domain::counts::CaseOutcome;
-use crate::domain::outcome_word;
+use crate::domain::results::counts::CaseOutcome;
+use crate::domain::results::outcome_word;
 
 /// How many messages outside of examples are kept.
 const MESSAGES_KEPT: usize = 1000;
@@ -142,7 +142,7 @@ fn outside(message: &str, reading: &mut Reading) {
 mod tests {
     use super::super::read_text as read;
     use super::*;
-    use crate::domain::counts::Counts;
+    use crate::domain::results::counts::Counts;
 
     fn places(reading: &Reading) -> Vec<(String, Option<&str>, Option<u64>)> {
         reading.failures.iter().map(|case| (case.id(), case.file.as_deref(), case.line)).collect()

@@ -11,9 +11,9 @@ use std::collections::BTreeMap;
 use super::open_case::{Into, OpenCase, OpenCases};
 use super::walk::{Dialect, Element};
 use super::{Claims, Defect, Reading, excerpt};
-use crate::domain::case::parse_clock;
-use crate::domain::counts::CaseOutcome;
-use crate::domain::outcome_word::{self, Format};
+use crate::domain::results::case::parse_clock;
+use crate::domain::results::counts::CaseOutcome;
+use crate::domain::results::outcome_word::{self, Format};
 
 #[derive(Debug, Default)]
 pub(super) struct Trx {
@@ -193,7 +193,7 @@ fn is_failure(word: &str) -> bool {
 mod tests {
     use super::super::read_text as read;
     use super::*;
-    use crate::domain::counts::Counts;
+    use crate::domain::results::counts::Counts;
 
     fn run(results: &str, counters: &str, outcome: &str) -> Reading {
         read(&format!(

@@ -11,7 +11,7 @@ use quick_xml::events::{BytesStart, Event};
 use quick_xml::{Error as XmlError, Reader};
 
 use super::{Defect, Reading};
-use crate::domain::outcome_word::Format;
+use crate::domain::results::outcome_word::Format;
 
 /// One element, attribute or text may take this much before the file is refused.
 const PIECE_LIMIT: u64 = 32 << 20;

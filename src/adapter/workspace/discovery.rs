@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use sha2::{Digest, Sha256 as Hasher};
 
 use super::files;
-use crate::domain::ids::Sha256;
+use crate::domain::run::ids::Sha256;
 use crate::domain::selection::plan::{to_sha256, tree_digest};
 
 /// One regular file below the tests path.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256 as Hasher};
 
-use crate::domain::ids::{RelPath, Sha256};
+use crate::domain::run::ids::{RelPath, Sha256};
 use crate::domain::selection::plan::to_sha256;
 
 /// The most that is read of a file that people or other jobs wrote.

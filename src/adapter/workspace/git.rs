@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::adapter::process::capture;
 use crate::adapter::receipt_store::shown;
 use crate::adapter::world::World;
-use crate::domain::ids::CommitSha;
+use crate::domain::run::ids::CommitSha;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 
 use super::files;
-use crate::domain::ids::RelPath;
+use crate::domain::run::ids::RelPath;
 
 /// Globs relative to some folder.
 #[derive(Debug)]
@@ -26,7 +26,7 @@ impl Globs {
             let relative: RelPath = pattern
                 .replace('\\', "/")
                 .parse()
-                .map_err(|error: crate::domain::ids::IdError| error.to_string())?;
+                .map_err(|error: crate::domain::run::ids::IdError| error.to_string())?;
             let glob = GlobBuilder::new(relative.as_str()).literal_separator(true).build();
             set.add(glob.map_err(|error| error.to_string())?);
             bases.push(

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use super::{discovery, files};
-use crate::domain::failure::Sources;
+use crate::domain::results::failure::Sources;
 
 /// Files of this size and more are not read for their number of lines.
 const LARGEST: u64 = 16 << 20;

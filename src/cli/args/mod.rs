@@ -10,7 +10,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 
 pub(crate) use self::flags::FLAGS;
 pub(crate) use self::verbs::VERBS;
-use crate::domain::typed::Argument;
+use crate::domain::config::typed::Argument;
 use Subject as S;
 
 /// What a flag is about; a command takes flags by subject.

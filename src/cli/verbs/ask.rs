@@ -76,7 +76,7 @@ impl Session<'_> {
             Some("prune") => {
                 let removed = runs::prune(self.world, &ground.state);
                 let bytes: u64 = removed.iter().map(|run| run.bytes).sum();
-                let size = crate::domain::quantity::Size::from_bytes(bytes).spaced();
+                let size = crate::domain::config::quantity::Size::from_bytes(bytes).spaced();
                 let text = format!("removed {} runs ({size})\n", removed.len());
                 self.print(&command::runs::json(&removed), &text)?;
             }

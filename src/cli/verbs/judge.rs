@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::domain::bundle::{self, Bundle};
 use crate::domain::config::DispatcherKind;
-use crate::domain::settings::{Rerun, Settings};
-use crate::domain::sourced::{Source, Sourced};
-use crate::domain::test_list::TestList;
+use crate::domain::config::settings::{Rerun, Settings};
+use crate::domain::config::sourced::{Source, Sourced};
+use crate::domain::results::bundle::{self, Bundle};
+use crate::domain::results::test_list::TestList;
 
 impl Session<'_> {
     pub(super) fn post(&self, ground: &Ground) -> Result<Ending, Failure> {
@@ -49,7 +49,8 @@ impl Session<'_> {
 
     fn needs(
         &self,
-    ) -> Result<std::collections::BTreeMap<Layer, crate::domain::classify::Job>, Failure> {
+    ) -> Result<std::collections::BTreeMap<Layer, crate::domain::verdict::classify::Job>, Failure>
+    {
         let Some(needs) = self.overlay.text_whole("needs")? else { return Ok(Default::default()) };
         let text = if needs.trim_start().starts_with('{') {
             needs
@@ -77,8 +78,9 @@ impl Session<'_> {
             };
             Ok((
                 shard,
-                hex.parse()
-                    .map_err(|error: crate::domain::ids::IdError| invalid(error.to_string()))?,
+                hex.parse().map_err(|error: crate::domain::run::ids::IdError| {
+                    invalid(error.to_string())
+                })?,
             ))
         };
         // A workflow lists every shard that there can be: the digest of one that did not run is

@@ -1,7 +1,7 @@
 //! `run`: the configuration that was found, and each that it lists in `also-run`.
 
 use super::*;
-use crate::domain::typed::{Argument, Typed};
+use crate::domain::config::typed::{Argument, Typed};
 
 /// One configuration of a run.
 struct Gate {

@@ -6,8 +6,8 @@ use schemars::JsonSchema;
 use serde::de::{self, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::domain::ids::IssueRef;
-use crate::domain::quantity::Span;
+use crate::domain::config::quantity::Span;
+use crate::domain::run::ids::IssueRef;
 
 /// An issue as people write it: `12`, `"#12"` or `owner/name#12`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -247,7 +247,7 @@ impl<'de> Deserialize<'de> for Requirement {
                 match (tool, http, command) {
                     (Some(tool), None, None) if name.is_none() && timeout.is_none() => {
                         if let Some(range) = &version {
-                            crate::domain::readiness::parse_range(range)
+                            crate::domain::host::readiness::parse_range(range)
                                 .map_err(de::Error::custom)?;
                         }
                         Ok(Requirement::Tool { tool, version })

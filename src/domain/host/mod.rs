@@ -6,9 +6,12 @@
 pub(crate) mod docker;
 pub(crate) mod dotnet;
 pub(crate) mod labview;
+pub(crate) mod launch;
+pub(crate) mod lock;
 pub(crate) mod long_paths;
 pub(crate) mod lvcompare;
 pub(crate) mod powershell;
+pub(crate) mod readiness;
 
 /// What a command said, and how it ended.
 #[derive(Debug, Clone, Copy)]

@@ -4,7 +4,7 @@
 use serde::Deserialize;
 
 use super::Said;
-use crate::domain::pester::PROBE_SCHEMA;
+use crate::domain::results::pester::PROBE_SCHEMA;
 
 /// The Pester that every Windows ships: it shadows nothing, and too often it is all there is.
 pub(crate) const SHIPPED: &str = "3.4.0";

@@ -3,7 +3,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{CodeText, LayerStatus, receipt};
-use crate::domain::ids::CommitSha;
+use crate::domain::run::ids::CommitSha;
 
 /// What is known of the issue that has the floor.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]

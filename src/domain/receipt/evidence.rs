@@ -3,11 +3,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Classification, CodeText, GateStatus, Host, InFlight, Leak, Reason, Tool, receipt};
-use crate::domain::counts::Counts;
-use crate::domain::failure::ClassRule;
-use crate::domain::ids::{CommitSha, RunId, Sha256};
-use crate::domain::reason::Layer;
-use crate::domain::typed::Typed;
+use crate::domain::config::typed::Typed;
+use crate::domain::results::counts::Counts;
+use crate::domain::results::failure::ClassRule;
+use crate::domain::run::ids::{CommitSha, RunId, Sha256};
+use crate::domain::verdict::reason::Layer;
 
 receipt! {
     /// What the run came to, and from which facts. The predecessor's fields, and the layer at

@@ -4,8 +4,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Classification, receipt};
-use crate::domain::counts::Counts;
-use crate::domain::ids::{RelPath, Sha256};
+use crate::domain::results::counts::Counts;
+use crate::domain::run::ids::{RelPath, Sha256};
 
 /// How the dispatcher's process ended.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -33,9 +33,9 @@ pub(crate) use selection::{
     DispatcherProfile, Excluded, RerunOf, SelectedFile, Selection, SelectionReceipt, ShardRecord,
 };
 
-use super::fault::Finding;
-use super::ids::{CommitSha, GateId, RepoSlug, RunId, Sha256};
-use super::reason::{Layer, ReasonCode};
+use crate::domain::run::ids::{CommitSha, GateId, RepoSlug, RunId, Sha256};
+use crate::domain::verdict::fault::Finding;
+use crate::domain::verdict::reason::{Layer, ReasonCode};
 
 /// Status of route, context, preflight and selection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -332,7 +332,7 @@ macro_rules! receipt {
             /// Every reason that held, the deciding one first.
             pub(crate) reasons: Vec<$crate::domain::receipt::Reason>,
             /// The repository, where one was resolved.
-            pub(crate) repository: Option<$crate::domain::ids::RepoSlug>,
+            pub(crate) repository: Option<$crate::domain::run::ids::RepoSlug>,
             /// The run.
             pub(crate) run: $crate::domain::receipt::Run,
             /// The host.
@@ -357,7 +357,7 @@ macro_rules! receipt {
                     generated_at_utc: head.generated_at_utc,
                     status: head.status,
                     reason: head.reasons.first().map_or_else(
-                        || $crate::domain::reason::ReasonCode::InternalError.into(),
+                        || $crate::domain::verdict::reason::ReasonCode::InternalError.into(),
                         |reason| reason.code.clone(),
                     ),
                     reasons: head.reasons,
@@ -374,7 +374,8 @@ macro_rules! receipt {
         impl $crate::domain::receipt::Receipt for $name {
             const SCHEMA: &'static str = $schema;
             const FILE: &'static str = $file;
-            const LAYER: $crate::domain::reason::Layer = $crate::domain::reason::Layer::$layer;
+            const LAYER: $crate::domain::verdict::reason::Layer =
+                $crate::domain::verdict::reason::Layer::$layer;
             fn started_at(&self) -> Option<jiff::Timestamp> {
                 self.started_at_utc
             }

@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{CodeText, LayerStatus, receipt};
-use crate::domain::ids::{CommitSha, RunId, Sha256};
+use crate::domain::run::ids::{CommitSha, RunId, Sha256};
 
 /// What a probe came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{LayerStatus, receipt};
-use crate::domain::ids::RepoSlug;
+use crate::domain::run::ids::RepoSlug;
 
 /// On what ground an event was admitted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

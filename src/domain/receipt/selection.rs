@@ -3,10 +3,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{LayerStatus, receipt};
+use crate::domain::config::quantity::Span;
+use crate::domain::config::sourced::Sourced;
 use crate::domain::config::{DispatcherKind, EmptyPolicy, Isolation, Leaks, WarnOrFail};
-use crate::domain::ids::{RelPath, RunId, Sha256};
-use crate::domain::quantity::Span;
-use crate::domain::sourced::Sourced;
+use crate::domain::run::ids::{RelPath, RunId, Sha256};
 
 /// One selected file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -1,6 +1,6 @@
 //! The integration mode: every word that was ever accepted, and nothing else.
 
-use super::super::fault::Fault;
+use crate::domain::verdict::fault::Fault;
 
 /// Whether integration tests run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

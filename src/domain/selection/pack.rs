@@ -1,8 +1,8 @@
 //! Packs: named sets of tests. Only `full` is built in; it has no pattern and means everything.
 
-use super::super::closest::closest;
-use super::super::config::Pack;
-use super::super::fault::Fault;
+use crate::domain::config::Pack;
+use crate::domain::config::closest::closest;
+use crate::domain::verdict::fault::Fault;
 
 /// Name of the built-in pack.
 pub(crate) const FULL: &str = "full";

@@ -4,7 +4,7 @@
 //! `?` is one character, `[a-c]` is one of a set, and a backtick takes the next character as it is.
 //! With a slash a pattern speaks of a path, without one of a file name.
 
-use super::super::fault::Fault;
+use crate::domain::verdict::fault::Fault;
 
 /// A pattern that was read.
 #[derive(Debug, Clone, PartialEq, Eq)]

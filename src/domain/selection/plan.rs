@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use sha2::{Digest, Sha256 as Hasher};
 
-use super::super::fault::Fault;
-use super::super::ids::{RelPath, Sha256};
-use super::super::receipt::{Excluded, SelectedFile, ShardRecord};
 use super::integration::Mode;
 use super::pattern::Pattern;
+use crate::domain::receipt::{Excluded, SelectedFile, ShardRecord};
+use crate::domain::run::ids::{RelPath, Sha256};
+use crate::domain::verdict::fault::Fault;
 
 /// A file that discovery found.
 #[derive(Debug, Clone, PartialEq, Eq)]

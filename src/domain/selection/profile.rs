@@ -3,13 +3,13 @@
 //! Precedence, weakest first: default, the file's section, the pack, the profile, flag or
 //! environment.
 
-use super::super::config::{DispatcherKind, Limits, Pack, Profile};
-use super::super::fault::Fault;
-use super::super::quantity::Span;
-use super::super::receipt::DispatcherProfile;
-use super::super::settings::{Settings, TypedLimit, TypedLimits, takes_files};
-use super::super::sourced::{Source, Sourced};
 use super::integration::Mode;
+use crate::domain::config::quantity::Span;
+use crate::domain::config::settings::{Settings, TypedLimit, TypedLimits, takes_files};
+use crate::domain::config::sourced::{Source, Sourced};
+use crate::domain::config::{DispatcherKind, Limits, Pack, Profile};
+use crate::domain::receipt::DispatcherProfile;
+use crate::domain::verdict::fault::Fault;
 
 /// The run limit where nobody set one.
 pub(crate) const DEFAULT_RUN_LIMIT: Span = Span::from_secs(30 * 60);

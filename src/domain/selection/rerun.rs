@@ -5,10 +5,10 @@
 use std::collections::BTreeSet;
 
 use super::plan::Choice;
-use crate::domain::bundle::{Bundle, Scope};
-use crate::domain::fault::Fault;
-use crate::domain::ids::{CommitSha, RelPath, RepoSlug};
 use crate::domain::receipt::{Excluded, SelectedFile};
+use crate::domain::results::bundle::{Bundle, Scope};
+use crate::domain::run::ids::{CommitSha, RelPath, RepoSlug};
+use crate::domain::verdict::fault::Fault;
 
 /// Leaves of a choice what the bundle takes up.
 pub(crate) fn narrow(bundle: &Bundle, choice: &mut Choice) -> Result<(), Fault> {

@@ -7,16 +7,16 @@ use crate::adapter::lock::{Attempt, Held, Purpose};
 use crate::adapter::process::started;
 use crate::adapter::receipt_store::{Verified, shown};
 use crate::adapter::world::World;
-use crate::domain::fault::{Fault, ReceiptFault};
-use crate::domain::freshness;
-use crate::domain::ids::RelPath;
-use crate::domain::lock::{Gate, Wait};
-use crate::domain::reason::Layer;
+use crate::domain::host::lock::{Gate, Wait};
 use crate::domain::receipt::{
     ContextReceipt, ExecutionReceipt, LayerStatus, LockRecord, Parent, ReadinessReceipt,
     SelectionReceipt,
 };
+use crate::domain::run::freshness;
+use crate::domain::run::ids::RelPath;
 use crate::domain::selection::plan::plan_digest;
+use crate::domain::verdict::fault::{Fault, ReceiptFault};
+use crate::domain::verdict::reason::Layer;
 use crate::layer::ground::{self, Ground, Identity, upstream_blocked};
 use crate::report::quote::printable;
 

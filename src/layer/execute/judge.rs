@@ -2,13 +2,13 @@
 
 use crate::adapter::dispatcher::{Dispatched, OwnVerdict};
 use crate::adapter::results::Reading;
-use crate::domain::case::Case;
 use crate::domain::config::{DispatcherKind, EmptyPolicy, Leaks};
-use crate::domain::counts::Counts;
-use crate::domain::fault::{Fault, Finding, charge, good};
-use crate::domain::outcome::ChildEnd;
-use crate::domain::reason::{Layer, ReasonCode, Severity};
 use crate::domain::receipt::{DispatcherProfile, Leak};
+use crate::domain::results::case::Case;
+use crate::domain::results::counts::Counts;
+use crate::domain::verdict::fault::{Fault, Finding, charge, good};
+use crate::domain::verdict::outcome::ChildEnd;
+use crate::domain::verdict::reason::{Layer, ReasonCode, Severity};
 use crate::report::quote::printable;
 
 /// What the run came to.

@@ -24,23 +24,23 @@ use crate::adapter::sweep;
 use crate::adapter::workspace::globs::Globs;
 use crate::adapter::workspace::{discovery, files};
 use crate::adapter::world::World;
-use crate::domain::classify::class_of;
+use crate::domain::config::quantity::Span;
+use crate::domain::config::settings::{TypedLimit, TypedLimits};
 use crate::domain::config::{DispatcherKind, Leaks};
-use crate::domain::fault::{Fault, Finding, charge};
-use crate::domain::freshness;
-use crate::domain::ids::{ArtifactName, RelPath};
-use crate::domain::outcome::ChildEnd;
-use crate::domain::quantity::Span;
-use crate::domain::reason::{Layer, ReasonCode};
 use crate::domain::receipt::LastGreen;
 use crate::domain::receipt::{
     Accounted, Accounting, Classification, DispatcherProfile, Excluded, ExecutionReceipt, InFlight,
     Leak, LimitsRecord, LockRecord, RawFile,
 };
+use crate::domain::results::since_green;
+use crate::domain::run::freshness;
+use crate::domain::run::ids::{ArtifactName, RelPath};
 use crate::domain::selection::plan::ONLY_FILES;
 use crate::domain::selection::profile;
-use crate::domain::settings::{TypedLimit, TypedLimits};
-use crate::domain::since_green;
+use crate::domain::verdict::classify::class_of;
+use crate::domain::verdict::fault::{Fault, Finding, charge};
+use crate::domain::verdict::outcome::ChildEnd;
+use crate::domain::verdict::reason::{Layer, ReasonCode};
 
 /// Which part of the plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -268,7 +268,8 @@ fn prepare_and_dispatch(
 
 /// Flags and environment of this invocation over what selection settled.
 fn with_typed_limits(mut profile: DispatcherProfile, typed: &TypedLimits) -> DispatcherProfile {
-    let over = |into: &mut crate::domain::sourced::Sourced<Option<Span>>, typed: &TypedLimit| {
+    let over = |into: &mut crate::domain::config::sourced::Sourced<Option<Span>>,
+                typed: &TypedLimit| {
         if let Some(limit) = typed {
             *into = limit.clone().map(Some);
         }
@@ -665,8 +666,9 @@ fn record_run(receipt: &mut ExecutionReceipt, draft: &Draft) {
 
 fn limits(profile: Option<&DispatcherProfile>) -> LimitsRecord {
     let Some(profile) = profile else { return LimitsRecord::default() };
-    let ms =
-        |limit: &crate::domain::sourced::Sourced<Option<Span>>| limit.value.map(Span::as_millis);
+    let ms = |limit: &crate::domain::config::sourced::Sourced<Option<Span>>| {
+        limit.value.map(Span::as_millis)
+    };
     LimitsRecord {
         run_ms: ms(&profile.run_limit),
         file_ms: ms(&profile.file_limit),

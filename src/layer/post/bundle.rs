@@ -6,15 +6,15 @@ use super::Request;
 use super::collect::Collected;
 use super::story::pack_of;
 use crate::adapter::world::World;
-use crate::domain::bundle::{
+use crate::domain::config::sourced::Source;
+use crate::domain::receipt::{Accounted, Classification, RerunOf};
+use crate::domain::results::bundle::{
     self, Bundle, Command, Dispatcher, Failed, FailedTest, PlannedFile, Scope,
 };
-use crate::domain::classify::{Verdict, class_of};
-use crate::domain::fault::Finding;
-use crate::domain::ids::RelPath;
-use crate::domain::reason::ReasonCode;
-use crate::domain::receipt::{Accounted, Classification, RerunOf};
-use crate::domain::sourced::Source;
+use crate::domain::run::ids::RelPath;
+use crate::domain::verdict::classify::{Verdict, class_of};
+use crate::domain::verdict::fault::Finding;
+use crate::domain::verdict::reason::ReasonCode;
 use crate::layer::ground::{self, Ground, Identity};
 use crate::report::again::Replay;
 use crate::report::quote::{for_posix, for_powershell};
@@ -71,7 +71,7 @@ pub(super) fn bundle(
         hosts: hosts.into_iter().collect(),
         classification: verdict.classification,
         reason: verdict.findings.first().map_or_else(
-            || crate::domain::reason::ReasonCode::LayerNotReported.into(),
+            || crate::domain::verdict::reason::ReasonCode::LayerNotReported.into(),
             |finding| finding.code().into(),
         ),
         pack: pack_of(ground, request, collected),

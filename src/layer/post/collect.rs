@@ -13,19 +13,19 @@ use crate::adapter::receipt_store::{self, Loaded, shown};
 use crate::adapter::results;
 use crate::adapter::workspace::files;
 use crate::adapter::world::World;
-use crate::domain::classify::{Evidence, Paper, Verdict, read_back, unknown};
-use crate::domain::counts::Counts;
-use crate::domain::failure::Failure;
-use crate::domain::fault::{Fault, Finding, ReceiptFault, charge};
-use crate::domain::freshness::Expect;
-use crate::domain::ids::{CommitSha, GateId, RelPath, RunId, Sha256};
-use crate::domain::reason::{Layer, ReasonCode, Severity};
 use crate::domain::receipt::{
     Accounted, Accounting, Classification, ContextReceipt, ExecutionReceipt, FileRecord, InFlight,
     LayerStatus, Parent, RawFile, ReadinessReceipt, Reason, Receipt, RouteReceipt,
     SelectionReceipt,
 };
-use crate::domain::test_list::Test;
+use crate::domain::results::counts::Counts;
+use crate::domain::results::failure::Failure;
+use crate::domain::results::test_list::Test;
+use crate::domain::run::freshness::Expect;
+use crate::domain::run::ids::{CommitSha, GateId, RelPath, RunId, Sha256};
+use crate::domain::verdict::classify::{Evidence, Paper, Verdict, read_back, unknown};
+use crate::domain::verdict::fault::{Fault, Finding, ReceiptFault, charge};
+use crate::domain::verdict::reason::{Layer, ReasonCode, Severity};
 use crate::layer::ground::Ground;
 
 /// How many failures are told of, each with its message and the end of its output.
@@ -371,7 +371,7 @@ fn believe<R: Receipt + Clone>(
     }
     let run = anchor.run.as_ref().map(|(run, attempt)| (run, *attempt));
     let expect = Expect { run, head_sha: anchor.head_sha.as_ref(), vouched, now: anchor.now };
-    crate::domain::freshness::check(&chosen.receipt, &expect)?;
+    crate::domain::run::freshness::check(&chosen.receipt, &expect)?;
     Ok(chosen.clone())
 }
 
@@ -478,7 +478,7 @@ fn believe_execution(
     let vouched = request.digests.execute.iter().any(|(_, digest)| *digest == loaded.sha256);
     let run = anchor.run.as_ref().map(|(run, attempt)| (run, *attempt));
     let expect = Expect { run, head_sha: anchor.head_sha.as_ref(), vouched, now: anchor.now };
-    crate::domain::freshness::check(receipt, &expect)?;
+    crate::domain::run::freshness::check(receipt, &expect)?;
     match contradiction(receipt) {
         Some(why) => Err(ReceiptFault::Corrupt {
             layer: Layer::Execute,

@@ -11,16 +11,16 @@ use crate::adapter::receipt_store::{self, shown};
 use crate::adapter::workspace::files;
 use crate::adapter::workspace::sources::Checkout;
 use crate::adapter::world::World;
-use crate::domain::classify::Verdict;
-use crate::domain::failure::{ClassRules, Settled, Sources};
-use crate::domain::fault::{Fault, Finding, charge};
-use crate::domain::ids::GateId;
-use crate::domain::reason::{Layer, Severity};
 use crate::domain::receipt::SinceGreen;
 use crate::domain::receipt::{Accounted, Classification, ExecutionReceipt};
-use crate::domain::since_green;
-use crate::domain::test_list::{self, TestList};
-use crate::domain::triage::{self, FloorRule, Triage};
+use crate::domain::results::failure::{ClassRules, Settled, Sources};
+use crate::domain::results::since_green;
+use crate::domain::results::test_list::{self, TestList};
+use crate::domain::results::triage::{self, FloorRule, Triage};
+use crate::domain::run::ids::GateId;
+use crate::domain::verdict::classify::Verdict;
+use crate::domain::verdict::fault::{Fault, Finding, charge};
+use crate::domain::verdict::reason::{Layer, Severity};
 use crate::layer::ground::{Ground, Identity};
 use crate::report::again::Replay;
 
@@ -97,7 +97,7 @@ pub(super) fn list(
         run_attempt: identity.run.1,
         head_sha: identity.head_sha.clone(),
         classification: Classification::SeamDefect,
-        reason: crate::domain::reason::ReasonCode::LayerNotReported.into(),
+        reason: crate::domain::verdict::reason::ReasonCode::LayerNotReported.into(),
         pack: Some(pack_of(ground, request, collected)),
         integration_mode: selection.map(|selection| selection.selection.integration_mode.clone()),
         dispatcher: kind.and_then(|kind| kind.as_str().map(str::to_owned)),
@@ -138,7 +138,7 @@ fn missing(collected: &Collected) -> Vec<String> {
     let listed = collected
         .tests
         .iter()
-        .filter(|test| test.outcome != crate::domain::counts::CaseOutcome::NotRun)
+        .filter(|test| test.outcome != crate::domain::results::counts::CaseOutcome::NotRun)
         .count();
     if listed as u64 != collected.counts.total {
         why.push(format!(
@@ -147,7 +147,7 @@ fn missing(collected: &Collected) -> Vec<String> {
         ));
     }
     let unsound = |code| {
-        use crate::domain::reason::ReasonCode as C;
+        use crate::domain::verdict::reason::ReasonCode as C;
         matches!(code, C::ShardMissing | C::RawArtifactMissing | C::RawArtifactAltered)
     };
     if collected.evidence.found.iter().any(|finding| unsound(finding.code())) {

@@ -7,12 +7,12 @@ use super::collect::Collected;
 use crate::adapter::journal;
 use crate::adapter::receipt_store::{FINALIZED, shown};
 use crate::adapter::workspace::files;
-use crate::domain::classify::Verdict;
-use crate::domain::fault::Finding;
-use crate::domain::reason::Layer;
 use crate::domain::receipt::{
     Accounted, Accounting, Classification, ExecutionReceipt, Head, Reason,
 };
+use crate::domain::verdict::classify::Verdict;
+use crate::domain::verdict::fault::Finding;
+use crate::domain::verdict::reason::Layer;
 
 /// The receipt, where execute should have left one.
 pub(super) fn receipt(

@@ -27,17 +27,17 @@ use crate::adapter::runner;
 use crate::adapter::sweep::{self, Found};
 use crate::adapter::workspace::files;
 use crate::adapter::world::World;
-use crate::domain::classify::{Job, classify, gate_status};
-use crate::domain::failure::ClassRule;
-use crate::domain::fault::{Fault, Finding, charge};
-use crate::domain::ids::{ArtifactName, Sha256};
-use crate::domain::lock::{Asker, Gate};
-use crate::domain::predecessor::PredecessorReceipt;
-use crate::domain::reason::{Layer, ReasonCode};
+use crate::domain::config::typed::Typed;
+use crate::domain::host::lock::{Asker, Gate};
 use crate::domain::receipt::{CATALOGUE, Classification, GateStatus, JobResult};
-use crate::domain::test_list::TestList;
-use crate::domain::triage::Triage;
-use crate::domain::typed::Typed;
+use crate::domain::results::failure::ClassRule;
+use crate::domain::results::test_list::TestList;
+use crate::domain::results::triage::Triage;
+use crate::domain::run::ids::{ArtifactName, Sha256};
+use crate::domain::run::predecessor::PredecessorReceipt;
+use crate::domain::verdict::classify::{Job, classify, gate_status};
+use crate::domain::verdict::fault::{Fault, Finding, charge};
+use crate::domain::verdict::reason::{Layer, ReasonCode};
 use crate::report::screen::{self, View};
 use crate::report::text::Story;
 use crate::report::{annotations, markdown};
@@ -435,7 +435,7 @@ pub(crate) fn parse_needs(text: &str) -> Result<BTreeMap<Layer, Job>, String> {
         let result =
             JobResult::parse(word).ok_or_else(|| format!("job {layer} has the result {word:?}"))?;
         let reason = job.pointer("/outputs/reason").and_then(serde_json::Value::as_str);
-        let reason = reason.and_then(crate::domain::reason::ReasonCode::parse);
+        let reason = reason.and_then(crate::domain::verdict::reason::ReasonCode::parse);
         jobs.insert(layer, Job { result, reason });
     }
     Ok(jobs)

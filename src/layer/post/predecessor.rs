@@ -11,16 +11,16 @@ use super::collect::{Collected, record_input};
 use crate::adapter::receipt_store::shown;
 use crate::adapter::results;
 use crate::adapter::workspace::files;
-use crate::domain::classify::Paper;
-use crate::domain::counts::Counts;
-use crate::domain::failure::Failure;
-use crate::domain::fault::{Fault, Finding};
-use crate::domain::ids::RelPath;
-use crate::domain::predecessor::{
+use crate::domain::receipt::{ExecutionReceipt, Receipt};
+use crate::domain::results::counts::Counts;
+use crate::domain::results::failure::Failure;
+use crate::domain::run::ids::RelPath;
+use crate::domain::run::predecessor::{
     self, PredecessorFailure, PredecessorReceipt, PredecessorReport, PredecessorSummary,
 };
-use crate::domain::reason::Layer;
-use crate::domain::receipt::{ExecutionReceipt, Receipt};
+use crate::domain::verdict::classify::Paper;
+use crate::domain::verdict::fault::{Fault, Finding};
+use crate::domain::verdict::reason::Layer;
 
 /// The execution receipt of the predecessor that counts below a folder: that of its contract, else
 /// any. One that is ours has reasons and a tool.

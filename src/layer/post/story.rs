@@ -9,19 +9,19 @@ use crate::adapter::dispatcher::command::LOG;
 use crate::adapter::receipt_store::shown;
 use crate::adapter::workspace::files;
 use crate::adapter::world::World;
-use crate::domain::classify::{Verdict, class_of};
+use crate::domain::config::settings::takes_files;
+use crate::domain::config::sourced::Source;
+use crate::domain::config::typed::Argument;
 use crate::domain::config::{DispatcherKind, Pack};
-use crate::domain::failure::{Class, Failure};
-use crate::domain::fault::Finding;
-use crate::domain::reason::{Layer, ReasonCode};
 use crate::domain::receipt::{
     Accounted, Accounting, Classification, Excluded, GateStatus, InFlight, Leak,
 };
+use crate::domain::results::failure::{Class, Failure};
 use crate::domain::selection::pack;
 use crate::domain::selection::plan::{self, INTEGRATION};
-use crate::domain::settings::takes_files;
-use crate::domain::sourced::Source;
-use crate::domain::typed::Argument;
+use crate::domain::verdict::classify::{Verdict, class_of};
+use crate::domain::verdict::fault::Finding;
+use crate::domain::verdict::reason::{Layer, ReasonCode};
 use crate::layer::ground::Ground;
 use crate::report::again::{Replay, Reproduce, Scope};
 use crate::report::quote::quoted;

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use crate::adapter::journal;
 use crate::adapter::workspace::files;
-use crate::domain::ids::RelPath;
 use crate::domain::receipt::{InFlight, InFlightKind};
+use crate::domain::run::ids::RelPath;
 
 /// What the journals of a run without a receipt last told. A dispatcher's script keeps one of its
 /// own below ours, which may be ahead of it by a moment: it may know the test where ours knows the

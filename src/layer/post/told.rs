@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::{Digests, Request};
-use crate::domain::classify::Job;
-use crate::domain::fault::Finding;
-use crate::domain::reason::Layer;
 use crate::domain::receipt::{Reason, Told, ToldDigest, ToldJob};
+use crate::domain::verdict::classify::Job;
+use crate::domain::verdict::fault::Finding;
+use crate::domain::verdict::reason::Layer;
 use crate::layer::ground::Ground;
 
 /// As it stands in the provenance.

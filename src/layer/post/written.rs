@@ -9,16 +9,16 @@ use super::told::told;
 use crate::adapter::receipt_store::{self, Written, shown};
 use crate::adapter::workspace::files;
 use crate::adapter::world::World;
-use crate::domain::bundle::{self, Bundle};
-use crate::domain::classify::Verdict;
-use crate::domain::fault::{Fault, Finding};
-use crate::domain::reason::{Layer, ReasonCode};
 use crate::domain::receipt::{
     Classification, EvidenceReceipt, ExecutionReceipt, FileRecord, GateStatus, Head,
     OperatorOutcome, Provenance, Receipt, ReplayedBy,
 };
-use crate::domain::test_list::{self, TestList};
-use crate::domain::triage::{self, Triage};
+use crate::domain::results::bundle::{self, Bundle};
+use crate::domain::results::test_list::{self, TestList};
+use crate::domain::results::triage::{self, Triage};
+use crate::domain::verdict::classify::Verdict;
+use crate::domain::verdict::fault::{Fault, Finding};
+use crate::domain::verdict::reason::{Layer, ReasonCode};
 use crate::layer::ground::{self, Ground, Outcome, Unreported};
 use crate::report::screen::{self, View};
 use crate::report::text::Story;

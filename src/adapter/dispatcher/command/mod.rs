@@ -12,15 +12,15 @@ use super::{Dispatched, Plan};
 use crate::adapter::process::{Job, LineSink, Live, Stream, supervise};
 use crate::adapter::receipt_store::shown;
 use crate::adapter::results::readable;
-use crate::domain::accounted::{Accounts, account};
+use crate::domain::config::settings::takes_files;
 use crate::domain::config::{FILES_ARGUMENT, STANDARD_OUTPUT, WarnOrFail};
-use crate::domain::event::Event;
-use crate::domain::fault::{Fault, MissingResults};
-use crate::domain::ids::RelPath;
-use crate::domain::outcome::ChildEnd;
 use crate::domain::receipt::{Accounted, Accounting};
-use crate::domain::settings::takes_files;
-use crate::domain::test_runner::{TestRunner, writes_report};
+use crate::domain::results::accounted::{Accounts, account};
+use crate::domain::results::test_runner::{TestRunner, writes_report};
+use crate::domain::run::event::Event;
+use crate::domain::run::ids::RelPath;
+use crate::domain::verdict::fault::{Fault, MissingResults};
+use crate::domain::verdict::outcome::ChildEnd;
 use crate::report::quote::{shortened, without_escapes};
 
 /// Name of the log in the results folder.

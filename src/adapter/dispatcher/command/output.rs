@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, Seek, SeekFrom, Write};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::domain::fault::Fault;
+use crate::domain::verdict::fault::Fault;
 
 /// How much is kept: a longer report is read as one that was cut.
 const LIMIT: u64 = 512 << 20;

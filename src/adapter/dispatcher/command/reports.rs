@@ -12,8 +12,8 @@ use crate::adapter::results::{self, Defect, Reading};
 use crate::adapter::workspace::files;
 use crate::adapter::workspace::globs::{Globs, Matches};
 use crate::domain::config::STANDARD_OUTPUT;
-use crate::domain::fault::Fault;
-use crate::domain::ids::{RelPath, Sha256};
+use crate::domain::run::ids::{RelPath, Sha256};
+use crate::domain::verdict::fault::Fault;
 
 /// The name under which the standard output is kept as a report.
 const OUTPUT: &str = "reports/stdout";

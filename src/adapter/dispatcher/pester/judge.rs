@@ -7,14 +7,16 @@ use super::{Batch, REPORT, SCRIPT_NAME};
 use crate::adapter::dispatcher::Plan;
 use crate::adapter::journal::Journal;
 use crate::adapter::workspace::files;
-use crate::domain::counts::Counts;
-use crate::domain::failure::Failure;
-use crate::domain::fault::Fault;
-use crate::domain::ids::RelPath;
-use crate::domain::outcome::ChildEnd;
-use crate::domain::pester::{PesterError, PesterRun, PesterVerdict, RUN_SCHEMA, judge, same_file};
 use crate::domain::receipt::Accounted;
-use crate::domain::test_list::Test;
+use crate::domain::results::counts::Counts;
+use crate::domain::results::failure::Failure;
+use crate::domain::results::pester::{
+    PesterError, PesterRun, PesterVerdict, RUN_SCHEMA, judge, same_file,
+};
+use crate::domain::results::test_list::Test;
+use crate::domain::run::ids::RelPath;
+use crate::domain::verdict::fault::Fault;
+use crate::domain::verdict::outcome::ChildEnd;
 
 /// The run object.
 pub(crate) const RUN_FILE: &str = "pester-run.json";

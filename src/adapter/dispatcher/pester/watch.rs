@@ -12,10 +12,10 @@ use super::Batch;
 use crate::adapter::dispatcher::Plan;
 use crate::adapter::journal::{self, Journal};
 use crate::adapter::workspace::files;
-use crate::domain::event::{Event, Record};
-use crate::domain::outcome::{ChildEnd, Limit};
-use crate::domain::pester::same_file;
-use crate::domain::quantity::Span;
+use crate::domain::config::quantity::Span;
+use crate::domain::results::pester::same_file;
+use crate::domain::run::event::{Event, Record};
+use crate::domain::verdict::outcome::{ChildEnd, Limit};
 
 /// What the journal tells: limits of one test and one file, and whether it ended.
 pub(super) struct Watch {

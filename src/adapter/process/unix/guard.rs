@@ -21,8 +21,8 @@ use super::wire::{self, Alive, Order, Report};
 use super::{Tree, own_program, table};
 use crate::adapter::lock::Held;
 use crate::adapter::world::World;
-use crate::domain::ids::RelPath;
-use crate::domain::outcome::ChildEnd;
+use crate::domain::run::ids::RelPath;
+use crate::domain::verdict::outcome::ChildEnd;
 
 /// How long the guard may take for an answer before it is taken for lost.
 const PATIENCE: Duration = Duration::from_secs(5);

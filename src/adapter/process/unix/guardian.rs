@@ -25,7 +25,7 @@ use super::table::{self, Process};
 use super::wire::{self, Alive, Order, Report};
 use crate::adapter::journal;
 use crate::adapter::world::World;
-use crate::domain::event::Event;
+use crate::domain::run::event::Event;
 
 /// By this variable a process that left its group and its parents is known as one job's. It has no
 /// prefix of our flags, which would make a setting of it.

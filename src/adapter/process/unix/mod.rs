@@ -17,7 +17,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 
 use super::supervisor::{Job, Stream, Via};
-use crate::domain::outcome::ChildEnd;
+use crate::domain::verdict::outcome::ChildEnd;
 
 use rustix::io::FdFlags;
 

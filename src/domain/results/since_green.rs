@@ -4,10 +4,10 @@
 
 use std::collections::BTreeMap;
 
-use super::ids::CommitSha;
-use super::receipt::{
+use crate::domain::receipt::{
     Change, Host, LastGreen, ProbeRecord, ReadinessReceipt, SelectionReceipt, SinceGreen,
 };
+use crate::domain::run::ids::CommitSha;
 
 /// How many files of a plan are told one by one.
 const FILES_MOST: usize = 1000;

@@ -5,10 +5,10 @@
 
 use serde::Deserialize;
 
-use super::counts::Counts;
-use super::failure::Failure;
-use super::fault::{Fault, Finding, MissingResults, ReceiptFault, charge, good};
-use super::reason::{Layer, ReasonCode};
+use crate::domain::results::counts::Counts;
+use crate::domain::results::failure::Failure;
+use crate::domain::verdict::fault::{Fault, Finding, MissingResults, ReceiptFault, charge, good};
+use crate::domain::verdict::reason::{Layer, ReasonCode};
 
 /// Its execution receipt, as far as it is read. It has the schema id of ours and fewer fields.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
@@ -234,7 +234,7 @@ pub(crate) fn execute(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::fault::Finding;
+    use crate::domain::verdict::fault::Finding;
 
     fn codes(receipt: &PredecessorReceipt, reports: &[PredecessorReport]) -> Vec<&'static str> {
         let findings = execute(receipt, reports, &counts(reports, None), None, &Beside::default());

@@ -1,8 +1,8 @@
 //! Which repository: from an option, the event, `GITHUB_REPOSITORY` and git remotes, in that order.
 
-use super::fault::Fault;
-use super::ids::RepoSlug;
-use super::receipt::SlugSource;
+use crate::domain::receipt::SlugSource;
+use crate::domain::run::ids::RepoSlug;
+use crate::domain::verdict::fault::Fault;
 
 /// Everything that may name the repository.
 #[derive(Debug, Clone, Default)]

@@ -4,9 +4,9 @@
 //! be made elsewhere, so no code reaches a receipt without the fault behind it. Good states are
 //! findings too, by [`good`].
 
-use super::ids::{CommitSha, RepoSlug};
-use super::question::{Searched, Trouble};
-use super::reason::{Home, Layer, ReasonCode, Severity};
+use crate::domain::run::ids::{CommitSha, RepoSlug};
+use crate::domain::verdict::question::{Searched, Trouble};
+use crate::domain::verdict::reason::{Home, Layer, ReasonCode, Severity};
 
 /// A fact with its reason code, the layer that is charged, and what it does to the gate.
 #[derive(Debug, Clone, PartialEq, Eq)]

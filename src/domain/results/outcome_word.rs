@@ -1,6 +1,6 @@
 //! What each format's words for an outcome mean: one table for all readers and for the docs.
 
-use super::counts::CaseOutcome::{self, Errored, Failed, NotRun, Passed, Skipped};
+use crate::domain::results::counts::CaseOutcome::{self, Errored, Failed, NotRun, Passed, Skipped};
 
 /// A format of results files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

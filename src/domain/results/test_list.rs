@@ -6,10 +6,10 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::case::Case;
-use super::counts::{CaseOutcome, Counts};
-use super::ids::{CommitSha, GateId, RepoSlug, RunId, Sha256};
-use super::receipt::{Classification, CodeText};
+use crate::domain::receipt::{Classification, CodeText};
+use crate::domain::results::case::Case;
+use crate::domain::results::counts::{CaseOutcome, Counts};
+use crate::domain::run::ids::{CommitSha, GateId, RepoSlug, RunId, Sha256};
 
 /// Schema id of the document.
 pub(crate) const SCHEMA: &str = "pester-tests@v1";

@@ -2,17 +2,17 @@
 //!
 //! The cli's overlay makes the [`Settings`] from flags, environment, file and defaults. Values that
 //! pack and profile also have a say in (limits, leaks) are kept per source here and settled in
-//! [`super::selection::profile`], because only selection knows pack and profile.
+//! [`crate::domain::selection::profile`], because only selection knows pack and profile.
 
-use super::bundle::Bundle;
-use super::config::{
+use crate::domain::config::quantity::{Size, Span};
+use crate::domain::config::sourced::{Source, Sourced};
+use crate::domain::config::{
     DispatcherKind, EmptyPolicy, Engine, FILES_ARGUMENT, Fixture, Isolation, Leaks, Limits,
     LockScope, Multiple, Pack, Percent, PriorityPolicy, Profile, Trust, WarnOrFail, WhenRefused,
 };
-use super::failure::ClassRule;
-use super::ids::{IssueRef, LockGroup, RelPath, Sha256};
-use super::quantity::{Size, Span};
-use super::sourced::{Source, Sourced};
+use crate::domain::results::bundle::Bundle;
+use crate::domain::results::failure::ClassRule;
+use crate::domain::run::ids::{IssueRef, LockGroup, RelPath, Sha256};
 
 /// One limit as flag or environment set it; the file's own stand in [`Settings::limits`].
 pub(crate) type TypedLimit = Option<Sourced<Span>>;

@@ -2,10 +2,10 @@
 
 use jiff::Timestamp;
 
-use super::fault::ReceiptFault;
-use super::ids::{CommitSha, RunId};
-use super::reason::Layer;
-use super::receipt::Receipt;
+use crate::domain::receipt::Receipt;
+use crate::domain::run::ids::{CommitSha, RunId};
+use crate::domain::verdict::fault::ReceiptFault;
+use crate::domain::verdict::reason::Layer;
 
 /// A receipt may be dated this far ahead before its clock is called wrong.
 pub(crate) const FUTURE_TOLERANCE_SECONDS: i64 = 300;

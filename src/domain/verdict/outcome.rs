@@ -1,7 +1,7 @@
 //! What a child process did: a sum type, never a pair of an exit code and a hope.
 
-use super::quantity::Span;
-use super::receipt::OutcomeRecord;
+use crate::domain::config::quantity::Span;
+use crate::domain::receipt::OutcomeRecord;
 
 /// Which limit ended a child.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,9 +5,9 @@
 
 use std::collections::BTreeMap;
 
-use super::fault::{Fault, Finding, ReceiptFault, charge};
-use super::reason::{Layer, ReasonCode, ReasonCode as C, Severity};
-use super::receipt::{Classification, GateStatus, JobResult, LayerStatus, Reason};
+use crate::domain::receipt::{Classification, GateStatus, JobResult, LayerStatus, Reason};
+use crate::domain::verdict::fault::{Fault, Finding, ReceiptFault, charge};
+use crate::domain::verdict::reason::{Layer, ReasonCode, ReasonCode as C, Severity};
 
 /// Among execute and post, what decides before what; within a tier in the order written.
 pub(crate) const TIERS: &[&[ReasonCode]] = &[
@@ -373,7 +373,7 @@ pub(crate) fn gate_status(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::fault::good;
+    use crate::domain::verdict::fault::good;
     use proptest::prelude::*;
 
     fn read(findings: Vec<Finding>) -> Paper {
@@ -501,7 +501,7 @@ mod tests {
             let row = code.row();
             let here = matches!(
                 row.home,
-                crate::domain::reason::Home::Layer(Layer::Execute | Layer::Post)
+                crate::domain::verdict::reason::Home::Layer(Layer::Execute | Layer::Post)
             );
             if here && row.severity >= Severity::Fails {
                 assert!(TIERS.iter().any(|tier| tier.contains(code)), "{code}");

@@ -6,9 +6,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::ids::{CommitSha, RelPath, RepoSlug, RunId, Sha256};
-use super::reason::Layer;
-use super::receipt::{Classification, CodeText, RerunOf, Tool};
+use crate::domain::receipt::{Classification, CodeText, RerunOf, Tool};
+use crate::domain::run::ids::{CommitSha, RelPath, RepoSlug, RunId, Sha256};
+use crate::domain::verdict::reason::Layer;
 
 /// Schema id of the document.
 pub(crate) const SCHEMA: &str = "pester-replay-bundle@v1";

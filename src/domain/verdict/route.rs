@@ -7,11 +7,11 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::config::Trust;
-use super::fault::Fault;
-use super::ids::{CommitSha, RepoSlug};
-use super::reason::ReasonCode;
-use super::receipt::TrustMode;
+use crate::domain::config::Trust;
+use crate::domain::receipt::TrustMode;
+use crate::domain::run::ids::{CommitSha, RepoSlug};
+use crate::domain::verdict::fault::Fault;
+use crate::domain::verdict::reason::ReasonCode;
 
 /// Events whose commit is this repository's own.
 const OWN: [&str; 4] = ["push", "schedule", "merge_group", "workflow_dispatch"];
@@ -246,7 +246,7 @@ impl Facts {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::reason::ReasonCode as C;
+    use crate::domain::verdict::reason::ReasonCode as C;
     use proptest::prelude::*;
 
     const SHA: &str = "0123456789abcdef0123456789abcdef01234567";

@@ -1,9 +1,14 @@
 //! The configuration document, `pester-gate.yml`, as people write it.
 //!
 //! Every key is optional and unknown keys are refused, so a typing error never becomes a default.
-//! What holds after flags, environment and defaults is [`super::settings`]; this file only names
-//! keys.
+//! The effective values, after flags, variables and defaults, are in [`settings`]; this file only
+//! names keys.
 
+pub(crate) mod closest;
+pub(crate) mod quantity;
+pub(crate) mod settings;
+pub(crate) mod sourced;
+pub(crate) mod typed;
 mod values;
 
 use std::collections::BTreeMap;
@@ -13,9 +18,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use self::values::{IssueKey, OneOrMany, Percent, ProbeName, Requirement};
-use super::failure::ClassRule;
-use super::ids::{LockGroup, RelPath};
-use super::quantity::{Size, Span};
+use crate::domain::config::quantity::{Size, Span};
+use crate::domain::results::failure::ClassRule;
+use crate::domain::run::ids::{LockGroup, RelPath};
 
 /// The whole document.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]

@@ -10,7 +10,7 @@ use std::str::FromStr;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::reason::Layer;
+use crate::domain::verdict::reason::Layer;
 
 /// A value that is not of the kind it was given for.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::receipt::{InFlight, InFlightKind};
+use crate::domain::receipt::{InFlight, InFlightKind};
 
 /// Schema id of a journal line.
 pub(crate) const SCHEMA: &str = "comparevi/runtime-event/v1";

@@ -7,9 +7,9 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::counts::CaseOutcome;
-use super::ids::{CommitSha, RunId};
-use super::test_list::{Test, TestList};
+use crate::domain::results::counts::CaseOutcome;
+use crate::domain::results::test_list::{Test, TestList};
+use crate::domain::run::ids::{CommitSha, RunId};
 
 /// Schema id of the document.
 pub(crate) const SCHEMA: &str = "pester-triage@v1";
@@ -457,8 +457,8 @@ fn category(was: Option<&Test>, is: &Test) -> Category {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::reason::ReasonCode;
     use crate::domain::receipt::Classification;
+    use crate::domain::verdict::reason::ReasonCode;
     use proptest::prelude::*;
 
     const RULE: FloorRule = FloorRule { percent: 100, fails: false };
@@ -473,7 +473,7 @@ mod tests {
         let mut files: Vec<String> = tests.iter().filter_map(|test| test.file.clone()).collect();
         files.dedup();
         TestList {
-            schema: crate::domain::test_list::SCHEMA.to_owned(),
+            schema: crate::domain::results::test_list::SCHEMA.to_owned(),
             generated_at_utc: jiff::Timestamp::UNIX_EPOCH,
             repository: None,
             gate_id: None,

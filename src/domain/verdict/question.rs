@@ -3,8 +3,8 @@
 
 use serde::Serialize;
 
-use super::ids::RepoSlug;
-use super::reason::ReasonCode;
+use crate::domain::run::ids::RepoSlug;
+use crate::domain::verdict::reason::ReasonCode;
 
 /// Why a question was not answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

@@ -5,10 +5,10 @@
 
 use serde::Deserialize;
 
-use super::counts::{CaseOutcome, Counts};
-use super::failure::places;
-use super::fault::Fault;
-use super::receipt::Accounted;
+use crate::domain::receipt::Accounted;
+use crate::domain::results::counts::{CaseOutcome, Counts};
+use crate::domain::results::failure::places;
+use crate::domain::verdict::fault::Fault;
 
 /// Schema id of the run object.
 pub(crate) const RUN_SCHEMA: &str = "pester-gate-run@v1";
@@ -260,7 +260,7 @@ pub(crate) fn same_file(a: &str, b: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::reason::ReasonCode as C;
+    use crate::domain::verdict::reason::ReasonCode as C;
 
     fn run(text: &str) -> PesterRun {
         serde_json::from_str(text).unwrap()

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::counts::CaseOutcome;
+use crate::domain::results::counts::CaseOutcome;
 
 /// A case as every reader hands it on. Texts are beginnings (messages) or ends (output) of what the
 /// file holds.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::ids::RelPath;
+use crate::domain::run::ids::RelPath;
 
 /// What the reports say about the selected files.
 #[derive(Debug, Clone, PartialEq, Eq)]

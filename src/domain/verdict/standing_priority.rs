@@ -6,11 +6,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::config::{Multiple, PriorityPolicy};
-use super::fault::{Fault, Finding, charge, good};
-use super::ids::{IssueRef, RepoSlug};
-use super::question::{Searched, Trouble};
-use super::reason::{Layer, ReasonCode};
+use crate::domain::config::{Multiple, PriorityPolicy};
+use crate::domain::run::ids::{IssueRef, RepoSlug};
+use crate::domain::verdict::fault::{Fault, Finding, charge, good};
+use crate::domain::verdict::question::{Searched, Trouble};
+use crate::domain::verdict::reason::{Layer, ReasonCode};
 
 /// An issue, as far as the look-up needs it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -215,7 +215,7 @@ pub(crate) fn token_kind(token: &str) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::question::Cause;
+    use crate::domain::verdict::question::Cause;
 
     const POLICIES: [PriorityPolicy; 3] =
         [PriorityPolicy::Required, PriorityPolicy::Advisory, PriorityPolicy::Off];

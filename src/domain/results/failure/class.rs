@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::message::{plain, telling};
 use super::place::MENTION;
-use crate::domain::reason::ReasonCode;
+use crate::domain::verdict::reason::ReasonCode;
 
 /// What kind of failure it is.
 #[derive(

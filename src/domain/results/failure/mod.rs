@@ -6,9 +6,9 @@ use std::collections::HashMap;
 
 use sha2::{Digest, Sha256};
 
-use super::case::Case;
-use super::counts::CaseOutcome;
-use super::reason::{Layer, ReasonCode};
+use crate::domain::results::case::Case;
+use crate::domain::results::counts::CaseOutcome;
+use crate::domain::verdict::reason::{Layer, ReasonCode};
 
 mod class;
 mod message;
