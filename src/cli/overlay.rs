@@ -9,7 +9,7 @@ use std::str::FromStr;
 use clap::ArgMatches;
 use serde_json::{Map, Value, json};
 
-use super::args::{self, variable};
+use super::args::{self, Flag};
 use crate::adapter::world::{INPUTS, World};
 use crate::domain::config::quantity::{Size, Span};
 use crate::domain::config::settings::{ConfigFile, Settings, TypedLimits};
@@ -54,12 +54,12 @@ impl<'a> Overlay<'a> {
     }
 
     /// The values of a flag, or of its variable: there one per line.
-    pub(crate) fn list(&self, flag: &str) -> Result<Option<Sourced<Vec<String>>>, Invalid> {
+    pub(crate) fn list(&self, flag: Flag) -> Result<Option<Sourced<Vec<String>>>, Invalid> {
         if let Some(values) = args::typed(self.matches, flag) {
             if values.iter().any(|value| value.trim().is_empty()) {
-                return Err(Invalid::new(format!("--{flag}"), "it has an empty value"));
+                return Err(Invalid::new(flag.to_string(), "it has an empty value"));
             }
-            return Ok(Some(Sourced::new(values, Source::Flag(format!("--{flag}")))));
+            return Ok(Some(Sourced::new(values, Source::Flag(flag.to_string()))));
         }
         let lines = |text: &str| {
             let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
@@ -69,13 +69,13 @@ impl<'a> Overlay<'a> {
         if let Some(values) = self.input(flag)?.and_then(lines) {
             return Ok(Some(Sourced::new(values, Source::Input(input_name(flag).to_owned()))));
         }
-        let name = variable(flag);
+        let name = flag.variable();
         let values = self.world.var(&name).and_then(|text| lines(&text));
         Ok(values.map(|values| Sourced::new(values, Source::Env(name))))
     }
 
     /// The input of the action for a flag. Only the flags of the command are inputs.
-    fn input(&self, flag: &str) -> Result<Option<&str>, Invalid> {
+    fn input(&self, flag: Flag) -> Result<Option<&str>, Invalid> {
         let inputs = self.world.inputs();
         match inputs.invalid() {
             Some(why) => Err(Invalid::new(INPUTS, why)),
@@ -84,7 +84,7 @@ impl<'a> Overlay<'a> {
     }
 
     /// The one value of a flag or its variable.
-    pub(crate) fn text(&self, flag: &str) -> Result<Option<Sourced<String>>, Invalid> {
+    pub(crate) fn text(&self, flag: Flag) -> Result<Option<Sourced<String>>, Invalid> {
         let Some(values) = self.list(flag)? else { return Ok(None) };
         match values.value.as_slice() {
             [one] => Ok(Some(Sourced::new(one.clone(), values.source))),
@@ -93,21 +93,19 @@ impl<'a> Overlay<'a> {
     }
 
     /// A value that may hold line ends: JSON.
-    pub(crate) fn text_whole(&self, flag: &str) -> Result<Option<String>, Invalid> {
+    pub(crate) fn text_whole(&self, flag: Flag) -> Result<Option<String>, Invalid> {
         match args::typed(self.matches, flag).as_deref() {
             Some([one]) if !one.trim().is_empty() => Ok(Some(one.clone())),
-            Some(_) => {
-                Err(Invalid::new(format!("--{flag}"), "it takes one value that is not empty"))
-            }
+            Some(_) => Err(Invalid::new(flag.to_string(), "it takes one value that is not empty")),
             None => match self.input(flag)? {
                 Some(text) => Ok(Some(text.to_owned())),
-                None => Ok(self.world.var(&variable(flag))),
+                None => Ok(self.world.var(&flag.variable())),
             },
         }
     }
 
     /// The same, parsed.
-    pub(crate) fn parsed<T>(&self, flag: &str) -> Result<Option<Sourced<T>>, Invalid>
+    pub(crate) fn parsed<T>(&self, flag: Flag) -> Result<Option<Sourced<T>>, Invalid>
     where
         T: FromStr<Err: Display>,
     {
@@ -120,18 +118,18 @@ impl<'a> Overlay<'a> {
     }
 
     /// A path, taken as relative to the working folder.
-    pub(crate) fn path(&self, flag: &str) -> Result<Option<PathBuf>, Invalid> {
+    pub(crate) fn path(&self, flag: Flag) -> Result<Option<PathBuf>, Invalid> {
         Ok(self.text(flag)?.map(|text| self.world.absolute(text.value)))
     }
 
     /// A switch, or its variable: true and false in the usual words.
-    pub(crate) fn switch(&self, flag: &str) -> Result<bool, Invalid> {
+    pub(crate) fn switch(&self, flag: Flag) -> Result<bool, Invalid> {
         if args::switched(self.matches, flag) {
             return Ok(true);
         }
         let (name, text) = match self.input(flag)? {
             Some(text) => (input_name(flag).to_owned(), Some(text.to_owned())),
-            None => (variable(flag), self.world.var(&variable(flag))),
+            None => (flag.variable(), self.world.var(&flag.variable())),
         };
         match text.map(|text| text.trim().to_ascii_lowercase()).as_deref() {
             None | Some("" | "false" | "0" | "no" | "off") => Ok(false),
@@ -143,7 +141,7 @@ impl<'a> Overlay<'a> {
     /// A word out of a closed set, through its serde names.
     pub(super) fn word<T: serde::de::DeserializeOwned>(
         &self,
-        flag: &str,
+        flag: Flag,
     ) -> Result<Option<Sourced<T>>, Invalid> {
         let Some(text) = self.text(flag)? else { return Ok(None) };
         let value = serde_json::from_value(Value::String(text.value.clone())).map_err(|error| {
@@ -155,10 +153,10 @@ impl<'a> Overlay<'a> {
 }
 
 /// The input of the actions that sets a flag.
-fn input_name(flag: &str) -> &str {
+fn input_name(flag: Flag) -> &'static str {
     match flag {
-        "runner-label" => "runner-labels",
-        other => other,
+        Flag::RunnerLabel => "runner-labels",
+        other => other.as_str(),
     }
 }
 
@@ -250,36 +248,36 @@ pub(crate) fn settings(
     let none = Vec::new;
     let (tests, dispatcher, defaults) = (&config.tests, &config.dispatcher, &config.defaults);
     // A configuration that was named runs alone.
-    let is_named = overlay.text("config")?.is_some();
+    let is_named = overlay.text(Flag::Config)?.is_some();
     let also_run = Some(&config.also_run).filter(|list| !is_named && !list.is_empty());
     let settings = Settings {
         also_run: settle(None, also_run.cloned(), "also-run", Vec::new()),
         pack: settle(
-            overlay.text("pack")?.map(|t| t.map(Some)),
+            overlay.text(Flag::Pack)?.map(|t| t.map(Some)),
             defaults.pack.clone().map(Some),
             "defaults.pack",
             None,
         ),
         profile: settle(
-            overlay.text("profile")?,
+            overlay.text(Flag::Profile)?,
             defaults.profile.clone(),
             "defaults.profile",
             "default".to_owned(),
         ),
         integration_mode: settle(
-            overlay.text("integration-mode")?.map(|t| t.map(Some)),
+            overlay.text(Flag::IntegrationMode)?.map(|t| t.map(Some)),
             defaults.integration_mode.clone().map(Some),
             "defaults.integration-mode",
             None,
         ),
         shards: settle(
-            overlay.parsed("shards")?,
+            overlay.parsed(Flag::Shards)?,
             defaults.shards.map(NonZeroU32::get),
             "defaults.shards",
             1,
         ),
         tests_path: settle(
-            overlay.text("tests-path")?,
+            overlay.text(Flag::TestsPath)?,
             tests.path.clone(),
             "tests.path",
             "tests".to_owned(),
@@ -302,10 +300,10 @@ pub(crate) fn settings(
             "tests.integration.tag",
             "Integration".to_owned(),
         ),
-        include: settle(overlay.list("include")?, None, "include", none()),
-        exclude: settle(overlay.list("exclude")?, None, "exclude", none()),
-        refine: settle(overlay.list("refine")?, None, "refine", none()),
-        files: settle(overlay.list("file")?, None, "file", none()),
+        include: settle(overlay.list(Flag::Include)?, None, "include", none()),
+        exclude: settle(overlay.list(Flag::Exclude)?, None, "exclude", none()),
+        refine: settle(overlay.list(Flag::Refine)?, None, "refine", none()),
+        files: settle(overlay.list(Flag::File)?, None, "file", none()),
         required_paths: settle(
             None,
             set(&config.context.required_paths),
@@ -322,7 +320,7 @@ pub(crate) fn settings(
         kind: settle(None, dispatcher.kind, "dispatcher.kind", DispatcherKind::Auto),
         command: settle(None, dispatcher.command.clone(), "dispatcher.command", none()),
         results: settle(
-            overlay.list("results")?,
+            overlay.list(Flag::Results)?,
             many(&dispatcher.results),
             "dispatcher.results",
             none(),
@@ -349,7 +347,7 @@ pub(crate) fn settings(
             None,
         ),
         priority_policy: settle(
-            overlay.word("standing-priority")?,
+            overlay.word(Flag::StandingPriority)?,
             config.standing_priority.policy,
             "standing-priority.policy",
             PriorityPolicy::Advisory,
@@ -399,7 +397,7 @@ pub(crate) fn settings(
             Multiple::Warn,
         ),
         priority_issue: settle(
-            overlay.parsed::<IssueRef>("standing-priority-issue")?.map(|issue| issue.map(Some)),
+            overlay.parsed::<IssueRef>(Flag::StandingPriorityIssue)?.map(|issue| issue.map(Some)),
             config.standing_priority.issue.clone().map(|issue| Some(issue.0)),
             "standing-priority.issue",
             None,
@@ -411,19 +409,19 @@ pub(crate) fn settings(
             Span::from_secs(60),
         ),
         routing_label: settle(
-            overlay.text("label")?,
+            overlay.text(Flag::Label)?,
             config.routing.label.clone(),
             "routing.label",
             "pester-gate".to_owned(),
         ),
         routing_trust: settle(
-            overlay.word("trust")?,
+            overlay.word(Flag::Trust)?,
             config.routing.trust,
             "routing.trust",
             Trust::SameOwner,
         ),
         routing_when_refused: settle(
-            overlay.word("when-refused")?,
+            overlay.word(Flag::WhenRefused)?,
             config.routing.when_refused,
             "routing.when-refused",
             WhenRefused::Fail,
@@ -442,7 +440,7 @@ pub(crate) fn settings(
         ),
         labels: settle(None, config.preflight.labels.clone(), "preflight.labels", none()),
         runner_labels: settle(
-            overlay.list("runner-label")?.map(|list| list.map(|list| Some(split_labels(&list)))),
+            overlay.list(Flag::RunnerLabel)?.map(|list| list.map(|list| Some(split_labels(&list)))),
             None,
             "runner-label",
             None,
@@ -466,36 +464,36 @@ pub(crate) fn settings(
             Span::from_secs(30),
         ),
         lock_group: settle(
-            overlay.parsed("lock-group")?,
+            overlay.parsed(Flag::LockGroup)?,
             config.lock.group.clone(),
             "lock.group",
             default_group(),
         ),
         lock_scope: settle(
-            overlay.word("lock-scope")?,
+            overlay.word(Flag::LockScope)?,
             config.lock.scope,
             "lock.scope",
             lock_scope(overlay.world.under_actions(), config),
         ),
         lock_wait: settle(
-            overlay.parsed("lock-wait")?,
+            overlay.parsed(Flag::LockWait)?,
             config.lock.wait,
             "lock.wait",
             Span::from_secs(600),
         ),
         lock_directory: settle(
-            overlay.text("lock-directory")?.map(|text| text.map(Some)),
+            overlay.text(Flag::LockDirectory)?.map(|text| text.map(Some)),
             config.lock.directory.clone().map(Some),
             "lock.directory",
             None,
         ),
         limits: config.limits.clone(),
         typed_limits: TypedLimits {
-            run: overlay.parsed("run-timeout")?,
-            file: overlay.parsed("file-timeout")?,
-            test: overlay.parsed("test-timeout")?,
-            no_output: overlay.parsed("no-output-timeout")?,
-            kill_grace: overlay.parsed("kill-grace")?,
+            run: overlay.parsed(Flag::RunTimeout)?,
+            file: overlay.parsed(Flag::FileTimeout)?,
+            test: overlay.parsed(Flag::TestTimeout)?,
+            no_output: overlay.parsed(Flag::NoOutputTimeout)?,
+            kill_grace: overlay.parsed(Flag::KillGrace)?,
         },
         leaks: settle(None, config.leaks, "leaks", Leaks::Report),
         zero_tests: settle(None, config.policy.zero_tests, "policy.zero-tests", EmptyPolicy::Fail),

@@ -11,6 +11,7 @@ use clap::ArgMatches;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use serde_json::{Value, json};
 
+use super::args::{Flag, Positional, Verb};
 use super::config_file::Search;
 use super::overlay::{self, Invalid, Overlay};
 use super::{args, config_file, exit, logging};
@@ -23,7 +24,7 @@ use crate::adapter::world::World;
 use crate::command;
 use crate::command::step::JobFolder;
 use crate::domain::config::settings::takes_files;
-use crate::domain::receipt::Classification;
+use crate::domain::receipt::{Classification, LayerStatus};
 use crate::domain::run::ids::{GateId, LockGroup, RelPath, RepoSlug, Sha256};
 use crate::domain::starter::Form;
 use crate::domain::verdict::fault::{Fault, Finding, charge};
@@ -56,13 +57,10 @@ pub fn run(world: &World, arguments: Vec<std::ffi::OsString>) -> u8 {
         Ok(matches) => matches,
         Err(error) => return usage(world, json, &error, verb_of(&arguments_shown)),
     };
-    let Some((verb, matches)) = matches.subcommand() else { return 2 };
-    if verb == args::GUARD {
-        return guard(world);
-    }
-    if verb == args::STEP {
-        return step(world, matches);
-    }
+    let Some((name, matches)) = matches.subcommand() else { return 2 };
+    let Some(verb) = Verb::parse(name) else {
+        return if name == args::STEP { step(world, matches) } else { guard(world) };
+    };
     match Session::new(world, verb, matches, json).and_then(|session| session.dispatch()) {
         Ok(ending) => exit::number(ending),
         Err(failure) => fail(world, json, verb, &failure),
@@ -82,8 +80,8 @@ fn guard(world: &World) -> u8 {
 
 /// A step of an action: what its script names, or what comes before it.
 fn step(world: &World, matches: &ArgMatches) -> u8 {
-    let script = args::typed(matches, "script").and_then(|scripts| scripts.into_iter().next());
-    let words = match script.filter(|_| !args::switched(matches, "prepare")) {
+    let script = Positional::Script.first(matches);
+    let words = match script.filter(|_| !args::prepares(matches)) {
         None => command::step::prepare(world).map(|()| Vec::new()),
         Some(script) => command::step::words(world, &script),
     };
@@ -113,12 +111,11 @@ fn wants_json(world: &World, arguments: &[std::ffi::OsString]) -> bool {
 }
 
 /// The verb among what was typed, for errors that come before parsing is done.
-fn verb_of(arguments: &[String]) -> &str {
-    let known = |argument: &&String| args::VERBS.iter().any(|verb| verb.name == argument.as_str());
-    arguments.iter().skip(1).find(known).map_or("", String::as_str)
+fn verb_of(arguments: &[String]) -> Option<Verb> {
+    arguments.iter().skip(1).find_map(|argument| Verb::parse(argument))
 }
 
-fn usage(world: &World, json: bool, error: &clap::Error, verb: &str) -> u8 {
+fn usage(world: &World, json: bool, error: &clap::Error, verb: Option<Verb>) -> u8 {
     if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
         let _ = world.print(&error.to_string());
         return 0;
@@ -135,23 +132,25 @@ fn usage(world: &World, json: bool, error: &clap::Error, verb: &str) -> u8 {
             world.note(&format!("To run a command as the tests: pester-gate run -- {command}"));
         }
     }
-    report_failure(world, verb, "configuration-invalid");
+    if let Some(verb) = verb {
+        report_failure(world, verb, "configuration-invalid");
+    }
     2
 }
 
 /// The first word of a test command that was typed without `--`.
-fn command_without_dashes(verb: &str, error: &clap::Error) -> Option<String> {
+fn command_without_dashes(verb: Option<Verb>, error: &clap::Error) -> Option<String> {
     let ContextValue::String(word) = error.get(ContextKind::InvalidArg)? else { return None };
-    let is_word = verb == "run" && error.kind() == ErrorKind::UnknownArgument;
+    let is_word = verb == Some(Verb::Run) && error.kind() == ErrorKind::UnknownArgument;
     (is_word && !word.starts_with('-')).then(|| word.clone())
 }
 
-fn fail(world: &World, json: bool, verb: &str, failure: &Failure) -> u8 {
+fn fail(world: &World, json: bool, verb: Verb, failure: &Failure) -> u8 {
     let (code, place, ending) = match failure {
         Failure::Invalid(invalid) => {
             ("configuration-invalid", invalid.place.clone(), Ending::Usage)
         }
-        Failure::Usage(_) => ("usage", verb.to_owned(), Ending::Usage),
+        Failure::Usage(_) => ("usage", verb.as_str().to_owned(), Ending::Usage),
         Failure::Stdout(_) => ("output-unwritable", "stdout".to_owned(), Ending::Bug),
         Failure::Unreported(unreported) => {
             let finding = unreported.finding();
@@ -170,10 +169,12 @@ fn fail(world: &World, json: bool, verb: &str, failure: &Failure) -> u8 {
 }
 
 /// Without a receipt, post reads status and reason from `needs`.
-fn report_failure(world: &World, verb: &str, reason: &str) {
+fn report_failure(world: &World, verb: Verb, reason: &str) {
     let status = match verb {
-        "route" | "context" | "preflight" | "selection" => "blocked",
-        "execute" | "post" | "run" => Classification::SeamDefect.as_str(),
+        Verb::Route | Verb::Context | Verb::Preflight | Verb::Selection => {
+            LayerStatus::Blocked.as_str()
+        }
+        Verb::Execute | Verb::Post | Verb::Run => Classification::SeamDefect.as_str(),
         _ => return,
     };
     let outputs = [("status", status.to_owned()), ("reason", reason.to_owned())];
@@ -190,7 +191,7 @@ fn print_error(world: &World, code: &str, message: &str, place: &str) {
 /// One invocation.
 struct Session<'a> {
     world: &'a World,
-    verb: &'a str,
+    verb: Verb,
     matches: &'a ArgMatches,
     overlay: Overlay<'a>,
     json: bool,
@@ -204,11 +205,11 @@ struct Session<'a> {
 /// the checkout.
 fn place(
     world: &World,
-    verb: &str,
+    verb: Verb,
     matches: &ArgMatches,
     overlay: &Overlay<'_>,
 ) -> Result<(PathBuf, Search), Failure> {
-    if let Some(root) = overlay.path("root")? {
+    if let Some(root) = overlay.path(Flag::Root)? {
         if !files::is_dir(&root) {
             return Err(
                 Invalid::new("--root", format!("{} is not a folder", root.display())).into()
@@ -221,12 +222,14 @@ fn place(
     let cwd = files::canonical(world.cwd());
     let top = git::top_level(&cwd).map(|top| files::canonical(&top));
     let search = Search::up(&cwd, top.as_deref());
-    let typed = args::typed(matches, "command").filter(|_| verb == "run");
+    let typed = Positional::Command.all(matches).filter(|_| verb == Verb::Run);
     if typed.is_some_and(|command| !takes_files(&command)) {
         return Ok((cwd, search));
     }
-    let near = match overlay.text("config")? {
-        None if verb != "init" => search.find().and_then(|path| path.parent().map(Path::to_owned)),
+    let near = match overlay.text(Flag::Config)? {
+        None if verb != Verb::Init => {
+            search.find().and_then(|path| path.parent().map(Path::to_owned))
+        }
         _ => None,
     };
     Ok((near.or(top).unwrap_or(cwd), search))
@@ -235,12 +238,12 @@ fn place(
 impl<'a> Session<'a> {
     fn new(
         world: &'a World,
-        verb: &'a str,
+        verb: Verb,
         matches: &'a ArgMatches,
         json: bool,
     ) -> Result<Self, Failure> {
         let overlay = Overlay::new(matches, world);
-        if let Some(format) = overlay.text("format")?
+        if let Some(format) = overlay.text(Flag::Format)?
             && !matches!(format.value.as_str(), "text" | "json")
         {
             return Err(Invalid::new(
@@ -249,12 +252,12 @@ impl<'a> Session<'a> {
             )
             .into());
         }
-        let verbosity = match (overlay.switch("quiet")?, overlay.switch("verbose")?) {
+        let verbosity = match (overlay.switch(Flag::Quiet)?, overlay.switch(Flag::Verbose)?) {
             (true, _) => Verbosity::Quiet,
             (false, true) => Verbosity::Verbose,
             (false, false) => Verbosity::Normal,
         };
-        let level = overlay.parsed::<logging::Level>("log-level")?.map(|level| level.value);
+        let level = overlay.parsed::<logging::Level>(Flag::LogLevel)?.map(|level| level.value);
         logging::init(world, verbosity, level);
         let (root, search) = place(world, verb, matches, &overlay)?;
         Ok(Self { world, verb, matches, overlay, json, verbosity, root, search })
@@ -262,76 +265,86 @@ impl<'a> Session<'a> {
 
     fn dispatch(&self) -> Result<Ending, Failure> {
         match self.verb {
-            "explain" => return self.explain(),
-            "schema" => return self.schema(),
-            "verify" => return self.verify(),
-            "results" => return self.results(),
-            "init" => return self.init(),
-            _ => {}
+            Verb::Explain => self.explain(),
+            Verb::Schema => self.schema(),
+            Verb::Verify => self.verify(),
+            Verb::Results => self.results(),
+            Verb::Init => self.init(),
+            Verb::Open => self.open(&self.ground(None)?),
+            Verb::Runs => self.runs(&self.ground(None)?),
+            verb => self.with_settings(verb),
         }
+    }
+
+    /// A command that uses the effective configuration, or shows it.
+    fn with_settings(&self, verb: Verb) -> Result<Ending, Failure> {
         let mut ground = self.ground(None)?;
-        match self.verb {
-            "open" => return self.open(&ground),
-            "runs" => return self.runs(&ground),
-            _ => {}
-        }
-        if self.verb == "lock" && !self.overlay.switch("show-config")? {
-            return self.lock(&ground);
-        }
-        if let Some(argv) = args::typed(self.matches, "command") {
+        let shows = self.overlay.switch(Flag::ShowConfig)?;
+        // The command after `lock acquire --` runs no tests.
+        let command = Positional::Command.all(self.matches).filter(|_| shows || verb == Verb::Run);
+        if let Some(argv) = command {
             overlay::use_command(&mut ground.settings, argv);
         }
-        if self.verb == "run" {
+        if verb == Verb::Run {
             self.rerun(&mut ground.settings)?;
         }
-        if self.overlay.switch("show-config")? {
+        if shows {
             let shown = overlay::show(&ground.settings);
             self.print(&shown, &overlay::show_text(&shown))?;
             return Ok(Ending::Good);
         }
-        match self.verb {
-            "packs" => {
+        match verb {
+            Verb::Lock => self.lock(&ground),
+            Verb::Packs => {
                 let packs = command::packs::all(&ground.settings.packs);
                 self.print(&command::packs::json(&packs), &command::packs::text(&packs))?;
                 Ok(Ending::Good)
             }
-            "doctor" => self.doctor(ground),
-            "route" => self.route(&ground),
-            "context" => {
+            Verb::Doctor => self.doctor(ground),
+            Verb::Route => self.route(&ground),
+            Verb::Context => {
                 self.layer(&ground, context::run(self.world, &ground, self.context_request()?))
             }
-            "preflight" => {
+            Verb::Preflight => {
                 let request = preflight::Request { context: self.paper(Layer::Context)? };
                 self.layer(&ground, preflight::run(self.world, &ground, request))
             }
-            "selection" => {
+            Verb::Selection => {
                 let (context, durations) = (self.paper(Layer::Context)?, self.durations(&ground)?);
                 let request = selection::Request { context, durations };
                 self.layer(&ground, selection::run(self.world, &ground, request))
             }
-            "execute" => {
+            Verb::Execute => {
                 self.layer(&ground, execute::run(self.world, &ground, self.execute_request()?))
             }
-            "post" => self.post(&ground),
-            "replay" => self.replay(ground),
-            _ => self.run_all(ground),
+            Verb::Post => self.post(&ground),
+            Verb::Replay => self.replay(ground),
+            Verb::Run => self.run_all(ground),
+            Verb::Explain
+            | Verb::Schema
+            | Verb::Verify
+            | Verb::Results
+            | Verb::Init
+            | Verb::Open
+            | Verb::Runs => self.dispatch(),
         }
     }
 
     /// The settings of a configuration: the one that is given, else the one that was named or
     /// found.
     fn ground(&self, config: Option<PathBuf>) -> Result<Ground, Failure> {
-        let named = config.map_or_else(|| self.overlay.path("config"), |path| Ok(Some(path)))?;
+        let named =
+            config.map_or_else(|| self.overlay.path(Flag::Config), |path| Ok(Some(path)))?;
         let (config, found) = config_file::load(&self.search, named)?;
         let settings = overlay::settings(&self.overlay, &config, &found)?;
-        let state = self.world.state_dir(self.overlay.path("state-dir")?.as_deref());
+        let state = self.world.state_dir(self.overlay.path(Flag::StateDir)?.as_deref());
         let state = state.ok_or_else(|| {
             Invalid::new("--state-dir", "there is no home folder to keep state in; name one")
         })?;
         let overrides = Overrides {
-            event: self.overlay.path("event")?,
-            event_name: self.overlay.text("event-name")?.map(|text| text.value),
-            head_sha: self.overlay.parsed("head-sha")?.map(|sha| sha.value),
+            event: self.overlay.path(Flag::Event)?,
+            event_name: self.overlay.text(Flag::EventName)?.map(|text| text.value),
+            head_sha: self.overlay.parsed(Flag::HeadSha)?.map(|sha| sha.value),
         };
         let mut public =
             vec![shown(&self.root), self.root.display().to_string(), shown(self.world.cwd())];
@@ -341,10 +354,10 @@ impl<'a> Session<'a> {
         public.push(self.world.now().to_string());
         Ok(Ground {
             root: self.root.clone(),
-            out: self.overlay.path("out")?,
+            out: self.overlay.path(Flag::Out)?,
             state: files::canonical(&state),
             runs: None,
-            gate_id: self.overlay.parsed("gate-id")?.map(|id| id.value),
+            gate_id: self.overlay.parsed(Flag::GateId)?.map(|id| id.value),
             redactor: self.world.redactor(&settings.redact).knowing(public),
             settings,
             facts: runner::facts(self.world, &overrides),
@@ -356,7 +369,7 @@ impl<'a> Session<'a> {
 
     /// Whether text for people has colors.
     fn colors(&self) -> Result<bool, Failure> {
-        let Some(when) = self.overlay.text("color")? else { return Ok(self.world.may_color()) };
+        let Some(when) = self.overlay.text(Flag::Color)? else { return Ok(self.world.may_color()) };
         match when.value.as_str() {
             "always" => Ok(true),
             "never" => Ok(false),
@@ -369,9 +382,9 @@ impl<'a> Session<'a> {
     }
 
     fn route(&self, ground: &Ground) -> Result<Ending, Failure> {
-        let repository = self.overlay.parsed::<RepoSlug>("repository")?.map(|slug| slug.value);
+        let repository = self.overlay.parsed::<RepoSlug>(Flag::Repository)?.map(|slug| slug.value);
         let request = route::Request { repository };
-        if !self.overlay.switch("dry-run")? {
+        if !self.overlay.switch(Flag::DryRun)? {
             return self.layer(ground, route::run(self.world, ground, &request));
         }
         let decided = route::decide(ground, &request);
@@ -388,16 +401,20 @@ impl<'a> Session<'a> {
 
     fn context_request(&self) -> Result<context::Request, Failure> {
         Ok(context::Request {
-            sample_id: self.overlay.text("sample-id")?.map(|text| text.value),
-            correlation_id: self.overlay.text("correlation-id")?.map(|text| text.value),
-            repository: self.overlay.parsed::<RepoSlug>("repository")?.map(|slug| slug.value),
+            sample_id: self.overlay.text(Flag::SampleId)?.map(|text| text.value),
+            correlation_id: self.overlay.text(Flag::CorrelationId)?.map(|text| text.value),
+            repository: self.overlay.parsed::<RepoSlug>(Flag::Repository)?.map(|slug| slug.value),
         })
     }
 
     /// The receipt of an earlier layer: the one that is named, else the one that an earlier step of
     /// the same job left.
     fn paper(&self, layer: Layer) -> Result<Paper, Failure> {
-        let path = match self.overlay.path(&format!("{layer}-receipt"))? {
+        let named = match receipt_flag(layer) {
+            Some(flag) => self.overlay.path(flag)?,
+            None => None,
+        };
+        let path = match named {
             Some(path) => Some(path),
             None => self.job_folder()?.and_then(|folder| folder.receipt(layer)),
         };
@@ -406,12 +423,13 @@ impl<'a> Session<'a> {
 
     /// The folder of this job, where this process is a step of an action.
     fn job_folder(&self) -> Result<Option<JobFolder>, Failure> {
-        let gate: Option<GateId> = self.overlay.parsed("gate-id")?.map(|id| id.value);
+        let gate: Option<GateId> = self.overlay.parsed(Flag::GateId)?.map(|id| id.value);
         Ok(JobFolder::of(self.world, gate.as_ref()))
     }
 
     fn digest(&self, layer: Layer) -> Result<Option<Sha256>, Failure> {
-        Ok(self.overlay.parsed::<Sha256>(&format!("{layer}-sha256"))?.map(|digest| digest.value))
+        let Some(flag) = digest_flag(layer) else { return Ok(None) };
+        Ok(self.overlay.parsed::<Sha256>(flag)?.map(|digest| digest.value))
     }
 
     fn execute_request(&self) -> Result<execute::Request, Failure> {
@@ -419,8 +437,12 @@ impl<'a> Session<'a> {
             context: self.paper(Layer::Context)?,
             preflight: self.paper(Layer::Preflight)?,
             selection: self.paper(Layer::Selection)?,
-            results_dir: self.overlay.path("results-dir")?,
-            shard: self.overlay.text("shard")?.map(|text| parse_shard(&text.value)).transpose()?,
+            results_dir: self.overlay.path(Flag::ResultsDir)?,
+            shard: self
+                .overlay
+                .text(Flag::Shard)?
+                .map(|text| parse_shard(&text.value))
+                .transpose()?,
         })
     }
 
@@ -480,6 +502,27 @@ fn summary_line(outcome: &Outcome) -> String {
     let detail = |finding: &Finding| format!("{}: {}", finding.code(), finding.detail());
     let detail = outcome.findings.first().map(detail).unwrap_or_default();
     layer_line(outcome.layer, outcome.status, detail.trim_end_matches([':', ' ']))
+}
+
+/// The flag that names the receipt of a layer, if a later layer reads that.
+fn receipt_flag(layer: Layer) -> Option<Flag> {
+    match layer {
+        Layer::Context => Some(Flag::ContextReceipt),
+        Layer::Preflight => Some(Flag::PreflightReceipt),
+        Layer::Selection => Some(Flag::SelectionReceipt),
+        Layer::Route | Layer::Execute | Layer::Post => None,
+    }
+}
+
+/// The flag that names the digest of a layer's receipt. Execute has one for each shard.
+fn digest_flag(layer: Layer) -> Option<Flag> {
+    match layer {
+        Layer::Route => Some(Flag::RouteSha256),
+        Layer::Context => Some(Flag::ContextSha256),
+        Layer::Preflight => Some(Flag::PreflightSha256),
+        Layer::Selection => Some(Flag::SelectionSha256),
+        Layer::Execute | Layer::Post => None,
+    }
 }
 
 fn parse_shard(text: &str) -> Result<execute::Shard, Invalid> {

@@ -8,8 +8,8 @@ mod verbs;
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
-pub(crate) use self::flags::FLAGS;
-pub(crate) use self::verbs::VERBS;
+pub(crate) use self::flags::{FLAGS, Flag};
+pub(crate) use self::verbs::{VERBS, Verb};
 use crate::domain::config::typed::Argument;
 use Subject as S;
 
@@ -73,11 +73,11 @@ pub(crate) enum Kind {
     Switch,
 }
 
-/// One flag.
+/// One row of the table of flags.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Flag {
-    /// Its name without the hyphens.
-    pub(crate) name: &'static str,
+pub(crate) struct FlagRow {
+    /// The flag.
+    pub(crate) flag: Flag,
     /// What its value is called.
     pub(crate) value: &'static str,
     /// What it does.
@@ -88,11 +88,11 @@ pub(crate) struct Flag {
     pub(crate) subject: Subject,
 }
 
-/// One command.
+/// One row of the table of commands.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Verb {
-    /// Its name.
-    pub(crate) name: &'static str,
+pub(crate) struct VerbRow {
+    /// The command.
+    pub(crate) verb: Verb,
     /// Where it is listed.
     pub(crate) group: Group,
     /// What it does.
@@ -154,30 +154,30 @@ impl Subject {
 }
 
 /// Flags that `-h` shows; `--help` shows all.
-const COMMON: [&str; 23] = [
-    "root",
-    "config",
-    "format",
-    "verbose",
-    "show-config",
-    "dry-run",
-    "pack",
-    "file",
-    "exclude",
-    "integration-mode",
-    "run-timeout",
-    "file-timeout",
-    "no-output-timeout",
-    "results",
-    "baseline",
-    "rerun-from",
-    "layout",
-    "trusted-pr",
-    "runner",
-    "force",
-    "receipts-dir",
-    "needs",
-    "shard",
+const COMMON: [Flag; 23] = [
+    Flag::Root,
+    Flag::Config,
+    Flag::Format,
+    Flag::Verbose,
+    Flag::ShowConfig,
+    Flag::DryRun,
+    Flag::Pack,
+    Flag::File,
+    Flag::Exclude,
+    Flag::IntegrationMode,
+    Flag::RunTimeout,
+    Flag::FileTimeout,
+    Flag::NoOutputTimeout,
+    Flag::Results,
+    Flag::Baseline,
+    Flag::RerunFrom,
+    Flag::Layout,
+    Flag::TrustedPr,
+    Flag::Runner,
+    Flag::Force,
+    Flag::ReceiptsDir,
+    Flag::Needs,
+    Flag::Shard,
 ];
 
 /// The examples at the end of the help.
@@ -197,7 +197,7 @@ fn overview() -> String {
     for group in Group::ALL {
         out.push_str(&format!("{}:\n", group.title()));
         for verb in VERBS.iter().filter(|verb| verb.group == group) {
-            out.push_str(&format!("  {:<10} {}\n", verb.name, verb.about));
+            out.push_str(&format!("  {:<10} {}\n", verb.verb.as_str(), verb.about));
         }
         out.push('\n');
     }
@@ -209,36 +209,29 @@ pub(crate) const GUARD: &str = "guard";
 
 /// The verb that the actions use as the shell of their steps.
 pub(crate) const STEP: &str = "step";
+const PREPARE: &str = "prepare";
 
 /// Flags of a verb that its subject has and it cannot use.
-fn left_out(verb: &str, flag: &str) -> bool {
-    match verb {
+fn left_out(verb: Verb, row: &FlagRow) -> bool {
+    match (verb, row.flag) {
+        (Verb::Post | Verb::Preflight | Verb::Doctor, Flag::LockWait) => true,
         // The receipts themselves are found in the folder.
-        "post" => flag.ends_with("-receipt") || flag == "lock-wait",
-        // Only whether integration tests run matters to the fixtures.
-        "preflight" => {
-            flag == "lock-wait"
-                || !matches!(flag, "integration-mode")
-                    && FLAGS.iter().any(|f| f.name == flag && f.subject == S::Selection)
+        (Verb::Post, Flag::ContextReceipt | Flag::PreflightReceipt | Flag::SelectionReceipt) => {
+            true
         }
-        "selection" => flag == "runner-label",
-        "doctor" => flag == "lock-wait",
+        // Only whether integration tests run matters to the fixtures.
+        (Verb::Preflight, flag) => flag != Flag::IntegrationMode && row.subject == S::Selection,
+        (Verb::Selection, Flag::RunnerLabel) => true,
         _ => false,
     }
 }
 
 /// The flags that a verb takes.
-pub(crate) fn flags_of(verb: &Verb) -> impl Iterator<Item = &'static Flag> {
-    let (name, subjects) = (verb.name, verb.subjects);
+pub(crate) fn flags_of(row: &VerbRow) -> impl Iterator<Item = &'static FlagRow> {
+    let (verb, subjects) = (row.verb, row.subjects);
     FLAGS.iter().filter(move |flag| {
-        (flag.subject == S::Everywhere || subjects.contains(&flag.subject))
-            && !left_out(name, flag.name)
+        (flag.subject == S::Everywhere || subjects.contains(&flag.subject)) && !left_out(verb, flag)
     })
-}
-
-/// The environment variable of a flag.
-pub(crate) fn variable(flag: &str) -> String {
-    format!("PESTER_GATE_{}", flag.to_uppercase().replace('-', "_"))
 }
 
 /// The parser.
@@ -252,43 +245,50 @@ pub(crate) fn command() -> Command {
         .subcommand_required(true)
         .arg_required_else_help(true)
         .disable_help_subcommand(true);
-    for verb in VERBS {
-        let mut command = Command::new(verb.name).about(verb.about).args(flags_of(verb).map(arg));
-        command = match verb.name {
-            "run" => command.arg(
-                Arg::new("command")
+    for row in VERBS {
+        let mut command =
+            Command::new(row.verb.as_str()).about(row.about).args(flags_of(row).map(arg));
+        command = match row.verb {
+            Verb::Run => command.arg(
+                Arg::new(Positional::Command.as_str())
                     .last(true)
                     .num_args(1..)
                     .value_name("CMD")
                     .help("Run this command as the tests, in the current folder"),
             ),
-            "lock" => command
+            Verb::Lock => command
                 .arg(
-                    Arg::new("action")
+                    Arg::new(Positional::Action.as_str())
                         .required(true)
                         .value_parser(["inspect", "acquire", "release"])
                         .value_name("ACTION")
                         .help("What to do with it"),
                 )
                 .arg(
-                    Arg::new("command")
+                    Arg::new(Positional::Command.as_str())
                         .last(true)
                         .num_args(1..)
                         .value_name("CMD")
                         .help("Run this while holding it"),
                 ),
-            "verify" | "replay" => {
+            Verb::Verify | Verb::Replay => {
                 let help =
                     "Folder of the evidence, or a run: `last`, its id or the beginning of it";
-                command.arg(Arg::new("dir").required(true).value_name("DIR").help(help))
+                command.arg(
+                    Arg::new(Positional::Dir.as_str()).required(true).value_name("DIR").help(help),
+                )
             }
-            "results" => command.arg(
-                Arg::new("files").required(true).num_args(1..).value_name("FILE").help("The files"),
+            Verb::Results => command.arg(
+                Arg::new(Positional::Files.as_str())
+                    .required(true)
+                    .num_args(1..)
+                    .value_name("FILE")
+                    .help("The files"),
             ),
-            "open" => command.arg(run_argument()),
-            "runs" => command
+            Verb::Open => command.arg(run_argument()),
+            Verb::Runs => command
                 .arg(
-                    Arg::new("action")
+                    Arg::new(Positional::Action.as_str())
                         .default_value("list")
                         .value_parser(["list", "show", "prune"])
                         .hide_default_value(true)
@@ -296,11 +296,16 @@ pub(crate) fn command() -> Command {
                         .help("What to do (default: list)"),
                 )
                 .arg(run_argument()),
-            "explain" => {
-                command.arg(Arg::new("code").value_name("CODE").help("One code (default: all)"))
-            }
-            "schema" => command
-                .arg(Arg::new("id").value_name("ID").help("One schema id (default: list them)")),
+            Verb::Explain => command.arg(
+                Arg::new(Positional::Code.as_str())
+                    .value_name("CODE")
+                    .help("One code (default: all)"),
+            ),
+            Verb::Schema => command.arg(
+                Arg::new(Positional::Id.as_str())
+                    .value_name("ID")
+                    .help("One schema id (default: list them)"),
+            ),
             _ => command,
         };
         top = top.subcommand(command);
@@ -308,84 +313,158 @@ pub(crate) fn command() -> Command {
     // Not for people: execute starts it.
     let step = Command::new(STEP)
         .hide(true)
-        .arg(Arg::new("prepare").long("prepare").action(ArgAction::SetTrue))
-        .arg(Arg::new("script").value_name("SCRIPT").required_unless_present("prepare"));
+        .arg(Arg::new(PREPARE).long(PREPARE).action(ArgAction::SetTrue))
+        .arg(
+            Arg::new(Positional::Script.as_str())
+                .value_name("SCRIPT")
+                .required_unless_present(PREPARE),
+        );
     top.subcommand(Command::new(GUARD).hide(true)).subcommand(step)
 }
 
 fn run_argument() -> Arg {
-    Arg::new("run")
+    Arg::new(Positional::Run.as_str())
         .value_name("RUN")
         .help("`last`, the id of a run or its beginning, or a folder (default: last)")
 }
 
-fn arg(flag: &Flag) -> Arg {
-    let arg = Arg::new(flag.name).long(flag.name).help(flag.help);
-    let arg =
-        arg.help_heading(flag.subject.heading()).hide_short_help(!COMMON.contains(&flag.name));
-    match flag.kind {
+fn arg(row: &FlagRow) -> Arg {
+    let name = row.flag.as_str();
+    let arg = Arg::new(name).long(name).help(row.help);
+    let arg = arg.help_heading(row.subject.heading()).hide_short_help(!COMMON.contains(&row.flag));
+    match row.kind {
         Kind::Switch => arg.action(ArgAction::SetTrue),
-        Kind::Value => arg.value_name(flag.value).num_args(1),
+        Kind::Value => arg.value_name(row.value).num_args(1),
         // A shell may have expanded the glob.
-        Kind::List if flag.name == "results" => {
-            arg.value_name(flag.value).num_args(1..).action(ArgAction::Append)
+        Kind::List if row.flag == Flag::Results => {
+            arg.value_name(row.value).num_args(1..).action(ArgAction::Append)
         }
-        Kind::List => arg.value_name(flag.value).num_args(1).action(ArgAction::Append),
+        Kind::List => arg.value_name(row.value).num_args(1).action(ArgAction::Append),
     }
 }
 
-/// What was typed for a flag; nothing where the verb has no such flag.
-pub(crate) fn typed(matches: &ArgMatches, name: &str) -> Option<Vec<String>> {
-    let values = matches.try_get_many::<String>(name).ok().flatten()?;
+/// An argument without a flag.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Positional {
+    /// The command after `--`.
+    Command,
+    /// What a command with several verbs does.
+    Action,
+    /// A folder of evidence, or a run.
+    Dir,
+    /// Results files.
+    Files,
+    /// A run.
+    Run,
+    /// A reason code or a verdict.
+    Code,
+    /// The id of a schema.
+    Id,
+    /// The script of a step.
+    Script,
+}
+
+impl Positional {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Positional::Command => "command",
+            Positional::Action => "action",
+            Positional::Dir => "dir",
+            Positional::Files => "files",
+            Positional::Run => "run-name",
+            Positional::Code => "code",
+            Positional::Id => "id",
+            Positional::Script => "script",
+        }
+    }
+
+    /// Returns what was typed; nothing if the verb has no such argument.
+    pub(crate) fn all(self, matches: &ArgMatches) -> Option<Vec<String>> {
+        let values = matches.try_get_many::<String>(self.as_str()).ok().flatten()?;
+        Some(values.cloned().collect())
+    }
+
+    /// Returns the first word that was typed.
+    pub(crate) fn first(self, matches: &ArgMatches) -> Option<String> {
+        self.all(matches)?.into_iter().next()
+    }
+}
+
+/// Returns what was typed for a flag; nothing if the verb has no such flag.
+pub(crate) fn typed(matches: &ArgMatches, flag: Flag) -> Option<Vec<String>> {
+    let values = matches.try_get_many::<String>(flag.as_str()).ok().flatten()?;
     Some(values.cloned().collect())
 }
 
-/// Whether a switch was typed.
-pub(crate) fn switched(matches: &ArgMatches, name: &str) -> bool {
+/// Returns whether a switch was typed.
+pub(crate) fn switched(matches: &ArgMatches, flag: Flag) -> bool {
+    is_set(matches, flag.as_str())
+}
+
+/// Returns whether a step only prepares the next ones.
+pub(crate) fn prepares(matches: &ArgMatches) -> bool {
+    is_set(matches, PREPARE)
+}
+
+fn is_set(matches: &ArgMatches, name: &str) -> bool {
     matches.try_get_one::<bool>(name).ok().flatten().copied().unwrap_or(false)
 }
 
 /// Flags that change what is shown, and not what runs.
-const SHOWN_ONLY: [&str; 7] =
-    ["keep", "format", "quiet", "verbose", "log-level", "show-config", "color"];
+const SHOWN_ONLY: [Flag; 7] = [
+    Flag::Keep,
+    Flag::Format,
+    Flag::Quiet,
+    Flag::Verbose,
+    Flag::LogLevel,
+    Flag::ShowConfig,
+    Flag::Color,
+];
 
 /// Flags whose value belongs to the tests of one configuration.
-pub(crate) const OF_ONE_CONFIGURATION: [&str; 14] = [
-    "pack",
-    "profile",
-    "file",
-    "include",
-    "exclude",
-    "refine",
-    "shards",
-    "tests-path",
-    "results",
-    "baseline",
-    "durations",
-    "rerun-from",
-    "file-timeout",
-    "test-timeout",
+pub(crate) const OF_ONE_CONFIGURATION: [Flag; 14] = [
+    Flag::Pack,
+    Flag::Profile,
+    Flag::File,
+    Flag::Include,
+    Flag::Exclude,
+    Flag::Refine,
+    Flag::Shards,
+    Flag::TestsPath,
+    Flag::Results,
+    Flag::Baseline,
+    Flag::Durations,
+    Flag::RerunFrom,
+    Flag::FileTimeout,
+    Flag::TestTimeout,
 ];
 
 /// The flags of `run` that say what runs. Where files and locks are is not repeated from a
 /// variable, nor is a run to compare with: a variable may name one that is not there, and what is
 /// typed may not.
-pub(crate) fn flags_of_run() -> impl Iterator<Item = &'static Flag> {
-    let run = VERBS.iter().filter(|verb| verb.name == "run");
-    let places =
-        ["out", "state-dir", "lock-group", "lock-scope", "lock-directory", "baseline", "durations"];
+pub(crate) fn flags_of_run() -> impl Iterator<Item = &'static FlagRow> {
+    let run = VERBS.iter().filter(|row| row.verb == Verb::Run);
+    let places = [
+        Flag::Out,
+        Flag::StateDir,
+        Flag::LockGroup,
+        Flag::LockScope,
+        Flag::LockDirectory,
+        Flag::Baseline,
+        Flag::Durations,
+    ];
     run.flat_map(flags_of)
-        .filter(move |flag| !SHOWN_ONLY.contains(&flag.name) && !places.contains(&flag.name))
+        .filter(move |row| !SHOWN_ONLY.contains(&row.flag) && !places.contains(&row.flag))
 }
 
 /// What was typed for `run` that repeats it, in the order of the flags.
 pub(crate) fn repeated(matches: &ArgMatches) -> Vec<Argument> {
-    let typed = FLAGS.iter().filter(|flag| !SHOWN_ONLY.contains(&flag.name)).filter_map(|flag| {
-        let values = match flag.kind {
-            Kind::Switch => switched(matches, flag.name).then(Vec::new)?,
-            Kind::Value | Kind::List => typed(matches, flag.name)?,
+    let typed = FLAGS.iter().filter(|row| !SHOWN_ONLY.contains(&row.flag)).filter_map(|row| {
+        let values = match row.kind {
+            Kind::Switch => switched(matches, row.flag).then(Vec::new)?,
+            Kind::Value | Kind::List => typed(matches, row.flag)?,
         };
-        Some(Argument { flag: flag.name.to_owned(), values })
+        Some(Argument { flag: row.flag.as_str().to_owned(), values })
     });
     typed.collect()
 }
@@ -395,8 +474,8 @@ pub(crate) fn table() -> String {
     let mut out =
         String::from("| flag | variable | commands | what it does |\n|---|---|---|---|\n");
     for flag in FLAGS {
-        let takes = |verb: &&Verb| flags_of(verb).any(|own| own.name == flag.name);
-        let verbs: Vec<_> = VERBS.iter().filter(takes).map(|verb| verb.name).collect();
+        let takes = |row: &&VerbRow| flags_of(row).any(|own| own.flag == flag.flag);
+        let verbs: Vec<_> = VERBS.iter().filter(takes).map(|row| row.verb.as_str()).collect();
         let verbs = if flag.subject == S::Everywhere { "all".to_owned() } else { verbs.join(", ") };
         let value = if flag.value.is_empty() {
             String::new()
@@ -404,9 +483,9 @@ pub(crate) fn table() -> String {
             format!(" {}", flag.value.replace('|', "\\|"))
         };
         out.push_str(&format!(
-            "| `--{}{value}` | `{}` | {verbs} | {} |\n",
-            flag.name,
-            variable(flag.name),
+            "| `{}{value}` | `{}` | {verbs} | {} |\n",
+            flag.flag,
+            flag.flag.variable(),
             flag.help
         ));
     }

@@ -5,14 +5,14 @@ use crate::adapter::runs;
 
 impl Session<'_> {
     pub(super) fn explain(&self) -> Result<Ending, Failure> {
-        let code = args::typed(self.matches, "code").and_then(|codes| codes.into_iter().next());
+        let code = Positional::Code.first(self.matches);
         let asked = command::explain::asked(code.as_deref()).map_err(Failure::Usage)?;
         self.print(&command::explain::json(&asked), &command::explain::text(&asked))?;
         Ok(Ending::Good)
     }
 
     pub(super) fn schema(&self) -> Result<Ending, Failure> {
-        let id = args::typed(self.matches, "id").and_then(|ids| ids.into_iter().next());
+        let id = Positional::Id.first(self.matches);
         match id {
             Some(id) => {
                 let schema = command::schema::one(&id).map_err(Failure::Usage)?.to_value();
@@ -36,7 +36,7 @@ impl Session<'_> {
 
     /// The folder that was named, or that of the run that was named.
     pub(super) fn evidence_folder(&self) -> Result<PathBuf, Failure> {
-        let word = args::typed(self.matches, "dir").and_then(|words| words.into_iter().next());
+        let word = Positional::Dir.first(self.matches);
         let word = word.unwrap_or_default();
         let folder = self.world.absolute(&word);
         if files::exists(&folder) {
@@ -49,7 +49,7 @@ impl Session<'_> {
 
     /// The run that was named.
     fn run_folder(&self, ground: &Ground) -> Result<PathBuf, Failure> {
-        let word = args::typed(self.matches, "run").and_then(|words| words.into_iter().next());
+        let word = Positional::Run.first(self.matches);
         let word = word.unwrap_or_else(|| "last".to_owned());
         runs::named(self.world, &ground.state, &ground.repository_key(self.world), &word)
             .map_err(|why| Failure::Usage(anyhow::anyhow!(why)))
@@ -66,7 +66,7 @@ impl Session<'_> {
     }
 
     pub(super) fn runs(&self, ground: &Ground) -> Result<Ending, Failure> {
-        let action = args::typed(self.matches, "action").and_then(|words| words.into_iter().next());
+        let action = Positional::Action.first(self.matches);
         match action.as_deref() {
             Some("show") => {
                 let folder = self.run_folder(ground)?;
@@ -90,7 +90,7 @@ impl Session<'_> {
 
     /// The exit code says whether the files could be read and hold no failure.
     pub(super) fn results(&self) -> Result<Ending, Failure> {
-        let files = args::typed(self.matches, "files").unwrap_or_default();
+        let files = Positional::Files.all(self.matches).unwrap_or_default();
         let readings = command::results::read(self.world, &files).map_err(Failure::Usage)?;
         self.print(&command::results::json(&readings), &command::results::text(&readings))?;
         let findings = command::results::findings(&readings);
@@ -103,12 +103,12 @@ impl Session<'_> {
     }
 
     pub(super) fn init(&self) -> Result<Ending, Failure> {
-        if self.overlay.text("config")?.is_some() {
+        if self.overlay.text(Flag::Config)?.is_some() {
             let why = format!("init writes {} at the root, and no other", config_file::NAME);
             return Err(Invalid::new("--config", why).into());
         }
-        let layout = self.overlay.text("layout")?.map(|text| text.value);
-        let form = match (layout.as_deref(), self.overlay.switch("trusted-pr")?) {
+        let layout = self.overlay.text(Flag::Layout)?.map(|text| text.value);
+        let form = match (layout.as_deref(), self.overlay.switch(Flag::TrustedPr)?) {
             (None, false) => None,
             (Some("one-step"), false) => Some(Form::OneStep),
             (Some("five-jobs"), false) => Some(Form::FiveJobs),
@@ -122,7 +122,7 @@ impl Session<'_> {
                 return Err(Invalid::new("--layout", why).into());
             }
         };
-        let gate_ref = self.overlay.text("gate-ref")?.map(|text| text.value);
+        let gate_ref = self.overlay.text(Flag::GateRef)?.map(|text| text.value);
         if let Some(odd) = gate_ref.as_ref().filter(|name| !is_ref(name)) {
             return Err(
                 Invalid::new("--gate-ref", format!("{odd:?} is no tag and no commit")).into()
@@ -132,12 +132,12 @@ impl Session<'_> {
             form,
             gate_repository: self
                 .overlay
-                .parsed::<RepoSlug>("gate-repository")?
+                .parsed::<RepoSlug>(Flag::GateRepository)?
                 .map(|slug| slug.value.to_string()),
             gate_ref,
-            runner: self.overlay.list("runner")?.map(|labels| labels.value),
-            priority: self.overlay.word("standing-priority")?.map(|word| word.value),
-            force: self.overlay.switch("force")?,
+            runner: self.overlay.list(Flag::Runner)?.map(|labels| labels.value),
+            priority: self.overlay.word(Flag::StandingPriority)?.map(|word| word.value),
+            force: self.overlay.switch(Flag::Force)?,
         };
         let done = command::init::run(self.world, &self.root, config_file::NAME, &request)
             .map_err(Failure::Usage)?;

@@ -12,7 +12,7 @@ use crate::domain::results::test_list::TestList;
 impl Session<'_> {
     pub(super) fn post(&self, ground: &Ground) -> Result<Ending, Failure> {
         let of_job = self.job_folder()?.map(|folder| folder.evidence());
-        let named = self.overlay.path("receipts-dir")?.or(of_job);
+        let named = self.overlay.path(Flag::ReceiptsDir)?.or(of_job);
         let receipts_dir = match (named, &ground.out) {
             (Some(dir), _) => dir,
             (None, Some(out)) => out.clone(),
@@ -34,7 +34,7 @@ impl Session<'_> {
                 selection: self.digest(Layer::Selection)?,
                 execute: self.execute_digests()?,
             },
-            continue_on_failure: self.overlay.switch("continue-on-failure")?,
+            continue_on_failure: self.overlay.switch(Flag::ContinueOnFailure)?,
             found: ground.fact_findings(Layer::Post),
             against: self.against(ground)?,
             classes: ground.settings.classes.clone(),
@@ -51,7 +51,9 @@ impl Session<'_> {
         &self,
     ) -> Result<std::collections::BTreeMap<Layer, crate::domain::verdict::classify::Job>, Failure>
     {
-        let Some(needs) = self.overlay.text_whole("needs")? else { return Ok(Default::default()) };
+        let Some(needs) = self.overlay.text_whole(Flag::Needs)? else {
+            return Ok(Default::default());
+        };
         let text = if needs.trim_start().starts_with('{') {
             needs
         } else {
@@ -64,7 +66,7 @@ impl Session<'_> {
     }
 
     fn execute_digests(&self) -> Result<Vec<(Option<u32>, Sha256)>, Failure> {
-        let Some(values) = self.overlay.list("execute-sha256")? else { return Ok(Vec::new()) };
+        let Some(values) = self.overlay.list(Flag::ExecuteSha256)? else { return Ok(Vec::new()) };
         let parse = |value: &String| -> Result<(Option<u32>, Sha256), Invalid> {
             let invalid = |why: String| Invalid::new("--execute-sha256", why);
             let (shard, hex) = match value.split_once('=') {
@@ -110,7 +112,7 @@ impl Session<'_> {
 
     /// The earlier run that `--baseline` names.
     pub(super) fn against(&self, ground: &Ground) -> Result<post::Against, Failure> {
-        Ok(match self.earlier(ground, "baseline")? {
+        Ok(match self.earlier(ground, Flag::Baseline)? {
             Some(Ok(list)) => post::Against::Baseline(Box::new(list)),
             Some(Err(why)) => post::Against::Unreadable(why),
             None => post::Against::Nothing,
@@ -123,7 +125,7 @@ impl Session<'_> {
             list.durations().into_iter().map(|(file, ms)| (file.to_owned(), ms)).collect()
         };
         Ok(self
-            .earlier(ground, "durations")?
+            .earlier(ground, Flag::Durations)?
             .map_or_else(|| Ok(BTreeMap::new()), |list| list.map(of)))
     }
 
@@ -133,7 +135,7 @@ impl Session<'_> {
     fn earlier(
         &self,
         ground: &Ground,
-        flag: &str,
+        flag: Flag,
     ) -> Result<Option<Result<TestList, String>>, Failure> {
         let Some(text) = self.overlay.text(flag)? else { return Ok(None) };
         let path = self.world.absolute(text.value);
@@ -145,7 +147,7 @@ impl Session<'_> {
 
     /// Takes over what the bundle that `--rerun-from` names says of the run that it repeats.
     pub(super) fn rerun(&self, settings: &mut Settings) -> Result<(), Failure> {
-        let Some(path) = self.overlay.path("rerun-from")? else { return Ok(()) };
+        let Some(path) = self.overlay.path(Flag::RerunFrom)? else { return Ok(()) };
         let place = "--rerun-from";
         let invalid =
             |why: String| Failure::from(Invalid::new(place, format!("{}: {why}", path.display())));
@@ -160,19 +162,19 @@ impl Session<'_> {
         let read: Bundle =
             serde_json::from_slice(text).map_err(|error| invalid(error.to_string()))?;
         for flag in [
-            "pack",
-            "profile",
-            "integration-mode",
-            "file",
-            "include",
-            "exclude",
-            "refine",
-            "shards",
+            Flag::Pack,
+            Flag::Profile,
+            Flag::IntegrationMode,
+            Flag::File,
+            Flag::Include,
+            Flag::Exclude,
+            Flag::Refine,
+            Flag::Shards,
         ] {
             if self.overlay.list(flag)?.is_some_and(|typed| matches!(typed.source, Source::Flag(_)))
             {
                 return Err(Invalid::new(
-                    format!("--{flag}"),
+                    flag.to_string(),
                     "the bundle of --rerun-from says what runs",
                 )
                 .into());

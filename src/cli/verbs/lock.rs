@@ -56,9 +56,9 @@ impl Session<'_> {
 
     fn use_lock(&self, ground: &Ground, lock: &Lock) -> Result<Ending, LockFailure> {
         let settings = &ground.settings;
-        let typed = args::typed(self.matches, "command");
+        let typed = Positional::Command.all(self.matches);
         match (
-            args::typed(self.matches, "action").unwrap_or_default().first().map(String::as_str),
+            Positional::Action.all(self.matches).unwrap_or_default().first().map(String::as_str),
             typed,
         ) {
             (Some("acquire"), Some(argv)) => {

@@ -22,7 +22,7 @@ impl Session<'_> {
     pub(super) fn run_all(&self, ground: Ground) -> Result<Ending, Failure> {
         let others = self.other_configurations(&ground)?;
         let gates = self.gates(ground)?;
-        if self.overlay.switch("dry-run")? {
+        if self.overlay.switch(Flag::DryRun)? {
             return self.dry_run(&gates);
         }
         let is_alone = gates.len() == 1;
@@ -88,7 +88,7 @@ impl Session<'_> {
                     config_file::NAME,
                     also.iter().map(RelPath::as_str).collect::<Vec<_>>().join(", or --config ")
                 );
-                return Err(Invalid::new(format!("--{flag}"), why).into());
+                return Err(Invalid::new(flag.to_string(), why).into());
             }
         }
         let mut gates = vec![Gate { arguments: self.naming(&first), name: first, ground }];
@@ -133,10 +133,10 @@ impl Session<'_> {
         arguments.extend(gate.arguments);
         let request = command::run::Request {
             context: self.context_request()?,
-            continue_on_failure: self.overlay.switch("continue-on-failure")?,
+            continue_on_failure: self.overlay.switch(Flag::ContinueOnFailure)?,
             against: self.against(&ground)?,
             durations: self.durations(&ground)?,
-            keep: self.overlay.switch("keep")?,
+            keep: self.overlay.switch(Flag::Keep)?,
             typed: Typed { folder: self.world.cwd().display().to_string(), arguments },
         };
         command::run::run(self.world, ground, request, &say).map_err(Failure::Unreported)
@@ -201,8 +201,8 @@ impl Session<'_> {
     /// Configurations beside the one that was found that nothing runs: the verdict does not cover
     /// their tests.
     fn other_configurations(&self, ground: &Ground) -> Result<Vec<String>, Failure> {
-        let typed = args::typed(self.matches, "command").is_some();
-        if typed || self.overlay.text("config")?.is_some() {
+        let typed = Positional::Command.all(self.matches).is_some();
+        if typed || self.overlay.text(Flag::Config)?.is_some() {
             return Ok(Vec::new());
         }
         let listed = &ground.settings.also_run.value;
@@ -221,17 +221,19 @@ impl Session<'_> {
     /// What repeats this run: what was typed, and what came as variables.
     fn repeated(&self) -> Result<Vec<Argument>, Failure> {
         let mut arguments = args::repeated(self.matches);
-        for flag in args::flags_of_run() {
-            if arguments.iter().any(|known| known.flag == flag.name) {
+        for row in args::flags_of_run() {
+            if arguments.iter().any(|known| known.flag == row.flag.as_str()) {
                 continue;
             }
-            let values = match flag.kind {
-                args::Kind::Switch => self.overlay.switch(flag.name)?.then(Vec::new),
+            let values = match row.kind {
+                args::Kind::Switch => self.overlay.switch(row.flag)?.then(Vec::new),
                 args::Kind::Value | args::Kind::List => {
-                    self.overlay.list(flag.name)?.map(|list| list.value)
+                    self.overlay.list(row.flag)?.map(|list| list.value)
                 }
             };
-            arguments.extend(values.map(|values| Argument { flag: flag.name.to_owned(), values }));
+            arguments.extend(
+                values.map(|values| Argument { flag: row.flag.as_str().to_owned(), values }),
+            );
         }
         Ok(arguments)
     }
