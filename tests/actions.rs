@@ -179,9 +179,19 @@ fn runs(action: &Action) -> String {
             found("out")
         );
     }
-    // The path is known before the gate runs, so that a killed gate leaves its files, too.
-    let names = [(action.upload, "artifact-name", action.files, action.whole, unless_secret(task))];
-    let raw = ("Upload the raw results", "raw-artifact-name", "/raw", true, RAW_CONDITION);
+    // A killed gate could not look for secrets: only its journal is uploaded, which was masked as
+    // it was written.
+    let journal = |below: &str| {
+        let path = format!("steps.gate.outputs.receipt-path == '' && '{below}' || ''");
+        expression(&path)
+    };
+    let files = match action.whole {
+        true => journal("/**/dispatcher-events.ndjson"),
+        false => action.files.to_owned(),
+    };
+    let names = [(action.upload, "artifact-name", files, action.whole, unless_secret(task))];
+    let raw = format!("/raw{}", journal("/dispatcher-events.ndjson"));
+    let raw = ("Upload the raw results", "raw-artifact-name", raw, true, RAW_CONDITION);
     for (what, name, files, whole, condition) in
         names.into_iter().chain((*task == "execute").then_some(raw))
     {
@@ -226,7 +236,9 @@ fn download(action: &Action) -> String {
             // Not the artifacts of another gate whose id ends with this one.
             let layers = OF_POST.replace('{', "{{").replace('}', "}}");
             let id = "inputs.gate-id && format('-{0}', inputs.gate-id)";
-            let pattern = format!("format('{layers}{{0}}{{{{,-[as][0-9]*}}}}', {id})");
+            let pattern = format!(
+                "format('{layers}{{0}}{{{{,-s[0-9],-s[0-9][0-9]}}}}{{{{,-a[0-9],-a[0-9][0-9]}}}}', {id})"
+            );
             ("inputs.receipts-dir == ''".to_owned(), format!("pattern: {}", expression(&pattern)))
         }
         (_, []) => return String::new(),

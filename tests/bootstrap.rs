@@ -197,6 +197,21 @@ fn the_binary_prepares_the_next_steps_and_the_input_comes_before_the_variable() 
     assert!(run(&one_step).3.contains("\npester-evidence\n"));
     let second = run(&one_step).3;
     assert!(second.contains("\npester-evidence-u2\n") && second.contains("/run-2\n"), "{second}");
+    // What an earlier step of the layer left is out of the way of later layers.
+    let receipt = base.join("execute/pester-run-receipt.json");
+    fs::write(&receipt, "{}").unwrap();
+    let again = [("PESTER_GATE_BIN", own), ("PESTER_GATE_INPUTS", inputs), more[3]];
+    assert_eq!(run(&again).0, 0);
+    assert!(base.join("execute").is_dir() && !receipt.exists());
+    // A refusal by the binary has its own reason.
+    for (variable, value, reason) in [
+        ("RUNNER_TEMP", "/proc/none", "output-unwritable"),
+        ("PESTER_GATE_INPUTS", "{\"token\": \"ghs_", "configuration-invalid"),
+    ] {
+        let (code, _, err, outputs) = run(&[("PESTER_GATE_BIN", own), (variable, value)]);
+        assert!(code == 2 && err.contains(reason) && !err.contains("ghs_"), "{err}");
+        assert!(outputs.contains(&format!("\n{reason}\n")), "{outputs}");
+    }
     // What is no pester-gate, or an old one, is refused.
     let other = place.root.join("binary");
     fs::set_permissions(&other, fs::Permissions::from_mode(0o755)).unwrap();

@@ -318,6 +318,12 @@ fn a_run_covers_every_configuration_that_also_run_lists() {
     assert_eq!(configurations[1]["config"], "sub/pester-gate.go.yml", "{ran:?}");
     assert!(configurations[1]["plan"].is_object(), "{ran:?}");
 
+    // A configuration that fails, but is let through, is no pass.
+    sandbox.script("tests/red.sh", "exit 1");
+    sandbox.commit();
+    let let_through = sandbox.gate(&["run", "--continue-on-failure"]);
+    let end = "Verdict    failed, but allowed to pass by policy: 0 of 2 configurations passed\n";
+    assert!(let_through.code == 0 && let_through.stdout.ends_with(end), "{let_through:?}");
     // An option of one configuration needs its name.
     let ran = sandbox.gate(&["run", "--file", "tests/a.sh"]);
     let names = "--config pester-gate.yml, or --config sub/pester-gate.go.yml";
@@ -328,9 +334,12 @@ fn a_run_covers_every_configuration_that_also_run_lists() {
         ("[sub/pester-gate.go.yml, sub/pester-gate.go.yml]", "is listed twice"),
         ("[pester-gate.yml]", "is listed twice"),
         ("[../x.yml]", "also-run"),
+        ("[sub/pester-gate.yml]", "belongs to its own folder"),
+        ("[nested.yml]", "lists further configurations"),
         ("[sub/broken.yml]", "unknown key `tets`"),
     ] {
-        sandbox.file("sub/broken.yml", "tets: {}\n");
+        sandbox.file("sub/broken.yml", "tets: {}\n").file("sub/pester-gate.yml", &own);
+        sandbox.file("nested.yml", &format!("also-run: [x.yml]\n{own}"));
         sandbox.file("pester-gate.yml", &format!("also-run: {list}\n{own}"));
         let ran = sandbox.gate(&["run"]);
         assert!(ran.code == 2 && ran.stderr.contains(part), "{list}: {ran:?}");

@@ -37,13 +37,15 @@ function Stop-Bootstrap([string] $Code, [string] $Message) {
 function Complete-Bootstrap([string] $Path) {
     if ($Path -match '[\r\n]') { Stop-Bootstrap 'bootstrap-binary-missing' 'the path of the binary holds a line end' }
     Set-Output 'path' $Path
-    if ($env:PESTER_GATE_LAYER -and $env:RUNNER_TEMP) {
+    if ($env:PESTER_GATE_LAYER -and ($env:RUNNER_TEMP -or $env:GITHUB_PATH)) {
         $code = -1
         try {
             & $Path step --prepare
             $code = $LASTEXITCODE
         }
         catch { [Console]::Error.WriteLine($_.Exception.Message) }
+        # The binary has reported the reason.
+        if ($code -eq 73) { exit 2 }
         if ($code -ne 0) {
             Stop-Bootstrap 'bootstrap-binary-missing' "'$Path' is not a pester-gate that fits these actions"
         }

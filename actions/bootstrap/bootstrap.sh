@@ -36,8 +36,14 @@ found() { # PATH
 '*) refuse bootstrap-binary-missing 'the path of the binary holds a line end' ;;
   esac
   tell path "$1"
-  if [ -n "${PESTER_GATE_LAYER:-}" ] && [ -n "${RUNNER_TEMP:-}" ]; then
-    "$1" step --prepare || refuse bootstrap-binary-missing "'$1' is not a pester-gate that fits these actions"
+  if [ -n "${PESTER_GATE_LAYER:-}" ] && [ -n "${RUNNER_TEMP:-}${GITHUB_PATH:-}" ]; then
+    code=0
+    "$1" step --prepare || code=$?
+    case $code in
+    0) ;;
+    73) exit 2 ;; # The binary has reported the reason.
+    *) refuse bootstrap-binary-missing "'$1' is not a pester-gate that fits these actions" ;;
+    esac
   fi
   printf '%s\n' "$1"
   exit 0

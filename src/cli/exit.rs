@@ -11,6 +11,10 @@ pub(crate) struct ExitCode {
     pub(crate) meaning: &'static str,
 }
 
+/// What `step --prepare` exits with when it has reported a refusal itself. Only the bootstrap of
+/// the actions sees it.
+pub(crate) const UNPREPARED: u8 = 73;
+
 /// Every exit code there is.
 pub(crate) const CODES: [ExitCode; 8] = [
     ExitCode {

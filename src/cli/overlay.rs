@@ -251,6 +251,7 @@ pub(crate) fn settings(
     let is_named = overlay.text(Flag::Config)?.is_some();
     let also_run = Some(&config.also_run).filter(|list| !is_named && !list.is_empty());
     let settings = Settings {
+        has_siblings: !config.also_run.is_empty(),
         also_run: settle(None, also_run.cloned(), "also-run", Vec::new()),
         pack: settle(
             overlay.text(Flag::Pack)?.map(|t| t.map(Some)),

@@ -31,9 +31,9 @@ use crate::domain::verdict::fault::{Fault, Finding, charge};
 use crate::domain::verdict::reason::{Layer, ReasonCode};
 use crate::layer::ground::{Ending, Ground, Outcome, Paper, Unreported};
 use crate::layer::{context, execute, post, preflight, route, selection};
-use crate::report::markdown;
 use crate::report::quote::{printable, quoted};
 use crate::report::text::layer_line;
+use crate::report::{annotations, markdown};
 
 /// Why a verb could not even try.
 #[derive(Debug, thiserror::Error)]
@@ -81,12 +81,10 @@ fn guard(world: &World) -> u8 {
 /// A step of an action: what its script names, or what comes before it.
 fn step(world: &World, matches: &ArgMatches) -> u8 {
     let script = Positional::Script.first(matches);
-    let words = match script.filter(|_| !args::prepares(matches)) {
-        None => command::step::prepare(world).map(|()| Vec::new()),
-        Some(script) => command::step::words(world, &script),
+    let Some(script) = script.filter(|_| !args::prepares(matches)) else {
+        return prepare(world);
     };
-    match words {
-        Ok(words) if words.is_empty() => 0,
+    match command::step::words(world, &script) {
         // A script that names a step would never end.
         Ok(words) if words[0] == args::STEP => 2,
         Ok(words) => {
@@ -98,6 +96,20 @@ fn step(world: &World, matches: &ArgMatches) -> u8 {
             2
         }
     }
+}
+
+/// Prepares the steps after this one. A refusal has outputs and an annotation of its own.
+fn prepare(world: &World) -> u8 {
+    let Err(why) = command::step::prepare(world) else { return 0 };
+    let message = format!("{}: {why}", why.reason());
+    world.note(&printable(&message));
+    if world.under_actions() {
+        let _ = world.print(&format!("{}\n", annotations::error("pester-gate", &message)));
+    }
+    // `run` is the word for all layers.
+    let verb = Verb::parse(&command::step::asked_layer(world)).unwrap_or(Verb::Run);
+    report_failure(world, verb, why.reason().as_str());
+    exit::UNPREPARED
 }
 
 /// Whether results are wanted as JSON; asked before parsing, so that its errors are JSON too.

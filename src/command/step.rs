@@ -7,10 +7,10 @@ use anyhow::{Context, Result, anyhow, bail};
 
 use crate::adapter::runner;
 use crate::adapter::workspace::files;
-use crate::adapter::world::World;
+use crate::adapter::world::{INPUTS, World};
 use crate::domain::receipt::CATALOGUE;
 use crate::domain::run::ids::{ArtifactName, GateId};
-use crate::domain::verdict::reason::Layer;
+use crate::domain::verdict::reason::{Layer, ReasonCode};
 
 /// What a step runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,26 +52,53 @@ pub(crate) fn gate_folder(temp: &Path, gate: Option<&GateId>) -> PathBuf {
     temp.join("pester-gate").join(name)
 }
 
+/// Why the next steps cannot be prepared.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Unprepared {
+    /// The inputs cannot be read.
+    #[error("{INPUTS}: {0}")]
+    Inputs(String),
+    /// A file or folder cannot be written, or the runner's variables are missing.
+    #[error("{0:#}")]
+    Runner(#[from] anyhow::Error),
+}
+
+impl Unprepared {
+    /// The reason code.
+    pub(crate) const fn reason(&self) -> ReasonCode {
+        match self {
+            Self::Inputs(_) => ReasonCode::ConfigurationInvalid,
+            Self::Runner(_) => ReasonCode::OutputUnwritable,
+        }
+    }
+}
+
+/// The layer that a step is about to run, for the outputs of one that cannot be prepared.
+pub(crate) fn asked_layer(world: &World) -> String {
+    world.var("PESTER_GATE_LAYER").unwrap_or_default()
+}
+
 /// Makes the folder of a step, and sets the step outputs `out`, `from`, `artifact-name` and
 /// `raw-artifact-name`. The program's folder is added to PATH for the next steps of the job.
-pub(crate) fn prepare(world: &World) -> Result<()> {
-    let word = world.var("PESTER_GATE_LAYER").unwrap_or_default();
+pub(crate) fn prepare(world: &World) -> Result<(), Unprepared> {
+    let word = asked_layer(world);
     let task = Task::parse(&word)
         .ok_or_else(|| anyhow!("PESTER_GATE_LAYER is {word:?}, which is not a layer or `run`"))?;
     let temp = world.var("RUNNER_TEMP").context("RUNNER_TEMP is not set")?;
     let temp = world.absolute(temp);
     if let Some(why) = world.inputs().invalid() {
-        bail!("PESTER_GATE_INPUTS: {why}");
+        return Err(Unprepared::Inputs(why.to_owned()));
     }
     // The layer itself refuses an id that is invalid, with a reason.
     let gate: Option<GateId> = world.inputs().get("gate-id").and_then(|id| id.trim().parse().ok());
     let base = gate_folder(&temp, gate.as_ref());
-    let (out, use_of) = own_folder(&base, task.as_str())?;
+    let (out, use_of) = match task {
+        Task::Layer(layer) => (layer_folder(&base, layer)?, 1),
+        Task::Run => own_folder(&base, task.as_str())?,
+    };
 
     let attempt = world.var("GITHUB_RUN_ATTEMPT").and_then(|text| text.parse().ok()).unwrap_or(1);
     let shard = world.inputs().get("shard").and_then(|shard| shard.split('/').next()?.parse().ok());
-    // Only the one-step action may be used twice in a job without a gate id.
-    let use_of = if task == Task::Run { use_of } else { 1 };
     let name = |base| ArtifactName::for_attempt(base, gate.as_ref(), shard, attempt).of_use(use_of);
     let mut outputs = vec![
         ("out", out.to_string_lossy().into_owned()),
@@ -82,7 +109,7 @@ pub(crate) fn prepare(world: &World) -> Result<()> {
         outputs.push(("raw-artifact-name", name(ArtifactName::RAW).into()));
     }
     publish(world, &temp.join("pester-gate").join("bin"))?;
-    runner::set_outputs(world, &outputs).map_err(|fault| anyhow!("{fault}"))
+    Ok(runner::set_outputs(world, &outputs).map_err(|fault| anyhow!("{fault}"))?)
 }
 
 /// A new folder for a step: of several steps with one gate id in one job, each has its own.
@@ -99,6 +126,21 @@ fn own_folder(base: &Path, name: &str) -> Result<(PathBuf, u32)> {
         }
     }
     bail!("{} holds too many folders", base.display())
+}
+
+/// The folder of a layer. What an earlier step of the layer wrote is moved out of the way: later
+/// layers must not read it.
+fn layer_folder(base: &Path, layer: Layer) -> Result<PathBuf> {
+    let folder = base.join(layer.as_str());
+    if files::exists(&folder) {
+        let of_gate = base.file_name().unwrap_or_default();
+        let aside = base.with_file_name("superseded").join(of_gate);
+        let (free, _) = own_folder(&aside, layer.as_str())?;
+        files::move_folder(&folder, &free.join("files"))
+            .with_context(|| format!("cannot move {}", folder.display()))?;
+    }
+    files::make_dir(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    Ok(folder)
 }
 
 /// Puts this program under its own name into a folder that holds nothing else, and the folder on
@@ -125,32 +167,32 @@ impl JobFolder {
         Some(Self { base: gate_folder(&world.absolute(temp), gate) })
     }
 
-    /// The receipt of a layer: what was downloaded, else what the last step of the layer wrote.
+    /// The receipt of a layer: what was downloaded, else what the step of the layer wrote.
     pub(crate) fn receipt(&self, layer: Layer) -> Option<PathBuf> {
-        let (_, name, _) = CATALOGUE.iter().find(|(_, _, of)| *of == layer)?;
+        let name = receipt_file(layer)?;
         let from = self.base.join("from");
         let downloaded = files::list_folders(&from).into_iter().chain([from]);
-        let mut written: Vec<(u32, PathBuf)> = files::list_folders(&self.base)
-            .into_iter()
-            .filter_map(|folder| Some((use_of(&folder, layer)?, folder)))
-            .collect();
-        written.sort();
-        let written = written.into_iter().rev().map(|(_, folder)| folder);
-        downloaded.chain(written).map(|folder| folder.join(name)).find(|path| files::exists(path))
+        let written = self.base.join(layer.as_str());
+        let folders = downloaded.chain([written]);
+        folders.map(|folder| folder.join(name)).find(|path| files::exists(path))
     }
 
     /// Where post finds the receipts: what was downloaded, else what the steps of this job wrote.
     pub(crate) fn evidence(&self) -> PathBuf {
         let from = self.base.join("from");
-        let is_empty = files::list_folders(&from).is_empty() && files::list_names(&from).is_empty();
-        if is_empty { self.base.clone() } else { from }
+        let folders = files::list_folders(&from);
+        let has_execution = receipt_file(Layer::Execute).is_some_and(|name| {
+            folders.iter().chain([&from]).any(|folder| files::exists(&folder.join(name)))
+        });
+        let is_empty = folders.is_empty() && files::list_names(&from).is_empty();
+        let ran_here = files::is_dir(&self.base.join(Layer::Execute.as_str()));
+        if !has_execution && (is_empty || ran_here) { self.base.clone() } else { from }
     }
 }
 
-/// The number in the name of a folder that a step of this layer wrote.
-fn use_of(folder: &Path, layer: Layer) -> Option<u32> {
-    let rest = folder.file_name()?.to_str()?.strip_prefix(layer.as_str())?;
-    if rest.is_empty() { Some(1) } else { rest.strip_prefix('-')?.parse().ok() }
+/// The name of a layer's receipt.
+fn receipt_file(layer: Layer) -> Option<&'static str> {
+    CATALOGUE.iter().find(|(_, _, of)| *of == layer).map(|(_, name, _)| *name)
 }
 
 /// The words in the script of a step.

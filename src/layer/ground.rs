@@ -114,14 +114,15 @@ impl Ground {
         self.repository.get_or_init(|| git::identity(world, &self.root)).clone()
     }
 
-    /// Which of the repository's configurations this run uses: its path below the root.
+    /// Which of the repository's configurations this run uses: its path below the worktree.
     pub(crate) fn configuration_key(&self) -> String {
         if matches!(self.settings.command.source, Source::Flag(_)) {
             return "--".to_owned();
         }
         match &self.settings.config {
             ConfigFile::Read(file) => {
-                let own = file.strip_prefix(&shown(&self.root)).unwrap_or(file);
+                let top = git::top_level(&self.root).unwrap_or_else(|| self.root.clone());
+                let own = file.strip_prefix(&shown(&top)).unwrap_or(file);
                 own.trim_start_matches(['/', '\\']).to_owned()
             }
             ConfigFile::Missing(_) => String::new(),
@@ -130,7 +131,11 @@ impl Ground {
 
     /// Whether this run uses the configuration that is found without `--config`.
     pub(crate) fn is_main_configuration(&self) -> bool {
-        self.configuration_key() == CONFIGURATION
+        let name = match &self.settings.config {
+            ConfigFile::Read(file) => file.rsplit(['/', '\\']).next(),
+            ConfigFile::Missing(_) => None,
+        };
+        name == Some(CONFIGURATION)
     }
 
     /// What the runner says and cannot mean: every layer stops on it, because what it does not know

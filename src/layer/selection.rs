@@ -252,7 +252,7 @@ const OUTSIDE_MOST: usize = 1000;
 /// them, this configuration does not. Several configurations have a part of the repository each.
 fn outside(ground: &Ground, tests_path: &Path, rules: &Rules) -> Result<Vec<Excluded>, Fault> {
     let settings = &ground.settings;
-    let is_only = settings.also_run.value.is_empty() && ground.is_main_configuration();
+    let is_only = !settings.has_siblings && ground.is_main_configuration();
     if !settings.tests_pattern.is_set() || !is_only || tests_path == ground.root {
         return Ok(Vec::new());
     }
@@ -261,6 +261,7 @@ fn outside(ground: &Ground, tests_path: &Path, rules: &Rules) -> Result<Vec<Excl
     let folder = folder.map(|folder| format!("{folder}/")).unwrap_or_default();
     let is_outside = |path: &String| {
         !path.starts_with(&folder)
+            && !is_built(path)
             && !starter::is_fixture(path)
             && patterns.iter().any(|pattern| pattern.matches_file(path, path))
             && !rules.exclude.iter().any(|pattern| pattern.matches_file(path, path))
@@ -269,6 +270,11 @@ fn outside(ground: &Ground, tests_path: &Path, rules: &Rules) -> Result<Vec<Excl
     let reason = || plan::OUTSIDE.to_owned();
     let excluded = paths.filter(is_outside).map(|path| Excluded { path, reason: reason() });
     Ok(excluded.take(OUTSIDE_MOST).collect())
+}
+
+/// Whether a file lies in a folder that builds fill.
+fn is_built(path: &str) -> bool {
+    path.split('/').any(|part| part == "build" || part == "dist")
 }
 
 /// A configuration that names a dispatcher or a pattern, or a command that was typed: nothing is

@@ -40,6 +40,11 @@ pub(crate) fn commands(story: &Story) -> Vec<String> {
     commands
 }
 
+/// An error without a place.
+pub(crate) fn error(title: &str, message: &str) -> String {
+    command("error", None, title, message)
+}
+
 fn command(kind: &str, place: Option<(String, Option<u64>)>, title: &str, message: &str) -> String {
     let place = match place {
         Some((file, Some(line))) => format!("file={},line={line},", property(&file)),

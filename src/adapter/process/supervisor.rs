@@ -275,22 +275,23 @@ impl Watch<'_> {
         (silent >= span.as_duration()).then_some(ChildEnd::TimedOut(Limit::NoOutput, span))
     }
 
-    /// The grace period. The runner kills a cancelled step 10 s after its first signal, so under
-    /// Actions a cancelled run gets no longer than leaves time for its receipt.
-    fn grace(&self) -> Duration {
-        let grace = self.limits.kill_grace.as_duration();
-        let cancelled = self.world.cancel().requests() > self.requests_before;
-        let bounded = cancelled && self.world.under_actions();
-        if bounded { grace.min(CANCELLED_GRACE) } else { grace }
+    /// Whether a cancelled run has had its grace period. The runner kills a cancelled step 10 s
+    /// after its first signal, so under Actions the period leaves time for the receipt.
+    fn is_cancelled_for_long(&self, since: &mut Option<Instant>) -> bool {
+        if !self.world.under_actions() || self.world.cancel().requests() <= self.requests_before {
+            return false;
+        }
+        since.get_or_insert_with(|| self.world.tick()).elapsed() >= CANCELLED_GRACE
     }
 
     /// Asks the tree, waits for the grace, kills it; a second request to stop ends the grace.
     fn terminate(&self, line: &mut Line, tree: &Tree) {
         tree.ask();
         let asked = self.world.tick();
-        let grace = self.grace();
+        let mut cancelled = None;
         while !line.exited()
-            && asked.elapsed() < grace
+            && asked.elapsed() < self.limits.kill_grace.as_duration()
+            && !self.is_cancelled_for_long(&mut cancelled)
             && self.world.cancel().requests() < self.requests_before + 2
         {
             line.listen();

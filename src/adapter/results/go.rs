@@ -212,7 +212,9 @@ impl Go {
         });
         let failed =
             text.strip_prefix("--- FAIL: ").and_then(|rest| rest.strip_prefix(name.as_str()));
-        open.is_reported_failed |= failed.is_some_and(|rest| rest.starts_with(" ("));
+        // Without the type of an output, the line may come from a process that the test started.
+        let is_frame = event.output_type.as_deref() == Some("frame");
+        open.is_reported_failed |= is_frame && failed.is_some_and(|rest| rest.starts_with(" ("));
         let by_framework =
             ["=== ", "--- ", "\u{16}"].iter().any(|mark| text.trim_start().starts_with(mark));
         if !by_framework
@@ -541,7 +543,7 @@ mod tests {
             RUN,
             concat!(
                 r#"{"Action":"output","Package":"m/p","Test":"TestA","#,
-                r#""Output":"--- FAIL: TestA (0s)\n"}"#
+                r#""Output":"--- FAIL: TestA (0s)\n","OutputType":"frame"}"#
             ),
             r#"{"Action":"pass","Package":"m/p","Test":"TestA"}"#,
             end,

@@ -257,6 +257,14 @@ pub(crate) fn copy(from: &Path, to: &Path) -> io::Result<u64> {
     fs::copy(from, to)
 }
 
+/// Moves a folder; the target's parent is made.
+pub(crate) fn move_folder(from: &Path, to: &Path) -> io::Result<()> {
+    if let Some(folder) = to.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    fs::rename(from, to)
+}
+
 /// Puts a program under another path, as a link where the file system allows it. A copy that is
 /// there already and equal stays: it may be running.
 pub(crate) fn copy_program(from: &Path, to: &Path) -> io::Result<()> {

@@ -28,12 +28,20 @@ impl Session<'_> {
         let is_alone = gates.len() == 1;
         let names: Vec<String> = gates.iter().map(|gate| gate.name.clone()).collect();
         let mut done: Vec<Ran> = Vec::new();
+        let mut failure = None;
         for gate in gates {
             if !is_alone {
                 gate.ground.progress.line(&format!("{}:", printable(&gate.name)));
             }
             let name = gate.name.clone();
-            let ran = self.run_one(gate)?;
+            let ran = match self.run_one(gate) {
+                Ok(ran) => ran,
+                Err(why) if is_alone => return Err(why),
+                Err(why) => {
+                    failure = Some(why);
+                    break;
+                }
+            };
             if is_alone {
                 self.set_outputs(&ran.post)?;
                 let text = format!("{}{}", ran.text, not_run(&others));
@@ -49,7 +57,8 @@ impl Session<'_> {
                 break;
             }
         }
-        self.conclude(&names, &done, &others)
+        let ending = self.conclude(&names, &done, &others)?;
+        failure.map_or(Ok(ending), Err)
     }
 
     /// Checks this host for every configuration that `run` runs.
@@ -99,11 +108,23 @@ impl Session<'_> {
                 return Err(Invalid::new("also-run", why).into());
             }
             let path = self.root.join(&name);
+            if name.ends_with(&format!("/{}", config_file::NAME)) {
+                let why = format!(
+                    "{name} belongs to its own folder: run `pester-gate run` there, or give the \
+                     file another name (its paths are then relative to {})",
+                    shown(&self.root)
+                );
+                return Err(Invalid::new("also-run", why).into());
+            }
             if !files::exists(&path) {
                 let why = format!("{} does not exist", shown(&path));
                 return Err(Invalid::new("also-run", why).into());
             }
             let ground = self.ground(Some(path))?;
+            if ground.settings.also_run.is_set() {
+                let why = format!("{name} lists further configurations; list them here instead");
+                return Err(Invalid::new("also-run", why).into());
+            }
             gates.push(Gate { arguments: self.naming(&name), name, ground });
         }
         Ok(gates)
@@ -149,19 +170,50 @@ impl Session<'_> {
         done: &[Ran],
         others: &[String],
     ) -> Result<Ending, Failure> {
-        let passed = |ran: &&Ran| matches!(ran.outcome.ending, Ending::Good | Ending::Notice(_));
-        let deciding = done.iter().find(|ran| !passed(ran)).or(done.first());
+        let rank = |ran: &&Ran| match ran.outcome.ending {
+            Ending::Good => 2,
+            Ending::Notice(_) => 1,
+            _ => 0,
+        };
+        let deciding = done.iter().min_by_key(rank);
         if let Some(ran) = deciding {
             self.set_outputs(&ran.outcome)?;
         }
+        let is_whole = done.len() == names.len();
+        let mut outputs = Vec::new();
+        if !is_whole {
+            // The run was cancelled, or a configuration could not be run at all.
+            outputs.push(("status", Classification::SeamDefect.as_str().to_owned()));
+            outputs.push(("classification", Classification::SeamDefect.as_str().to_owned()));
+            outputs.push(("reason", ReasonCode::RunCancelled.as_str().to_owned()));
+            outputs.push(("gate-status", "fail".to_owned()));
+        }
+        // The folders of all configurations are uploaded together.
+        let is_unsafe = |ran: &Ran| {
+            ran.outcome.outputs.iter().any(|(name, value)| *name == "upload" && value == "false")
+        };
+        if done.iter().any(is_unsafe) {
+            outputs.push(("upload", "false".to_owned()));
+        }
+        runner::set_outputs(self.world, &outputs)
+            .map_err(|fault| Failure::Unreported(Unreported { layer: Layer::Post, fault }))?;
+        let ending = match deciding {
+            Some(ran) if is_whole || rank(&ran) == 0 => ran.outcome.ending,
+            _ => Ending::Bad(Classification::SeamDefect),
+        };
+
         let ran = |name: &String| done.iter().find(|ran| ran.name == *name);
         let mut text = String::from("Summary\n");
         for name in names {
             let words = ran(name).map_or("not run", |ran| ran.outcome.ending.words());
             text.push_str(&format!("  {}: {words}\n", printable(name)));
         }
-        let good = done.iter().filter(passed).count();
-        let word = if good == names.len() { "passed" } else { "failed" };
+        let good = done.iter().filter(|ran| rank(ran) == 2).count();
+        let word = match ending {
+            Ending::Good => "passed",
+            Ending::Notice(_) => "failed, but allowed to pass by policy",
+            _ => "failed",
+        };
         let count = format!("{good} of {} configurations passed", names.len());
         text.push_str(&format!("Verdict    {word}: {count}\n{}", not_run(others)));
         let entry = |name: &String| {
@@ -170,7 +222,7 @@ impl Session<'_> {
         };
         let configurations: Vec<Value> = names.iter().map(entry).collect();
         self.print(&json!({"configurations": configurations}), &text)?;
-        Ok(deciding.map_or(Ending::Bug, |ran| ran.outcome.ending))
+        Ok(ending)
     }
 
     /// What `run` would do, without doing it.

@@ -53,6 +53,8 @@ pub(crate) enum ConfigFile {
 #[allow(missing_docs, reason = "the keys are described in docs/configuration.md")]
 pub(crate) struct Settings {
     pub(crate) also_run: Sourced<Vec<RelPath>>,
+    /// Whether the configuration lists others, whether they run or not.
+    pub(crate) has_siblings: bool,
     pub(crate) pack: Sourced<Option<String>>,
     pub(crate) profile: Sourced<String>,
     pub(crate) integration_mode: Sourced<Option<String>>,

@@ -144,10 +144,16 @@ id!(
 
 id!(
     /// A gate's id among several of one run: a part of artifact names.
-    GateId, "gate id", "it must be 1 to 40 letters, digits, '-' or '_'",
+    GateId, "gate id",
+    "it must be 1 to 40 letters, digits, '-' or '_', and must not end like a shard or an attempt \
+     (`s1`, `a2`)",
     |text| {
         let plain = text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b));
-        (!text.is_empty() && text.len() <= 40 && plain).then(|| text.to_owned())
+        let last = text.rsplit('-').next().unwrap_or(text);
+        let number = last.strip_prefix(['s', 'a']).unwrap_or_default();
+        let ends_like_one = !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit());
+        let sound = !text.is_empty() && text.len() <= 40 && plain && !ends_like_one;
+        sound.then(|| text.to_owned())
     }
 );
 

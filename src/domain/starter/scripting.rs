@@ -28,7 +28,7 @@ fn by_files(
     let mut chosen = survey.select(files, usual, libraries);
     // Bundler installs gems there, with specs of their own.
     if framework == Framework::Rspec && chosen.folder == "." && !chosen.is_list {
-        chosen.exclude = argv(&["vendor/*"]);
+        chosen.exclude.push("vendor/*".to_owned());
     }
     Setup {
         exclude: chosen.exclude.clone(),
