@@ -182,7 +182,7 @@ fn is_acted_on(key: &str) -> bool {
 /// Masks every text that may be masked.
 fn mask(value: &mut serde_json::Value, redactor: &Redactor) {
     match value {
-        serde_json::Value::String(text) => *text = redactor.told(text),
+        serde_json::Value::String(text) => *text = redactor.for_people(text),
         serde_json::Value::Array(items) => items.iter_mut().for_each(|item| mask(item, redactor)),
         serde_json::Value::Object(fields) => {
             let open = fields.iter_mut().filter(|(key, _)| !is_ours(key) && !is_acted_on(key));

@@ -55,9 +55,7 @@ pub(crate) fn sweep(redactor: &Redactor, folder: &Path) -> Vec<Found> {
         };
         if redactor.is_in(&name) {
             let path = match redactor.mask_text(&name) {
-                masked if redactor.is_in(&masked) => {
-                    "(a file whose name cannot be told)".to_owned()
-                }
+                masked if redactor.is_in(&masked) => "(a file whose name is not shown)".to_owned(),
                 masked => masked,
             };
             found.push(Found { path, what: "a secret in its name" });
@@ -112,7 +110,10 @@ mod tests {
         write("a", vec![b'.'; 5 * PIECE]);
         assert!(sweep(&redactor, folder.path()).is_empty());
         write("x-hunter2hunter2.txt", Vec::new());
-        let told = sweep(&redactor, folder.path());
-        assert_eq!(told, [Found { path: "x-***.txt".to_owned(), what: "a secret in its name" }]);
+        let reported = sweep(&redactor, folder.path());
+        assert_eq!(
+            reported,
+            [Found { path: "x-***.txt".to_owned(), what: "a secret in its name" }]
+        );
     }
 }

@@ -122,7 +122,7 @@ struct Running {
     name: String,
     since: Instant,
     /// How many lines said so.
-    told: u32,
+    reported: u32,
 }
 
 impl Progress {
@@ -203,7 +203,7 @@ impl Progress {
         self.now(&format!("{}/{total} {name}", state.files_done()));
         let mut known = self.running();
         if known.as_ref().is_none_or(|known| known.name != name) {
-            *known = Some(Running { name, since: self.world.tick(), told: 0 });
+            *known = Some(Running { name, since: self.world.tick(), reported: 0 });
         }
     }
 
@@ -236,8 +236,8 @@ impl Progress {
         let mut running = self.running();
         let Some(running) = running.as_mut() else { return };
         let ran = running.since.elapsed();
-        if ran >= BEAT * (running.told + 1) {
-            running.told += 1;
+        if ran >= BEAT * (running.reported + 1) {
+            running.reported += 1;
             self.line(&format!("    running {} ({} s)", printable(&running.name), ran.as_secs()));
         }
     }

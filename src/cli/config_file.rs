@@ -11,7 +11,7 @@ use crate::domain::config::Config;
 use crate::domain::config::closest::closest;
 use crate::domain::config::settings::ConfigFile;
 use crate::domain::selection::pack;
-pub(crate) use crate::layer::ground::CONFIGURATION as NAME;
+pub(crate) use crate::layer::invocation::CONFIGURATION as NAME;
 
 /// Where a configuration is looked for: from a folder up to another, the nearest first.
 #[derive(Debug, Clone)]

@@ -1,6 +1,6 @@
 //! Exit codes: one table for every command. `docs/exit-codes.md` is generated from it.
 
-use crate::layer::ground::Ending;
+use crate::layer::invocation::Ending;
 
 /// An exit code and its meaning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -186,8 +186,12 @@ fn engine_of_this_host() -> Engine {
 }
 
 /// A runner's labels hold no comma: GitHub separates them by it.
-fn split_labels(told: &[String]) -> Vec<String> {
-    told.iter().flat_map(|labels| labels.split(',')).map(|label| label.trim().to_owned()).collect()
+fn split_labels(reported: &[String]) -> Vec<String> {
+    reported
+        .iter()
+        .flat_map(|labels| labels.split(','))
+        .map(|label| label.trim().to_owned())
+        .collect()
 }
 
 /// A runner's host is everybody's; elsewhere two repositories share only what the configuration

@@ -29,7 +29,7 @@ use crate::domain::run::ids::{GateId, LockGroup, RelPath, RepoSlug, Sha256};
 use crate::domain::starter::Form;
 use crate::domain::verdict::fault::{Fault, Finding, charge};
 use crate::domain::verdict::reason::{Layer, ReasonCode};
-use crate::layer::ground::{Ending, Ground, Outcome, Paper, Unreported};
+use crate::layer::invocation::{Ending, Invocation, Outcome, ReceiptInput, Unreported};
 use crate::layer::{context, execute, post, preflight, route, selection};
 use crate::report::quote::{printable, quoted};
 use crate::report::text::layer_line;
@@ -282,56 +282,55 @@ impl<'a> Session<'a> {
             Verb::Verify => self.verify(),
             Verb::Results => self.results(),
             Verb::Init => self.init(),
-            Verb::Open => self.open(&self.ground(None)?),
-            Verb::Runs => self.runs(&self.ground(None)?),
+            Verb::Open => self.open(&self.invocation(None)?),
+            Verb::Runs => self.runs(&self.invocation(None)?),
             verb => self.with_settings(verb),
         }
     }
 
     /// A command that uses the effective configuration, or shows it.
     fn with_settings(&self, verb: Verb) -> Result<Ending, Failure> {
-        let mut ground = self.ground(None)?;
+        let mut invocation = self.invocation(None)?;
         let shows = self.overlay.switch(Flag::ShowConfig)?;
         // The command after `lock acquire --` runs no tests.
         let command = Positional::Command.all(self.matches).filter(|_| shows || verb == Verb::Run);
         if let Some(argv) = command {
-            overlay::use_command(&mut ground.settings, argv);
+            overlay::use_command(&mut invocation.settings, argv);
         }
         if verb == Verb::Run {
-            self.rerun(&mut ground.settings)?;
+            self.rerun(&mut invocation.settings)?;
         }
         if shows {
-            let shown = overlay::show(&ground.settings);
+            let shown = overlay::show(&invocation.settings);
             self.print(&shown, &overlay::show_text(&shown))?;
             return Ok(Ending::Good);
         }
         match verb {
-            Verb::Lock => self.lock(&ground),
+            Verb::Lock => self.lock(&invocation),
             Verb::Packs => {
-                let packs = command::packs::all(&ground.settings.packs);
+                let packs = command::packs::all(&invocation.settings.packs);
                 self.print(&command::packs::json(&packs), &command::packs::text(&packs))?;
                 Ok(Ending::Good)
             }
-            Verb::Doctor => self.doctor(ground),
-            Verb::Route => self.route(&ground),
-            Verb::Context => {
-                self.layer(&ground, context::run(self.world, &ground, self.context_request()?))
-            }
+            Verb::Doctor => self.doctor(invocation),
+            Verb::Route => self.route(&invocation),
+            Verb::Context => self
+                .layer(&invocation, context::run(self.world, &invocation, self.context_request()?)),
             Verb::Preflight => {
-                let request = preflight::Request { context: self.paper(Layer::Context)? };
-                self.layer(&ground, preflight::run(self.world, &ground, request))
+                let request = preflight::Request { context: self.receipt_input(Layer::Context)? };
+                self.layer(&invocation, preflight::run(self.world, &invocation, request))
             }
             Verb::Selection => {
-                let (context, durations) = (self.paper(Layer::Context)?, self.durations(&ground)?);
+                let (context, durations) =
+                    (self.receipt_input(Layer::Context)?, self.durations(&invocation)?);
                 let request = selection::Request { context, durations };
-                self.layer(&ground, selection::run(self.world, &ground, request))
+                self.layer(&invocation, selection::run(self.world, &invocation, request))
             }
-            Verb::Execute => {
-                self.layer(&ground, execute::run(self.world, &ground, self.execute_request()?))
-            }
-            Verb::Post => self.post(&ground),
-            Verb::Replay => self.replay(ground),
-            Verb::Run => self.run_all(ground),
+            Verb::Execute => self
+                .layer(&invocation, execute::run(self.world, &invocation, self.execute_request()?)),
+            Verb::Post => self.post(&invocation),
+            Verb::Replay => self.replay(invocation),
+            Verb::Run => self.run_all(invocation),
             Verb::Explain
             | Verb::Schema
             | Verb::Verify
@@ -344,7 +343,7 @@ impl<'a> Session<'a> {
 
     /// The settings of a configuration: the one that is given, else the one that was named or
     /// found.
-    fn ground(&self, config: Option<PathBuf>) -> Result<Ground, Failure> {
+    fn invocation(&self, config: Option<PathBuf>) -> Result<Invocation, Failure> {
         let named =
             config.map_or_else(|| self.overlay.path(Flag::Config), |path| Ok(Some(path)))?;
         let (config, found) = config_file::load(&self.search, named)?;
@@ -364,7 +363,7 @@ impl<'a> Session<'a> {
             ["GITHUB_REPOSITORY", "GITHUB_SHA"].into_iter().filter_map(|name| self.world.var(name)),
         );
         public.push(self.world.now().to_string());
-        Ok(Ground {
+        Ok(Invocation {
             root: self.root.clone(),
             out: self.overlay.path(Flag::Out)?,
             state: files::canonical(&state),
@@ -393,13 +392,13 @@ impl<'a> Session<'a> {
         }
     }
 
-    fn route(&self, ground: &Ground) -> Result<Ending, Failure> {
+    fn route(&self, invocation: &Invocation) -> Result<Ending, Failure> {
         let repository = self.overlay.parsed::<RepoSlug>(Flag::Repository)?.map(|slug| slug.value);
         let request = route::Request { repository };
         if !self.overlay.switch(Flag::DryRun)? {
-            return self.layer(ground, route::run(self.world, ground, &request));
+            return self.layer(invocation, route::run(self.world, invocation, &request));
         }
-        let decided = route::decide(ground, &request);
+        let decided = route::decide(invocation, &request);
         let mut text = String::new();
         for finding in &decided.findings {
             text.push_str(&format!("{}: {}\n", finding.code(), printable(finding.detail())));
@@ -407,7 +406,7 @@ impl<'a> Session<'a> {
         for (name, value) in &decided.facts {
             text.push_str(&format!("  {name:<15} {}\n", printable(&value.to_string())));
         }
-        self.print(&decided.json(), &ground.redactor.mask_text(&text))?;
+        self.print(&decided.json(), &invocation.redactor.mask_text(&text))?;
         Ok(Ending::of(decided.findings.first()))
     }
 
@@ -421,7 +420,7 @@ impl<'a> Session<'a> {
 
     /// The receipt of an earlier layer: the one that is named, else the one that an earlier step of
     /// the same job left.
-    fn paper(&self, layer: Layer) -> Result<Paper, Failure> {
+    fn receipt_input(&self, layer: Layer) -> Result<ReceiptInput, Failure> {
         let named = match receipt_flag(layer) {
             Some(flag) => self.overlay.path(flag)?,
             None => None,
@@ -430,7 +429,7 @@ impl<'a> Session<'a> {
             Some(path) => Some(path),
             None => self.job_folder()?.and_then(|folder| folder.receipt(layer)),
         };
-        Ok(Paper { path, sha256: self.digest(layer)? })
+        Ok(ReceiptInput { path, sha256: self.digest(layer)? })
     }
 
     /// The folder of this job, where this process is a step of an action.
@@ -446,9 +445,9 @@ impl<'a> Session<'a> {
 
     fn execute_request(&self) -> Result<execute::Request, Failure> {
         Ok(execute::Request {
-            context: self.paper(Layer::Context)?,
-            preflight: self.paper(Layer::Preflight)?,
-            selection: self.paper(Layer::Selection)?,
+            context: self.receipt_input(Layer::Context)?,
+            preflight: self.receipt_input(Layer::Preflight)?,
+            selection: self.receipt_input(Layer::Selection)?,
             results_dir: self.overlay.path(Flag::ResultsDir)?,
             shard: self
                 .overlay
@@ -461,18 +460,18 @@ impl<'a> Session<'a> {
     /// A layer's result: its receipt as JSON, or a line and the remedy.
     fn layer(
         &self,
-        ground: &Ground,
+        invocation: &Invocation,
         result: Result<Outcome, Unreported>,
     ) -> Result<Ending, Failure> {
         let outcome = result.map_err(Failure::Unreported)?;
         self.set_outputs(&outcome)?;
         // Route and post write summaries of their own, and execute's outcome is post's to tell.
         let own_job = matches!(outcome.layer, Layer::Context | Layer::Preflight | Layer::Selection);
-        if own_job && ground.settings.summary.value {
+        if own_job && invocation.settings.summary.value {
             let summary = markdown::layer(outcome.layer, outcome.status, &outcome.findings);
             let unreported =
                 |fault| Failure::Unreported(Unreported { layer: outcome.layer, fault });
-            runner::add_summary(self.world, &ground.redactor.mask_text(&summary))
+            runner::add_summary(self.world, &invocation.redactor.mask_text(&summary))
                 .map_err(unreported)?;
         }
         let mut text = format!("{}\n", summary_line(&outcome));
@@ -487,7 +486,7 @@ impl<'a> Session<'a> {
             text.push_str(&format!("next       {}\n", finding.code().row().remedy));
         }
         text.push_str(&format!("receipt    {}\n", printable(&shown(&outcome.written.path))));
-        self.print(&outcome.receipt, &ground.redactor.mask_text(&text))?;
+        self.print(&outcome.receipt, &invocation.redactor.mask_text(&text))?;
         Ok(outcome.ending)
     }
 

@@ -12,7 +12,7 @@ use crate::adapter::world::World;
 use crate::domain::config::Requirement;
 use crate::domain::config::settings::ConfigFile;
 use crate::domain::receipt::ProbeOutcome;
-use crate::layer::ground::Ground;
+use crate::layer::invocation::Invocation;
 use crate::layer::preflight::{self, Looked};
 use crate::report::quote::printable;
 
@@ -23,9 +23,9 @@ pub(crate) struct Check {
 }
 
 /// Looks.
-pub(crate) fn check(world: &World, ground: &Ground) -> Vec<Check> {
+pub(crate) fn check(world: &World, invocation: &Invocation) -> Vec<Check> {
     let mut asked: Vec<(Requirement, Vec<String>)> = Vec::new();
-    for pack in packs::all(&ground.settings.packs) {
+    for pack in packs::all(&invocation.settings.packs) {
         for requirement in pack.requires {
             match asked.iter_mut().find(|(known, _)| *known == requirement) {
                 Some((_, packs)) if packs.contains(&pack.name) => (),
@@ -35,8 +35,8 @@ pub(crate) fn check(world: &World, ground: &Ground) -> Vec<Check> {
         }
     }
     let (requires, of_packs): (Vec<_>, Vec<_>) = asked.into_iter().unzip();
-    let scratch = ground.state.join("doctor");
-    let looked = preflight::look(world, ground, &scratch, &requires);
+    let scratch = invocation.state.join("doctor");
+    let looked = preflight::look(world, invocation, &scratch, &requires);
     // What packs ask for comes first, in their order; behind it stands what is always looked at.
     let packs = of_packs.into_iter().map(Some).chain(std::iter::repeat(None));
     looked
@@ -53,8 +53,8 @@ pub(crate) struct Configurations {
 }
 
 /// Looks for configurations beside those that are checked.
-pub(crate) fn configurations(ground: &Ground, checked: &[String]) -> Configurations {
-    let used = match &ground.settings.config {
+pub(crate) fn configurations(invocation: &Invocation, checked: &[String]) -> Configurations {
+    let used = match &invocation.settings.config {
         ConfigFile::Read(file) => Some(file.clone()),
         ConfigFile::Missing(_) => None,
     };
@@ -63,8 +63,8 @@ pub(crate) fn configurations(ground: &Ground, checked: &[String]) -> Configurati
         let config = name.starts_with("pester-gate.") && name.ends_with(".yml");
         config && !path.starts_with(".github/")
     };
-    let paths = discovery::survey(&ground.root).unwrap_or_default();
-    let others = paths.iter().filter(name).map(|path| shown(&ground.root.join(path)));
+    let paths = discovery::survey(&invocation.root).unwrap_or_default();
+    let others = paths.iter().filter(name).map(|path| shown(&invocation.root.join(path)));
     let others =
         others.filter(|path| Some(path) != used.as_ref() && !checked.contains(path)).collect();
     Configurations { used, others }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::adapter::receipt_store::shown;
 use crate::domain::config::settings::ConfigFile;
 use crate::domain::config::{DispatcherKind, FILES_ARGUMENT};
-use crate::layer::ground::Ground;
+use crate::layer::invocation::Invocation;
 use crate::layer::selection::Preview;
 use crate::report::quote::{printable, quoted};
 
@@ -24,19 +24,19 @@ fn command(planned: &Preview) -> Vec<String> {
     profile.command.value.iter().flat_map(each).collect()
 }
 
-fn configuration(ground: &Ground) -> Option<&str> {
-    match &ground.settings.config {
+fn configuration(invocation: &Invocation) -> Option<&str> {
+    match &invocation.settings.config {
         ConfigFile::Read(file) => Some(file),
         ConfigFile::Missing(_) => None,
     }
 }
 
 /// As JSON.
-pub(crate) fn json(ground: &Ground, planned: &Preview, settings: &Value) -> Value {
+pub(crate) fn json(invocation: &Invocation, planned: &Preview, settings: &Value) -> Value {
     let files: Vec<_> = planned.selection.files.iter().map(|file| file.path.to_string()).collect();
     json!({
-        "configuration": configuration(ground),
-        "root": shown(&ground.root),
+        "configuration": configuration(invocation),
+        "root": shown(&invocation.root),
         "dispatcher": planned.profile.kind.value,
         "command": command(planned),
         "results": planned.profile.results.value,
@@ -47,11 +47,11 @@ pub(crate) fn json(ground: &Ground, planned: &Preview, settings: &Value) -> Valu
 }
 
 /// As text.
-pub(crate) fn text(ground: &Ground, planned: &Preview, settings: &str) -> String {
+pub(crate) fn text(invocation: &Invocation, planned: &Preview, settings: &str) -> String {
     let mut out = String::new();
-    let file = configuration(ground).unwrap_or("none: the command was typed");
+    let file = configuration(invocation).unwrap_or("none: the command was typed");
     let _ = writeln!(out, "Configuration  {}", printable(file));
-    let _ = writeln!(out, "Root           {}", printable(&shown(&ground.root)));
+    let _ = writeln!(out, "Root           {}", printable(&shown(&invocation.root)));
     let words: Vec<String> = command(planned).iter().map(|word| quoted(word)).collect();
     if !words.is_empty() {
         let _ = writeln!(out, "Command        {}", printable(&words.join(" ")));

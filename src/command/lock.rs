@@ -85,26 +85,26 @@ pub(crate) fn release(
     let (run, place) = (run(world), place(world));
     let run = run.as_ref().map(|(run, attempt)| (run.as_str(), *attempt));
     let group = lock.group();
-    let told = |released: bool, holder: Option<&Owner>| {
+    let reported = |released: bool, holder: Option<&Owner>| {
         json!({
             "group": group, "released": released, "holder": holder,
         })
     };
     Ok(match lock.release(world, run, Asker::Job(place.as_deref()), patience)? {
         Released::NotOurs(Holder::Nobody) => {
-            (told(false, None), format!("{group} is free\n"), None)
+            (reported(false, None), format!("{group} is free\n"), None)
         }
         Released::NotOurs(holder) => {
             let text =
                 format!("{group} is not ours to release: {}\n", printable(&holder.describe()));
-            (told(false, known(&holder)), text, None)
+            (reported(false, known(&holder)), text, None)
         }
         Released::Gone(owner) => {
             let text = format!("{group} is released: {}\n", printable(&owner.describe()));
-            (told(true, Some(&owner)), text, None)
+            (reported(true, Some(&owner)), text, None)
         }
         Released::Stays(owner) => {
-            (told(false, Some(&owner)), String::new(), Some(owner.describe()))
+            (reported(false, Some(&owner)), String::new(), Some(owner.describe()))
         }
     })
 }

@@ -17,7 +17,7 @@ use crate::domain::results::triage::{self, Triage};
 use crate::domain::run::ids::{GateId, Sha256};
 use crate::domain::verdict::fault::{Fault, Finding, ReceiptFault, charge};
 use crate::domain::verdict::reason::{Layer, ReasonCode};
-use crate::layer::ground::{Ending, Ground, Outcome, Unreported};
+use crate::layer::invocation::{Ending, Invocation, Outcome, Unreported};
 use crate::layer::post;
 
 /// What a replay came to.
@@ -35,7 +35,7 @@ pub(crate) struct Replayed {
 /// Makes the evidence again.
 pub(crate) fn replay(
     world: &World,
-    mut ground: Ground,
+    mut invocation: Invocation,
     dir: &Path,
 ) -> Result<Result<Replayed, Unreported>> {
     if !files::is_dir(dir) {
@@ -50,14 +50,14 @@ pub(crate) fn replay(
     let mut request = match predecessor {
         Some(request) => {
             // This job's run is not the one that is told of.
-            ground.facts = Default::default();
+            invocation.facts = Default::default();
             request
         }
-        None => retained(&dir, &mut ground)?,
+        None => retained(&dir, &mut invocation)?,
     };
-    let folder = new_folder(world, &ground, &dir, &mut request)?;
-    ground.out = Some(folder.clone());
-    let mut post = match post::run(world, &ground, &request) {
+    let folder = new_folder(world, &invocation, &dir, &mut request)?;
+    invocation.out = Some(folder.clone());
+    let mut post = match post::run(world, &invocation, &request) {
         Ok(post) => post,
         Err(unreported) => return Ok(Err(unreported)),
     };
@@ -67,7 +67,7 @@ pub(crate) fn replay(
         let path = shown(&dir.join(OperatorOutcome::FILE));
         let why = "the evidence that was kept says otherwise than what it was made from".to_owned();
         request.found.push(charged(ReceiptFault::Corrupt { layer: Layer::Post, path, why }));
-        post = match post::run(world, &ground, &request) {
+        post = match post::run(world, &invocation, &request) {
             Ok(post) => post,
             Err(unreported) => return Ok(Err(unreported)),
         };
@@ -83,15 +83,15 @@ pub(crate) fn replay(
 /// A folder of its own, neither in what was kept nor around it.
 fn new_folder(
     world: &World,
-    ground: &Ground,
+    invocation: &Invocation,
     dir: &Path,
     request: &mut post::Request,
 ) -> Result<PathBuf> {
-    let base = ground.out.clone().unwrap_or_else(|| ground.state.join("replays"));
+    let base = invocation.out.clone().unwrap_or_else(|| invocation.state.join("replays"));
     let base = world.absolute(base);
     // Before anything is made: its nearest folder that is there says where it would lie.
     let there = base.ancestors().find(|folder| files::exists(folder)).map(files::canonical);
-    let around = |base: &Path| dir.starts_with(base) && ground.out.is_some();
+    let around = |base: &Path| dir.starts_with(base) && invocation.out.is_some();
     if there.is_some_and(|there| there.starts_with(dir)) || around(&files::canonical(&base)) {
         bail!(
             "--out {} and the folder that is replayed lie in one another; name another",
@@ -101,7 +101,7 @@ fn new_folder(
     files::make_dir(&base).with_context(|| shown(&base))?;
     let base = files::canonical(&base);
     request.receipts_dir = dir.to_owned();
-    if ground.out.is_some() {
+    if invocation.out.is_some() {
         return Ok(base);
     }
     for n in 1..10_000u32 {
@@ -116,13 +116,13 @@ fn new_folder(
 }
 
 /// The request that the retained evidence was made from, with what is wrong with what was kept.
-fn retained(dir: &Path, ground: &mut Ground) -> Result<post::Request> {
+fn retained(dir: &Path, invocation: &mut Invocation) -> Result<post::Request> {
     let found: Vec<Result<Loaded<Provenance>, ReceiptFault>> =
         receipt_store::find::<Provenance>(dir)
             .iter()
             .map(|path| receipt_store::load(path, None))
             .collect();
-    let provenance = match choose(&found, ground.gate_id.as_ref())? {
+    let provenance = match choose(&found, invocation.gate_id.as_ref())? {
         Some(provenance) => provenance,
         None => {
             let any_receipt = CATALOGUE.iter().any(|(_, file, _)| {
@@ -135,7 +135,7 @@ fn retained(dir: &Path, ground: &mut Ground) -> Result<post::Request> {
             let missing = ReceiptFault::Missing { layer: Layer::Post, path };
             let fault = found.into_iter().find_map(Result::err).unwrap_or(missing);
             let kind = post::Kind::LocalReplay { as_of: None, retained: None };
-            ground.facts = Default::default();
+            invocation.facts = Default::default();
             return Ok(post::Request {
                 found: vec![charged(fault)],
                 kind,
@@ -146,31 +146,31 @@ fn retained(dir: &Path, ground: &mut Ground) -> Result<post::Request> {
     let receipt = &provenance.receipt;
     if let Some(fault) = foreign(dir, receipt) {
         let kind = post::Kind::LocalReplay { as_of: None, retained: None };
-        ground.facts = Default::default();
+        invocation.facts = Default::default();
         return Ok(post::Request { found: vec![charged(fault)], kind, ..post::Request::default() });
     }
-    let Some(told) = &receipt.told else {
-        ground.facts = Default::default();
+    let Some(stored) = &receipt.request else {
+        invocation.facts = Default::default();
         let (path, why) =
-            (shown(&provenance.path), "it does not say what post was told".to_owned());
+            (shown(&provenance.path), "it does not hold the request of post".to_owned());
         let found = vec![charged(ReceiptFault::Corrupt { layer: Layer::Post, path, why })];
         let kind = post::Kind::LocalReplay { as_of: None, retained: None };
         return Ok(post::Request { found, kind, ..post::Request::default() });
     };
     let run = &receipt.run;
-    ground.facts = crate::adapter::runner::Facts {
-        run: told.run_id.clone().zip(told.run_attempt),
+    invocation.facts = crate::adapter::runner::Facts {
+        run: stored.run_id.clone().zip(stored.run_attempt),
         workflow: run.workflow.clone(),
         job: run.job.clone(),
         event_name: run.event_name.clone(),
-        head_sha: told.head_sha.clone(),
+        head_sha: stored.head_sha.clone(),
         head_ref: run.head_ref.clone(),
         base_ref: run.base_ref.clone(),
         ..Default::default()
     };
-    ground.host = receipt.host.clone();
-    ground.gate_id = run.gate_id.clone();
-    let mut request = post::Request::again(told, dir.to_owned());
+    invocation.host = receipt.host.clone();
+    invocation.gate_id = run.gate_id.clone();
+    let mut request = post::Request::again(stored, dir.to_owned());
     request.found.extend(altered(dir, provenance.path.parent(), receipt).into_iter().map(charged));
     if let Some(output) = receipt.derived_outputs.iter().find(|output| output.role == "triage") {
         match retained_triage(dir, &output.sha256) {
@@ -183,11 +183,11 @@ fn retained(dir: &Path, ground: &mut Ground) -> Result<post::Request> {
         }
     }
     request.found.extend(journals_altered(dir, receipt));
-    let retained = told_by_the_outcome(dir, receipt, told.continue_on_failure);
+    let retained = stored_in_the_outcome(dir, receipt, stored.continue_on_failure);
     // One that was changed is told by its digest.
-    let told_already =
+    let known_already =
         request.found.iter().any(|finding| finding.code() == ReasonCode::ReceiptDigestMismatch);
-    request.found.extend(retained.as_ref().err().filter(|_| !told_already).cloned().map(charged));
+    request.found.extend(retained.as_ref().err().filter(|_| !known_already).cloned().map(charged));
     request.kind =
         post::Kind::LocalReplay { as_of: Some(receipt.generated_at_utc), retained: retained.ok() };
     Ok(request)
@@ -195,7 +195,7 @@ fn retained(dir: &Path, ground: &mut Ground) -> Result<post::Request> {
 
 /// What the operator was told, which must be what the provenance says: the one lists the other with
 /// its digest.
-fn told_by_the_outcome(
+fn stored_in_the_outcome(
     dir: &Path,
     provenance: &Provenance,
     continues: bool,

@@ -12,7 +12,7 @@ use crate::domain::receipt::JobResult;
 use crate::domain::verdict::classify::Job;
 use crate::domain::verdict::fault::Fault;
 use crate::domain::verdict::reason::{Layer, Severity};
-use crate::layer::ground::{self, Ending, Ground, Outcome, Paper, Unreported};
+use crate::layer::invocation::{self, Ending, Invocation, Outcome, ReceiptInput, Unreported};
 use crate::layer::{context, execute, post, preflight, selection};
 use crate::report::text::layer_line;
 
@@ -43,14 +43,15 @@ pub(crate) struct Request {
 /// Runs all layers. `say` is given a line for each as it ends.
 pub(crate) fn run(
     world: &World,
-    mut ground: Ground,
+    mut invocation: Invocation,
     request: Request,
     say: &dyn Fn(&str),
 ) -> Result<RunOutcome, Unreported> {
-    let (run, attempt) = ground.facts.run.clone().unwrap_or_else(|| (ground::local_run(world), 1));
-    ground.facts.run = Some((run.clone(), attempt));
-    let by_rule = ground.out.is_none();
-    let base = ground.out.take().unwrap_or_else(|| ground.state.join(RUNS));
+    let (run, attempt) =
+        invocation.facts.run.clone().unwrap_or_else(|| (invocation::local_run(world), 1));
+    invocation.facts.run = Some((run.clone(), attempt));
+    let by_rule = invocation.out.is_none();
+    let base = invocation.out.take().unwrap_or_else(|| invocation.state.join(RUNS));
     let folder = match own_folder(&base, run.as_str(), attempt) {
         Ok(folder) => folder,
         Err(error) => {
@@ -62,33 +63,33 @@ pub(crate) fn run(
     // What somebody asked to be written elsewhere is theirs to remove.
     let name =
         folder.file_name().map(|name| name.to_string_lossy().into_owned()).filter(|_| by_rule);
-    let (repository, root) = (ground.repository_key(world), shown(&ground.root));
-    let in_progress =
-        name.map(|name| runs::begin(world, &ground.state, &name, &repository, &root, request.keep));
-    ground.runs = Some(files::canonical(&base));
-    ground.out = Some(folder.clone());
+    let (repository, root) = (invocation.repository_key(world), shown(&invocation.root));
+    let in_progress = name
+        .map(|name| runs::begin(world, &invocation.state, &name, &repository, &root, request.keep));
+    invocation.runs = Some(files::canonical(&base));
+    invocation.out = Some(folder.clone());
 
     let mut jobs = BTreeMap::new();
     let mut digests = post::Digests::default();
     let Request { context, continue_on_failure, against, durations, typed, .. } = request;
-    let typed = typed.masked(&|text| ground.redactor.mask_text(text));
-    let ran = layers(world, &ground, (context, durations), &mut jobs, &mut digests, say);
-    ground.progress.done();
+    let typed = typed.masked(&|text| invocation.redactor.mask_text(text));
+    let ran = layers(world, &invocation, (context, durations), &mut jobs, &mut digests, say);
+    invocation.progress.done();
     ran?;
     let request = post::Request {
         receipts_dir: folder.clone(),
         jobs,
         digests,
         continue_on_failure,
-        found: ground.fact_findings(Layer::Post),
+        found: invocation.fact_findings(Layer::Post),
         against,
-        classes: ground.settings.classes.clone(),
+        classes: invocation.settings.classes.clone(),
         typed: Some(typed),
         ..post::Request::default()
     };
-    let post = post::run(world, &ground, &request)?;
+    let post = post::run(world, &invocation, &request)?;
     if in_progress.is_some() {
-        let removed = runs::prune(world, &ground.state);
+        let removed = runs::prune(world, &invocation.state);
         tracing::info!("{} earlier runs were removed by rule", removed.len());
     }
     drop(in_progress);
@@ -98,7 +99,7 @@ pub(crate) fn run(
 /// Context; preflight and selection, both, whatever the other says; execute if neither blocked.
 fn layers(
     world: &World,
-    ground: &Ground,
+    invocation: &Invocation,
     (request, durations): (context::Request, selection::Durations),
     jobs: &mut BTreeMap<Layer, Job>,
     digests: &mut post::Digests,
@@ -123,38 +124,42 @@ fn layers(
             Layer::Selection => digests.selection = digest,
             _ => digests.execute = digest.into_iter().map(|digest| (None, digest)).collect(),
         }
-        let detail = ground.redactor.mask_text(&detail);
+        let detail = invocation.redactor.mask_text(&detail);
         // A warning that stops nothing is told with the verdict, where the reader can act on it.
         let status = if outcome.status == "warning" { "ready" } else { outcome.status };
         say(&layer_line(outcome.layer, status, detail.trim_end_matches([':', ' '])));
         result == JobResult::Success
     };
-    let paper = |outcome: &Outcome| Paper {
+    let receipt_input = |outcome: &Outcome| ReceiptInput {
         path: Some(outcome.written.path.clone()),
         sha256: Some(outcome.written.sha256.clone()),
     };
-    ground.progress.now("context");
-    let context = context::run(world, ground, request)?;
+    invocation.progress.now("context");
+    let context = context::run(world, invocation, request)?;
     if !done(&context) {
         return Ok(());
     }
-    ground.progress.now("preflight");
-    let preflight = preflight::run(world, ground, preflight::Request { context: paper(&context) })?;
+    invocation.progress.now("preflight");
+    let preflight =
+        preflight::run(world, invocation, preflight::Request { context: receipt_input(&context) })?;
     let ready = done(&preflight);
-    ground.progress.now("selection");
-    let selection =
-        selection::run(world, ground, selection::Request { context: paper(&context), durations })?;
+    invocation.progress.now("selection");
+    let selection = selection::run(
+        world,
+        invocation,
+        selection::Request { context: receipt_input(&context), durations },
+    )?;
     if !done(&selection) || !ready {
         return Ok(());
     }
-    ground.progress.now("execute");
+    invocation.progress.now("execute");
     let request = execute::Request {
-        context: paper(&context),
-        preflight: paper(&preflight),
-        selection: paper(&selection),
+        context: receipt_input(&context),
+        preflight: receipt_input(&preflight),
+        selection: receipt_input(&selection),
         ..execute::Request::default()
     };
-    done(&execute::run(world, ground, request)?);
+    done(&execute::run(world, invocation, request)?);
     Ok(())
 }
 

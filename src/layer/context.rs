@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use super::ground::{self, Ground, Identity, Outcome, Unreported};
+use super::invocation::{self, Identity, Invocation, Outcome, Unreported};
 use crate::adapter::github::{self, Question};
 use crate::adapter::receipt_store::shown;
 use crate::adapter::runner;
@@ -36,41 +36,45 @@ pub(crate) struct Request {
 }
 
 /// Runs the layer.
-pub(crate) fn run(world: &World, ground: &Ground, request: Request) -> Result<Outcome, Unreported> {
-    let mut identity = Identity::own(world, ground);
+pub(crate) fn run(
+    world: &World,
+    invocation: &Invocation,
+    request: Request,
+) -> Result<Outcome, Unreported> {
+    let mut identity = Identity::own(world, invocation);
     identity.sample_id.clone_from(&request.sample_id);
     identity.correlation_id.clone_from(&request.correlation_id);
-    let out = ground.out_dir(&identity.run.0, identity.run.1);
+    let out = invocation.out_dir(&identity.run.0, identity.run.1);
 
-    let checkout = git::inspect(world, &ground.root, &ground.ours(&out));
+    let checkout = git::inspect(world, &invocation.root, &invocation.ours(&out));
     let resolution = repository::resolve(&Sources {
         option: request.repository,
-        event: ground.facts.event_repository.clone(),
-        environment: ground.facts.repository.clone(),
+        event: invocation.facts.event_repository.clone(),
+        environment: invocation.facts.repository.clone(),
         remotes: checkout.as_ref().map(|checkout| checkout.remotes.clone()).unwrap_or_default(),
     });
     identity.repository.clone_from(&resolution.slug);
 
-    let policy = ground.settings.priority_policy.value;
+    let policy = invocation.settings.priority_policy.value;
     // On a laptop the gate works without GitHub; where GitHub is in play these block.
     let strict = world.under_actions() || policy == PriorityPolicy::Required;
-    let mut findings = ground.fact_findings(Layer::Context);
+    let mut findings = invocation.fact_findings(Layer::Context);
     // Where git says nothing, that is why no remote names the repository.
     let explained = |fault: &&Fault| checkout.is_err() && **fault == Fault::RepositoryUnresolved;
     let unexplained = resolution.fault.as_ref().filter(|fault| !explained(fault));
     findings.extend(unexplained.map(|fault| by_place(fault, strict)));
-    findings.extend(check_worktree(ground, &checkout, strict));
-    findings.extend(check_paths(ground));
+    findings.extend(check_worktree(invocation, &checkout, strict));
+    findings.extend(check_paths(invocation));
     let token = token_of(world);
     // A run that is blocked anyway, or about the wrong repository, asks nobody.
     let blocked = findings.iter().any(Finding::stops);
     let priority =
-        standing_priority(world, ground, resolution.slug.as_ref(), token.as_deref(), blocked)
+        standing_priority(world, invocation, resolution.slug.as_ref(), token.as_deref(), blocked)
             .unwrap_or_else(|fault| Known::without(&mut findings, &fault));
     findings.extend(standing_priority::findings(
         &priority.answer,
         policy,
-        ground.settings.priority_multiple.value,
+        invocation.settings.priority_multiple.value,
     ));
     if world.cancel().requests() > 0 {
         findings.push(charge(&Fault::LayerCancelled { layer: Layer::Context }, Layer::Context));
@@ -80,7 +84,8 @@ pub(crate) fn run(world: &World, ground: &Ground, request: Request) -> Result<Ou
         identity.head_sha = checkout.as_ref().ok().and_then(|checkout| checkout.head.clone());
     }
     identity.head_ref = checkout.as_ref().ok().and_then(|checkout| checkout.branch.clone());
-    let head = ground::head(world, ground, &identity, &mut findings, layer_status, Vec::new());
+    let head =
+        invocation::head(world, invocation, &identity, &mut findings, layer_status, Vec::new());
     let mut receipt = ContextReceipt::headed(head);
     receipt.sample_id = request.sample_id;
     receipt.standing_priority = priority.record(resolution.slug.as_ref(), &findings);
@@ -92,18 +97,18 @@ pub(crate) fn run(world: &World, ground: &Ground, request: Request) -> Result<Ou
     };
     receipt.look_up = priority.look_up;
     receipt.slug_sources = resolution.sources;
-    receipt.worktree = worktree_record(ground, &checkout);
-    receipt.repository_identity = Some(ground.repository_key(world));
+    receipt.worktree = worktree_record(invocation, &checkout);
+    receipt.repository_identity = Some(invocation.repository_key(world));
 
-    let status = ground::status_word(&findings);
+    let status = invocation::status_word(&findings);
     let standing = receipt.standing_priority.clone();
-    let mut outcome = ground::conclude(ground, &out, &receipt, findings, status)?;
+    let mut outcome = invocation::conclude(invocation, &out, &receipt, findings, status)?;
     outcome.outputs = vec![
         (
             "artifact-name",
             ArtifactName::for_attempt(
                 ArtifactName::base_of(Layer::Context),
-                ground.gate_id.as_ref(),
+                invocation.gate_id.as_ref(),
                 None,
                 identity.run.1,
             )
@@ -181,12 +186,12 @@ impl Known {
 /// Which issue has the floor, asked of GitHub where that is needed and possible.
 fn standing_priority(
     world: &World,
-    ground: &Ground,
+    invocation: &Invocation,
     repository: Option<&RepoSlug>,
     token: Option<&str>,
     blocked: bool,
 ) -> Result<Known, Fault> {
-    let settings = &ground.settings;
+    let settings = &invocation.settings;
     if settings.priority_policy.value == PriorityPolicy::Off {
         return Ok(Known::unasked(Answer::NotRequired));
     }
@@ -222,8 +227,8 @@ fn standing_priority(
             repository,
             rules: &rules,
             most: settings.priority_max_wait.value.as_duration(),
-            cache: &ground.state.join("github"),
-            redactor: &ground.redactor,
+            cache: &invocation.state.join("github"),
+            redactor: &invocation.redactor,
         },
     );
     Ok(Known {
@@ -244,14 +249,17 @@ fn by_place(fault: &Fault, strict: bool) -> Finding {
 }
 
 fn check_worktree(
-    ground: &Ground,
+    invocation: &Invocation,
     checkout: &Result<Checkout, Unknown>,
     strict: bool,
 ) -> Vec<Finding> {
     let checkout = match checkout {
         Ok(checkout) => checkout,
         Err(Unknown::NoWorktree) => {
-            return vec![by_place(&Fault::WorktreeMissing { root: shown(&ground.root) }, strict)];
+            return vec![by_place(
+                &Fault::WorktreeMissing { root: shown(&invocation.root) },
+                strict,
+            )];
         }
         Err(Unknown::NotTrusted(why)) => {
             return vec![by_place(&Fault::WorktreeNotTrusted { why: why.clone() }, strict)];
@@ -261,7 +269,7 @@ fn check_worktree(
         }
     };
     let mut findings = Vec::new();
-    if let (Some(expected), Some(found)) = (&ground.facts.head_sha, &checkout.head)
+    if let (Some(expected), Some(found)) = (&invocation.facts.head_sha, &checkout.head)
         && expected != found
     {
         let fault = Fault::HeadShaMismatch { found: found.clone(), expected: expected.clone() };
@@ -279,13 +287,13 @@ fn check_worktree(
     findings
 }
 
-fn check_paths(ground: &Ground) -> Vec<Finding> {
+fn check_paths(invocation: &Invocation) -> Vec<Finding> {
     let missing = |path: &&String| {
         let below: Option<RelPath> = path.replace('\\', "/").parse().ok();
-        !below.is_some_and(|below| files::exists(&ground.root.join(Path::new(below.as_str()))))
+        !below.is_some_and(|below| files::exists(&invocation.root.join(Path::new(below.as_str()))))
     };
-    let absent = |path: &&String| !files::is_dir(&ground.root.join(path));
-    let settings = &ground.settings;
+    let absent = |path: &&String| !files::is_dir(&invocation.root.join(path));
+    let settings = &invocation.settings;
     let required = settings.required_paths.value.iter().filter(missing);
     let required = required.map(|path| Fault::RequiredPathMissing { path: path.clone() });
     let helpers = settings.helper_roots.value.iter().filter(absent);
@@ -293,9 +301,9 @@ fn check_paths(ground: &Ground) -> Vec<Finding> {
     required.chain(helpers).map(|fault| charge(&fault, Layer::Context)).collect()
 }
 
-fn worktree_record(ground: &Ground, checkout: &Result<Checkout, Unknown>) -> Worktree {
+fn worktree_record(invocation: &Invocation, checkout: &Result<Checkout, Unknown>) -> Worktree {
     let checkout = checkout.as_ref().ok();
-    let top = git::top_level(&ground.root).unwrap_or_else(|| ground.root.clone());
+    let top = git::top_level(&invocation.root).unwrap_or_else(|| invocation.root.clone());
     Worktree {
         root: shown(&top),
         head_sha: checkout.and_then(|checkout| checkout.head.clone()),
@@ -303,8 +311,8 @@ fn worktree_record(ground: &Ground, checkout: &Result<Checkout, Unknown>) -> Wor
         dirty_files: checkout
             .map(|c| c.dirty.iter().take(DIRTY_SHOWN).cloned().collect())
             .unwrap_or_default(),
-        required_paths: ground.settings.required_paths.value.clone(),
-        helper_roots: ground.settings.helper_roots.value.clone(),
+        required_paths: invocation.settings.required_paths.value.clone(),
+        helper_roots: invocation.settings.helper_roots.value.clone(),
     }
 }
 

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use jiff::Timestamp;
 
-use super::ground::{self, Ground, Identity, Outcome, Paper, Unreported};
+use super::invocation::{self, Identity, Invocation, Outcome, ReceiptInput, Unreported};
 use crate::adapter::green;
 use crate::adapter::probe::{self, Probed, Surroundings};
 use crate::adapter::world::World;
@@ -26,19 +26,23 @@ use crate::domain::verdict::reason::{Layer, ReasonCode, Severity};
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Request {
     /// Context's receipt.
-    pub(crate) context: Paper,
+    pub(crate) context: ReceiptInput,
 }
 
 /// Runs the layer.
-pub(crate) fn run(world: &World, ground: &Ground, request: Request) -> Result<Outcome, Unreported> {
-    let mut identity = Identity::own(world, ground);
-    let mut findings = ground.fact_findings(Layer::Preflight);
+pub(crate) fn run(
+    world: &World,
+    invocation: &Invocation,
+    request: Request,
+) -> Result<Outcome, Unreported> {
+    let mut identity = Identity::own(world, invocation);
+    let mut findings = invocation.fact_findings(Layer::Preflight);
     let mut parents: Vec<Parent> = Vec::new();
     let mut context_at = None;
     let mut go_on = findings.is_empty();
     // By hand at a terminal the host may be measured without a chain; in a workflow never.
     if request.context.path.is_some() || world.under_actions() {
-        match ground::consume_context(world, ground, &request.context, &mut identity) {
+        match invocation::consume_context(world, invocation, &request.context, &mut identity) {
             Ok(context) => {
                 // One host has one clock.
                 let elsewhere = context.receipt.host.machine_id != world.host().machine_id;
@@ -51,10 +55,10 @@ pub(crate) fn run(world: &World, ground: &Ground, request: Request) -> Result<Ou
             }
         }
     }
-    let out = ground.out_dir(&identity.run.0, identity.run.1);
+    let out = invocation.out_dir(&identity.run.0, identity.run.1);
 
-    let asked = ground.settings.pack.value.as_deref();
-    let (requires, pack_name) = match pack::resolve(&ground.settings.packs, asked) {
+    let asked = invocation.settings.pack.value.as_deref();
+    let (requires, pack_name) = match pack::resolve(&invocation.settings.packs, asked) {
         Ok((pack, _)) => (pack.requires, pack.name),
         Err(fault) => {
             // Selection blocks on it; here only what is always looked at can be looked at.
@@ -63,7 +67,7 @@ pub(crate) fn run(world: &World, ground: &Ground, request: Request) -> Result<Ou
         }
     };
     let (probes, fixtures) = if go_on {
-        measure(world, ground, &out, context_at, &requires, &mut findings)
+        measure(world, invocation, &out, context_at, &requires, &mut findings)
     } else {
         Default::default()
     };
@@ -79,25 +83,25 @@ pub(crate) fn run(world: &World, ground: &Ground, request: Request) -> Result<Ou
         findings.push(good(ReasonCode::HostReady, Layer::Preflight, format!("{looked_at} probes")));
     }
 
-    let head = ground::head(world, ground, &identity, &mut findings, layer_status, parents);
+    let head = invocation::head(world, invocation, &identity, &mut findings, layer_status, parents);
     let mut receipt = ReadinessReceipt::headed(head);
-    receipt.freshness_window_seconds = ground.settings.freshness.value.as_millis() / 1000;
+    receipt.freshness_window_seconds = invocation.settings.freshness.value.as_millis() / 1000;
     receipt.pack = pack_name;
     receipt.probes = probes;
     receipt.fixtures = fixtures;
-    let repository = ground.repository_key(world);
-    let (gate, machine) = (ground.gate_id.as_ref(), ground.host.machine_id.as_str());
-    let configuration = &ground.configuration_key();
+    let repository = invocation.repository_key(world);
+    let (gate, machine) = (invocation.gate_id.as_ref(), invocation.host.machine_id.as_str());
+    let configuration = &invocation.configuration_key();
     let pack = &receipt.pack;
     let key = green::Key { repository: &repository, machine, gate, configuration, pack };
-    receipt.last_green = green::read(&ground.state, &key, &ground.redactor);
-    let status = ground::status_word(&findings);
-    let mut outcome = ground::conclude(ground, &out, &receipt, findings, status)?;
+    receipt.last_green = green::read(&invocation.state, &key, &invocation.redactor);
+    let status = invocation::status_word(&findings);
+    let mut outcome = invocation::conclude(invocation, &out, &receipt, findings, status)?;
     outcome.outputs = vec![(
         "artifact-name",
         ArtifactName::for_attempt(
             ArtifactName::base_of(Layer::Preflight),
-            ground.gate_id.as_ref(),
+            invocation.gate_id.as_ref(),
             None,
             identity.run.1,
         )
@@ -110,7 +114,7 @@ type Measured = (BTreeMap<String, ProbeRecord>, Vec<FixtureRecord>);
 
 fn measure(
     world: &World,
-    ground: &Ground,
+    invocation: &Invocation,
     out: &Path,
     context: Option<Timestamp>,
     requires: &[Requirement],
@@ -118,7 +122,7 @@ fn measure(
 ) -> Measured {
     let around = Surroundings {
         context,
-        ..surroundings(world, ground, out, needed_fixtures(world, ground))
+        ..surroundings(world, invocation, out, needed_fixtures(world, invocation))
     };
     let mut records = BTreeMap::new();
     let mut fixtures = Vec::new();
@@ -144,17 +148,17 @@ pub(crate) struct Looked {
 /// fixtures are looked at, and nothing is decided.
 pub(crate) fn look(
     world: &World,
-    ground: &Ground,
+    invocation: &Invocation,
     scratch: &Path,
     requires: &[Requirement],
 ) -> Vec<Looked> {
-    let around = surroundings(world, ground, scratch, ground.settings.fixtures.clone());
+    let around = surroundings(world, invocation, scratch, invocation.settings.fixtures.clone());
     let looked =
         probe::run_all(&around, probe::build(requires, &around)).into_iter().map(|probed| {
             let (name, record, findings) = settle(probed, &mut Vec::new());
             let details = findings
                 .iter()
-                .map(|finding| ground.redactor.mask_text(finding.detail()))
+                .map(|finding| invocation.redactor.mask_text(finding.detail()))
                 .collect();
             Looked { name, record, details }
         });
@@ -163,39 +167,39 @@ pub(crate) fn look(
 
 fn surroundings(
     world: &World,
-    ground: &Ground,
+    invocation: &Invocation,
     out: &Path,
     fixtures: Vec<Fixture>,
 ) -> Surroundings {
     Surroundings {
         world: world.clone(),
-        root: ground.root.clone(),
+        root: invocation.root.clone(),
         folders: vec![
-            ("workspace", ground.root.clone()),
-            ("state", ground.state.clone()),
+            ("workspace", invocation.root.clone()),
+            ("state", invocation.state.clone()),
             ("out", out.to_owned()),
         ],
-        min_free: ground.settings.min_free.value,
-        min_free_files: ground.settings.min_free_files.value,
-        engine: ground.settings.docker_engine.value,
+        min_free: invocation.settings.min_free.value,
+        min_free_files: invocation.settings.min_free_files.value,
+        engine: invocation.settings.docker_engine.value,
         context: None,
-        lock: ground.lock(world).map_err(|error| error.to_string()),
+        lock: invocation.lock(world).map_err(|error| error.to_string()),
         fixtures,
-        labels: ground.settings.labels.value.clone(),
-        runner_labels: ground.settings.runner_labels.value.clone(),
-        powershell: powershell(&ground.settings),
+        labels: invocation.settings.labels.value.clone(),
+        runner_labels: invocation.settings.runner_labels.value.clone(),
+        powershell: powershell(&invocation.settings),
         pester: (
-            ground.settings.pester_minimum_version.value.clone(),
-            ground.settings.pester_maximum_version.value.clone(),
+            invocation.settings.pester_minimum_version.value.clone(),
+            invocation.settings.pester_maximum_version.value.clone(),
         ),
-        implies_pester: implies_pester(&ground.settings),
-        command: match ground.settings.kind.value {
-            DispatcherKind::Command => ground.settings.command.value.clone(),
+        implies_pester: implies_pester(&invocation.settings),
+        command: match invocation.settings.kind.value {
+            DispatcherKind::Command => invocation.settings.command.value.clone(),
             _ => Vec::new(),
         },
-        prepared: ground.settings.is_prepared(),
+        prepared: invocation.settings.is_prepared(),
         scratch: out.join("probe"),
-        timeout: ground.settings.probe_timeout.value,
+        timeout: invocation.settings.probe_timeout.value,
     }
 }
 
@@ -220,14 +224,14 @@ fn powershell(settings: &Settings) -> String {
 }
 
 /// What the run will need: all, or those that do not wait for integration tests.
-fn needed_fixtures(world: &World, ground: &Ground) -> Vec<Fixture> {
-    let asked = ground.settings.integration_mode.value.as_deref();
+fn needed_fixtures(world: &World, invocation: &Invocation) -> Vec<Fixture> {
+    let asked = invocation.settings.integration_mode.value.as_deref();
     let mode =
         integration::resolve(asked.map(|word| (word, "integration-mode")), |name| world.var(name));
     // A mode that cannot be read is selection's to refuse.
     let included = mode.is_ok_and(|(mode, _)| mode == Mode::Include);
     let needed = |fixture: &&Fixture| included || fixture.when == FixtureWhen::Always;
-    ground.settings.fixtures.iter().filter(needed).cloned().collect()
+    invocation.settings.fixtures.iter().filter(needed).cloned().collect()
 }
 
 /// A probe's answer as record and findings: what is required blocks, what is not warns.

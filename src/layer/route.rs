@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::ground::{self, Ground, Identity, Outcome, Unreported};
+use super::invocation::{self, Identity, Invocation, Outcome, Unreported};
 use crate::adapter::runner;
 use crate::adapter::world::World;
 use crate::domain::config::WhenRefused;
@@ -57,22 +57,22 @@ impl Decided {
 }
 
 /// Decides; nothing is written.
-pub(crate) fn decide(ground: &Ground, request: &Request) -> Decided {
-    let settings = &ground.settings;
-    let pull_request = ground.facts.event_name.as_deref() == Some("pull_request_target");
+pub(crate) fn decide(invocation: &Invocation, request: &Request) -> Decided {
+    let settings = &invocation.settings;
+    let pull_request = invocation.facts.event_name.as_deref() == Some("pull_request_target");
     let asked = Asked {
-        event_name: ground.facts.event_name.clone(),
-        repository: request.repository.clone().or_else(|| ground.facts.repository.clone()),
-        own_sha: ground.facts.head_sha.clone().filter(|_| !pull_request),
+        event_name: invocation.facts.event_name.clone(),
+        repository: request.repository.clone().or_else(|| invocation.facts.repository.clone()),
+        own_sha: invocation.facts.head_sha.clone().filter(|_| !pull_request),
         label: settings.routing_label.value.clone(),
         trust: settings.routing_trust.value,
     };
     let mut decided = Decided {
-        findings: ground.fact_findings(Layer::Route),
+        findings: invocation.fact_findings(Layer::Route),
         admitted: None,
         facts: BTreeMap::new(),
     };
-    let event = ground.facts.event.clone().unwrap_or_else(|| json!({}));
+    let event = invocation.facts.event.clone().unwrap_or_else(|| json!({}));
     let facts = match route::facts(&asked, &event) {
         Ok(facts) => facts,
         Err(fault) => {
@@ -101,36 +101,38 @@ pub(crate) fn decide(ground: &Ground, request: &Request) -> Decided {
 /// What a refusal means for the required check. A pull request that carries the label was meant to
 /// run: a head that the label does not speak of must not turn the check green, also where other
 /// refusals may.
-fn when_refused(ground: &Ground, findings: &[Finding]) -> WhenRefused {
+fn when_refused(invocation: &Invocation, findings: &[Finding]) -> WhenRefused {
     let asked_for =
         findings.iter().any(|finding| finding.code() == ReasonCode::LabelNotBoundToHead);
-    if asked_for { WhenRefused::Fail } else { ground.settings.routing_when_refused.value }
+    if asked_for { WhenRefused::Fail } else { invocation.settings.routing_when_refused.value }
 }
 
 /// Runs the layer.
 pub(crate) fn run(
     world: &World,
-    ground: &Ground,
+    invocation: &Invocation,
     request: &Request,
 ) -> Result<Outcome, Unreported> {
-    let mut decided = decide(ground, request);
-    let mut identity = Identity::own(world, ground);
-    identity.repository = request.repository.clone().or_else(|| ground.facts.repository.clone());
-    let out = ground.out_dir(&identity.run.0, identity.run.1);
+    let mut decided = decide(invocation, request);
+    let mut identity = Identity::own(world, invocation);
+    identity.repository =
+        request.repository.clone().or_else(|| invocation.facts.repository.clone());
+    let out = invocation.out_dir(&identity.run.0, identity.run.1);
     let mut findings = std::mem::take(&mut decided.findings);
-    let head = ground::head(world, ground, &identity, &mut findings, layer_status, Vec::new());
+    let head =
+        invocation::head(world, invocation, &identity, &mut findings, layer_status, Vec::new());
     let mut receipt = RouteReceipt::headed(head);
     receipt.should_run = decided.admitted.is_some();
     receipt.trust_mode = decided.mode();
     receipt.head_repository = decided.admitted.as_ref().map(|admitted| admitted.repository.clone());
     receipt.facts = decided.facts;
-    let status = ground::status_word(&findings);
-    if ground.settings.summary.value {
+    let status = invocation::status_word(&findings);
+    if invocation.settings.summary.value {
         let summary = markdown::route(findings.first(), receipt.should_run, &receipt.facts);
-        runner::add_summary(world, &ground.redactor.mask_text(&summary))
+        runner::add_summary(world, &invocation.redactor.mask_text(&summary))
             .map_err(|fault| Unreported { layer: Layer::Route, fault })?;
     }
-    let mut outcome = ground::conclude(ground, &out, &receipt, findings, status)?;
+    let mut outcome = invocation::conclude(invocation, &out, &receipt, findings, status)?;
     // What was refused leaves nothing that could be checked out by mistake.
     let admitted =
         |text: fn(&Admitted) -> String| decided.admitted.as_ref().map(text).unwrap_or_default();
@@ -139,7 +141,7 @@ pub(crate) fn run(
             "artifact-name",
             ArtifactName::for_attempt(
                 ArtifactName::base_of(Layer::Route),
-                ground.gate_id.as_ref(),
+                invocation.gate_id.as_ref(),
                 None,
                 identity.run.1,
             )
@@ -149,7 +151,7 @@ pub(crate) fn run(
         ("trust-mode", receipt.trust_mode.as_str().to_owned()),
         ("repository", admitted(|admitted| admitted.repository.to_string())),
         ("head-sha", admitted(|admitted| admitted.head_sha.to_string())),
-        ("when-refused", when_refused(ground, &outcome.findings).as_str().to_owned()),
+        ("when-refused", when_refused(invocation, &outcome.findings).as_str().to_owned()),
     ];
     Ok(outcome)
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::ground::{self, Ground, Identity, Outcome, Paper, Unreported};
+use super::invocation::{self, Identity, Invocation, Outcome, ReceiptInput, Unreported};
 use crate::adapter::receipt_store::shown;
 use crate::adapter::workspace::discovery::{self, Digests, Found};
 use crate::adapter::workspace::globs::Globs;
@@ -33,7 +33,7 @@ use crate::domain::verdict::reason::{Layer, ReasonCode, Severity};
 #[derive(Debug, Clone)]
 pub(crate) struct Request {
     /// Context's receipt.
-    pub(crate) context: Paper,
+    pub(crate) context: ReceiptInput,
     /// How long files took in an earlier run.
     pub(crate) durations: Durations,
 }
@@ -54,9 +54,13 @@ struct Draft {
 }
 
 /// Runs the layer.
-pub(crate) fn run(world: &World, ground: &Ground, request: Request) -> Result<Outcome, Unreported> {
-    let mut identity = Identity::own(world, ground);
-    let mut findings = ground.fact_findings(Layer::Selection);
+pub(crate) fn run(
+    world: &World,
+    invocation: &Invocation,
+    request: Request,
+) -> Result<Outcome, Unreported> {
+    let mut identity = Identity::own(world, invocation);
+    let mut findings = invocation.fact_findings(Layer::Selection);
     let mut parents = Vec::new();
     let mut draft = Draft::default();
     let chained = request.context.path.is_some() || world.under_actions();
@@ -65,21 +69,21 @@ pub(crate) fn run(world: &World, ground: &Ground, request: Request) -> Result<Ou
     let consumed = if !findings.is_empty() {
         Err(None)
     } else if chained {
-        ground::consume_context(world, ground, &request.context, &mut identity)
+        invocation::consume_context(world, invocation, &request.context, &mut identity)
             .map(|c| parents.push(c.parent()))
             .map_err(Some)
     } else {
         Ok(())
     };
-    let out = ground.out_dir(&identity.run.0, identity.run.1);
+    let out = invocation.out_dir(&identity.run.0, identity.run.1);
     let consumed = consumed.map_err(|fault| fault.map(Fault::from));
     let selected = consumed
-        .and_then(|()| same_checkout(world, ground, &identity).map_err(Some))
-        .and_then(|()| select(world, ground, &out, durations, &mut draft).map_err(Some));
+        .and_then(|()| same_checkout(world, invocation, &identity).map_err(Some))
+        .and_then(|()| select(world, invocation, &out, durations, &mut draft).map_err(Some));
     match selected {
         Ok(()) => {
             let count = draft.selection.files.len();
-            let detail = match ground.settings.is_whole_command() {
+            let detail = match invocation.settings.is_whole_command() {
                 true => "the command runs as a whole".to_owned(),
                 false => format!("{count} of {} files", count + draft.selection.excluded.len()),
             };
@@ -90,33 +94,33 @@ pub(crate) fn run(world: &World, ground: &Ground, request: Request) -> Result<Ou
         Err(None) => {}
     }
 
-    if let (Some(rerun), Some(kind)) = (&ground.settings.rerun, &draft.kind) {
-        let here = git::head(world, &ground.root);
+    if let (Some(rerun), Some(kind)) = (&invocation.settings.rerun, &draft.kind) {
+        let here = git::head(world, &invocation.root);
         let of = (identity.repository.as_ref(), kind.as_str());
         let differs = rerun::differs(&rerun.bundle, here.as_ref(), of, &draft.selection.files);
         findings.extend(differs.map(|fault| charge(&fault, Layer::Selection)));
     }
 
-    if let (Err(why), 2..) = (&request.durations, ground.settings.shards.value) {
+    if let (Err(why), 2..) = (&request.durations, invocation.settings.shards.value) {
         let finding = charge(&Fault::BaselineUnreadable(why.clone()), Layer::Selection);
         findings.push(finding.at_most(Severity::Warns));
     }
 
-    let head = ground::head(world, ground, &identity, &mut findings, layer_status, parents);
+    let head = invocation::head(world, invocation, &identity, &mut findings, layer_status, parents);
     let mut receipt = SelectionReceipt::headed(head);
-    receipt.rerun_of = ground.settings.rerun.as_ref().map(|rerun| RerunOf {
+    receipt.rerun_of = invocation.settings.rerun.as_ref().map(|rerun| RerunOf {
         run_id: rerun.bundle.run_id.clone(),
         run_attempt: rerun.bundle.run_attempt,
         sha256: rerun.sha256.clone(),
-        path: Some(ground.redactor.mask_text(&rerun.path)),
+        path: Some(invocation.redactor.mask_text(&rerun.path)),
     });
     receipt.selection = draft.selection;
     receipt.dispatcher_profile = draft.profile;
     receipt.test_tree_sha256 = draft.tree;
     receipt.plan_sha256 = draft.plan;
     receipt.shards = draft.shards;
-    let status = ground::status_word(&findings);
-    let mut outcome = ground::conclude(ground, &out, &receipt, findings, status)?;
+    let status = invocation::status_word(&findings);
+    let mut outcome = invocation::conclude(invocation, &out, &receipt, findings, status)?;
     let legs: Vec<String> =
         receipt.shards.iter().map(|shard| format!("{}/{}", shard.index, shard.of)).collect();
     outcome.outputs = vec![
@@ -124,7 +128,7 @@ pub(crate) fn run(world: &World, ground: &Ground, request: Request) -> Result<Ou
             "artifact-name",
             ArtifactName::for_attempt(
                 ArtifactName::base_of(Layer::Selection),
-                ground.gate_id.as_ref(),
+                invocation.gate_id.as_ref(),
                 None,
                 identity.run.1,
             )
@@ -146,16 +150,16 @@ pub(crate) struct Preview {
 }
 
 /// Selects without a receipt.
-pub(crate) fn preview(world: &World, ground: &Ground) -> Result<Preview, Fault> {
+pub(crate) fn preview(world: &World, invocation: &Invocation) -> Result<Preview, Fault> {
     let mut draft = Draft::default();
-    select(world, ground, &ground.state, &BTreeMap::new(), &mut draft)?;
+    select(world, invocation, &invocation.state, &BTreeMap::new(), &mut draft)?;
     let missing = || Fault::InternalError("a selection that is ready has no profile".to_owned());
     Ok(Preview { selection: draft.selection, profile: draft.profile.ok_or_else(missing)? })
 }
 
 /// The worktree is at the commit that context certified, as far as git tells.
-fn same_checkout(world: &World, ground: &Ground, identity: &Identity) -> Result<(), Fault> {
-    let (Some(found), Some(own)) = (identity.head_sha.clone(), git::head(world, &ground.root))
+fn same_checkout(world: &World, invocation: &Invocation, identity: &Identity) -> Result<(), Fault> {
+    let (Some(found), Some(own)) = (identity.head_sha.clone(), git::head(world, &invocation.root))
     else {
         return Ok(());
     };
@@ -167,40 +171,40 @@ fn same_checkout(world: &World, ground: &Ground, identity: &Identity) -> Result<
 
 fn select(
     world: &World,
-    ground: &Ground,
+    invocation: &Invocation,
     out: &Path,
     durations: &BTreeMap<String, f64>,
     draft: &mut Draft,
 ) -> Result<(), Fault> {
-    let settings = &ground.settings;
+    let settings = &invocation.settings;
     draft.selection.execution_pack = settings.pack.value.clone().unwrap_or_default();
-    is_configured(ground)?;
+    is_configured(invocation)?;
     let (pack, pack_source) = pack::resolve(&settings.packs, settings.pack.value.as_deref())?;
     let origin = settings.integration_mode.source.to_string();
     let asked = settings.integration_mode.value.as_deref().map(|word| (word, origin.as_str()));
     let (mode, mode_source) = integration::resolve(asked, |name| world.var(name))?;
-    record_rules(ground, &pack, pack_source, mode, mode_source, &mut draft.selection);
-    let mut rules = rules(ground, &pack, mode, &draft.selection)?;
+    record_rules(invocation, &pack, pack_source, mode, mode_source, &mut draft.selection);
+    let mut rules = rules(invocation, &pack, mode, &draft.selection)?;
     if settings.is_whole_command() {
-        return select_command(ground, &pack, mode, &rules, draft);
+        return select_command(invocation, &pack, mode, &rules, draft);
     }
-    has_pattern(ground, &rules)?;
+    has_pattern(invocation, &rules)?;
     if settings.rerun.is_some() {
         // What narrowed the run that is repeated stands in its plan; here every test of the
         // checkout can be meant.
         (rules.include, rules.refine) = (Vec::new(), Vec::new());
     }
 
-    let (tests_path, (found, links)) = match tests_path(ground) {
+    let (tests_path, (found, links)) = match tests_path(invocation) {
         Ok(path) => {
-            let found = walk(ground, &path, out)?;
+            let found = walk(invocation, &path, out)?;
             (path, found)
         }
         // Files given by hand need no tests folder.
-        Err(_) if rules.explicit_only => (ground.root.clone(), Default::default()),
+        Err(_) if rules.explicit_only => (invocation.root.clone(), Default::default()),
         Err(fault) => return Err(fault),
     };
-    let (mut kind, candidates) = candidates(ground, &tests_path, &found)?;
+    let (mut kind, candidates) = candidates(invocation, &tests_path, &found)?;
     if rules.explicit_only && settings.kind.value == DispatcherKind::Auto {
         let pesters = |file: &RelPath| file.as_str().to_lowercase().ends_with(".tests.ps1");
         let all = rules.explicit.iter().all(pesters);
@@ -208,25 +212,26 @@ fn select(
     }
     let profile = profile::resolve(settings, &pack, kind, mode)?;
     check_globs(&profile)?;
-    speaks_no_secret(ground, &profile)?;
+    speaks_no_secret(invocation, &profile)?;
     draft.profile = Some(profile);
 
     let mut choice = plan::choose(&candidates, &rules);
     if let Some(rerun) = &settings.rerun {
         rerun::narrow(&rerun.bundle, &mut choice)?;
     }
-    if let Some(path) = choice.selected.iter().find(|path| ground.redactor.is_in(path.as_str())) {
+    if let Some(path) = choice.selected.iter().find(|path| invocation.redactor.is_in(path.as_str()))
+    {
         let (path, why) =
-            (ground.redactor.mask_text(path.as_str()), "its name holds a secret".to_owned());
+            (invocation.redactor.mask_text(path.as_str()), "its name holds a secret".to_owned());
         return Err(Fault::TestFileUnusable { path, why });
     }
     draft.selection.excluded = choice.excluded.clone();
-    draft.selection.excluded.extend(linked(ground, &links)?);
+    draft.selection.excluded.extend(linked(invocation, &links)?);
     if settings.rerun.is_none() && !rules.explicit_only {
-        draft.selection.excluded.extend(outside(ground, &tests_path, &rules)?);
+        draft.selection.excluded.extend(outside(invocation, &tests_path, &rules)?);
     }
     for excluded in &mut draft.selection.excluded {
-        excluded.path = ground.redactor.mask_text(&excluded.path);
+        excluded.path = invocation.redactor.mask_text(&excluded.path);
     }
     let digests = discovery::hash_all(&found);
     draft.tree = discovery::tree_sha256(&found, &digests);
@@ -238,7 +243,7 @@ fn select(
             &settings.tests_pattern.value,
         ));
     }
-    draft.selection.files = digest_selected(ground, &choice.selected, &found, &digests)?;
+    draft.selection.files = digest_selected(invocation, &choice.selected, &found, &digests)?;
     draft.plan = Some(plan::plan_digest(&draft.selection.files));
     draft.shards = plan::shards(&draft.selection.files, settings.shards.value, durations);
     draft.kind = kind_word(kind);
@@ -250,14 +255,18 @@ const OUTSIDE_MOST: usize = 1000;
 
 /// Files that are named like tests and lie outside of the tests path: the test runner would run
 /// them, this configuration does not. Several configurations have a part of the repository each.
-fn outside(ground: &Ground, tests_path: &Path, rules: &Rules) -> Result<Vec<Excluded>, Fault> {
-    let settings = &ground.settings;
-    let is_only = !settings.has_siblings && ground.is_main_configuration();
-    if !settings.tests_pattern.is_set() || !is_only || tests_path == ground.root {
+fn outside(
+    invocation: &Invocation,
+    tests_path: &Path,
+    rules: &Rules,
+) -> Result<Vec<Excluded>, Fault> {
+    let settings = &invocation.settings;
+    let is_only = !settings.has_siblings && invocation.is_main_configuration();
+    if !settings.tests_pattern.is_set() || !is_only || tests_path == invocation.root {
         return Ok(Vec::new());
     }
     let patterns = pattern::parse_all("tests.pattern", &settings.tests_pattern.value)?;
-    let folder = files::slashed(tests_path.strip_prefix(&ground.root).unwrap_or(tests_path));
+    let folder = files::slashed(tests_path.strip_prefix(&invocation.root).unwrap_or(tests_path));
     let folder = folder.map(|folder| format!("{folder}/")).unwrap_or_default();
     let is_outside = |path: &String| {
         !path.starts_with(&folder)
@@ -266,7 +275,7 @@ fn outside(ground: &Ground, tests_path: &Path, rules: &Rules) -> Result<Vec<Excl
             && patterns.iter().any(|pattern| pattern.matches_file(path, path))
             && !rules.exclude.iter().any(|pattern| pattern.matches_file(path, path))
     };
-    let paths = discovery::survey(&ground.root).unwrap_or_default().into_iter();
+    let paths = discovery::survey(&invocation.root).unwrap_or_default().into_iter();
     let reason = || plan::OUTSIDE.to_owned();
     let excluded = paths.filter(is_outside).map(|path| Excluded { path, reason: reason() });
     Ok(excluded.take(OUTSIDE_MOST).collect())
@@ -279,8 +288,8 @@ fn is_built(path: &str) -> bool {
 
 /// A configuration that names a dispatcher or a pattern, or a command that was typed: nothing is
 /// guessed.
-fn is_configured(ground: &Ground) -> Result<(), Fault> {
-    let settings = &ground.settings;
+fn is_configured(invocation: &Invocation) -> Result<(), Fault> {
+    let settings = &invocation.settings;
     let typed =
         settings.kind.value == DispatcherKind::Command && settings.kind.source != Source::Default;
     let named = settings.kind.is_set() || settings.tests_pattern.is_set();
@@ -297,8 +306,8 @@ fn is_configured(ground: &Ground) -> Result<(), Fault> {
 }
 
 /// Scripts and the files of a command are those that a pattern, a pack or a person names.
-fn has_pattern(ground: &Ground, rules: &Rules) -> Result<(), Fault> {
-    let settings = &ground.settings;
+fn has_pattern(invocation: &Invocation, rules: &Rules) -> Result<(), Fault> {
+    let settings = &invocation.settings;
     if settings.tests_pattern.is_set() || !rules.include.is_empty() || rules.explicit_only {
         return Ok(());
     }
@@ -317,13 +326,13 @@ fn has_pattern(ground: &Ground, rules: &Rules) -> Result<(), Fault> {
 
 /// A command without `{files}` is the one unit of the plan: no file is looked for.
 fn select_command(
-    ground: &Ground,
+    invocation: &Invocation,
     pack: &Pack,
     mode: Mode,
     rules: &Rules,
     draft: &mut Draft,
 ) -> Result<(), Fault> {
-    let settings = &ground.settings;
+    let settings = &invocation.settings;
     let lists = [
         ("--file", &settings.files),
         ("--include", &settings.include),
@@ -337,7 +346,7 @@ fn select_command(
     debug_assert!(rules.explicit.is_empty(), "--file was refused");
     let profile = profile::resolve(settings, pack, DispatcherKind::Command, mode)?;
     check_globs(&profile)?;
-    speaks_no_secret(ground, &profile)?;
+    speaks_no_secret(invocation, &profile)?;
     draft.profile = Some(profile);
     draft.plan = Some(plan::plan_digest(&[]));
     draft.shards = plan::shards(&[], 1, &BTreeMap::new());
@@ -360,12 +369,12 @@ fn kind_word(kind: DispatcherKind) -> Option<String> {
 
 /// What execute is to run stands in the receipt as it is, and in the argument list of a process
 /// that others see.
-fn speaks_no_secret(ground: &Ground, profile: &DispatcherProfile) -> Result<(), Fault> {
+fn speaks_no_secret(invocation: &Invocation, profile: &DispatcherProfile) -> Result<(), Fault> {
     let lists = [("before", &profile.before.value), ("after", &profile.after.value)];
     let commands =
         lists.into_iter().flat_map(|(key, commands)| commands.iter().map(move |argv| (key, argv)));
     let mut all = std::iter::once(("dispatcher.command", &profile.command.value)).chain(commands);
-    match all.find(|(_, argv)| argv.iter().any(|argument| ground.redactor.is_in(argument))) {
+    match all.find(|(_, argv)| argv.iter().any(|argument| invocation.redactor.is_in(argument))) {
         Some((key, _)) => Err(Fault::ProfileInvalid(format!(
             "{key}: an argument holds a secret; let the command read it from its environment"
         ))),
@@ -374,14 +383,14 @@ fn speaks_no_secret(ground: &Ground, profile: &DispatcherProfile) -> Result<(), 
 }
 
 fn record_rules(
-    ground: &Ground,
+    invocation: &Invocation,
     pack: &Pack,
     source: &str,
     mode: Mode,
     mode_source: String,
     into: &mut Selection,
 ) {
-    let settings = &ground.settings;
+    let settings = &invocation.settings;
     let mut effective = pack.include.clone();
     effective.extend(settings.include.value.iter().cloned());
     let mut exclude = pack.exclude.clone();
@@ -402,13 +411,18 @@ fn record_rules(
     };
 }
 
-fn rules(ground: &Ground, pack: &Pack, mode: Mode, recorded: &Selection) -> Result<Rules, Fault> {
-    let settings = &ground.settings;
+fn rules(
+    invocation: &Invocation,
+    pack: &Pack,
+    mode: Mode,
+    recorded: &Selection,
+) -> Result<Rules, Fault> {
+    let settings = &invocation.settings;
     let in_pack = |key: &str| format!("pack {} {key}", pack.name);
     // Each list is read on its own, so that a fault names the place where the pattern was written.
     pattern::parse_all(&in_pack("include"), &pack.include)?;
     pattern::parse_all(&in_pack("exclude"), &pack.exclude)?;
-    let explicit = explicit_files(ground)?;
+    let explicit = explicit_files(invocation)?;
     // A pack says what the host and the run need; which files run a person said.
     let typed_rules = settings.include.is_set();
     Ok(Rules {
@@ -426,46 +440,47 @@ fn rules(ground: &Ground, pack: &Pack, mode: Mode, recorded: &Selection) -> Resu
 }
 
 /// What to say of a file that does not exist: another file of this name may be meant.
-fn absent(ground: &Ground, path: &str) -> String {
+fn absent(invocation: &Invocation, path: &str) -> String {
     let name = path.rsplit('/').next().unwrap_or(path);
-    let known = discovery::survey(&ground.root).unwrap_or_default();
+    let known = discovery::survey(&invocation.root).unwrap_or_default();
     let alike = known.iter().find(|known| known.rsplit('/').next() == Some(name));
     match alike {
         Some(alike) => format!("the file does not exist; did you mean {alike}?"),
-        None => format!("the file does not exist below {}", shown(&ground.root)),
+        None => format!("the file does not exist below {}", shown(&invocation.root)),
     }
 }
 
 /// The files given by `--file`: below the root, there, and files.
-fn explicit_files(ground: &Ground) -> Result<Vec<RelPath>, Fault> {
+fn explicit_files(invocation: &Invocation) -> Result<Vec<RelPath>, Fault> {
     let check = |text: &String| {
         let missing = |why: String| Fault::TestFileMissing { path: text.clone(), why };
         // A backslash is a letter of a name where the file is there under it.
-        let as_it_is = !cfg!(windows) && files::exists(&ground.root.join(text));
+        let as_it_is = !cfg!(windows) && files::exists(&invocation.root.join(text));
         let slashed = if as_it_is { text.clone() } else { text.replace('\\', "/") };
-        let below = Path::new(&slashed).strip_prefix(&ground.root).map(shown).unwrap_or(slashed);
+        let below =
+            Path::new(&slashed).strip_prefix(&invocation.root).map(shown).unwrap_or(slashed);
         let path: RelPath = below.parse().map_err(|error| missing(format!("{error}")))?;
-        match files::stamp(&ground.root.join(path.as_str())) {
-            Some(_) => match files::open(&ground.root.join(path.as_str())) {
+        match files::stamp(&invocation.root.join(path.as_str())) {
+            Some(_) => match files::open(&invocation.root.join(path.as_str())) {
                 Ok(_) => Ok(path),
                 Err(error) => Err(missing(error.to_string())),
             },
-            None => Err(missing(absent(ground, path.as_str()))),
+            None => Err(missing(absent(invocation, path.as_str()))),
         }
     };
-    ground.settings.files.value.iter().map(check).collect()
+    invocation.settings.files.value.iter().map(check).collect()
 }
 
-fn tests_path(ground: &Ground) -> Result<PathBuf, Fault> {
-    let text = &ground.settings.tests_path.value;
+fn tests_path(invocation: &Invocation) -> Result<PathBuf, Fault> {
+    let text = &invocation.settings.tests_path.value;
     let fault = |why: &str| Fault::TestsPathMissing { path: text.clone(), why: why.to_owned() };
     let slashed = text.replace('\\', "/");
     let below = if slashed.trim_end_matches('/') == "." {
-        ground.root.clone()
+        invocation.root.clone()
     } else {
         let path: RelPath =
             slashed.parse().map_err(|_| fault("it must be a folder below the root"))?;
-        ground.root.join(path.as_str())
+        invocation.root.join(path.as_str())
     };
     if files::is_dir(&below) {
         return Ok(below);
@@ -477,8 +492,12 @@ fn tests_path(ground: &Ground) -> Result<PathBuf, Fault> {
     }))
 }
 
-fn walk(ground: &Ground, tests_path: &Path, out: &Path) -> Result<(Vec<Found>, Vec<Found>), Fault> {
-    discovery::walk(tests_path, &ground.ours(out)).map_err(|error: io::Error| {
+fn walk(
+    invocation: &Invocation,
+    tests_path: &Path,
+    out: &Path,
+) -> Result<(Vec<Found>, Vec<Found>), Fault> {
+    discovery::walk(tests_path, &invocation.ours(out)).map_err(|error: io::Error| {
         Fault::TestFileUnusable { path: shown(tests_path), why: error.to_string() }
     })
 }
@@ -488,11 +507,11 @@ fn walk(ground: &Ground, tests_path: &Path, out: &Path) -> Result<(Vec<Found>, V
 /// `auto` is Pester where its pattern matches anything. Where no pattern of the configuration's is
 /// set, scripts and the files of a command are narrowed by `include`, or named by `--file`.
 fn candidates(
-    ground: &Ground,
+    invocation: &Invocation,
     tests_path: &Path,
     found: &[Found],
 ) -> Result<(DispatcherKind, Vec<Candidate>), Fault> {
-    let settings = &ground.settings;
+    let settings = &invocation.settings;
     let patterns = pattern::parse_all("tests.pattern", &settings.tests_pattern.value)?;
     let by_pattern =
         || found.iter().filter(|file| matches_name(&patterns, file)).collect::<Vec<_>>();
@@ -521,7 +540,7 @@ fn candidates(
     };
     let candidates = files
         .into_iter()
-        .map(|file| candidate(ground, tests_path, file))
+        .map(|file| candidate(invocation, tests_path, file))
         .collect::<Result<_, _>>()?;
     Ok((kind, candidates))
 }
@@ -539,10 +558,10 @@ fn auto_kind(own_pattern: bool, files: &[&Found]) -> DispatcherKind {
 }
 
 /// Links that are called like tests: they are not followed, and that is said.
-fn linked(ground: &Ground, links: &[Found]) -> Result<Vec<Excluded>, Fault> {
-    let patterns = pattern::parse_all("tests.pattern", &ground.settings.tests_pattern.value)?;
+fn linked(invocation: &Invocation, links: &[Found]) -> Result<Vec<Excluded>, Fault> {
+    let patterns = pattern::parse_all("tests.pattern", &invocation.settings.tests_pattern.value)?;
     let excluded = |link: &Found| Excluded {
-        path: shown(link.path.strip_prefix(&ground.root).unwrap_or(&link.path)),
+        path: shown(link.path.strip_prefix(&invocation.root).unwrap_or(&link.path)),
         reason: "a link; links are not followed".to_owned(),
     };
     Ok(links.iter().filter(|link| matches_name(&patterns, link)).map(excluded).collect())
@@ -553,19 +572,23 @@ fn matches_name(patterns: &[Pattern], file: &Found) -> bool {
     patterns.iter().any(|pattern| pattern.matches_file(&below, &below))
 }
 
-fn candidate(ground: &Ground, tests_path: &Path, file: &Found) -> Result<Candidate, Fault> {
+fn candidate(invocation: &Invocation, tests_path: &Path, file: &Found) -> Result<Candidate, Fault> {
     let unusable = || Fault::TestFileUnusable {
         path: format!("{}/{}", shown(tests_path), String::from_utf8_lossy(&file.below)),
         why: "its name is not Unicode".to_owned(),
     };
     let below_tests = String::from_utf8(file.below.clone()).map_err(|_| unusable())?;
-    let path =
-        file.path.strip_prefix(&ground.root).ok().and_then(files::slashed).ok_or_else(unusable)?;
+    let path = file
+        .path
+        .strip_prefix(&invocation.root)
+        .ok()
+        .and_then(files::slashed)
+        .ok_or_else(unusable)?;
     Ok(Candidate { path, below_tests })
 }
 
 fn digest_selected(
-    ground: &Ground,
+    invocation: &Invocation,
     selected: &[RelPath],
     found: &[Found],
     digests: &[io::Result<Digests>],
@@ -575,7 +598,7 @@ fn digest_selected(
     selected
         .iter()
         .map(|path| {
-            let absolute = ground.root.join(path.as_str());
+            let absolute = invocation.root.join(path.as_str());
             let unusable = |why: &io::Error| Fault::TestFileUnusable {
                 path: path.to_string(),
                 why: why.to_string(),

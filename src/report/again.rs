@@ -377,7 +377,7 @@ mod tests {
             file: file.map(str::to_owned),
             ..Failure::default()
         };
-        for (root, failure, owed) in [
+        for (root, failure, expected) in [
             (
                 "/w",
                 failure("File \"/usr/lib/x.py\", line 7\nFile \"/w/tests/a.py\", line 9", None),
@@ -397,7 +397,7 @@ mod tests {
             let place = replay(root).place_in_workspace(&failure);
             assert_eq!(
                 place.as_ref().map(|(file, line)| (file.as_str(), *line)),
-                owed,
+                expected,
                 "{failure:?}"
             );
         }

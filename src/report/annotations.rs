@@ -4,7 +4,7 @@
 //! message `%`, CR and LF are escaped, in a property `:` and `,` as well.
 
 use super::quote::{printable, shortened};
-use super::text::Story;
+use super::text::RunReport;
 use crate::domain::receipt::GateStatus;
 use crate::domain::results::failure;
 
@@ -15,20 +15,20 @@ const LONGEST: usize = 1000;
 
 /// A command for each group of failures that names a place, the largest first, and one for a layer
 /// at fault. Where the gate lets the run through they are warnings.
-pub(crate) fn commands(story: &Story) -> Vec<String> {
-    let kind = match story.gate {
+pub(crate) fn commands(run_report: &RunReport) -> Vec<String> {
+    let kind = match run_report.gate {
         GateStatus::Pass => return Vec::new(),
         GateStatus::Notice => "warning",
         GateStatus::Fail => "error",
     };
     let mut commands = Vec::new();
-    if let Some(layer) = story.failed_layer {
+    if let Some(layer) = run_report.failed_layer {
         let title = format!("pester-gate: {layer}");
-        let message = format!("{}\nnext: {}", story.headline, story.next_action);
+        let message = format!("{}\nnext: {}", run_report.headline, run_report.next_action);
         commands.push(command(kind, None, &title, &message));
     }
-    for group in failure::groups(&story.failures) {
-        let place = story.repeat.place_in_workspace(group.first);
+    for group in failure::groups(&run_report.failures) {
+        let place = run_report.repeat.place_in_workspace(group.first);
         let more = match group.others.len() {
             0 => String::new(),
             others => format!("\n{others} more with the same cause"),

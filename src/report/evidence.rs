@@ -48,14 +48,14 @@ impl Run<'_> {
     }
 
     /// Failures that were counted and of which nothing more is known.
-    fn untold(&self) -> bool {
+    fn not_listed(&self) -> bool {
         self.failures.is_empty() && self.counts.failures() > 0
     }
 
     /// Why nothing is known of them, in the predecessor's words.
     fn unavailable(&self) -> Option<&'static str> {
         match self.xml_status {
-            _ if !self.untold() => None,
+            _ if !self.not_listed() => None,
             "truncated" => Some("results-xml-truncated"),
             "invalid" => Some("invalid-results-xml"),
             "missing" => Some("missing-results-xml"),
@@ -65,7 +65,7 @@ impl Run<'_> {
 
     fn detail_status(&self) -> &'static str {
         match () {
-            () if self.untold() => "unavailable",
+            () if self.not_listed() => "unavailable",
             () if self.failures.is_empty() => "not-applicable",
             () => "available",
         }
@@ -243,9 +243,9 @@ mod tests {
     #[test]
     fn failures_that_nothing_tells_of_are_said_to_be_untold() {
         let two = Counts { total: 2, failed: 2, ..Counts::default() };
-        let told = run(&[], two).failures();
+        let reported = run(&[], two).failures();
         assert_eq!(
-            (&told["detailStatus"], &told["unavailableReason"]),
+            (&reported["detailStatus"], &reported["unavailableReason"]),
             (&"unavailable".into(), &"failure-details-unavailable".into())
         );
         let cut = Run { xml_status: "truncated", ..run(&[], two) };

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::quote::{line, printable, shortened};
-use super::text::{self, Story, at};
+use super::text::{self, RunReport, at};
 use crate::domain::receipt::GateStatus;
 use crate::domain::results::failure::Failure;
 use crate::domain::results::triage::Category;
@@ -20,14 +20,14 @@ const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
 
 /// The page.
-pub(crate) fn page(story: &Story) -> String {
+pub(crate) fn page(run_report: &RunReport) -> String {
     let mut out = String::with_capacity(16 << 10);
-    let (class, word) = match story.gate {
+    let (class, word) = match run_report.gate {
         GateStatus::Pass => ("pass", "pass"),
         GateStatus::Notice => ("notice", "notice: failed, but allowed to pass by policy"),
         GateStatus::Fail => ("fail", "fail"),
     };
-    let title = format!("pester-gate: {}", story.classification.as_str());
+    let title = format!("pester-gate: {}", run_report.classification.as_str());
     let _ = write!(
         out,
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
@@ -42,48 +42,50 @@ pub(crate) fn page(story: &Story) -> String {
         "<header class=\"{class}\">\n<h1>{}</h1>\n<p class=\"gate\">gate: {word}</p>\n\
          <p><code>{}</code></p>",
         escaped(&title),
-        escaped(&story.headline)
+        escaped(&run_report.headline)
     );
-    let counted = text::counts(&story.counts);
+    let counted = text::counts(&run_report.counts);
     if !counted.is_empty() {
-        let took =
-            story.duration_ms.map(|ms| format!(" in {}", text::seconds(ms))).unwrap_or_default();
+        let took = run_report
+            .duration_ms
+            .map(|ms| format!(" in {}", text::seconds(ms)))
+            .unwrap_or_default();
         let _ = writeln!(
             out,
             "<p>{}</p>",
-            escaped(&format!("{counted}{took}{}", text::how_sure(story)))
+            escaped(&format!("{counted}{took}{}", text::how_sure(run_report)))
         );
     }
-    for excluded in &story.excluded {
+    for excluded in &run_report.excluded {
         let _ = writeln!(out, "<p>Excluded: {}</p>", escaped(excluded));
     }
-    if let Some(running) = &story.in_flight {
+    if let Some(running) = &run_report.in_flight {
         let _ = writeln!(out, "<p>Running at the end: <code>{}</code></p>", escaped(&running.name));
     }
-    if let Some(bearing) = text::bearing(story) {
+    if let Some(bearing) = text::bearing(run_report) {
         let _ = writeln!(out, "<p>{bearing}</p>");
     }
-    if story.next_action_id != "no-action" {
-        let _ = writeln!(out, "<p><strong>Fix:</strong> {}</p>", escaped(&story.next_action));
+    if run_report.next_action_id != "no-action" {
+        let _ = writeln!(out, "<p><strong>Fix:</strong> {}</p>", escaped(&run_report.next_action));
     }
-    if let Some(replay) = &story.replay {
+    if let Some(replay) = &run_report.replay {
         let command = escaped(&replay.command);
         let _ = writeln!(out, "<p><strong>{}:</strong> <code>{command}</code></p>", replay.label());
     }
     out.push_str("</header>\n<main>\n");
-    layers(&mut out, story);
-    filter(&mut out, story);
-    failures(&mut out, story);
-    not_run(&mut out, story);
-    if !story.log_end.is_empty() {
-        let text = lines(&story.log_end.join("\n"), usize::MAX);
+    layers(&mut out, run_report);
+    filter(&mut out, run_report);
+    failures(&mut out, run_report);
+    not_run(&mut out, run_report);
+    if !run_report.log_end.is_empty() {
+        let text = lines(&run_report.log_end.join("\n"), usize::MAX);
         section(&mut out, "log", "Last lines of the log");
         let _ = writeln!(out, "<pre>{text}</pre>\n</section>");
     }
-    reasons(&mut out, story);
-    triage(&mut out, story);
-    since_green(&mut out, story);
-    tests(&mut out, story);
+    reasons(&mut out, run_report);
+    triage(&mut out, run_report);
+    since_green(&mut out, run_report);
+    tests(&mut out, run_report);
     let _ = write!(out, "</main>\n<script>{SCRIPT}</script>\n</body>\n</html>\n");
     out
 }
@@ -105,23 +107,24 @@ fn headings(out: &mut String, columns: &[&str]) {
     let _ = write!(out, "<thead><tr>{cells}</tr></thead>\n<tbody>\n");
 }
 
-fn layers(out: &mut String, story: &Story) {
+fn layers(out: &mut String, run_report: &RunReport) {
     section(out, "layers", "Layers");
     out.push_str("<ol class=\"layers\">\n");
-    for line in &story.layers {
-        let mark = if story.failed_layer == Some(line.layer) { " class=\"fault\"" } else { "" };
-        let said = text::fault_mark(story, line).replace(" ←", ",");
+    for line in &run_report.layers {
+        let mark =
+            if run_report.failed_layer == Some(line.layer) { " class=\"fault\"" } else { "" };
+        let said = text::fault_mark(run_report, line).replace(" ←", ",");
         let _ =
             writeln!(out, "<li{mark}><b>{}</b> {}{said}</li>", line.layer, escaped(&line.status));
     }
     out.push_str("</ol>\n");
-    timeline(out, story);
+    timeline(out, run_report);
     out.push_str("</section>\n");
 }
 
 /// When each layer was at work, as bars on one scale and in words.
-fn timeline(out: &mut String, story: &Story) {
-    let Some(end) = story.timeline.iter().map(|worked| worked.from_ms + worked.took_ms).max()
+fn timeline(out: &mut String, run_report: &RunReport) {
+    let Some(end) = run_report.timeline.iter().map(|worked| worked.from_ms + worked.took_ms).max()
     else {
         return;
     };
@@ -131,8 +134,8 @@ fn timeline(out: &mut String, story: &Story) {
     );
     let bar = "<span class=\"unseen\">as a bar</span>";
     headings(out, &["layer", "started after", "duration", bar]);
-    for worked in &story.timeline {
-        let fault = if story.failed_layer == Some(worked.layer) { " fault" } else { "" };
+    for worked in &run_report.timeline {
+        let fault = if run_report.failed_layer == Some(worked.layer) { " fault" } else { "" };
         let _ = writeln!(
             out,
             "<tr><th scope=\"row\">{}</th><td>{}</td><td>{}</td>\
@@ -149,8 +152,8 @@ fn timeline(out: &mut String, story: &Story) {
 }
 
 /// One filter for all that can be many.
-fn filter(out: &mut String, story: &Story) {
-    let shown = story.failures.len() + story.tests.len();
+fn filter(out: &mut String, run_report: &RunReport) {
+    let shown = run_report.failures.len() + run_report.tests.len();
     if shown == 0 {
         return;
     }
@@ -162,25 +165,25 @@ fn filter(out: &mut String, story: &Story) {
     );
 }
 
-fn failures(out: &mut String, story: &Story) {
-    if story.failures.is_empty() {
+fn failures(out: &mut String, run_report: &RunReport) {
+    if run_report.failures.is_empty() {
         return;
     }
     section(out, "failures", "Failures");
-    let untold = text::untold(story);
-    if untold > 0 {
-        let _ = writeln!(out, "<p>{untold} more are in the raw results only.</p>");
+    let not_listed = text::not_listed(run_report);
+    if not_listed > 0 {
+        let _ = writeln!(out, "<p>{not_listed} more are in the raw results only.</p>");
     }
     let begin = out.len();
-    for (at, failure) in story.failures.iter().enumerate() {
+    for (at, failure) in run_report.failures.iter().enumerate() {
         // Past the budget, a failure gets one line; the rest is in `pester-failures.json`.
         if out.len() - begin > BUDGET {
-            in_short(out, story, failure);
+            in_short(out, run_report, failure);
         } else {
-            one(out, story, failure);
+            one(out, run_report, failure);
         }
         if out.len() - begin > 2 * BUDGET {
-            let more = story.failures.len() - at - 1;
+            let more = run_report.failures.len() - at - 1;
             let _ = writeln!(out, "<p>{more} more are in <code>pester-failures.json</code>.</p>");
             break;
         }
@@ -188,8 +191,8 @@ fn failures(out: &mut String, story: &Story) {
     out.push_str("</section>\n");
 }
 
-fn in_short(out: &mut String, story: &Story, failure: &Failure) {
-    let place = story.repeat.place(failure).map(|(file, line)| at(&file, line));
+fn in_short(out: &mut String, run_report: &RunReport, failure: &Failure) {
+    let place = run_report.repeat.place(failure).map(|(file, line)| at(&file, line));
     let _ = writeln!(
         out,
         "<p class=\"failure\"><span class=\"class\">{}</span> {} <small>{}</small> {}</p>",
@@ -200,8 +203,8 @@ fn in_short(out: &mut String, story: &Story, failure: &Failure) {
     );
 }
 
-fn one(out: &mut String, story: &Story, failure: &Failure) {
-    let place = story.repeat.place(failure).map(|(file, line)| at(&file, line));
+fn one(out: &mut String, run_report: &RunReport, failure: &Failure) {
+    let place = run_report.repeat.place(failure).map(|(file, line)| at(&file, line));
     let _ = writeln!(
         out,
         "<details class=\"failure\"><summary><span class=\"class\">{}</span> {} \
@@ -220,9 +223,9 @@ fn one(out: &mut String, story: &Story, failure: &Failure) {
     }
     let _ = writeln!(out, "<p>{}</p>\n<dl>", escaped(failure.remedy()));
     let commands = [
-        ("run", Some(story.repeat.run())),
-        ("file", story.repeat.file(failure)),
-        ("test", story.repeat.test(failure)),
+        ("run", Some(run_report.repeat.run())),
+        ("file", run_report.repeat.file(failure)),
+        ("test", run_report.repeat.test(failure)),
     ];
     for (what, command) in commands {
         if let Some(command) = command {
@@ -240,10 +243,10 @@ fn one(out: &mut String, story: &Story, failure: &Failure) {
     );
 }
 
-fn reasons(out: &mut String, story: &Story) {
+fn reasons(out: &mut String, run_report: &RunReport) {
     section(out, "reasons", "Reasons");
     table(out, &["reason", "caused by", "detail"]);
-    for (code, layer, severity, detail) in &story.reasons {
+    for (code, layer, severity, detail) in &run_report.reasons {
         let quiet = if *severity < Severity::Warns { " class=\"quiet\"" } else { "" };
         let _ = writeln!(
             out,
@@ -255,22 +258,22 @@ fn reasons(out: &mut String, story: &Story) {
     out.push_str("</tbody>\n</table>\n</section>\n");
 }
 
-fn not_run(out: &mut String, story: &Story) {
-    if story.not_run.is_empty() {
+fn not_run(out: &mut String, run_report: &RunReport) {
+    if run_report.not_run.is_empty() {
         return;
     }
     section(out, "not-run", "Files that did not finish");
     out.push_str("<ul>\n");
-    for (file, state) in story.not_run.iter().take(ROWS) {
+    for (file, state) in run_report.not_run.iter().take(ROWS) {
         let _ = writeln!(out, "<li><code>{}</code>: {state}</li>", escaped(file));
     }
     out.push_str("</ul>\n");
-    more(out, story.not_run.len() as u64, "pester-run-receipt.json");
+    more(out, run_report.not_run.len() as u64, "pester-run-receipt.json");
     out.push_str("</section>\n");
 }
 
-fn triage(out: &mut String, story: &Story) {
-    let Some(triage) = &story.triage else { return };
+fn triage(out: &mut String, run_report: &RunReport) {
+    let Some(triage) = &run_report.triage else { return };
     section(out, "triage", "Compared with an earlier run");
     let _ = writeln!(out, "<p>{}</p>", escaped(&text::triage_line(triage)));
     for limit in triage.limits.iter().filter(|_| !triage.counts.is_empty()) {
@@ -292,8 +295,8 @@ fn triage(out: &mut String, story: &Story) {
     out.push_str("</section>\n");
 }
 
-fn since_green(out: &mut String, story: &Story) {
-    let Some(since) = &story.since_green else { return };
+fn since_green(out: &mut String, run_report: &RunReport) {
+    let Some(since) = &run_report.since_green else { return };
     section(out, "since", "Changed on this host since the last passing run");
     let run = escaped(&since.run_id.to_string());
     let _ = writeln!(out, "<p>Run <code>{run}</code>, {}.</p>", since.at_utc);
@@ -311,13 +314,13 @@ fn since_green(out: &mut String, story: &Story) {
 }
 
 /// Tests with what they took: those that failed, then the slowest.
-fn tests(out: &mut String, story: &Story) {
-    if story.tests.is_empty() {
+fn tests(out: &mut String, run_report: &RunReport) {
+    if run_report.tests.is_empty() {
         return;
     }
     section(out, "tests", "Tests: failed first, then the slowest");
     table(out, &["duration", "outcome", "test", "file"]);
-    for test in &story.tests {
+    for test in &run_report.tests {
         let took = test.duration_ms.map_or_else(String::new, text::milliseconds);
         let outcome = serde_json::to_value(test.outcome).ok();
         let outcome = outcome.as_ref().and_then(|word| word.as_str()).unwrap_or_default();
@@ -332,7 +335,7 @@ fn tests(out: &mut String, story: &Story) {
         );
     }
     out.push_str("</tbody>\n</table>\n");
-    let hidden = story.tests_told.saturating_sub(story.tests.len() as u64);
+    let hidden = run_report.tests_listed.saturating_sub(run_report.tests.len() as u64);
     if hidden > 0 {
         let _ = writeln!(out, "<p>{hidden} more are in <code>pester-tests.json</code>.</p>");
     }

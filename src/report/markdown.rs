@@ -6,7 +6,7 @@ use std::fmt::Write;
 use serde_json::Value;
 
 use super::quote::{line as text_line, printable, shortened};
-use super::text::{self, Story, at};
+use super::text::{self, RunReport, at};
 use crate::domain::receipt::GateStatus;
 use crate::domain::results::failure::{self, Group};
 use crate::domain::results::triage::Category;
@@ -14,50 +14,50 @@ use crate::domain::verdict::fault::Finding;
 use crate::domain::verdict::reason::{Layer, Severity};
 
 /// The summary.
-pub(crate) fn summary(story: &Story) -> String {
+pub(crate) fn summary(run_report: &RunReport) -> String {
     let mut out = String::new();
-    let mark = match story.gate {
+    let mark = match run_report.gate {
         GateStatus::Pass => "✅",
         GateStatus::Notice => "⚠️",
         GateStatus::Fail => "❌",
     };
-    let _ = writeln!(out, "## {mark} pester-gate: {}\n", story.classification.as_str());
-    let _ = writeln!(out, "{}\n", code(&story.headline));
-    let counted = text::counts(&story.counts);
+    let _ = writeln!(out, "## {mark} pester-gate: {}\n", run_report.classification.as_str());
+    let _ = writeln!(out, "{}\n", code(&run_report.headline));
+    let counted = text::counts(&run_report.counts);
     if !counted.is_empty() {
-        let _ = writeln!(out, "**Tests:** {counted}{}\n", text::how_sure(story));
+        let _ = writeln!(out, "**Tests:** {counted}{}\n", text::how_sure(run_report));
     }
-    for excluded in &story.excluded {
+    for excluded in &run_report.excluded {
         let _ = writeln!(out, "**Excluded:** {}\n", code(excluded));
     }
-    if let Some(running) = &story.in_flight {
+    if let Some(running) = &run_report.in_flight {
         let _ = writeln!(out, "**Running at the end:** {}\n", code(&running.name));
     }
-    if story.next_action_id != "no-action" {
-        let _ = writeln!(out, "**Fix:** {}\n", story.next_action);
+    if run_report.next_action_id != "no-action" {
+        let _ = writeln!(out, "**Fix:** {}\n", run_report.next_action);
     }
-    if let Some(replay) = &story.replay {
+    if let Some(replay) = &run_report.replay {
         let _ = writeln!(out, "**{}:** {}\n", replay.label(), whole_code(&replay.command));
     }
-    layers(&mut out, story);
-    failures(&mut out, story);
-    not_run(&mut out, story);
-    if !story.log_end.is_empty() {
+    layers(&mut out, run_report);
+    failures(&mut out, run_report);
+    not_run(&mut out, run_report);
+    if !run_report.log_end.is_empty() {
         out.push_str("### Last lines of the log\n\n");
-        let lines: Vec<&str> = story.log_end.iter().map(String::as_str).collect();
+        let lines: Vec<&str> = run_report.log_end.iter().map(String::as_str).collect();
         out.push_str(&block(lines.iter()));
     }
-    reasons(&mut out, story);
-    triage(&mut out, story);
-    since_green(&mut out, story);
+    reasons(&mut out, run_report);
+    triage(&mut out, run_report);
+    since_green(&mut out, run_report);
     out
 }
 
 /// How many entries of a comparison are shown.
 const ENTRIES: usize = 15;
 
-fn triage(out: &mut String, story: &Story) {
-    let Some(triage) = &story.triage else { return };
+fn triage(out: &mut String, run_report: &RunReport) {
+    let Some(triage) = &run_report.triage else { return };
     let run = triage
         .baseline
         .as_ref()
@@ -90,8 +90,8 @@ fn triage(out: &mut String, story: &Story) {
     out.push('\n');
 }
 
-fn since_green(out: &mut String, story: &Story) {
-    let Some(since) = &story.since_green else { return };
+fn since_green(out: &mut String, run_report: &RunReport) {
+    let Some(since) = &run_report.since_green else { return };
     let _ = writeln!(out, "### Changed on this host since the last passing run\n");
     let _ = writeln!(out, "Run {}, {}.\n", code(&since.run_id.to_string()), since.at_utc);
     if since.changes.is_empty() {
@@ -114,17 +114,20 @@ fn since_green(out: &mut String, story: &Story) {
 }
 
 /// Files of the plan that no test of is told, and why.
-fn not_run(out: &mut String, story: &Story) {
-    if story.not_run.is_empty() {
+fn not_run(out: &mut String, run_report: &RunReport) {
+    if run_report.not_run.is_empty() {
         return;
     }
     out.push_str("### Files that did not finish\n\n");
-    for (file, state) in story.not_run.iter().take(ENTRIES) {
+    for (file, state) in run_report.not_run.iter().take(ENTRIES) {
         let _ = writeln!(out, "- {}: {state}", code(file));
     }
-    if story.not_run.len() > ENTRIES {
-        let _ =
-            writeln!(out, "- {} more in `pester-run-receipt.json`", story.not_run.len() - ENTRIES);
+    if run_report.not_run.len() > ENTRIES {
+        let _ = writeln!(
+            out,
+            "- {} more in `pester-run-receipt.json`",
+            run_report.not_run.len() - ENTRIES
+        );
     }
     out.push('\n');
 }
@@ -136,12 +139,12 @@ pub(crate) fn layer(layer: Layer, status: &str, findings: &[Finding]) -> String 
         "warning" => "⚠️",
         _ => "❌",
     };
-    let told = |finding: &&Finding| finding.severity() > Severity::Informs;
+    let reported = |finding: &&Finding| finding.severity() > Severity::Informs;
     let mut out = format!("{mark} **pester-gate {layer}: {status}**\n\n");
     for finding in findings {
         let _ = writeln!(out, "- {}: {}", finding.code(), code(finding.detail()));
     }
-    if let Some(finding) = findings.first().filter(told) {
+    if let Some(finding) = findings.first().filter(reported) {
         let _ = writeln!(out, "- **Fix:** {}", finding.code().row().remedy);
     }
     out.push('\n');
@@ -170,18 +173,18 @@ pub(crate) fn route(
     out
 }
 
-fn layers(out: &mut String, story: &Story) {
-    if let Some(bearing) = text::bearing(story) {
+fn layers(out: &mut String, run_report: &RunReport) {
+    if let Some(bearing) = text::bearing(run_report) {
         let _ = writeln!(out, "{bearing}\n");
     }
     out.push_str("| layer | status |\n|---|---|\n");
-    for line in &story.layers {
+    for line in &run_report.layers {
         let _ = writeln!(
             out,
             "| {} | {}{} |",
             line.layer,
             cell(&line.status),
-            text::fault_mark(story, line)
+            text::fault_mark(run_report, line)
         );
     }
     out.push('\n');
@@ -197,36 +200,37 @@ const GROUPS: usize = 20;
 const MESSAGE_LINES: usize = 6;
 const OUTPUT_LINES: usize = 10;
 
-fn failures(out: &mut String, story: &Story) {
-    if story.failures.is_empty() {
+fn failures(out: &mut String, run_report: &RunReport) {
+    if run_report.failures.is_empty() {
         return;
     }
     out.push_str("### Failures, grouped by cause\n\n");
-    let groups = failure::groups(&story.failures);
+    let groups = failure::groups(&run_report.failures);
     let mut shown = 0;
     for group in groups.iter().take(GROUPS) {
-        let told = told(group, story);
-        if out.len() + told.len() > BUDGET {
+        let text = group_text(group, run_report);
+        if out.len() + text.len() > BUDGET {
             break;
         }
-        out.push_str(&told);
+        out.push_str(&text);
         shown += 1 + group.others.len();
     }
-    if story.failures.len() > shown {
-        let _ = writeln!(out, "{} more in `pester-failures.json`\n", story.failures.len() - shown);
+    if run_report.failures.len() > shown {
+        let _ =
+            writeln!(out, "{} more in `pester-failures.json`\n", run_report.failures.len() - shown);
     }
-    let untold = text::untold(story);
-    if untold > 0 {
-        let _ = writeln!(out, "{untold} more in the raw results only\n");
+    let not_listed = text::not_listed(run_report);
+    if not_listed > 0 {
+        let _ = writeln!(out, "{not_listed} more in the raw results only\n");
     }
 }
 
 /// One group: where, what, the end of its output, and how it is repeated.
-fn told(group: &Group<'_>, story: &Story) -> String {
+fn group_text(group: &Group<'_>, run_report: &RunReport) -> String {
     let failure = group.first;
     let mut out = String::new();
     // A file without a line is named by the command below.
-    let place = story.repeat.place(failure).filter(|(_, line)| line.is_some());
+    let place = run_report.repeat.place(failure).filter(|(_, line)| line.is_some());
     let place = place.map(|(file, line)| format!(" at {}", code(&at(&file, line))));
     let _ = writeln!(
         out,
@@ -243,8 +247,8 @@ fn told(group: &Group<'_>, story: &Story) -> String {
     let said = block(message.iter().chain(output));
     out.push_str(if said.is_empty() { "The report gives no message.\n\n" } else { &said });
     // Where no file is known the run is what can be repeated.
-    let again = story.repeat.file(failure).unwrap_or_else(|| story.repeat.run());
-    if story.replay.as_ref().is_none_or(|replay| replay.command != again) {
+    let again = run_report.repeat.file(failure).unwrap_or_else(|| run_report.repeat.run());
+    if run_report.replay.as_ref().is_none_or(|replay| replay.command != again) {
         let _ = writeln!(out, "Reproduce: {}\n", whole_code(&again));
     }
     if !group.others.is_empty() {
@@ -274,9 +278,9 @@ fn block<'a>(lines: impl Iterator<Item = &'a &'a str>) -> String {
     format!("{fence}text\n{}\n{fence}\n\n", lines.join("\n"))
 }
 
-fn reasons(out: &mut String, story: &Story) {
+fn reasons(out: &mut String, run_report: &RunReport) {
     // The deciding one stands above, with what to do.
-    let telling: Vec<_> = story
+    let telling: Vec<_> = run_report
         .reasons
         .iter()
         .skip(1)

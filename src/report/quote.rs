@@ -146,7 +146,7 @@ mod tests {
 
     #[test]
     fn escape_sequences_are_left_out_and_tabs_stay() {
-        for (text, owed) in [
+        for (text, expected) in [
             ("a\tb", "a\tb"),
             ("\u{1b}[31mred\u{1b}[0m", "red"),
             ("\u{1b}]0;title\u{7}x\u{1b}]8;;u\u{1b}\\y", "xy"),
@@ -154,16 +154,16 @@ mod tests {
             ("\u{1b}", ""),
             ("\u{1b}[31", ""),
         ] {
-            assert_eq!(line(text), owed, "{text:?}");
+            assert_eq!(line(text), expected, "{text:?}");
         }
     }
 
     #[test]
     fn what_powershell_takes_apart_is_quoted_for_it() {
-        for (argument, owed) in
+        for (argument, expected) in
             [("a,b.ps1", "'a,b.ps1'"), ("@x", "'@x'"), ("%x%", "'%x%'"), ("a/b.ps1", "a/b.ps1")]
         {
-            assert_eq!(for_powershell(argument), owed);
+            assert_eq!(for_powershell(argument), expected);
         }
         assert_eq!(for_posix("a,b@c"), "a,b@c");
     }
@@ -171,13 +171,13 @@ mod tests {
     /// That a shell reads it back is proven by the fault table.
     #[test]
     fn a_line_for_a_posix_shell_shows_no_control_character() {
-        for (argument, owed) in [
+        for (argument, expected) in [
             ("a\nb", r#""$(printf 'a\012b')""#),
             ("it's\t1%", r#""$(printf 'it\047s\0111\045')""#),
             ("##[x", r#""$(printf '\043\043\133x')""#),
         ] {
-            assert_eq!(for_posix(argument), owed);
-            assert_eq!(printable(owed), owed);
+            assert_eq!(for_posix(argument), expected);
+            assert_eq!(printable(expected), expected);
         }
     }
 

@@ -4,7 +4,7 @@
 use anstyle::{AnsiColor, Style};
 
 use super::quote::{line, printable, shortened};
-use super::text::{self, Story, at};
+use super::text::{self, RunReport, at};
 use crate::domain::receipt::{Classification, GateStatus, InFlightKind};
 use crate::domain::results::failure::{self, Failure};
 use crate::domain::verdict::classify::class_of;
@@ -30,14 +30,14 @@ const FINDINGS: usize = 10;
 const LABEL: usize = 10;
 
 /// The whole report.
-pub(crate) fn report(story: &Story, view: View) -> String {
+pub(crate) fn report(run_report: &RunReport, view: View) -> String {
     let mut page = Page { out: String::new(), view };
-    failures(&mut page, story);
-    log_end(&mut page, story);
-    findings(&mut page, story);
-    counts(&mut page, story);
-    verdict(&mut page, story);
-    paths(&mut page, story);
+    failures(&mut page, run_report);
+    log_end(&mut page, run_report);
+    findings(&mut page, run_report);
+    counts(&mut page, run_report);
+    verdict(&mut page, run_report);
+    paths(&mut page, run_report);
     page.out
 }
 
@@ -74,10 +74,10 @@ const YELLOW: Style = Style::new().bold().fg_color(Some(anstyle::Color::Ansi(Ans
 const DIM: Style = Style::new().dimmed();
 
 /// Failures that are alike stand together, the largest group first.
-fn failures(page: &mut Page, story: &Story) {
-    let groups = failure::groups(&story.failures);
+fn failures(page: &mut Page, run_report: &RunReport) {
+    let groups = failure::groups(&run_report.failures);
     for group in groups.iter().take(GROUPS) {
-        one(page, story, group.first);
+        one(page, run_report, group.first);
         if let Some(next) = group.others.first() {
             let more = group.others.len() - 1;
             let more = if more > 0 { format!(" and {more} more") } else { String::new() };
@@ -91,10 +91,12 @@ fn failures(page: &mut Page, story: &Story) {
     }
 }
 
-fn one(page: &mut Page, story: &Story, failure: &Failure) {
+fn one(page: &mut Page, run_report: &RunReport, failure: &Failure) {
     let word = if failure.errored { "ERROR" } else { "FAIL" };
-    let place =
-        story.repeat.place(failure).filter(|(file, line)| line.is_some() || *file != failure.name);
+    let place = run_report
+        .repeat
+        .place(failure)
+        .filter(|(file, line)| line.is_some() || *file != failure.name);
     let place = place.map(|(file, line)| format!(" ({})", at(&printable(&file), line)));
     let name = shortened(&printable(&failure.name), WIDTH);
     let word = page.styled(RED, word);
@@ -116,12 +118,12 @@ fn one(page: &mut Page, story: &Story, failure: &Failure) {
 }
 
 /// The end of the log, where the tests could not be run or their results could not be read.
-fn log_end(page: &mut Page, story: &Story) {
-    if story.log_end.is_empty() || !story.failures.is_empty() {
+fn log_end(page: &mut Page, run_report: &RunReport) {
+    if run_report.log_end.is_empty() || !run_report.failures.is_empty() {
         return;
     }
     page.line("Last lines of the log:");
-    for text in &story.log_end[story.log_end.len().saturating_sub(OUTPUT_LINES)..] {
+    for text in &run_report.log_end[run_report.log_end.len().saturating_sub(OUTPUT_LINES)..] {
         page.line(&format!("  | {}", shortened(&line(text), WIDTH)));
     }
     page.line("");
@@ -135,22 +137,22 @@ fn is_for_the_reader(code: ReasonCode, layer: Layer) -> bool {
 }
 
 /// Further findings, beside the one that decides.
-fn findings(page: &mut Page, story: &Story) {
+fn findings(page: &mut Page, run_report: &RunReport) {
     let all = page.view.all;
     // What failed stands above, with its place.
     let shown_above = |code: ReasonCode, layer: Layer| {
         let of_tests = class_of(code, layer).0 == Classification::TestFailures;
-        of_tests && !story.failures.is_empty()
+        of_tests && !run_report.failures.is_empty()
     };
     let shown = |(code, layer, severity, _): &&(ReasonCode, Layer, Severity, String)| {
-        let told = match severity {
+        let reported = match severity {
             Severity::Informs => false,
             Severity::Warns => all || is_for_the_reader(*code, *layer),
             Severity::Fails | Severity::Blocks => true,
         };
-        told && !shown_above(*code, *layer)
+        reported && !shown_above(*code, *layer)
     };
-    let findings: Vec<_> = story.reasons.iter().skip(1).filter(shown).collect();
+    let findings: Vec<_> = run_report.reasons.iter().skip(1).filter(shown).collect();
     for (code, _, severity, detail) in findings.iter().take(FINDINGS) {
         let (word, style) =
             if *severity == Severity::Warns { ("Warning", YELLOW) } else { ("Also", RED) };
@@ -164,14 +166,14 @@ fn findings(page: &mut Page, story: &Story) {
             &format!("{more} more findings are in pester-operator-outcome.json"),
         );
     }
-    for leak in &story.leaks {
+    for leak in &run_report.leaks {
         page.labelled(
             "Leaked",
             YELLOW,
             &format!("process {} {}", leak.pid, printable(&leak.command)),
         );
     }
-    if let Some(running) = &story.in_flight {
+    if let Some(running) = &run_report.in_flight {
         let kind = match running.kind {
             InFlightKind::Test => "test",
             InFlightKind::Block => "block",
@@ -179,15 +181,17 @@ fn findings(page: &mut Page, story: &Story) {
         };
         page.labelled("Running", YELLOW, &format!("{kind} {}", printable(&running.name)));
     }
-    if let Some(triage) = &story.triage {
+    if let Some(triage) = &run_report.triage {
         page.labelled("Baseline", BOLD, &printable(&text::triage_line(triage)));
     }
     // Of a run that tested nothing, or something else, the difference to a green one explains
     // nothing.
-    let comparable =
-        matches!(story.classification, Classification::TestFailures | Classification::SeamDefect)
-            && story.repeat.command.is_empty();
-    let since = story.since_green.iter().filter(|since| comparable && !since.changes.is_empty());
+    let comparable = matches!(
+        run_report.classification,
+        Classification::TestFailures | Classification::SeamDefect
+    ) && run_report.repeat.command.is_empty();
+    let since =
+        run_report.since_green.iter().filter(|since| comparable && !since.changes.is_empty());
     for since in since {
         let run = printable(&since.run_id.to_string());
         page.labelled("Changed", BOLD, &format!("since run {run} passed on this host:"));
@@ -197,56 +201,64 @@ fn findings(page: &mut Page, story: &Story) {
     }
 }
 
-fn counts(page: &mut Page, story: &Story) {
-    let counted = text::counts(&story.counts);
+fn counts(page: &mut Page, run_report: &RunReport) {
+    let counted = text::counts(&run_report.counts);
     if !counted.is_empty() {
-        let took =
-            story.duration_ms.map(|ms| format!(" in {}", text::seconds(ms))).unwrap_or_default();
-        page.labelled("Tests", BOLD, &format!("{counted}{took}{}", text::how_sure(story)));
+        let took = run_report
+            .duration_ms
+            .map(|ms| format!(" in {}", text::seconds(ms)))
+            .unwrap_or_default();
+        page.labelled("Tests", BOLD, &format!("{counted}{took}{}", text::how_sure(run_report)));
     }
-    if !story.reports.is_empty() {
-        page.labelled("Results", BOLD, &printable(&shortened(&story.reports.join(", "), WIDTH)));
+    if !run_report.reports.is_empty() {
+        page.labelled(
+            "Results",
+            BOLD,
+            &printable(&shortened(&run_report.reports.join(", "), WIDTH)),
+        );
     }
-    for excluded in &story.excluded {
+    for excluded in &run_report.excluded {
         page.labelled("Excluded", BOLD, &printable(excluded));
     }
 }
 
-fn verdict(page: &mut Page, story: &Story) {
-    let style = match story.gate {
+fn verdict(page: &mut Page, run_report: &RunReport) {
+    let style = match run_report.gate {
         GateStatus::Pass => GREEN,
         GateStatus::Notice => YELLOW,
         GateStatus::Fail => RED,
     };
-    let (words, name) = (story.classification.words(), story.classification.as_str());
-    let layer = story.failed_layer.map(|layer| format!(", caused by {layer}")).unwrap_or_default();
-    let cancelled = matches!(story.reasons.first(), Some((ReasonCode::RunCancelled, ..)));
-    match story.classification {
+    let (words, name) = (run_report.classification.words(), run_report.classification.as_str());
+    let layer =
+        run_report.failed_layer.map(|layer| format!(", caused by {layer}")).unwrap_or_default();
+    let cancelled = matches!(run_report.reasons.first(), Some((ReasonCode::RunCancelled, ..)));
+    match run_report.classification {
         Classification::Completed => page.labelled("Verdict", style, words),
         _ if cancelled => page.labelled("Verdict", style, "cancelled"),
         _ => page.labelled("Verdict", style, &format!("{words} ({name}){layer}")),
     }
     // Which tests failed stands above.
-    let told = |code: ReasonCode| code == ReasonCode::TestsFailed && !story.failures.is_empty();
+    let reported =
+        |code: ReasonCode| code == ReasonCode::TestsFailed && !run_report.failures.is_empty();
     if let Some((code, _, severity, detail)) =
-        story.reasons.first().filter(|(code, ..)| !told(*code))
+        run_report.reasons.first().filter(|(code, ..)| !reported(*code))
         && *severity > Severity::Informs
     {
         page.labelled("Reason", BOLD, code.as_str());
         page.labelled("Detail", BOLD, &shortened(&printable(detail), 500));
     }
-    if story.gate == GateStatus::Notice {
+    if run_report.gate == GateStatus::Notice {
         page.labelled("", style, "failed, but allowed to pass by policy");
     }
-    if story.classification == Classification::Completed {
+    if run_report.classification == Classification::Completed {
         return;
     }
-    if story.next_action_id != "no-action" {
-        page.labelled("Fix", BOLD, &sentence(&story.next_action));
+    if run_report.next_action_id != "no-action" {
+        page.labelled("Fix", BOLD, &sentence(&run_report.next_action));
     }
-    let (label, command) = match &story.replay {
+    let (label, command) = match &run_report.replay {
         // The evidence only repeats that somebody cancelled the run.
-        Some(_) if cancelled => ("Run again", story.repeat.run()),
+        Some(_) if cancelled => ("Run again", run_report.repeat.run()),
         Some(replay) => (replay.label(), replay.command.clone()),
         None => return,
     };
@@ -261,9 +273,9 @@ fn sentence(text: &str) -> String {
 }
 
 /// Where the evidence is.
-fn paths(page: &mut Page, story: &Story) {
-    let red = story.classification != Classification::Completed;
-    let paths = &story.paths;
+fn paths(page: &mut Page, run_report: &RunReport) {
+    let red = run_report.classification != Classification::Completed;
+    let paths = &run_report.paths;
     let shown = [
         ("Log", paths.log.as_ref().filter(|_| red)),
         ("Summary", paths.summary.as_ref().filter(|_| red)),

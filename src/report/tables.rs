@@ -7,7 +7,7 @@ use crate::domain::receipt::{CATALOGUE, JobResult};
 use crate::domain::results::counts::CaseOutcome;
 use crate::domain::results::failure::Class;
 use crate::domain::results::outcome_word::WORDS;
-use crate::domain::verdict::classify::{Evidence, Job, Paper, TIERS, classify};
+use crate::domain::verdict::classify::{Evidence, Job, ReceiptState, TIERS, classify};
 use crate::domain::verdict::fault::{Fault, Finding, ReceiptFault, charge, good};
 use crate::domain::verdict::question::{Cause, word};
 use crate::domain::verdict::reason::{Home, Layer, RUN, ReasonCode, Row, Severity, TABLE};
@@ -82,17 +82,17 @@ pub(crate) fn precedence() -> String {
         _ => Fault::ProgramMissing { code: ReasonCode::ToolMissing, name: "x".to_owned() },
     };
     let read = |layer, finding: Finding| {
-        (layer, Paper::Read { stopped: finding.stops(), findings: vec![finding] })
+        (layer, ReceiptState::Read { stopped: finding.stops(), findings: vec![finding] })
     };
     let all_good =
         || layers.into_iter().map(|layer| read(layer, good(good_code(layer), layer, ""))).collect();
-    let papers = |layer| {
+    let receipt_states = |layer| {
         let corrupt = ReceiptFault::Corrupt { layer, path: String::new(), why: String::new() };
         [
             ("none", None),
             (
                 "refused (here `receipt-corrupt`)",
-                Some(Paper::Refused(charge(&corrupt.into(), Layer::Post))),
+                Some(ReceiptState::Refused(charge(&corrupt.into(), Layer::Post))),
             ),
             ("good", Some(read(layer, good(good_code(layer), layer, "")).1)),
             ("blocked or failed (here by X)", Some(read(layer, charge(&blocked(layer), layer)).1)),
@@ -117,14 +117,14 @@ pub(crate) fn precedence() -> String {
     ];
     let mut out =
         String::from("| receipt | job | layer before execute | execute |\n|---|---|---|---|\n");
-    for at in 0..papers(Layer::Preflight).len() {
+    for at in 0..receipt_states(Layer::Preflight).len() {
         for (job_word, job) in &jobs {
             let of = |layer: Layer| {
-                let (_, paper) = papers(layer)[at].clone();
-                let mut evidence = Evidence { papers: all_good(), ..Evidence::default() };
-                match paper {
-                    Some(paper) => drop(evidence.papers.insert(layer, paper)),
-                    None => drop(evidence.papers.remove(&layer)),
+                let (_, state) = receipt_states(layer)[at].clone();
+                let mut evidence = Evidence { receipt_states: all_good(), ..Evidence::default() };
+                match state {
+                    Some(state) => drop(evidence.receipt_states.insert(layer, state)),
+                    None => drop(evidence.receipt_states.remove(&layer)),
                 }
                 evidence.jobs.extend(job.map(|job| (layer, job)));
                 let verdict = classify(&evidence);
@@ -136,7 +136,7 @@ pub(crate) fn precedence() -> String {
                 };
                 format!("{code}: `{}`", verdict.classification.as_str())
             };
-            let word = papers(Layer::Preflight)[at].0;
+            let word = receipt_states(Layer::Preflight)[at].0;
             let _ = writeln!(
                 out,
                 "| {word} | {job_word} | {} | {} |",

@@ -11,7 +11,7 @@ use crate::domain::results::triage::{Category, Triage};
 use crate::domain::verdict::classify::class_of;
 use crate::domain::verdict::reason::{Layer, ReasonCode, Severity};
 
-impl Story {
+impl RunReport {
     /// The verdict and nothing that came from outside.
     pub(crate) fn bare(&self) -> Self {
         let code = self.reasons.first().map_or("", |(code, ..)| code.as_str());
@@ -83,7 +83,7 @@ pub(crate) struct Worked {
 
 /// Everything that a report says.
 #[derive(Debug, Clone)]
-pub(crate) struct Story {
+pub(crate) struct RunReport {
     /// What the run came to.
     pub(crate) classification: Classification,
     /// What a required check is told.
@@ -134,7 +134,7 @@ pub(crate) struct Story {
     /// Tests with what they took: those that failed, then the slowest.
     pub(crate) tests: Vec<Test>,
     /// How many tests there are.
-    pub(crate) tests_told: u64,
+    pub(crate) tests_listed: u64,
     /// What is new against an earlier run.
     pub(crate) triage: Option<Triage>,
     /// What changed on the host since it was last green.
@@ -144,9 +144,9 @@ pub(crate) struct Story {
 }
 
 /// Failures that were counted and are told of nowhere but in the raw results.
-pub(crate) fn untold(story: &Story) -> u64 {
-    let counted = story.counts.failed.saturating_add(story.counts.errors);
-    counted.saturating_sub(story.failures.len() as u64)
+pub(crate) fn not_listed(run_report: &RunReport) -> u64 {
+    let counted = run_report.counts.failed.saturating_add(run_report.counts.errors);
+    counted.saturating_sub(run_report.failures.len() as u64)
 }
 
 /// `file:line`, or the file alone.
@@ -197,9 +197,9 @@ pub(crate) fn layer_line(layer: Layer, status: &str, detail: &str) -> String {
 }
 
 /// Marks the failed layer. If its own status is good, a later layer found the problem.
-pub(crate) fn fault_mark(story: &Story, line: &LayerLine) -> &'static str {
+pub(crate) fn fault_mark(run_report: &RunReport, line: &LayerLine) -> &'static str {
     let good = ["ready", "warning", "completed"].contains(&line.status.as_str());
-    match (story.failed_layer == Some(line.layer), good) {
+    match (run_report.failed_layer == Some(line.layer), good) {
         (true, true) => " ← failed layer (a later layer found the problem)",
         (true, false) => " ← failed layer",
         (false, _) => "",
@@ -207,14 +207,14 @@ pub(crate) fn fault_mark(story: &Story, line: &LayerLine) -> &'static str {
 }
 
 /// What the verdict says of the tests, in a sentence; nothing where they passed.
-pub(crate) fn bearing(story: &Story) -> Option<String> {
-    match (story.classification, story.failed_layer) {
+pub(crate) fn bearing(run_report: &RunReport) -> Option<String> {
+    match (run_report.classification, run_report.failed_layer) {
         (Classification::Completed, _) => None,
         (Classification::TestFailures, _) => {
             Some("The run is complete: the failures are in the tests.".to_owned())
         }
         (_, None) => None,
-        (_, Some(layer)) => Some(match story.tests_ran {
+        (_, Some(layer)) => Some(match run_report.tests_ran {
             TestsRan::No => format!("No test ran. The failed layer is {layer}."),
             TestsRan::Unknown => {
                 format!("The failed layer is {layer}. It is unknown whether any test ran.")
@@ -230,8 +230,12 @@ pub(crate) fn bearing(story: &Story) -> Option<String> {
 }
 
 /// Marks the counts of a harness failure: some results may be missing.
-pub(crate) fn how_sure(story: &Story) -> &'static str {
-    if story.classification == Classification::SeamDefect { " (may be incomplete)" } else { "" }
+pub(crate) fn how_sure(run_report: &RunReport) -> &'static str {
+    if run_report.classification == Classification::SeamDefect {
+        " (may be incomplete)"
+    } else {
+        ""
+    }
 }
 
 /// Returns the cause of a reason for a person: the tests, or a layer.
@@ -249,10 +253,10 @@ pub(crate) fn triage_line(triage: &Triage) -> String {
         (count > 0).then(|| format!("{count} {}", category.as_str()))
     };
     let counts: Vec<String> = Category::ALL.iter().filter_map(of).collect();
-    let told = if counts.is_empty() { triage.limits.join("; ") } else { counts.join(", ") };
+    let reported = if counts.is_empty() { triage.limits.join("; ") } else { counts.join(", ") };
     let run =
         triage.baseline.as_ref().map(|baseline| format!(" (against run {})", baseline.run_id));
-    format!("{}: {told}{}", triage.status.as_str(), run.unwrap_or_default())
+    format!("{}: {reported}{}", triage.status.as_str(), run.unwrap_or_default())
 }
 
 /// `probe.dotnet.version: 8.0.1 -> 9.0.0`.

@@ -244,7 +244,9 @@ fn message(raw: &Raw) -> String {
     struct Message {
         message: String,
     }
-    serde_json::from_slice::<Message>(&raw.body).map(|told| told.message).unwrap_or_default()
+    serde_json::from_slice::<Message>(&raw.body)
+        .map(|reported| reported.message)
+        .unwrap_or_default()
 }
 
 fn said(raw: &Raw, redactor: &Redactor) -> String {
@@ -361,11 +363,11 @@ mod tests {
     }
 
     #[test]
-    fn limits_and_permissions_are_told_apart() {
+    fn limits_and_permissions_are_distinguished() {
         let date = ("date", "Sat, 21 Nov 2026 10:00:00 GMT");
         let after = |seconds| Retry::After(Duration::from_secs(seconds));
         let spent = ("x-ratelimit-remaining", "0");
-        for (what, raw, owed) in [
+        for (what, raw, expected) in [
             (
                 "primary",
                 raw(403, &[spent, date, ("x-ratelimit-reset", "1795255230")], ""),
@@ -407,7 +409,7 @@ mod tests {
             ),
             ("a proxy's page", raw(403, &[], " <html>"), (Cause::Html, Retry::Never)),
         ] {
-            assert_eq!(refused(&raw), owed, "{what}");
+            assert_eq!(refused(&raw), expected, "{what}");
         }
     }
 

@@ -151,15 +151,20 @@ impl Record for Repository {
             full_name: RepoSlug,
         }
         #[derive(Deserialize)]
-        struct Told {
+        struct StoredRequest {
             full_name: RepoSlug,
             has_issues: bool,
             fork: bool,
             parent: Option<Parent>,
         }
-        let told: Told = serde_json::from_slice(body)?;
-        let parent = told.parent.map(|parent| parent.full_name);
-        Ok(Self { full_name: told.full_name, has_issues: told.has_issues, fork: told.fork, parent })
+        let reported: StoredRequest = serde_json::from_slice(body)?;
+        let parent = reported.parent.map(|parent| parent.full_name);
+        Ok(Self {
+            full_name: reported.full_name,
+            has_issues: reported.has_issues,
+            fork: reported.fork,
+            parent,
+        })
     }
 }
 
@@ -186,7 +191,7 @@ impl Record for Vec<Issue> {
         #[derive(Deserialize)]
         struct PullRequest {}
         #[derive(Deserialize)]
-        struct Told {
+        struct StoredRequest {
             number: u64,
             title: String,
             html_url: String,
@@ -194,21 +199,21 @@ impl Record for Vec<Issue> {
             labels: AtMost<Label, LABELS>,
             pull_request: Option<PullRequest>,
         }
-        let told: AtMost<Told, ISSUES> = serde_json::from_slice(body)?;
+        let reported: AtMost<StoredRequest, ISSUES> = serde_json::from_slice(body)?;
         let name = |label| match label {
             Label::Text(name) | Label::Object { name } => name.chars().take(200).collect(),
         };
-        let issue = |told: Told| Issue {
-            number: told.number,
-            title: redactor.mask_text(&told.title).chars().take(300).collect(),
-            url: Some(told.html_url).filter(|url| {
+        let issue = |reported: StoredRequest| Issue {
+            number: reported.number,
+            title: redactor.mask_text(&reported.title).chars().take(300).collect(),
+            url: Some(reported.html_url).filter(|url| {
                 url.len() < 500 && (url.starts_with("https://") || url.starts_with("http://"))
             }),
-            labels: told.labels.0.into_iter().map(name).collect(),
-            open: matches!(told.state, State::Open),
-            pull_request: told.pull_request.is_some(),
+            labels: reported.labels.0.into_iter().map(name).collect(),
+            open: matches!(reported.state, State::Open),
+            pull_request: reported.pull_request.is_some(),
         };
-        Ok(told.0.into_iter().map(issue).collect())
+        Ok(reported.0.into_iter().map(issue).collect())
     }
 
     fn is_full(&self) -> bool {

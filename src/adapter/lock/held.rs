@@ -41,11 +41,11 @@ impl Held {
         world: &World,
         lock: &Lock,
         file: File,
-        mut told: File,
+        mut reported: File,
         owner: &Owner,
         execute: Option<&Gate>,
     ) -> io::Result<Self> {
-        tell(&mut told, owner, world.now())?;
+        tell(&mut reported, owner, world.now())?;
         let token = world.new_local_run();
         let claim = Claim {
             id: owner.id.clone(),
@@ -69,7 +69,7 @@ impl Held {
         let mut keeper = Keeper {
             world: world.clone(),
             owner: owner.clone(),
-            told,
+            reported,
             path: lock.path("lock"),
             beside: lock.path("owner.json"),
             request: lock.path("release"),
@@ -133,7 +133,7 @@ fn keep(folder: &Path, claim: &Claim) -> io::Result<PathBuf> {
 struct Keeper {
     world: World,
     owner: Owner,
-    told: File,
+    reported: File,
     path: PathBuf,
     /// Where it is told who holds it.
     beside: PathBuf,
@@ -149,7 +149,7 @@ impl Keeper {
     fn look(&mut self, file: &File) {
         if self.since.elapsed() >= HEARTBEAT {
             self.since = self.world.tick();
-            let _ = tell(&mut self.told, &self.owner, self.world.now());
+            let _ = tell(&mut self.reported, &self.owner, self.world.now());
         }
         if !is_at(self.again.as_ref().unwrap_or(file), &self.path) {
             self.hold_again();
@@ -174,9 +174,9 @@ impl Keeper {
                     self.path.display()
                 );
                 self.again = Some(file);
-                if let Ok(told) = open(&self.beside) {
-                    self.told = told;
-                    let _ = tell(&mut self.told, &self.owner, self.world.now());
+                if let Ok(reported) = open(&self.beside) {
+                    self.reported = reported;
+                    let _ = tell(&mut self.reported, &self.owner, self.world.now());
                 }
             }
             Err(TryLockError::WouldBlock) => {

@@ -287,8 +287,9 @@ impl Lock {
             Err(TryLockError::Error(error)) => return Err(error),
         }
         // Whoever asks is told about us from here on.
-        let told = open(&self.path("owner.json"))?;
-        Held::new(world, self, file, told, &this_process(world, purpose), purpose.execute).map(Some)
+        let reported = open(&self.path("owner.json"))?;
+        Held::new(world, self, file, reported, &this_process(world, purpose), purpose.execute)
+            .map(Some)
     }
 }
 
@@ -310,7 +311,8 @@ pub(crate) fn run(world: &World) -> Option<(String, u32)> {
 /// This process as an owner.
 fn this_process(world: &World, purpose: Purpose<'_>) -> Owner {
     let now = world.now();
-    let told = |name: &str| world.var_lossy(name).map(|value| purpose.redactor.mask_text(&value));
+    let reported =
+        |name: &str| world.var_lossy(name).map(|value| purpose.redactor.mask_text(&value));
     let (run_id, run_attempt) = run(world).unzip();
     Owner {
         id: world.new_local_run(),
@@ -318,9 +320,9 @@ fn this_process(world: &World, purpose: Purpose<'_>) -> Owner {
             .filter(|name| !name.is_empty()),
         run_id,
         run_attempt,
-        job: told("GITHUB_JOB"),
-        actor: told("GITHUB_ACTOR"),
-        runner: told("RUNNER_NAME"),
+        job: reported("GITHUB_JOB"),
+        actor: reported("GITHUB_ACTOR"),
+        runner: reported("RUNNER_NAME"),
         machine: world.host().name,
         pid: world.pid(),
         process_started_at_utc: purpose.started,

@@ -22,7 +22,7 @@ pub(super) fn probe(around: &Surroundings) -> Answer {
         (sdks, version)
     });
     let (sdks, version) = match sdks.and_then(|sdks| Ok((sdks, version?))) {
-        Ok(told) => told,
+        Ok(reported) => reported,
         Err(fault) => {
             answer.faults.push(fault);
             return answer;

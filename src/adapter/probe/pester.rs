@@ -7,7 +7,7 @@ use serde_json::json;
 use super::{Answer, Surroundings, powershell, tool};
 use crate::adapter::dispatcher::pester::probe_command;
 use crate::domain::host::Said;
-use crate::domain::host::powershell::{Fit, Found, SHIPPED, Silence, Told, fit, read};
+use crate::domain::host::powershell::{Fit, Found, HostInfo, SHIPPED, Silence, fit, read};
 use crate::domain::verdict::fault::Fault;
 use crate::domain::verdict::reason::ReasonCode;
 
@@ -22,8 +22,8 @@ pub(super) fn probe(around: &Surroundings) -> Answer {
         let other = scope.spawn(|| ask_other(around, &program));
         (ask(around, &program, &around.scratch), other.join().ok().flatten())
     });
-    let told = match own {
-        Ok(Ok(told)) => told,
+    let reported = match own {
+        Ok(Ok(reported)) => reported,
         Ok(Err(Silence::Forbidden(line))) => {
             answer.faults.push(Fault::ExecutionPolicyForbids { program, line });
             return answer;
@@ -41,25 +41,27 @@ pub(super) fn probe(around: &Surroundings) -> Answer {
     };
     let versions =
         |found: &[Found]| found.iter().map(|pester| pester.version.clone()).collect::<Vec<_>>();
-    let found = versions(&told.found);
-    answer.fact("powershell", told.ps);
-    answer.fact("edition", told.edition);
-    answer.fact("executionPolicy", told.execution_policy);
+    let found = versions(&reported.found);
+    answer.fact("powershell", reported.ps);
+    answer.fact("edition", reported.edition);
+    answer.fact("executionPolicy", reported.execution_policy);
     answer.fact("found", found.clone());
-    answer.fact("paths", told.found.iter().map(|pester| pester.path.clone()).collect::<Vec<_>>());
+    answer
+        .fact("paths", reported.found.iter().map(|pester| pester.path.clone()).collect::<Vec<_>>());
     let mut elsewhere = String::new();
     match other {
         None => {}
         Some((other, Err(why))) => {
             answer.fact("otherEdition", json!({"program": other, "why": why}))
         }
-        Some((other, Ok(told))) => {
-            let there = versions(&told.found);
-            if fit(&told.found, &around.pester.0, around.pester.1.as_deref()) == Fit::Fits {
+        Some((other, Ok(reported))) => {
+            let there = versions(&reported.found);
+            if fit(&reported.found, &around.pester.0, around.pester.1.as_deref()) == Fit::Fits {
                 elsewhere = format!("; {other} has Pester {}", there.join(", "));
             }
             let facts = json!({
-                "program": other, "powershell": told.ps, "edition": told.edition, "found": there,
+                "program": other, "powershell": reported.ps, "edition": reported.edition,
+                "found": there,
             });
             answer.fact("otherEdition", facts);
         }
@@ -69,7 +71,7 @@ pub(super) fn probe(around: &Surroundings) -> Answer {
         wanted: format!("{} to {most}", around.pester.0),
         found: format!("{found}{elsewhere}"),
     };
-    match fit(&told.found, &around.pester.0, around.pester.1.as_deref()) {
+    match fit(&reported.found, &around.pester.0, around.pester.1.as_deref()) {
         Fit::Fits => {}
         Fit::None => answer.faults.push(Fault::PesterMissing(format!("{program}{elsewhere}"))),
         Fit::OnlyShipped => {
@@ -85,7 +87,7 @@ fn ask(
     around: &Surroundings,
     program: &str,
     scratch: &Path,
-) -> Result<Result<Told, Silence>, Fault> {
+) -> Result<Result<HostInfo, Silence>, Fault> {
     let failed = |error: std::io::Error| Fault::ProbeFailed {
         name: "pester".to_owned(),
         why: error.to_string(),
@@ -96,17 +98,20 @@ fn ask(
 }
 
 /// Asks the other edition, where one of the two is configured and the other is here.
-fn ask_other(around: &Surroundings, program: &str) -> Option<(&'static str, Result<Told, String>)> {
+fn ask_other(
+    around: &Surroundings,
+    program: &str,
+) -> Option<(&'static str, Result<HostInfo, String>)> {
     let own = which::which_in(program, around.world.path(), &around.root).ok()?;
     let own = own.file_stem()?.to_string_lossy().to_ascii_lowercase();
     let other = powershell::EDITIONS.into_iter().find(|edition| *edition != own)?;
     powershell::EDITIONS.contains(&own.as_str()).then_some(())?;
     which::which_in(other, around.world.path(), &around.root).ok()?;
     // A script of its own: neither replaces what the other reads.
-    let told = match ask(around, other, &around.scratch.join(other)) {
-        Ok(Ok(told)) => Ok(told),
+    let reported = match ask(around, other, &around.scratch.join(other)) {
+        Ok(Ok(reported)) => Ok(reported),
         Ok(Err(Silence::Forbidden(line) | Silence::Unreadable(line))) => Err(line),
         Err(fault) => Err(fault.to_string()),
     };
-    Some((other, told))
+    Some((other, reported))
 }

@@ -9,19 +9,19 @@ pub(super) fn probe(around: &Surroundings) -> Answer {
     if around.labels.is_empty() {
         return answer;
     }
-    let Some(told) = &around.runner_labels else {
+    let Some(reported) = &around.runner_labels else {
         let why = "nobody says which labels this runner has; pass --runner-label".to_owned();
         answer.faults.push(Fault::ProbeFailed { name: "runner-labels".to_owned(), why });
         return answer;
     };
-    answer.fact("labels", told.clone());
+    answer.fact("labels", reported.clone());
     let has =
-        |label: &&String| told.iter().any(|own| own.trim().eq_ignore_ascii_case(label.trim()));
+        |label: &&String| reported.iter().any(|own| own.trim().eq_ignore_ascii_case(label.trim()));
     let missing: Vec<_> = around.labels.iter().filter(|label| !has(label)).cloned().collect();
     if !missing.is_empty() {
         answer.faults.push(Fault::RunnerLabelMissing {
             missing: missing.join(", "),
-            labels: told.join(", "),
+            labels: reported.join(", "),
         });
     }
     answer

@@ -71,8 +71,8 @@ fn version_of(around: &Surroundings, tool: &str, path: &str) -> Result<semver::V
             end => unreadable(format!("--version: {}", end.describe())),
         })?;
     // A number in an error message is none of its versions.
-    let told = || find_version(&done.stdout).or_else(|| find_version(&done.stderr));
-    (done.code == 0).then(told).flatten().ok_or_else(|| {
+    let reported = || find_version(&done.stdout).or_else(|| find_version(&done.stderr));
+    (done.code == 0).then(reported).flatten().ok_or_else(|| {
         let shown: String = done
             .stdout
             .lines()

@@ -326,8 +326,8 @@ pub(crate) fn named(name: &str) -> Option<Vec<Running>> {
                 open(pid, PROCESS_QUERY_LIMITED_INFORMATION).and_then(|process| born(&process));
             let mut session = 0;
             // SAFETY: a number goes in, and one comes out where the call says so.
-            let told = unsafe { ProcessIdToSessionId(pid, &raw mut session) } != 0;
-            found.push(Running { pid, started, session: told.then_some(session) });
+            let reported = unsafe { ProcessIdToSessionId(pid, &raw mut session) } != 0;
+            found.push(Running { pid, started, session: reported.then_some(session) });
         }
         // SAFETY: as for the first.
         more = unsafe { Process32NextW(snapshot.0, &raw mut entry) } != 0;
@@ -384,10 +384,10 @@ fn born(process: &Handle) -> Option<Timestamp> {
     let mut times = [FILETIME::default(); 4];
     let [created, exited, kernel, user] = &mut times;
     // SAFETY: four places to write to, and a handle that allows asking.
-    let told = unsafe { GetProcessTimes(process.0, created, exited, kernel, user) };
+    let reported = unsafe { GetProcessTimes(process.0, created, exited, kernel, user) };
     // In units of 100 ns since 1601.
     let ticks = (i64::from(times[0].dwHighDateTime) << 32) | i64::from(times[0].dwLowDateTime);
-    (told != 0)
+    (reported != 0)
         .then(|| Timestamp::from_millisecond(ticks / 10_000 - 11_644_473_600_000).ok())
         .flatten()
 }
@@ -420,9 +420,9 @@ fn command_line(process: &Handle) -> String {
     let mut path = vec![0u16; 32 << 10];
     let mut length = u32::try_from(path.len()).unwrap_or(0);
     // SAFETY: `path` has room for as many units as `length` says, which the call sets.
-    let told =
+    let reported =
         unsafe { QueryFullProcessImageNameW(process.0, 0, path.as_mut_ptr(), &raw mut length) };
-    if told == 0 {
+    if reported == 0 {
         String::new()
     } else {
         String::from_utf16_lossy(&path[..(length as usize).min(path.len())])

@@ -413,7 +413,7 @@ mod tests {
     }
 
     #[test]
-    fn json_that_is_no_results_file_is_told_apart() {
+    fn json_that_is_no_results_file_is_distinguished() {
         let deep = ["{\"a\":", &"[".repeat(5000)].concat();
         for (text, expected) in [
             ("{", "truncated"),

@@ -286,13 +286,13 @@ mod tests {
             <RunInfos><RunInfo outcome="Error"><Text>Test host
             crashed</Text></RunInfo></RunInfos></ResultSummary></TestRun>"#,
         );
-        let told = read(
+        let reported = read(
             r#"<TestRun><Results><UnitTestResult testName="t" outcome="Passed"/></Results>
             <ResultSummary outcome="Completed">
             <RunInfos><RunInfo outcome="Error"><Text>aborted</Text></RunInfo></RunInfos>
             </ResultSummary></TestRun>"#,
         );
-        assert!(matches!(told.defect, Some(Defect::Inconsistent(_))), "{told:?}");
+        assert!(matches!(reported.defect, Some(Defect::Inconsistent(_))), "{reported:?}");
         assert!(
             matches!(
                 &crashed.defect,

@@ -432,7 +432,7 @@ mod tests {
     }
 
     #[test]
-    fn broken_files_are_told_apart() {
+    fn broken_files_are_distinguished() {
         for (bytes, expected) in [
             (&b""[..], "truncated"),
             (b"  \r\n", "truncated"),
@@ -668,8 +668,12 @@ mod tests {
             .chain((0..2000.min(beyond)).map(|n| EVERY + beyond * n / 2000));
         for at in places {
             let reading = read_from(&bytes[..at]);
-            let owed = opened.partition_point(|place| *place <= at);
-            assert!(failed(&reading) >= owed, "{name} cut at {at}: {} < {owed}", failed(&reading));
+            let expected = opened.partition_point(|place| *place <= at);
+            assert!(
+                failed(&reading) >= expected,
+                "{name} cut at {at}: {} < {expected}",
+                failed(&reading)
+            );
             // In UTF-16 every other byte of the markup is zero.
             let end = bytes[..at].iter().rposition(|byte| !b" \r\n\t\0".contains(byte));
             let complete = end.is_some_and(|end| bytes[end] == b'>');

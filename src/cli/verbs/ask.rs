@@ -42,21 +42,21 @@ impl Session<'_> {
         if files::exists(&folder) {
             return Ok(folder);
         }
-        let ground = self.ground(None)?;
-        runs::named(self.world, &ground.state, &ground.repository_key(self.world), &word)
+        let invocation = self.invocation(None)?;
+        runs::named(self.world, &invocation.state, &invocation.repository_key(self.world), &word)
             .map_err(|why| Failure::Usage(anyhow::anyhow!(why)))
     }
 
     /// The run that was named.
-    fn run_folder(&self, ground: &Ground) -> Result<PathBuf, Failure> {
+    fn run_folder(&self, invocation: &Invocation) -> Result<PathBuf, Failure> {
         let word = Positional::Run.first(self.matches);
         let word = word.unwrap_or_else(|| "last".to_owned());
-        runs::named(self.world, &ground.state, &ground.repository_key(self.world), &word)
+        runs::named(self.world, &invocation.state, &invocation.repository_key(self.world), &word)
             .map_err(|why| Failure::Usage(anyhow::anyhow!(why)))
     }
 
-    pub(super) fn open(&self, ground: &Ground) -> Result<Ending, Failure> {
-        let folder = self.run_folder(ground)?;
+    pub(super) fn open(&self, invocation: &Invocation) -> Result<Ending, Failure> {
+        let folder = self.run_folder(invocation)?;
         let (page, opened) = command::runs::open(self.world, &folder).map_err(Failure::Usage)?;
         self.print(&json!({"page": page, "opened": opened}), &format!("{}\n", printable(&page)))?;
         if !opened && !self.json {
@@ -65,23 +65,23 @@ impl Session<'_> {
         Ok(Ending::Good)
     }
 
-    pub(super) fn runs(&self, ground: &Ground) -> Result<Ending, Failure> {
+    pub(super) fn runs(&self, invocation: &Invocation) -> Result<Ending, Failure> {
         let action = Positional::Action.first(self.matches);
         match action.as_deref() {
             Some("show") => {
-                let folder = self.run_folder(ground)?;
+                let folder = self.run_folder(invocation)?;
                 let text = command::runs::show(&folder).map_err(Failure::Usage)?;
                 self.print(&json!({"folder": shown(&folder), "report": text}), &text)?;
             }
             Some("prune") => {
-                let removed = runs::prune(self.world, &ground.state);
+                let removed = runs::prune(self.world, &invocation.state);
                 let bytes: u64 = removed.iter().map(|run| run.bytes).sum();
                 let size = crate::domain::config::quantity::Size::from_bytes(bytes).spaced();
                 let text = format!("removed {} runs ({size})\n", removed.len());
                 self.print(&command::runs::json(&removed), &text)?;
             }
             _ => {
-                let runs = runs::all(&ground.state);
+                let runs = runs::all(&invocation.state);
                 self.print(&command::runs::json(&runs), &command::runs::text(&runs))?;
             }
         }

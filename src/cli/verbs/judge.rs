@@ -10,10 +10,10 @@ use crate::domain::results::bundle::{self, Bundle};
 use crate::domain::results::test_list::TestList;
 
 impl Session<'_> {
-    pub(super) fn post(&self, ground: &Ground) -> Result<Ending, Failure> {
+    pub(super) fn post(&self, invocation: &Invocation) -> Result<Ending, Failure> {
         let of_job = self.job_folder()?.map(|folder| folder.evidence());
         let named = self.overlay.path(Flag::ReceiptsDir)?.or(of_job);
-        let receipts_dir = match (named, &ground.out) {
+        let receipts_dir = match (named, &invocation.out) {
             (Some(dir), _) => dir,
             (None, Some(out)) => out.clone(),
             (None, None) => {
@@ -35,13 +35,13 @@ impl Session<'_> {
                 execute: self.execute_digests()?,
             },
             continue_on_failure: self.overlay.switch(Flag::ContinueOnFailure)?,
-            found: ground.fact_findings(Layer::Post),
-            against: self.against(ground)?,
-            classes: ground.settings.classes.clone(),
+            found: invocation.fact_findings(Layer::Post),
+            against: self.against(invocation)?,
+            classes: invocation.settings.classes.clone(),
             ..post::Request::default()
         };
-        let done = post::run(self.world, ground, &request).map_err(Failure::Unreported)?;
-        ground.progress.done();
+        let done = post::run(self.world, invocation, &request).map_err(Failure::Unreported)?;
+        invocation.progress.done();
         self.set_outputs(&done.outcome)?;
         self.print(&done.outcome.receipt, &done.text)?;
         Ok(done.outcome.ending)
@@ -94,9 +94,10 @@ impl Session<'_> {
         Ok(given.map(parse).collect::<Result<_, _>>()?)
     }
 
-    pub(super) fn replay(&self, ground: Ground) -> Result<Ending, Failure> {
+    pub(super) fn replay(&self, invocation: Invocation) -> Result<Ending, Failure> {
         let folder = self.evidence_folder()?;
-        let done = command::replay::replay(self.world, ground, &folder).map_err(Failure::Usage)?;
+        let done =
+            command::replay::replay(self.world, invocation, &folder).map_err(Failure::Usage)?;
         let done = done.map_err(Failure::Unreported)?;
         let same = match done.same_verdict {
             Some(true) => "Compared   same verdict as the stored one\n",
@@ -111,8 +112,8 @@ impl Session<'_> {
     }
 
     /// The earlier run that `--baseline` names.
-    pub(super) fn against(&self, ground: &Ground) -> Result<post::Against, Failure> {
-        Ok(match self.earlier(ground, Flag::Baseline)? {
+    pub(super) fn against(&self, invocation: &Invocation) -> Result<post::Against, Failure> {
+        Ok(match self.earlier(invocation, Flag::Baseline)? {
             Some(Ok(list)) => post::Against::Baseline(Box::new(list)),
             Some(Err(why)) => post::Against::Unreadable(why),
             None => post::Against::Nothing,
@@ -120,12 +121,15 @@ impl Session<'_> {
     }
 
     /// How long files took in the run that `--durations` names.
-    pub(super) fn durations(&self, ground: &Ground) -> Result<selection::Durations, Failure> {
+    pub(super) fn durations(
+        &self,
+        invocation: &Invocation,
+    ) -> Result<selection::Durations, Failure> {
         let of = |list: TestList| {
             list.durations().into_iter().map(|(file, ms)| (file.to_owned(), ms)).collect()
         };
         Ok(self
-            .earlier(ground, Flag::Durations)?
+            .earlier(invocation, Flag::Durations)?
             .map_or_else(|| Ok(BTreeMap::new()), |list| list.map(of)))
     }
 
@@ -134,12 +138,12 @@ impl Session<'_> {
     /// and says that there is none.
     fn earlier(
         &self,
-        ground: &Ground,
+        invocation: &Invocation,
         flag: Flag,
     ) -> Result<Option<Result<TestList, String>>, Failure> {
         let Some(text) = self.overlay.text(flag)? else { return Ok(None) };
         let path = self.world.absolute(text.value);
-        match (post::read_list(&path, ground.gate_id.as_ref()), text.source) {
+        match (post::read_list(&path, invocation.gate_id.as_ref()), text.source) {
             (Err(why), Source::Flag(flag)) => Err(Invalid::new(flag, why).into()),
             (list, _) => Ok(Some(list)),
         }

@@ -35,9 +35,9 @@ impl From<Invalid> for LockFailure {
 }
 
 impl Session<'_> {
-    pub(super) fn lock(&self, ground: &Ground) -> Result<Ending, Failure> {
-        let settings = &ground.settings;
-        let lock = match ground.lock(self.world) {
+    pub(super) fn lock(&self, invocation: &Invocation) -> Result<Ending, Failure> {
+        let settings = &invocation.settings;
+        let lock = match invocation.lock(self.world) {
             Ok(lock) => lock,
             Err(error) => {
                 return Ok(self.lock_fault(
@@ -46,7 +46,7 @@ impl Session<'_> {
                 ));
             }
         };
-        self.use_lock(ground, &lock).or_else(|failure| match failure {
+        self.use_lock(invocation, &lock).or_else(|failure| match failure {
             LockFailure::Io(error) => {
                 Ok(self.lock_fault(lock.group(), &Fault::LockUnusable(error.to_string())))
             }
@@ -54,8 +54,8 @@ impl Session<'_> {
         })
     }
 
-    fn use_lock(&self, ground: &Ground, lock: &Lock) -> Result<Ending, LockFailure> {
-        let settings = &ground.settings;
+    fn use_lock(&self, invocation: &Invocation, lock: &Lock) -> Result<Ending, LockFailure> {
+        let settings = &invocation.settings;
         let typed = Positional::Command.all(self.matches);
         match (
             Positional::Action.all(self.matches).unwrap_or_default().first().map(String::as_str),
@@ -63,7 +63,8 @@ impl Session<'_> {
         ) {
             (Some("acquire"), Some(argv)) => {
                 let wait = settings.lock_wait.value.as_duration();
-                let ended = command::lock::acquire(self.world, lock, &ground.redactor, &argv, wait);
+                let ended =
+                    command::lock::acquire(self.world, lock, &invocation.redactor, &argv, wait);
                 match ended? {
                     command::lock::Ended::Ran(code) => Ok(Ending::Own(code)),
                     command::lock::Ended::NotStarted(error) => Err(Invalid::new(

@@ -7,7 +7,7 @@ use crate::domain::config::typed::{Argument, Typed};
 struct Gate {
     /// The configuration's file, as a reader of the output knows it.
     name: String,
-    ground: Ground,
+    invocation: Invocation,
     /// What names this configuration on a command line, where more than one runs.
     arguments: Vec<Argument>,
 }
@@ -19,9 +19,9 @@ struct Ran {
 }
 
 impl Session<'_> {
-    pub(super) fn run_all(&self, ground: Ground) -> Result<Ending, Failure> {
-        let others = self.other_configurations(&ground)?;
-        let gates = self.gates(ground)?;
+    pub(super) fn run_all(&self, invocation: Invocation) -> Result<Ending, Failure> {
+        let others = self.other_configurations(&invocation)?;
+        let gates = self.gates(invocation)?;
         if self.overlay.switch(Flag::DryRun)? {
             return self.dry_run(&gates);
         }
@@ -31,7 +31,7 @@ impl Session<'_> {
         let mut failure = None;
         for gate in gates {
             if !is_alone {
-                gate.ground.progress.line(&format!("{}:", printable(&gate.name)));
+                gate.invocation.progress.line(&format!("{}:", printable(&gate.name)));
             }
             let name = gate.name.clone();
             let ran = match self.run_one(gate) {
@@ -62,15 +62,15 @@ impl Session<'_> {
     }
 
     /// Checks this host for every configuration that `run` runs.
-    pub(super) fn doctor(&self, ground: Ground) -> Result<Ending, Failure> {
-        let gates = self.gates(ground)?;
+    pub(super) fn doctor(&self, invocation: Invocation) -> Result<Ending, Failure> {
+        let gates = self.gates(invocation)?;
         let listed: Vec<String> =
-            gates.iter().map(|gate| shown(&gate.ground.root.join(&gate.name))).collect();
+            gates.iter().map(|gate| shown(&gate.invocation.root.join(&gate.name))).collect();
         let verbose = self.verbosity == Verbosity::Verbose;
         let (mut documents, mut texts) = (Vec::new(), Vec::new());
         for gate in &gates {
-            let checks = command::doctor::check(self.world, &gate.ground);
-            let found = command::doctor::configurations(&gate.ground, &listed);
+            let checks = command::doctor::check(self.world, &gate.invocation);
+            let found = command::doctor::configurations(&gate.invocation, &listed);
             documents.push(command::doctor::json(self.world, &checks, &found));
             texts.push(command::doctor::text(&checks, &found, verbose));
         }
@@ -83,11 +83,11 @@ impl Session<'_> {
     }
 
     /// The configurations to run, all of them read before the first one starts.
-    fn gates(&self, ground: Ground) -> Result<Vec<Gate>, Failure> {
+    fn gates(&self, invocation: Invocation) -> Result<Vec<Gate>, Failure> {
         let first = config_file::NAME.to_owned();
-        let also = ground.settings.also_run.value.clone();
+        let also = invocation.settings.also_run.value.clone();
         if also.is_empty() {
-            return Ok(vec![Gate { name: first, ground, arguments: Vec::new() }]);
+            return Ok(vec![Gate { name: first, invocation, arguments: Vec::new() }]);
         }
         for flag in args::OF_ONE_CONFIGURATION {
             if self.overlay.list(flag)?.is_some() {
@@ -100,7 +100,7 @@ impl Session<'_> {
                 return Err(Invalid::new(flag.to_string(), why).into());
             }
         }
-        let mut gates = vec![Gate { arguments: self.naming(&first), name: first, ground }];
+        let mut gates = vec![Gate { arguments: self.naming(&first), name: first, invocation }];
         for name in &also {
             let name = name.to_string();
             if gates.iter().any(|gate| gate.name == name) {
@@ -120,12 +120,12 @@ impl Session<'_> {
                 let why = format!("{} does not exist", shown(&path));
                 return Err(Invalid::new("also-run", why).into());
             }
-            let ground = self.ground(Some(path))?;
-            if ground.settings.also_run.is_set() {
+            let invocation = self.invocation(Some(path))?;
+            if invocation.settings.also_run.is_set() {
                 let why = format!("{name} lists further configurations; list them here instead");
                 return Err(Invalid::new("also-run", why).into());
             }
-            gates.push(Gate { arguments: self.naming(&name), name, ground });
+            gates.push(Gate { arguments: self.naming(&name), name, invocation });
         }
         Ok(gates)
     }
@@ -146,8 +146,8 @@ impl Session<'_> {
     }
 
     fn run_one(&self, gate: Gate) -> Result<command::run::RunOutcome, Failure> {
-        let ground = gate.ground;
-        let progress = ground.progress.clone();
+        let invocation = gate.invocation;
+        let progress = invocation.progress.clone();
         let say = |line: &str| progress.line(line);
         let mut arguments = self.repeated()?;
         arguments.retain(|argument| !gate.arguments.iter().any(|own| own.flag == argument.flag));
@@ -155,12 +155,12 @@ impl Session<'_> {
         let request = command::run::Request {
             context: self.context_request()?,
             continue_on_failure: self.overlay.switch(Flag::ContinueOnFailure)?,
-            against: self.against(&ground)?,
-            durations: self.durations(&ground)?,
+            against: self.against(&invocation)?,
+            durations: self.durations(&invocation)?,
             keep: self.overlay.switch(Flag::Keep)?,
             typed: Typed { folder: self.world.cwd().display().to_string(), arguments },
         };
-        command::run::run(self.world, ground, request, &say).map_err(Failure::Unreported)
+        command::run::run(self.world, invocation, request, &say).map_err(Failure::Unreported)
     }
 
     /// The verdict over several configurations: every one must have run and passed.
@@ -229,15 +229,16 @@ impl Session<'_> {
     fn dry_run(&self, gates: &[Gate]) -> Result<Ending, Failure> {
         let mut documents = Vec::new();
         let mut text = String::new();
-        for Gate { name, ground, .. } in gates {
-            let planned = selection::preview(self.world, ground).map_err(|fault| {
+        for Gate { name, invocation, .. } in gates {
+            let planned = selection::preview(self.world, invocation).map_err(|fault| {
                 Failure::Unreported(Unreported { layer: Layer::Selection, fault })
             })?;
-            let settings = overlay::show(&ground.settings);
-            let json = command::dry_run::json(ground, &planned, &settings);
-            let shown = command::dry_run::text(ground, &planned, &overlay::show_text(&settings));
+            let settings = overlay::show(&invocation.settings);
+            let json = command::dry_run::json(invocation, &planned, &settings);
+            let shown =
+                command::dry_run::text(invocation, &planned, &overlay::show_text(&settings));
             documents.push(json!({"config": name, "plan": json}));
-            text.push_str(&ground.redactor.mask_text(&shown));
+            text.push_str(&invocation.redactor.mask_text(&shown));
             if gates.len() > 1 {
                 text.push('\n');
             }
@@ -252,13 +253,13 @@ impl Session<'_> {
 
     /// Configurations beside the one that was found that nothing runs: the verdict does not cover
     /// their tests.
-    fn other_configurations(&self, ground: &Ground) -> Result<Vec<String>, Failure> {
+    fn other_configurations(&self, invocation: &Invocation) -> Result<Vec<String>, Failure> {
         let typed = Positional::Command.all(self.matches).is_some();
         if typed || self.overlay.text(Flag::Config)?.is_some() {
             return Ok(Vec::new());
         }
-        let listed = &ground.settings.also_run.value;
-        let names = files::list_names(&ground.root).into_iter();
+        let listed = &invocation.settings.also_run.value;
+        let names = files::list_names(&invocation.root).into_iter();
         let other = |name: &String| {
             let middle =
                 name.strip_prefix("pester-gate.").and_then(|rest| rest.strip_suffix(".yml"));

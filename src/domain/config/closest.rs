@@ -18,14 +18,14 @@ mod tests {
     #[test]
     fn the_closest_word_is_suggested_and_no_far_one() {
         let valid = ["tests-failed", "tests-passed", "test-timed-out", "results-missing"];
-        for (word, owed) in [
+        for (word, expected) in [
             ("tests-faild", Some("tests-failed")),
             ("TESTS-FAILED", Some("tests-failed")),
             ("result-missing", Some("results-missing")),
             ("zzz", None),
             ("", None),
         ] {
-            assert_eq!(closest(word, valid), owed, "{word}");
+            assert_eq!(closest(word, valid), expected, "{word}");
         }
     }
 }

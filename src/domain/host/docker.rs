@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_client_says_is_told_apart() {
+    fn what_the_client_says_is_distinguished() {
         let engine =
             |os: &str, version: &str| Ok(Engine { os: os.to_owned(), version: version.to_owned() });
         // The fields of moby's api/types/system.Info.
@@ -114,7 +114,7 @@ mod tests {
             said(0, &running("linux"), "WARNING: No swap limit support\n"),
             engine("linux", "28.0.1")
         );
-        for (source, code, stdout, stderr, owed) in [
+        for (source, code, stdout, stderr, expected) in [
             (
                 "docker/for-win#7310",
                 1,
@@ -218,7 +218,7 @@ mod tests {
             ("nothing at all", 0, "", "", Silence::Unreadable),
             ("JSON of something else", 0, "{\"a\": 1}\n", "", Silence::Unreadable),
         ] {
-            assert_eq!(said(code, stdout, stderr), Err(owed), "{source}");
+            assert_eq!(said(code, stdout, stderr), Err(expected), "{source}");
         }
     }
 }

@@ -33,8 +33,8 @@ fn is_version(text: &str) -> bool {
 /// What `--version` came to where these are installed. The host does not fail in one way: before
 /// there was a message of its own it took `--version` for a program (dotnet/sdk#12096).
 pub(crate) fn read(version: &Said<'_>, installed: &[String]) -> Sdk {
-    let told = version.stdout.lines().map(str::trim).find(|line| !line.is_empty());
-    if let (0, Some(chosen)) = (version.code, told.filter(|line| is_version(line))) {
+    let reported = version.stdout.lines().map(str::trim).find(|line| !line.is_empty());
+    if let (0, Some(chosen)) = (version.code, reported.filter(|line| is_version(line))) {
         return Sdk::Chosen(chosen.to_owned());
     }
     let all = format!("{}\n{}", version.stdout, version.stderr);
@@ -74,10 +74,10 @@ mod tests {
     }
 
     #[test]
-    fn what_the_host_says_is_told_apart() {
+    fn what_the_host_says_is_distinguished() {
         let some = ["3.1.101".to_owned()];
         let unmet = |line: &str| Sdk::Unmet(line.to_owned());
-        for (source, installed, code, stdout, stderr, owed) in [
+        for (source, installed, code, stdout, stderr, expected) in [
             (
                 "fsprojects/fantomas#426",
                 &some[..],
@@ -183,7 +183,7 @@ mod tests {
                 Sdk::Unreadable("Failed to create CoreCLR, HRESULT: 0x80004005".to_owned()),
             ),
         ] {
-            assert_eq!(read(&Said { code, stdout, stderr }, installed), owed, "{source}");
+            assert_eq!(read(&Said { code, stdout, stderr }, installed), expected, "{source}");
         }
     }
 }

@@ -30,11 +30,11 @@ pub(crate) fn read(listed: Option<&[Running]>) -> Result<Option<String>, &'stati
         };
         format!("pid {}{since}{session}", process.pid)
     };
-    let mut told: Vec<String> = running.iter().take(NAMED).map(each).collect();
+    let mut reported: Vec<String> = running.iter().take(NAMED).map(each).collect();
     if running.len() > NAMED {
-        told.push(format!("{} more", running.len() - NAMED));
+        reported.push(format!("{} more", running.len() - NAMED));
     }
-    Ok((!told.is_empty()).then(|| told.join(", ")))
+    Ok((!reported.is_empty()).then(|| reported.join(", ")))
 }
 
 #[cfg(test)]
@@ -52,7 +52,7 @@ mod tests {
             session,
         };
         let six: Vec<Running> = (1..=6).map(|pid| running(pid, None, None)).collect();
-        for (source, listed, owed) in [
+        for (source, listed, expected) in [
             ("an idle host", Some(vec![]), Ok(None)),
             (
                 "left open on the desktop",
@@ -81,8 +81,12 @@ mod tests {
             ),
             ("a table that cannot be read", None, Err("this host's processes cannot be listed")),
         ] {
-            let told = read(listed.as_deref());
-            assert_eq!(told.as_ref().map(Option::as_deref).map_err(|why| *why), owed, "{source}");
+            let reported = read(listed.as_deref());
+            assert_eq!(
+                reported.as_ref().map(Option::as_deref).map_err(|why| *why),
+                expected,
+                "{source}"
+            );
         }
     }
 }

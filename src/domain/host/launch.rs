@@ -104,7 +104,7 @@ mod tests {
 
     #[test]
     fn what_a_launcher_starts_is_its_module_or_its_tool() {
-        for (line, owed) in [
+        for (line, expected) in [
             ("python3 -m pytest tests", Some(("module", "pytest"))),
             ("/usr/bin/python3.11 -B -m xmlrunner", Some(("module", "xmlrunner"))),
             ("py -3 -m pytest", Some(("module", "pytest"))),
@@ -119,13 +119,13 @@ mod tests {
             ("cargo test", None),
             ("pytest -m slow", None),
         ] {
-            assert_eq!(seen(line), owed.map(|(kind, name)| (kind, name.to_owned())), "{line}");
+            assert_eq!(seen(line), expected.map(|(kind, name)| (kind, name.to_owned())), "{line}");
         }
     }
 
     #[test]
     fn the_first_line_of_a_script_names_its_interpreter() {
-        for (head, owed) in [
+        for (head, expected) in [
             (&b"#!/bin/sh\necho"[..], Some("/bin/sh")),
             (b"#! /usr/bin/env python3\n", Some("python3")),
             (b"#!/usr/bin/env -S deno run\n", Some("deno")),
@@ -138,7 +138,7 @@ mod tests {
             (b"#!\xff\n", None),
             (b"", None),
         ] {
-            assert_eq!(interpreter(head).as_deref(), owed, "{head:?}");
+            assert_eq!(interpreter(head).as_deref(), expected, "{head:?}");
         }
     }
 }

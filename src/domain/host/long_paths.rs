@@ -50,7 +50,7 @@ mod tests {
         let no = |who: &str| LongPaths::Disabled(who.to_owned());
         let unknown = |why: &str| LongPaths::Unreadable(why.to_owned());
         let git = |code, stdout, stderr| Some(Said { code, stdout, stderr });
-        for (source, registry, git, owed) in [
+        for (source, registry, git, expected) in [
             ("both on", Ok(Some(1)), git(0, "true\n", ""), LongPaths::Enabled),
             ("no git here", Ok(Some(1)), None, LongPaths::Enabled),
             (
@@ -85,7 +85,7 @@ mod tests {
                 unknown("LongPathsEnabled: Access is denied. (os error 5)"),
             ),
         ] {
-            assert_eq!(read(registry, git.as_ref()), owed, "{source}");
+            assert_eq!(read(registry, git.as_ref()), expected, "{source}");
         }
     }
 }

@@ -55,8 +55,8 @@ mod tests {
             ("the 32-bit one, by name", Some(OF_32_BITS), &[OF_32_BITS], OF_32_BITS, true, false),
         ] {
             let place = read(named, |path| files.contains(&path));
-            let told = (place.path.as_str(), place.there, !place.beside.is_empty());
-            assert_eq!(told, (path, there, beside), "{source}");
+            let reported = (place.path.as_str(), place.there, !place.beside.is_empty());
+            assert_eq!(reported, (path, there, beside), "{source}");
         }
     }
 }

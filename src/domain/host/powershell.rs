@@ -14,7 +14,7 @@ const NEWEST_MAJOR: u64 = 6;
 /// What one PowerShell tells of itself.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Told {
+pub(crate) struct HostInfo {
     schema: String,
     /// Its version.
     pub(crate) ps: String,
@@ -49,13 +49,14 @@ pub(crate) enum Silence {
 /// The answer: one line of JSON, wherever it stands. A policy that is set for the whole machine
 /// holds against `-ExecutionPolicy Bypass`; its message is translated, the name of its help page is
 /// not.
-pub(crate) fn read(said: &Said<'_>) -> Result<Told, Silence> {
-    let answer =
-        |line: &str| serde_json::from_str::<Told>(line.trim().trim_start_matches('\u{feff}')).ok();
-    if let Some(told) =
-        said.stdout.lines().filter_map(answer).find(|told| told.schema == PROBE_SCHEMA)
+pub(crate) fn read(said: &Said<'_>) -> Result<HostInfo, Silence> {
+    let answer = |line: &str| {
+        serde_json::from_str::<HostInfo>(line.trim().trim_start_matches('\u{feff}')).ok()
+    };
+    if let Some(reported) =
+        said.stdout.lines().filter_map(answer).find(|reported| reported.schema == PROBE_SCHEMA)
     {
-        return Ok(told);
+        return Ok(reported);
     }
     let all = || said.stderr.lines().chain(said.stdout.lines()).map(str::trim);
     if all().any(|line| line.contains("about_Execution_Policies") || is_unauthorized(line)) {
@@ -126,33 +127,33 @@ mod tests {
     );
 
     #[test]
-    fn what_a_powershell_says_is_told_apart() {
+    fn what_a_powershell_says_is_distinguished() {
         enum Owed {
-            Told(&'static str, usize),
+            HostInfo(&'static str, usize),
             Forbidden,
             Unreadable,
         }
-        for (source, code, stdout, stderr, owed) in [
+        for (source, code, stdout, stderr, expected) in [
             (
                 "the shipped script's line on PowerShell 7",
                 0,
                 format!("{SEVEN}\n"),
                 "",
-                Owed::Told("Core", 1),
+                Owed::HostInfo("Core", 1),
             ),
             (
                 "the same on Windows PowerShell, CRLF",
                 0,
                 format!("{FIVE}\r\n"),
                 "",
-                Owed::Told("Desktop", 1),
+                Owed::HostInfo("Desktop", 1),
             ),
             (
                 "a byte order mark and a profile's greeting before it",
                 0,
                 format!("Loading personal and system profiles took 812ms.\n\u{feff}{SEVEN}\n"),
                 "",
-                Owed::Told("Core", 1),
+                Owed::HostInfo("Core", 1),
             ),
             (
                 "StrawberryPerl/psperl#13: Restricted",
@@ -226,9 +227,9 @@ mod tests {
             ),
         ] {
             let read = read(&Said { code, stdout: &stdout, stderr });
-            let as_owed = match (&read, owed) {
-                (Ok(told), Owed::Told(edition, found)) => {
-                    told.edition == edition && told.found.len() == found
+            let as_owed = match (&read, expected) {
+                (Ok(reported), Owed::HostInfo(edition, found)) => {
+                    reported.edition == edition && reported.found.len() == found
                 }
                 (Err(Silence::Forbidden(line)), Owed::Forbidden) => !line.is_empty(),
                 (Err(Silence::Unreadable(_)), Owed::Unreadable) => true,
@@ -246,7 +247,7 @@ mod tests {
                 .map(|version| Found { version: (*version).to_owned(), path: String::new() })
                 .collect()
         };
-        for (found, most, owed) in [
+        for (found, most, expected) in [
             (&["5.7.1"][..], None, Fit::Fits),
             (&["3.4.0", "5.7.1"], None, Fit::Fits),
             (&["5.0.0"], Some("5.0.0"), Fit::Fits),
@@ -257,7 +258,7 @@ mod tests {
             (&["3.4.0"], None, Fit::OnlyShipped),
             (&[], None, Fit::None),
         ] {
-            assert_eq!(fit(&all(found), "5.0.0", most), owed, "{found:?} {most:?}");
+            assert_eq!(fit(&all(found), "5.0.0", most), expected, "{found:?} {most:?}");
         }
     }
 }

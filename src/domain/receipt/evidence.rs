@@ -171,7 +171,7 @@ pub(crate) struct ToldJob {
 
 /// A digest, as post was told of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub(crate) struct ToldDigest {
+pub(crate) struct StoredDigest {
     /// Whose receipt's.
     pub(crate) layer: Layer,
     /// Of which shard, where execute ran in several.
@@ -184,11 +184,11 @@ pub(crate) struct ToldDigest {
 /// again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Told {
+pub(crate) struct StoredRequest {
     /// How the jobs ended.
     pub(crate) jobs: Vec<ToldJob>,
     /// Digests that came by the jobs' outputs.
-    pub(crate) digests: Vec<ToldDigest>,
+    pub(crate) digests: Vec<StoredDigest>,
     /// Whether the caller asked to continue.
     pub(crate) continue_on_failure: bool,
     /// The run, where the environment named it.
@@ -233,7 +233,8 @@ receipt! {
         /// What was written.
         derived_outputs: Vec<FileRecord>,
         /// What the verdict was made from beside the files.
-        told: Option<Told>,
+        #[serde(rename = "told")]
+        request: Option<StoredRequest>,
         /// Who made this evidence again; null for a run's own.
         replayed_by: Option<ReplayedBy>,
     }

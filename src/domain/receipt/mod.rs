@@ -21,7 +21,7 @@ pub(crate) use context::{
 };
 pub(crate) use evidence::{
     Change, EvidenceReceipt, FileRecord, JobResult, OperatorOutcome, Provenance, ReplayedBy,
-    SinceGreen, Told, ToldDigest, ToldJob,
+    SinceGreen, StoredDigest, StoredRequest, ToldJob,
 };
 pub(crate) use execution::{
     Accounted, Accounting, ExecutionReceipt, InFlight, InFlightKind, Leak, LimitsRecord,

@@ -99,7 +99,7 @@ mod tests {
     fn a_file_is_proven_by_a_name_that_fits_it_and_no_other() {
         let files = ["tests/a.py", "tests/b.py", "pkg/tests/a.py"];
         assert_eq!(proven(&files, &[]), None);
-        for (names, owed) in [
+        for (names, expected) in [
             (&["tests/a.py"][..], &["tests/a.py"][..]),
             (&["/w/tests/b.py"], &["tests/b.py"]),
             (&["./tests/b.py"], &["tests/b.py"]),
@@ -114,8 +114,8 @@ mod tests {
             (&["ests/b.py"], &[]),
             (&["other.py"], &[]),
         ] {
-            let owed: Vec<String> = owed.iter().map(|path| (*path).to_owned()).collect();
-            assert_eq!(proven(&files, names), Some(owed), "{names:?}");
+            let expected: Vec<String> = expected.iter().map(|path| (*path).to_owned()).collect();
+            assert_eq!(proven(&files, names), Some(expected), "{names:?}");
         }
     }
 }

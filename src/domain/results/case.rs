@@ -93,15 +93,15 @@ mod tests {
 
     #[test]
     fn durations_are_read_or_left_out_but_never_guessed() {
-        for (text, owed) in
+        for (text, expected) in
             [("1.25", Some(1.25)), (" 0 ", Some(0.0)), ("1e-3", Some(0.001)), (".5", Some(0.5))]
         {
-            assert_eq!(parse_seconds(text).map(|d| d.as_secs_f64()), owed, "{text}");
+            assert_eq!(parse_seconds(text).map(|d| d.as_secs_f64()), expected, "{text}");
         }
         for text in ["1,25", "", "-1", "inf", "NaN", "1s", "1.2.3", "1e400", "0x10", "+1"] {
             assert_eq!(parse_seconds(text), None, "{text}");
         }
-        for (text, owed) in [
+        for (text, expected) in [
             ("00:00:00.0170545", Some(0.017_054_5)),
             ("01:02:03", Some(3723.0)),
             ("1.00:00:01", Some(86_401.0)),
@@ -111,7 +111,7 @@ mod tests {
             ("00:00:-1", None),
         ] {
             let read = parse_clock(text).map(|d| d.as_secs_f64());
-            let near = match (read, owed) {
+            let near = match (read, expected) {
                 (Some(a), Some(b)) => (a - b).abs() < 1e-6,
                 (a, b) => a == b,
             };

@@ -193,8 +193,8 @@ mod tests {
             ("file.tests/a.ps1", "12"),
             ("file.tests/b.ps1", "23"),
         ];
-        let told = since(&last(&then), &map(&now), &["tests/b.ps1".to_owned()], &[]);
-        let names: Vec<&str> = told.changes.iter().map(|change| change.what.as_str()).collect();
+        let reported = since(&last(&then), &map(&now), &["tests/b.ps1".to_owned()], &[]);
+        let names: Vec<&str> = reported.changes.iter().map(|change| change.what.as_str()).collect();
         assert_eq!(
             names,
             [
@@ -208,11 +208,17 @@ mod tests {
             ]
         );
         // A file that was left out was not changed, as far as anybody knows.
-        let told = since(&last(&then), &map(&now[..6]), &[], &["tests/a.ps1", "tests/b.ps1"]);
-        assert!(told.changes.iter().all(|change| !change.what.starts_with("file.")), "{told:?}");
+        let reported = since(&last(&then), &map(&now[..6]), &[], &["tests/a.ps1", "tests/b.ps1"]);
+        assert!(
+            reported.changes.iter().all(|change| !change.what.starts_with("file.")),
+            "{reported:?}"
+        );
         // Selection never came: nothing is said of its plan and profile.
-        let told = since(&last(&then), &map(&now[..4]), &[], &[]);
-        assert!(told.changes.iter().all(|change| !change.what.starts_with("file.")), "{told:?}");
+        let reported = since(&last(&then), &map(&now[..4]), &[], &[]);
+        assert!(
+            reported.changes.iter().all(|change| !change.what.starts_with("file.")),
+            "{reported:?}"
+        );
         assert!(since(&last(&then), &map(&then), &[], &[]).changes.is_empty());
     }
 

@@ -261,7 +261,7 @@ pub(crate) fn unreadable(why: String, binding: bool) -> Triage {
 
 /// Compares.
 pub(crate) fn triage(baseline: &TestList, now: &TestList, rule: FloorRule) -> Triage {
-    let told = Baseline {
+    let reported = Baseline {
         run_id: baseline.run_id.clone(),
         run_attempt: baseline.run_attempt,
         head_sha: baseline.head_sha.clone(),
@@ -283,7 +283,7 @@ pub(crate) fn triage(baseline: &TestList, now: &TestList, rule: FloorRule) -> Tr
             schema: SCHEMA.to_owned(),
             status: Status::Incomparable,
             limits: forbidden,
-            baseline: Some(told),
+            baseline: Some(reported),
             counts: BTreeMap::new(),
             binding: rule.fails,
             floor,
@@ -340,7 +340,7 @@ pub(crate) fn triage(baseline: &TestList, now: &TestList, rule: FloorRule) -> Tr
         schema: SCHEMA.to_owned(),
         status,
         limits,
-        baseline: Some(told),
+        baseline: Some(reported),
         counts,
         binding: rule.fails,
         floor,
@@ -501,7 +501,7 @@ mod tests {
     #[test]
     fn every_pair_of_outcomes_has_its_category() {
         use CaseOutcome::{Errored, Failed, NotRun, Passed, Skipped};
-        for (was, is, owed) in [
+        for (was, is, expected) in [
             (Some(Passed), Some(Failed), Category::Regression),
             (Some(Passed), Some(Errored), Category::Regression),
             (None, Some(Failed), Category::NewFailure),
@@ -529,7 +529,11 @@ mod tests {
             let triage = triage(&with(was), &with(is), RULE);
             let entry = of(&triage, "f it").map(|entry| entry.category);
             let stable = triage.counts.get(&Category::Stable) == Some(&2);
-            assert_eq!(entry.or(stable.then_some(Category::Stable)), Some(owed), "{was:?} {is:?}");
+            assert_eq!(
+                entry.or(stable.then_some(Category::Stable)),
+                Some(expected),
+                "{was:?} {is:?}"
+            );
         }
     }
 
@@ -539,24 +543,24 @@ mod tests {
         let full = list(vec![test("a x", Passed), test("b y", Passed), test("c z", Passed)]);
         let mut focused = list(vec![test("a x", Failed)]);
         focused.left_out = vec!["b".to_owned(), "c".to_owned()];
-        let told = triage(&full, &focused, RULE);
-        assert_eq!(told.counts.get(&Category::Removed), None);
-        assert_eq!(told.counts[&Category::NotSelected], 2);
-        assert!(!told.floor.unwrap().below);
+        let reported = triage(&full, &focused, RULE);
+        assert_eq!(reported.counts.get(&Category::Removed), None);
+        assert_eq!(reported.counts[&Category::NotSelected], 2);
+        assert!(!reported.floor.unwrap().below);
         // A file that is neither selected nor left out is gone.
         let gone = list(vec![test("a x", Passed), test("c z", Passed)]);
-        let told = triage(&full, &gone, RULE);
-        assert_eq!(of(&told, "b y").unwrap().category, Category::Removed);
-        let floor = told.floor.unwrap();
+        let reported = triage(&full, &gone, RULE);
+        assert_eq!(of(&reported, "b y").unwrap().category, Category::Removed);
+        let floor = reported.floor.unwrap();
         assert_eq!((floor.ran, floor.least, floor.below), (2, 3, true));
-        let told = triage(&full, &gone, FloorRule { percent: 60, fails: true });
-        assert!(!told.floor.unwrap().below);
+        let reported = triage(&full, &gone, FloorRule { percent: 60, fails: true });
+        assert!(!reported.floor.unwrap().below);
         // A run that ended early says nothing of the rest.
         let mut cut = list(vec![test("a x", Passed)]);
         cut.missing = vec!["the run limit ended it".to_owned()];
-        let told = triage(&full, &cut, RULE);
-        assert_eq!((told.counts.get(&Category::Removed), &told.floor), (None, &None));
-        assert!(told.limits[0].contains("not whole"), "{:?}", told.limits);
+        let reported = triage(&full, &cut, RULE);
+        assert_eq!((reported.counts.get(&Category::Removed), &reported.floor), (None, &None));
+        assert!(reported.limits[0].contains("not whole"), "{:?}", reported.limits);
         // Another pack takes up other files.
         let other = TestList { pack: Some("smoke".to_owned()), ..list(vec![test("a x", Passed)]) };
         assert_eq!(triage(&full, &other, RULE).counts.get(&Category::Removed), None);
@@ -568,7 +572,7 @@ mod tests {
         let of = |outcomes: &[CaseOutcome]| {
             list(outcomes.iter().map(|outcome| test("a x", *outcome)).collect())
         };
-        for (before, after, owed) in [
+        for (before, after, expected) in [
             (
                 &[Failed, Passed, Passed][..],
                 &[Passed, Failed, Passed][..],
@@ -582,8 +586,8 @@ mod tests {
             ),
             (&[Failed], &[Passed, Failed], &[(Category::Unresolved, 1), (Category::Added, 1)]),
         ] {
-            let told = triage(&of(before), &of(after), RULE);
-            assert_eq!(told.counts, owed.iter().copied().collect(), "{before:?} {after:?}");
+            let reported = triage(&of(before), &of(after), RULE);
+            assert_eq!(reported.counts, expected.iter().copied().collect(), "{before:?} {after:?}");
         }
     }
 
@@ -631,11 +635,11 @@ mod tests {
             (list(vec![]), one.clone()),
             (one.clone(), list(vec![])),
         ] {
-            let told = triage(&a, &b, RULE);
+            let reported = triage(&a, &b, RULE);
             assert!(
-                told.status == Status::Incomparable
-                    && !told.limits.is_empty()
-                    && told.entries.is_empty()
+                reported.status == Status::Incomparable
+                    && !reported.limits.is_empty()
+                    && reported.entries.is_empty()
             );
         }
     }
@@ -665,15 +669,15 @@ mod tests {
                 list(cases.collect())
             };
             let (before, after) = (make(&before), make(&after));
-            let told = triage(&before, &after, RULE);
+            let reported = triage(&before, &after, RULE);
             let all = before.tests.iter().chain(&after.tests);
             let keys: std::collections::HashSet<_> = all.map(|t| &t.name).collect();
-            prop_assert_eq!(told.counts.values().sum::<u64>() as usize, keys.len());
-            prop_assert!(told.entries.is_sorted_by(|a, b| a.score >= b.score));
+            prop_assert_eq!(reported.counts.values().sum::<u64>() as usize, keys.len());
+            prop_assert!(reported.entries.is_sorted_by(|a, b| a.score >= b.score));
             let mut turned = after.clone();
             let by = turn % turned.tests.len();
             turned.tests.rotate_left(by);
-            prop_assert_eq!(told, triage(&before, &turned, RULE));
+            prop_assert_eq!(reported, triage(&before, &turned, RULE));
         }
     }
 }

@@ -63,8 +63,13 @@ pub(crate) struct PredecessorFailure {
 }
 
 impl From<PredecessorFailure> for Failure {
-    fn from(told: PredecessorFailure) -> Self {
-        Failure { name: told.name, file: told.file, message: told.message, ..Failure::default() }
+    fn from(reported: PredecessorFailure) -> Self {
+        Failure {
+            name: reported.name,
+            file: reported.file,
+            message: reported.message,
+            ..Failure::default()
+        }
     }
 }
 
@@ -150,7 +155,9 @@ pub(crate) fn execute(
         "completed" | "test-failures" => None,
         "results-xml-truncated" => broken(Fault::ResultsTruncated { path: path(), why: says() }),
         "invalid-results-xml" => broken(Fault::ResultsInvalid { path: path(), why: says() }),
-        "missing-results-xml" => broken(Fault::ResultsMissing(MissingResults::Told(says()))),
+        "missing-results-xml" => {
+            broken(Fault::ResultsMissing(MissingResults::StoredRequest(says())))
+        }
         "unsupported-schema" => broken(Fault::ResultsUnsupported { path: path(), why: says() }),
         "cancelled" => broken(Fault::RunCancelled),
         "path-hygiene-blocked" => {
@@ -253,7 +260,7 @@ mod tests {
             ..PredecessorReceipt::default()
         };
         let passed = [report(1, 0)];
-        for (status, owed) in [
+        for (status, expected) in [
             ("completed", "tests-passed"),
             ("test-failures", "results-inconsistent"),
             ("seam-defect", "layer-not-reported"),
@@ -267,7 +274,7 @@ mod tests {
             ("path-hygiene-blocked", "path-hygiene"),
             ("", "layer-not-reported"),
         ] {
-            assert_eq!(codes(&receipt(status), &passed), [owed], "{status}");
+            assert_eq!(codes(&receipt(status), &passed), [expected], "{status}");
         }
         assert_eq!(codes(&receipt("completed"), &[report(1, 1)]), ["tests-failed"]);
         assert_eq!(
@@ -277,7 +284,7 @@ mod tests {
         assert_eq!(codes(&receipt("completed"), &[]), ["zero-tests-executed"]);
         let list = "\u{feff}/w/tests/A.Tests.ps1\r\nC:\\w\\B.Tests.ps1\n";
         assert_eq!(selected(list), ["A-Tests-ps1", "B-Tests-ps1"]);
-        for (beside, owed) in [
+        for (beside, expected) in [
             (Beside { selected: selected(list), ..Beside::default() }, "test-file-not-accounted"),
             (Beside { failures: Some(1), ..Beside::default() }, "results-inconsistent"),
             (
@@ -285,18 +292,18 @@ mod tests {
                 "results-inconsistent",
             ),
         ] {
-            let told =
+            let reported =
                 execute(&receipt("completed"), &passed, &counts(&passed, None), None, &beside);
-            assert_eq!(told[0].code().as_str(), owed);
+            assert_eq!(reported[0].code().as_str(), expected);
         }
         let red = PredecessorReceipt { dispatcher_exit_code: Some(1), ..receipt("completed") };
         assert_eq!(codes(&red, &passed), ["exit-code-mismatch"]);
-        for (status, owed) in [
+        for (status, expected) in [
             ("ready", "host-ready"),
             ("unknown", "receipt-missing"),
             ("not-ready", "layer-not-reported"),
         ] {
-            assert_eq!(layer(Layer::Preflight, status)[0].code().as_str(), owed, "{status}");
+            assert_eq!(layer(Layer::Preflight, status)[0].code().as_str(), expected, "{status}");
         }
     }
 }

@@ -203,7 +203,7 @@ impl Redactor {
 
     /// The text with every secret masked; nothing of it where one stands there that no mask
     /// catches.
-    pub(crate) fn told(&self, text: &str) -> String {
+    pub(crate) fn for_people(&self, text: &str) -> String {
         let masked = self.mask_text(text);
         if self.is_in(&masked) {
             "(left out: it holds a secret in another coding)".to_owned()
@@ -455,9 +455,9 @@ mod tests {
             (word.mask_text("completed"), word.is_in("completed")),
             ("***".to_owned(), false)
         );
-        let told = redactor.mask_text("p&ss w/rd9\" and in-house-n4me");
+        let reported = redactor.mask_text("p&ss w/rd9\" and in-house-n4me");
         for harmless in
-            [told.as_str(), "max_tokens=3", "d670460b4b4aece5915caf5c68d12f560a9fe3e4", ""]
+            [reported.as_str(), "max_tokens=3", "d670460b4b4aece5915caf5c68d12f560a9fe3e4", ""]
         {
             assert_eq!(redactor.left_in(harmless.as_bytes()), None, "{harmless}");
         }

@@ -191,17 +191,17 @@ pub(crate) fn shards(
 
 /// The part of each file.
 fn parts(files: &[SelectedFile], of: usize, durations: &BTreeMap<String, f64>) -> Vec<usize> {
-    let told = |file: &SelectedFile| {
+    let reported = |file: &SelectedFile| {
         durations.get(file.path.as_str()).copied().filter(|ms| ms.is_finite() && *ms >= 0.0)
     };
-    let mut known: Vec<f64> = files.iter().filter_map(told).collect();
+    let mut known: Vec<f64> = files.iter().filter_map(reported).collect();
     if known.is_empty() {
         return (0..files.len()).map(|at| at % of).collect();
     }
     known.sort_by(f64::total_cmp);
     let middle = known[known.len() / 2];
     let mut order: Vec<(usize, f64)> =
-        files.iter().map(|file| told(file).unwrap_or(middle)).enumerate().collect();
+        files.iter().map(|file| reported(file).unwrap_or(middle)).enumerate().collect();
     order.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
     let mut load = vec![(0.0f64, 0usize); of];
     let mut part = vec![0; files.len()];
@@ -306,10 +306,10 @@ mod tests {
         fn shards_are_disjoint_complete_and_even(
             count in 1usize..60,
             asked in 1u32..20,
-            told in proptest::collection::btree_map(0usize..60, 0.0f64..5000.0, 0..60),
+            reported in proptest::collection::btree_map(0usize..60, 0.0f64..5000.0, 0..60),
         ) {
             let files = files(count);
-            let durations = told.iter().map(|(n, ms)| (format!("t/{n:04}"), *ms)).collect();
+            let durations = reported.iter().map(|(n, ms)| (format!("t/{n:04}"), *ms)).collect();
             let shards = shards(&files, asked, &durations);
             // No part is longer than the mean and one file: what the longest-first rule promises.
             let parts = parts(&files, shards.len(), &durations);

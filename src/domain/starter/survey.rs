@@ -275,7 +275,7 @@ mod tests {
     #[test]
     fn patterns_select_the_found_files_and_new_ones() {
         let usual = ["*.test.js", "*.spec.js"];
-        for (paths, files, owed_folder, owed) in [
+        for (paths, files, owed_folder, expected) in [
             (
                 &["t/a.test.js", "t/b.js"][..],
                 &["t/a.test.js"][..],
@@ -302,10 +302,10 @@ mod tests {
             let chosen = survey(paths).select(files, &usual, &["lib"]);
             assert_eq!(
                 (chosen.folder.as_str(), &chosen.patterns),
-                (owed_folder, &argv(owed)),
+                (owed_folder, &argv(expected)),
                 "{paths:?}"
             );
-            assert_eq!(chosen.is_list, owed != usual, "{paths:?}");
+            assert_eq!(chosen.is_list, expected != usual, "{paths:?}");
             assert_eq!(chosen.exclude.is_empty(), !paths.contains(&"t/lib/b.test.js"));
         }
     }

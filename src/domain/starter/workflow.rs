@@ -73,7 +73,7 @@ pub(crate) struct Gate {
 const PERMISSIONS: &str = "    permissions:
       contents: read # the code under test
       issues: read # the standing priority
-      pull-requests: read # pull requests are told apart from issues
+      pull-requests: read # pull requests are reported apart from issues
 ";
 
 /// The caller workflow, with one gate for each configuration.

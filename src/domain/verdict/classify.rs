@@ -65,7 +65,7 @@ pub(crate) struct Job {
 
 /// What became of a layer's receipt.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Paper {
+pub(crate) enum ReceiptState {
     /// There is none.
     Absent,
     /// There is one that cannot be believed.
@@ -83,7 +83,7 @@ pub(crate) enum Paper {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Evidence {
     /// Receipts of route, context, preflight, selection and execute.
-    pub(crate) papers: BTreeMap<Layer, Paper>,
+    pub(crate) receipt_states: BTreeMap<Layer, ReceiptState>,
     /// Their jobs; empty where post was not told.
     pub(crate) jobs: BTreeMap<Layer, Job>,
     /// What post found by itself.
@@ -158,8 +158,10 @@ pub(crate) fn classify(evidence: &Evidence) -> Verdict {
 
 fn decide(mut findings: Vec<Finding>, evidence: &Evidence) -> Verdict {
     order(&mut findings);
-    let completed =
-        matches!(evidence.papers.get(&Layer::Execute), Some(Paper::Read { stopped: false, .. }));
+    let completed = matches!(
+        evidence.receipt_states.get(&Layer::Execute),
+        Some(ReceiptState::Read { stopped: false, .. })
+    );
     if !findings.iter().any(Finding::stops) && !completed {
         let fault =
             ReceiptFault::Missing { layer: Layer::Execute, path: "the receipts folder".to_owned() };
@@ -242,19 +244,19 @@ fn rank(finding: &Finding) -> (u8, Layer, usize, usize) {
 /// What a layer's receipt and job say.
 fn of_layer(evidence: &Evidence, layer: Layer, stopped_before: bool) -> Vec<Finding> {
     let job = evidence.jobs.get(&layer).copied();
-    let paper = evidence.papers.get(&layer).unwrap_or(&Paper::Absent);
+    let state = evidence.receipt_states.get(&layer).unwrap_or(&ReceiptState::Absent);
     let mut findings = Vec::new();
     if let Some(code) = job.and_then(|job| job.reason).filter(|code| {
         matches!(code, C::ConfigurationInvalid | C::OutputUnwritable | C::InternalError)
     }) && !matches!(
-        paper,
-        Paper::Read { findings, .. } if findings.iter().any(|f| f.code() == code)
+        state,
+        ReceiptState::Read { findings, .. } if findings.iter().any(|f| f.code() == code)
     ) {
         findings.push(by_job(layer, code));
     }
-    match paper {
-        Paper::Refused(finding) => findings.push(finding.clone()),
-        Paper::Read { findings: own, stopped } => {
+    match state {
+        ReceiptState::Refused(finding) => findings.push(finding.clone()),
+        ReceiptState::Read { findings: own, stopped } => {
             findings.extend(own.iter().cloned());
             if *stopped && !own.iter().any(Finding::stops) {
                 // It says blocked and gives no reason that this version knows.
@@ -270,7 +272,7 @@ fn of_layer(evidence: &Evidence, layer: Layer, stopped_before: bool) -> Vec<Find
                 findings.extend(contradiction(layer, job, own));
             }
         }
-        Paper::Absent => findings.extend(absent(layer, job, stopped_before)),
+        ReceiptState::Absent => findings.extend(absent(layer, job, stopped_before)),
     }
     findings
 }
@@ -376,12 +378,12 @@ mod tests {
     use crate::domain::verdict::fault::good;
     use proptest::prelude::*;
 
-    fn read(findings: Vec<Finding>) -> Paper {
+    fn read(findings: Vec<Finding>) -> ReceiptState {
         let stopped = findings.iter().any(Finding::stops);
-        Paper::Read { findings, stopped }
+        ReceiptState::Read { findings, stopped }
     }
 
-    fn ready(layer: Layer) -> Paper {
+    fn ready(layer: Layer) -> ReceiptState {
         let code = match layer {
             Layer::Preflight => C::HostReady,
             Layer::Selection => C::SelectionReady,
@@ -392,9 +394,9 @@ mod tests {
     }
 
     fn green() -> Evidence {
-        let papers = [Layer::Context, Layer::Preflight, Layer::Selection, Layer::Execute];
+        let receipt_states = [Layer::Context, Layer::Preflight, Layer::Selection, Layer::Execute];
         Evidence {
-            papers: papers.into_iter().map(|l| (l, ready(l))).collect(),
+            receipt_states: receipt_states.into_iter().map(|l| (l, ready(l))).collect(),
             ..Evidence::default()
         }
     }
@@ -419,7 +421,7 @@ mod tests {
             (Layer::Execute, Classification::SeamDefect, C::ExecutionReceiptMissing),
         ] {
             let mut evidence = green();
-            evidence.papers.remove(&layer);
+            evidence.receipt_states.remove(&layer);
             assert_eq!(reason(&evidence), (class, Some(layer), code));
         }
         assert_eq!(reason(&Evidence::default()).0, Classification::ContextBlocked);
@@ -436,7 +438,7 @@ mod tests {
             (JobResult::Skipped, None, C::ReceiptMissing),
         ] {
             let mut evidence = green();
-            evidence.papers.remove(&Layer::Preflight);
+            evidence.receipt_states.remove(&Layer::Preflight);
             evidence.jobs.insert(Layer::Preflight, job(result, said));
             assert_eq!(
                 reason(&evidence),
@@ -449,7 +451,7 @@ mod tests {
     fn what_was_skipped_after_a_stop_has_no_reason_of_its_own() {
         let mut evidence = Evidence::default();
         let blocked = charge(&Fault::RepositoryUnresolved, Layer::Context);
-        evidence.papers.insert(Layer::Context, read(vec![blocked]));
+        evidence.receipt_states.insert(Layer::Context, read(vec![blocked]));
         for layer in [Layer::Preflight, Layer::Selection, Layer::Execute] {
             evidence.jobs.insert(layer, job(JobResult::Skipped, None));
         }
@@ -462,9 +464,11 @@ mod tests {
     fn a_blocked_preflight_does_not_hide_a_missing_selection() {
         let mut evidence = green();
         let fault = Fault::ProgramMissing { code: C::ToolMissing, name: "x".into() };
-        evidence.papers.insert(Layer::Preflight, read(vec![charge(&fault, Layer::Preflight)]));
-        evidence.papers.remove(&Layer::Selection);
-        evidence.papers.remove(&Layer::Execute);
+        evidence
+            .receipt_states
+            .insert(Layer::Preflight, read(vec![charge(&fault, Layer::Preflight)]));
+        evidence.receipt_states.remove(&Layer::Selection);
+        evidence.receipt_states.remove(&Layer::Execute);
         let codes: Vec<_> = classify(&evidence).findings.iter().map(Finding::code).collect();
         assert_eq!(codes[..2], [C::ToolMissing, C::ReceiptMissing]);
         assert_eq!(reason(&evidence).0, Classification::ReadinessBlocked);
@@ -483,10 +487,10 @@ mod tests {
     fn the_first_word_is_the_deciding_one_even_after_a_warning_of_an_earlier_layer() {
         let mut evidence = green();
         let warns = charge(&Fault::TokenMissing, Layer::Context);
-        evidence.papers.insert(Layer::Context, read(vec![warns]));
+        evidence.receipt_states.insert(Layer::Context, read(vec![warns]));
         let failed = Fault::TestsFailed { failed: 1, errors: 0, total: 2, first: "t".into() };
         let mismatch = Fault::ExitCodeMismatch("x".into());
-        evidence.papers.insert(
+        evidence.receipt_states.insert(
             Layer::Execute,
             read(vec![charge(&mismatch, Layer::Execute), charge(&failed, Layer::Execute)]),
         );
@@ -515,13 +519,13 @@ mod tests {
         assert_eq!(gate_status(&verdict, false, false), GateStatus::Pass);
         let mut evidence = green();
         evidence
-            .papers
+            .receipt_states
             .insert(Layer::Execute, read(vec![charge(&Fault::AllTestsSkipped(2), Layer::Execute)]));
         let verdict = classify(&evidence);
         assert_eq!(gate_status(&verdict, false, false), GateStatus::Fail);
         assert_eq!(gate_status(&verdict, true, false), GateStatus::Notice);
         assert_eq!(gate_status(&verdict, false, true), GateStatus::Notice);
-        evidence.papers.insert(Layer::Execute, Paper::Absent);
+        evidence.receipt_states.insert(Layer::Execute, ReceiptState::Absent);
         assert_eq!(gate_status(&classify(&evidence), false, true), GateStatus::Fail);
     }
 
@@ -537,13 +541,13 @@ mod tests {
         )
     }
 
-    fn any_paper() -> impl Strategy<Value = Paper> {
+    fn any_paper() -> impl Strategy<Value = ReceiptState> {
         prop_oneof![
-            Just(Paper::Absent),
-            any_finding().prop_map(|f| Paper::Refused(f.blocking())),
+            Just(ReceiptState::Absent),
+            any_finding().prop_map(|f| ReceiptState::Refused(f.blocking())),
             (proptest::collection::vec(any_finding(), 0..4), any::<bool>()).prop_map(
                 |(findings, stopped)| {
-                    Paper::Read {
+                    ReceiptState::Read {
                         stopped: stopped || findings.iter().any(Finding::stops),
                         findings,
                     }
@@ -571,33 +575,39 @@ mod tests {
         /// execution receipt, no stopping finding and no failed job.
         #[test]
         fn no_evidence_makes_a_false_green(
-            papers in proptest::collection::vec((0..5usize, any_paper()), 0..6),
+            receipt_states in proptest::collection::vec((0..5usize, any_paper()), 0..6),
             jobs in proptest::collection::vec((0..5usize, any_job()), 0..6),
             found in proptest::collection::vec(any_finding(), 0..3),
         ) {
             let evidence = Evidence {
-                papers: papers.into_iter().map(|(at, paper)| (Layer::ALL[at], paper)).collect(),
+                receipt_states: receipt_states
+                    .into_iter()
+                    .map(|(at, state)| (Layer::ALL[at], state))
+                    .collect(),
                 jobs: jobs.into_iter().map(|(at, job)| (Layer::ALL[at], job)).collect(),
                 found,
             };
             let verdict = classify(&evidence);
             prop_assert!(!verdict.findings.is_empty());
             if verdict.classification == Classification::Completed {
-                let execute = evidence.papers.get(&Layer::Execute);
-                let completed = matches!(execute, Some(Paper::Read { stopped: false, .. }));
+                let execute = evidence.receipt_states.get(&Layer::Execute);
+                let completed = matches!(execute, Some(ReceiptState::Read { stopped: false, .. }));
                 prop_assert!(completed);
                 prop_assert!(evidence.found.iter().all(|f| !f.stops()));
-                let refused = |paper: &Paper| {
-                    matches!(paper, Paper::Refused(_) | Paper::Read { stopped: true, .. })
+                let refused = |state: &ReceiptState| {
+                    matches!(
+                        state,
+                        ReceiptState::Refused(_) | ReceiptState::Read { stopped: true, .. }
+                    )
                 };
-                let any_refused = evidence.papers.values().any(refused);
+                let any_refused = evidence.receipt_states.values().any(refused);
                 prop_assert!(!any_refused);
                 let all_succeeded = evidence.jobs.iter().all(|(layer, job)| {
                     *layer == Layer::Route || job.result == JobResult::Success
                 });
                 prop_assert!(all_succeeded);
                 for layer in [Layer::Context, Layer::Preflight, Layer::Selection] {
-                    prop_assert!(evidence.papers.contains_key(&layer));
+                    prop_assert!(evidence.receipt_states.contains_key(&layer));
                 }
             } else {
                 prop_assert!(verdict.deciding().is_some_and(Finding::stops));

@@ -163,7 +163,8 @@ pub(crate) enum MissingResults {
     },
     /// The runner was not told to write a report, and its tests may well have failed.
     #[error(
-        "the command ended with exit code {code} and was not told to write a report: add {option}"
+        "the command ended with exit code {code} and has no option that writes a report: add \
+         {option}"
     )]
     NoReport {
         /// How the command ended.
@@ -183,7 +184,7 @@ pub(crate) enum MissingResults {
     },
     /// A receipt or a document says so in its own words.
     #[error("{0}")]
-    Told(String),
+    StoredRequest(String),
 }
 
 fn after_colon(said: &str) -> String {

@@ -79,14 +79,14 @@ pub(crate) fn facts(asked: &Asked, event: &Value) -> Result<Facts, Fault> {
         .event_name
         .clone()
         .ok_or_else(|| malformed("neither --event-name nor GITHUB_EVENT_NAME"))?;
-    let told = text("/repository/full_name").map(str::parse::<RepoSlug>);
-    let repository = match (told, &asked.repository) {
-        (Some(Ok(told)), Some(own)) if !told.same_as(own) => {
+    let reported = text("/repository/full_name").map(str::parse::<RepoSlug>);
+    let repository = match (reported, &asked.repository) {
+        (Some(Ok(reported)), Some(own)) if !reported.same_as(own) => {
             return Err(Fault::EventMalformed(format!(
-                "the event is of {told}, the run is of {own}"
+                "the event is of {reported}, the run is of {own}"
             )));
         }
-        (Some(Ok(told)), _) => told,
+        (Some(Ok(reported)), _) => reported,
         (Some(Err(error)), _) => {
             return Err(Fault::EventMalformed(format!("repository.full_name: {error}")));
         }
@@ -121,8 +121,8 @@ pub(crate) fn facts(asked: &Asked, event: &Value) -> Result<Facts, Fault> {
 fn pull_request(event: &Value) -> Result<PullRequest, Fault> {
     let malformed = |why: String| Fault::EventMalformed(why);
     let required = |pointer: &str| {
-        let told = event.pointer(pointer).and_then(Value::as_str);
-        told.ok_or_else(|| {
+        let reported = event.pointer(pointer).and_then(Value::as_str);
+        reported.ok_or_else(|| {
             malformed(format!("{} is missing or no text", pointer[1..].replace('/', ".")))
         })
     };

@@ -17,7 +17,7 @@ use crate::domain::run::ids::RelPath;
 use crate::domain::selection::plan::plan_digest;
 use crate::domain::verdict::fault::{Fault, ReceiptFault};
 use crate::domain::verdict::reason::Layer;
-use crate::layer::ground::{self, Ground, Identity, upstream_blocked};
+use crate::layer::invocation::{self, Identity, Invocation, upstream_blocked};
 use crate::report::quote::printable;
 
 /// The receipts that were believed.
@@ -31,14 +31,14 @@ pub(super) struct Admitted {
 /// Checks all three, so that every fault is named at once; settles the identity from context's.
 pub(super) fn admit(
     world: &World,
-    ground: &Ground,
+    invocation: &Invocation,
     request: &Request,
     identity: &mut Identity,
 ) -> (Admitted, Vec<Fault>) {
-    let mut faults = ground.facts.faults.clone();
+    let mut faults = invocation.facts.faults.clone();
     let mut admitted = Admitted::default();
-    let mut anchored = ground.facts.run.is_some();
-    match ground::consume_context(world, ground, &request.context, identity) {
+    let mut anchored = invocation.facts.run.is_some();
+    match invocation::consume_context(world, invocation, &request.context, identity) {
         Ok(context) => {
             anchored = true;
             admitted.context = Some(context);
@@ -46,7 +46,7 @@ pub(super) fn admit(
         Err(fault) => faults.push(fault.into()),
     }
     // Without a run of our own and without context's there is nothing to hold the others against.
-    let mut expect = ground::expect(world, identity);
+    let mut expect = invocation::expect(world, identity);
     if !anchored {
         expect.run = None;
     }
@@ -104,30 +104,30 @@ fn check_readiness(world: &World, preflight: &Verified<ReadinessReceipt>) -> Res
 /// Waits for the host's lock. Where an ancestor of this process holds it there is none of our own.
 pub(super) fn hold_the_host(
     world: &World,
-    ground: &Ground,
+    invocation: &Invocation,
     record: &mut Option<LockRecord>,
 ) -> Result<Option<Held>, Fault> {
     let unusable = |error: std::io::Error| Fault::LockUnusable(error.to_string());
-    let lock = ground.lock(world).map_err(unusable)?;
+    let lock = invocation.lock(world).map_err(unusable)?;
     let since = world.tick();
     let last_seen = RefCell::new(None);
     let tell = |wait: &Wait| {
         *last_seen.borrow_mut() = Some(wait.holder.describe());
-        ground
+        invocation
             .progress
-            .pause(|| world.note(&ground.redactor.mask_text(&printable(&wait.describe()))));
+            .pause(|| world.note(&invocation.redactor.mask_text(&printable(&wait.describe()))));
     };
-    let gate = Gate { id: ground.gate_id.as_ref().map(ToString::to_string) };
-    let repository = ground.repository_label(world);
+    let gate = Gate { id: invocation.gate_id.as_ref().map(ToString::to_string) };
+    let repository = invocation.repository_label(world);
     let purpose = Purpose {
         command: "execute",
         repository: &repository,
         execute: Some(&gate),
         started: started(world.pid()),
-        redactor: &ground.redactor,
+        redactor: &invocation.redactor,
     };
     let attempt =
-        lock.acquire(world, purpose, ground.settings.lock_wait.value.as_duration(), &tell);
+        lock.acquire(world, purpose, invocation.settings.lock_wait.value.as_duration(), &tell);
     let attempt = attempt.map_err(unusable)?;
     let waited_ms = u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX);
     let recorded = |holder: Option<String>| {

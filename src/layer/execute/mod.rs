@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use self::gate::Admitted;
-use super::ground::{self, Ground, Identity, Outcome, Paper, Unreported};
+use super::invocation::{self, Identity, Invocation, Outcome, ReceiptInput, Unreported};
 use crate::adapter::dispatcher::{self, Dispatched, Plan};
 use crate::adapter::green;
 use crate::adapter::journal::{self, Journal};
@@ -55,11 +55,11 @@ pub(crate) struct Shard {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Request {
     /// Context's receipt.
-    pub(crate) context: Paper,
+    pub(crate) context: ReceiptInput,
     /// Preflight's receipt.
-    pub(crate) preflight: Paper,
+    pub(crate) preflight: ReceiptInput,
     /// Selection's receipt.
-    pub(crate) selection: Paper,
+    pub(crate) selection: ReceiptInput,
     /// `--results-dir`.
     pub(crate) results_dir: Option<PathBuf>,
     /// `--shard`.
@@ -70,8 +70,8 @@ impl Request {
     /// Copies of the receipts that were consumed lie beside ours: one artifact holds the whole
     /// contract, and readiness that was measured in this very job is nowhere else.
     fn keep(&self, out: &Path) {
-        for paper in [&self.context, &self.preflight, &self.selection] {
-            let Some(path) = &paper.path else { continue };
+        for receipt_input in [&self.context, &self.preflight, &self.selection] {
+            let Some(path) = &receipt_input.path else { continue };
             let Some(name) = path.file_name() else { continue };
             let copy = out.join(name);
             if files::is_plain_file(path)
@@ -110,18 +110,22 @@ impl Draft {
 }
 
 /// Runs the layer.
-pub(crate) fn run(world: &World, ground: &Ground, request: Request) -> Result<Outcome, Unreported> {
-    let mut identity = Identity::own(world, ground);
+pub(crate) fn run(
+    world: &World,
+    invocation: &Invocation,
+    request: Request,
+) -> Result<Outcome, Unreported> {
+    let mut identity = Identity::own(world, invocation);
     let mut draft = Draft::default();
-    let (admitted, faults) = gate::admit(world, ground, &request, &mut identity);
+    let (admitted, faults) = gate::admit(world, invocation, &request, &mut identity);
     for fault in faults {
         draft.fault(&fault);
     }
-    let out = ground.out_dir(&identity.run.0, identity.run.1);
+    let out = invocation.out_dir(&identity.run.0, identity.run.1);
     if draft.findings.is_empty() {
         // A panic must not take the receipt with it.
         let work = catch_unwind(AssertUnwindSafe(|| {
-            work(world, ground, &request, &admitted, &out, &mut draft)
+            work(world, invocation, &request, &admitted, &out, &mut draft)
         }));
         match work {
             Ok(Ok(())) => {}
@@ -131,13 +135,13 @@ pub(crate) fn run(world: &World, ground: &Ground, request: Request) -> Result<Ou
             )),
         }
     }
-    ground.progress.done();
-    conclude(world, ground, &request, &identity, &admitted, &out, draft)
+    invocation.progress.done();
+    conclude(world, invocation, &request, &identity, &admitted, &out, draft)
 }
 
 fn work(
     world: &World,
-    ground: &Ground,
+    invocation: &Invocation,
     request: &Request,
     admitted: &Admitted,
     out: &Path,
@@ -146,7 +150,7 @@ fn work(
     let (Some(selection), Some(preflight)) = (&admitted.selection, &admitted.preflight) else {
         return Ok(());
     };
-    let held = gate::hold_the_host(world, ground, &mut draft.lock)?;
+    let held = gate::hold_the_host(world, invocation, &mut draft.lock)?;
     // However long the queue was: what was measured must still hold.
     let receipt = &preflight.receipt;
     freshness::stale(receipt.generated_at_utc, receipt.freshness_window_seconds, world.now())?;
@@ -155,16 +159,16 @@ fn work(
             "a selection that is ready has no dispatcher profile".to_owned(),
         ));
     };
-    let typed = &ground.settings.typed_limits;
+    let typed = &invocation.settings.typed_limits;
     profile::check_effect(profile.kind.value, &profile.command.value, typed, 1)?;
     let profile = with_typed_limits(profile.clone(), typed);
     draft.profile = Some(profile.clone());
     draft.files = gate::files(&selection.receipt, request.shard)?;
-    check_drift(ground, &selection.receipt.selection.files, &draft.files)?;
+    check_drift(invocation, &selection.receipt.selection.files, &draft.files)?;
 
     let results = results_dir(world, request, out)?;
     draft.results = Some(results.clone());
-    let mut variables = stage_fixtures(ground, &preflight.receipt.fixtures, out)?;
+    let mut variables = stage_fixtures(invocation, &preflight.receipt.fixtures, out)?;
     variables.extend(held.as_ref().map(|held| held.mark(world)));
     let environment = child_environment(world, &variables);
     let mut names: Vec<String> =
@@ -177,14 +181,16 @@ fn work(
             why: error.to_string(),
         })?;
     let guard = Arc::new(guard);
-    let ran = prepare_and_dispatch(world, ground, draft, &profile, &results, &guard);
+    let ran = prepare_and_dispatch(world, invocation, draft, &profile, &results, &guard);
     // Clean-up runs whatever came before it, a failed set-up and a request to stop included.
     let requests = world.cancel().requests();
     // The runner kills a cancelled step after 10 s.
     let hurries = requests > 0 && world.under_actions();
     for command in &profile.after.value {
         let limit = Some(Span::from_secs(if hurries { 1 } else { 60 }));
-        if let Err((command, why)) = side_command(world, ground, &guard, command, limit, requests) {
+        if let Err((command, why)) =
+            side_command(world, invocation, &guard, command, limit, requests)
+        {
             draft.fault(&Fault::CleanupCommandFailed { command, why });
         }
     }
@@ -192,8 +198,11 @@ fn work(
         ran.as_ref().map(|ran| &ran.end),
         Ok(ChildEnd::Exited(_) | ChildEnd::Signalled(_))
     );
-    let left =
-        if by_itself && requests == 0 { leaks(world, ground, &guard, &profile) } else { Ok(None) };
+    let left = if by_itself && requests == 0 {
+        leaks(world, invocation, &guard, &profile)
+    } else {
+        Ok(None)
+    };
     let unknown = match left {
         Ok(Some(leaks)) => {
             draft.leaks = leaks;
@@ -217,7 +226,7 @@ fn work(
     if world.cancel().requests() > 0 && !cancelled {
         draft.fault(&Fault::RunCancelled);
     }
-    if let Err(fault) = copy_artifacts(ground, &profile, &results) {
+    if let Err(fault) = copy_artifacts(invocation, &profile, &results) {
         draft.fault(&fault);
     }
     Ok(())
@@ -225,7 +234,7 @@ fn work(
 
 fn prepare_and_dispatch(
     world: &World,
-    ground: &Ground,
+    invocation: &Invocation,
     draft: &mut Draft,
     profile: &DispatcherProfile,
     results: &Path,
@@ -233,7 +242,7 @@ fn prepare_and_dispatch(
 ) -> Result<Dispatched, Fault> {
     for command in &profile.before.value {
         if let Err((command, why)) =
-            side_command(world, ground, guard, command, profile.run_limit.value, 0)
+            side_command(world, invocation, guard, command, profile.run_limit.value, 0)
         {
             let cancelled = world.cancel().requests() > 0;
             return Err(if cancelled {
@@ -243,20 +252,20 @@ fn prepare_and_dispatch(
             });
         }
     }
-    let journal = Arc::new(open_journal(world, ground, results, draft.files.len() as u64)?);
+    let journal = Arc::new(open_journal(world, invocation, results, draft.files.len() as u64)?);
     draft.journal = Some(journal.clone());
     let plan = Plan {
         world: world.clone(),
-        root: ground.root.clone(),
+        root: invocation.root.clone(),
         results: results.to_owned(),
         files: draft.files.clone(),
         profile: profile.clone(),
         guard: guard.clone(),
-        redactor: ground.redactor.clone(),
+        redactor: invocation.redactor.clone(),
         journal,
-        live: live(ground),
+        live: live(invocation),
     };
-    ground.progress.beating(|| match profile.kind.value {
+    invocation.progress.beating(|| match profile.kind.value {
         DispatcherKind::Command => dispatcher::command::dispatch(&plan),
         DispatcherKind::Scripts => dispatcher::scripts::dispatch(&plan),
         DispatcherKind::Pester => dispatcher::pester::dispatch(&plan),
@@ -286,14 +295,14 @@ fn with_typed_limits(mut profile: DispatcherProfile, typed: &TypedLimits) -> Dis
 
 /// Every selected file is there and has the text that selection saw; line ends may differ.
 fn check_drift(
-    ground: &Ground,
+    invocation: &Invocation,
     selected: &[crate::domain::receipt::SelectedFile],
     files: &[RelPath],
 ) -> Result<(), Fault> {
     let files: HashSet<&RelPath> = files.iter().collect();
     for file in selected.iter().filter(|file| files.contains(&file.path)) {
         let drift = |why: String| Fault::SelectionDrift { path: file.path.to_string(), why };
-        let now = discovery::hash_file(&ground.root.join(file.path.as_str()))
+        let now = discovery::hash_file(&invocation.root.join(file.path.as_str()))
             .map_err(|error| drift(error.to_string()))?;
         if now.text != file.text_sha256 {
             return Err(drift("its text is not what selection saw".to_owned()));
@@ -323,14 +332,14 @@ fn results_dir(world: &World, request: &Request, out: &Path) -> Result<PathBuf, 
 
 /// Verified copies in the run's own folder, so that no test can spoil the original.
 fn stage_fixtures(
-    ground: &Ground,
+    invocation: &Invocation,
     fixtures: &[crate::domain::receipt::FixtureRecord],
     out: &Path,
 ) -> Result<Vec<(String, OsString)>, Fault> {
     let mut environment = Vec::new();
     for fixture in fixtures {
         let (name, path) = (fixture.name.clone(), fixture.path.clone());
-        let from = ground.root.join(&fixture.path);
+        let from = invocation.root.join(&fixture.path);
         let file_name = from.file_name().map(OsString::from).unwrap_or_default();
         let staged = out.join("fixtures").join(folder_name(&fixture.name)).join(file_name);
         files::copy(&from, &staged).map_err(|error| Fault::FixtureMissing {
@@ -360,7 +369,7 @@ fn folder_name(name: &str) -> String {
 /// A command of the profile's `before` or `after` list: command line and why it failed.
 fn side_command(
     world: &World,
-    ground: &Ground,
+    invocation: &Invocation,
     guard: &Arc<Guard>,
     argv: &[String],
     limit: Option<Span>,
@@ -368,12 +377,12 @@ fn side_command(
 ) -> Result<(), (String, String)> {
     let line = argv.join(" ");
     let patience = limit.unwrap_or(Span::from_secs(3600)).as_duration();
-    ground.progress.now(&line);
+    invocation.progress.now(&line);
     match capture_via(
         world,
         Via::Guard(guard.clone()),
         argv,
-        &ground.root,
+        &invocation.root,
         patience,
         requests_before,
     ) {
@@ -396,7 +405,7 @@ fn side_command(
 /// command started and `after` stops is no leak.
 fn leaks(
     world: &World,
-    ground: &Ground,
+    invocation: &Invocation,
     guard: &Guard,
     profile: &DispatcherProfile,
 ) -> Result<Option<Vec<Leak>>, String> {
@@ -425,7 +434,7 @@ fn leaks(
     let leak = |survivor: Survivor| Leak {
         pid: survivor.pid,
         start_time_utc: survivor.started,
-        command: ground.redactor.mask_text(&survivor.command),
+        command: invocation.redactor.mask_text(&survivor.command),
         action: action.to_owned(),
         file: survivor.file,
     };
@@ -434,39 +443,39 @@ fn leaks(
 
 fn open_journal(
     world: &World,
-    ground: &Ground,
+    invocation: &Invocation,
     results: &Path,
     total: u64,
 ) -> Result<Journal, Fault> {
-    let progress = ground.progress.clone();
+    let progress = invocation.progress.clone();
     let watch = Box::new(move |event: &_, state: &_| progress.event(event, state, total));
-    Journal::create(world, results, ground.redactor.clone(), watch).map_err(|error| {
+    Journal::create(world, results, invocation.redactor.clone(), watch).map_err(|error| {
         Fault::ResultsDirUnusable { path: journal::FILE.to_owned(), why: error.to_string() }
     })
 }
 
 /// Shows the child's lines.
-fn live(ground: &Ground) -> Arc<dyn Fn(&str) + Send + Sync> {
-    let progress = ground.progress.clone();
+fn live(invocation: &Invocation) -> Arc<dyn Fn(&str) + Send + Sync> {
+    let progress = invocation.progress.clone();
     Arc::new(move |lines| progress.line(lines))
 }
 
 /// Files that the profile's `artifacts` globs name, copied beside the raw outputs.
 fn copy_artifacts(
-    ground: &Ground,
+    invocation: &Invocation,
     profile: &DispatcherProfile,
     results: &Path,
 ) -> Result<(), Fault> {
     let globs = Globs::compile(&profile.artifacts.value).map_err(|why| {
         Fault::ProfileInvalid(format!("profiles.{}.artifacts: {why}", profile.name.value))
     })?;
-    let matches = globs.find(&ground.root, results);
+    let matches = globs.find(&invocation.root, results);
     for problem in matches.problems {
-        tracing::warn!("an artifact was left out: {}", ground.redactor.mask_text(&problem));
+        tracing::warn!("an artifact was left out: {}", invocation.redactor.mask_text(&problem));
     }
     for (path, absolute) in matches.files {
         let target = path.below("artifacts");
-        copy_masked(&ground.redactor, &absolute, &results.join(target.as_str())).map_err(
+        copy_masked(&invocation.redactor, &absolute, &results.join(target.as_str())).map_err(
             |error| Fault::ResultsDirUnusable { path: target.to_string(), why: error.to_string() },
         )?;
     }
@@ -475,7 +484,7 @@ fn copy_artifacts(
 
 fn conclude(
     world: &World,
-    ground: &Ground,
+    invocation: &Invocation,
     request: &Request,
     identity: &Identity,
     admitted: &Admitted,
@@ -497,17 +506,18 @@ fn conclude(
     let leaked = draft
         .results
         .as_deref()
-        .map(|results| sweep::sweep(&ground.redactor, results))
+        .map(|results| sweep::sweep(&invocation.redactor, results))
         .unwrap_or_default();
     findings
         .extend(sweep::fault(Layer::Execute, &leaked).map(|fault| charge(&fault, Layer::Execute)));
-    let head = ground::head(world, ground, identity, &mut findings, status, admitted.parents());
+    let head =
+        invocation::head(world, invocation, identity, &mut findings, status, admitted.parents());
     let mut receipt = ExecutionReceipt::headed(head);
     admitted.record(&mut receipt);
     let shard = request.shard.map(|shard| shard.index);
     receipt.raw_artifact_name = ArtifactName::for_attempt(
         ArtifactName::RAW,
-        ground.gate_id.as_ref(),
+        invocation.gate_id.as_ref(),
         shard,
         identity.run.1,
     )
@@ -516,9 +526,9 @@ fn conclude(
     // A name that holds a secret is told as masked, and so is found nowhere: that folder is not
     // uploaded.
     receipt.files =
-        raw.0.into_iter().filter(|file| !ground.redactor.is_in(file.path.as_str())).collect();
+        raw.0.into_iter().filter(|file| !invocation.redactor.is_in(file.path.as_str())).collect();
     receipt.source = "execute".to_owned();
-    receipt.root = Some(shown(&ground.root));
+    receipt.root = Some(shown(&invocation.root));
     receipt.shard = request.shard.map(|shard| format!("{}/{}", shard.index, shard.of));
     receipt.limits = limits(draft.profile.as_ref());
     record_run(&mut receipt, &draft);
@@ -536,18 +546,18 @@ fn conclude(
     request.keep(out);
     // A part of a plan is no run of the pack.
     if receipt.status == Classification::Completed && request.shard.is_none() {
-        remember_green(world, ground, identity, admitted);
+        remember_green(world, invocation, identity, admitted);
     }
-    let mut outcome = ground::conclude(ground, out, &receipt, findings, status)?;
-    if gate_notice && let ground::Ending::Bad(classification) = outcome.ending {
-        outcome.ending = ground::Ending::Notice(classification);
+    let mut outcome = invocation::conclude(invocation, out, &receipt, findings, status)?;
+    if gate_notice && let invocation::Ending::Bad(classification) = outcome.ending {
+        outcome.ending = invocation::Ending::Notice(classification);
     }
     outcome.outputs = vec![
         (
             "artifact-name",
             ArtifactName::for_attempt(
                 ArtifactName::base_of(Layer::Execute),
-                ground.gate_id.as_ref(),
+                invocation.gate_id.as_ref(),
                 shard,
                 identity.run.1,
             )
@@ -567,7 +577,12 @@ fn conclude(
 }
 
 /// This host as it is now, for the day on which it is not green.
-fn remember_green(world: &World, ground: &Ground, identity: &Identity, admitted: &Admitted) {
+fn remember_green(
+    world: &World,
+    invocation: &Invocation,
+    identity: &Identity,
+    admitted: &Admitted,
+) {
     let (Some(readiness), Some(selection)) = (&admitted.preflight, &admitted.selection) else {
         return;
     };
@@ -579,9 +594,9 @@ fn remember_green(world: &World, ground: &Ground, identity: &Identity, admitted:
     if selection.rerun_of.is_some() || chosen.files.is_empty() || part {
         return;
     }
-    let repository = ground.repository_key(world);
-    let (gate, machine) = (ground.gate_id.as_ref(), ground.host.machine_id.as_str());
-    let configuration = &ground.configuration_key();
+    let repository = invocation.repository_key(world);
+    let (gate, machine) = (invocation.gate_id.as_ref(), invocation.host.machine_id.as_str());
+    let configuration = &invocation.configuration_key();
     let pack = &readiness.pack;
     let key = green::Key { repository: &repository, machine, gate, configuration, pack };
     let head_sha = readiness.run.head_sha.as_ref();
@@ -599,7 +614,7 @@ fn remember_green(world: &World, ground: &Ground, identity: &Identity, admitted:
             Some(selection),
         ),
     };
-    green::write(&ground.state, &key, &last, &ground.redactor);
+    green::write(&invocation.state, &key, &last, &invocation.redactor);
 }
 
 /// Outputs of the legs; the gate's workflow has at most this many.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::Request;
 use super::collect::Collected;
-use super::story::pack_of;
+use super::run_report::pack_of;
 use crate::adapter::world::World;
 use crate::domain::config::sourced::Source;
 use crate::domain::receipt::{Accounted, Classification, RerunOf};
@@ -15,14 +15,14 @@ use crate::domain::run::ids::RelPath;
 use crate::domain::verdict::classify::{Verdict, class_of};
 use crate::domain::verdict::fault::Finding;
 use crate::domain::verdict::reason::ReasonCode;
-use crate::layer::ground::{self, Ground, Identity};
+use crate::layer::invocation::{self, Identity, Invocation};
 use crate::report::again::Replay;
 use crate::report::quote::{for_posix, for_powershell};
 
 /// Makes the bundle.
 pub(super) fn bundle(
     world: &World,
-    ground: &Ground,
+    invocation: &Invocation,
     request: &Request,
     identity: &Identity,
     collected: &Collected,
@@ -67,14 +67,14 @@ pub(super) fn bundle(
         dirty: collected.context.as_ref().and_then(|context| context.receipt.worktree.dirty),
         run_id: identity.run.0.clone(),
         run_attempt: identity.run.1,
-        tool: ground::tool(),
+        tool: invocation::tool(),
         hosts: hosts.into_iter().collect(),
         classification: verdict.classification,
         reason: verdict.findings.first().map_or_else(
             || crate::domain::verdict::reason::ReasonCode::LayerNotReported.into(),
             |finding| finding.code().into(),
         ),
-        pack: pack_of(ground, request, collected),
+        pack: pack_of(invocation, request, collected),
         profile: profile.map(|profile| profile.name.value.clone()),
         integration_mode: selection
             .map(|s| s.selection.integration_mode.clone())
@@ -158,9 +158,9 @@ mod tests {
 
     #[test]
     fn a_command_is_quoted_for_each_platform() {
-        let told = command(["gate", "a b", "it's", "$(x)"]);
-        assert_eq!(told.posix, r"gate 'a b' 'it'\''s' '$(x)'");
-        assert_eq!(told.powershell, "gate 'a b' 'it''s' '$(x)'");
-        assert_eq!(told.argv[2], "it's");
+        let reported = command(["gate", "a b", "it's", "$(x)"]);
+        assert_eq!(reported.posix, r"gate 'a b' 'it'\''s' '$(x)'");
+        assert_eq!(reported.powershell, "gate 'a b' 'it''s' '$(x)'");
+        assert_eq!(reported.argv[2], "it's");
     }
 }

@@ -23,10 +23,10 @@ use crate::domain::results::failure::Failure;
 use crate::domain::results::test_list::Test;
 use crate::domain::run::freshness::Expect;
 use crate::domain::run::ids::{CommitSha, GateId, RelPath, RunId, Sha256};
-use crate::domain::verdict::classify::{Evidence, Paper, Verdict, read_back, unknown};
+use crate::domain::verdict::classify::{Evidence, ReceiptState, Verdict, read_back, unknown};
 use crate::domain::verdict::fault::{Fault, Finding, ReceiptFault, charge};
 use crate::domain::verdict::reason::{Layer, ReasonCode, Severity};
-use crate::layer::ground::Ground;
+use crate::layer::invocation::Invocation;
 
 /// How many failures are told of, each with its message and the end of its output.
 const FAILURES_TOLD: usize = 5000;
@@ -67,13 +67,13 @@ pub(super) struct Collected {
 impl Collected {
     /// Whether some receipt gives this reason.
     pub(super) fn says(&self, code: ReasonCode) -> bool {
-        let read = |paper: &Paper| {
+        let read = |state: &ReceiptState| {
             matches!(
-                paper,
-                Paper::Read { findings, .. } if findings.iter().any(|f| f.code() == code)
+                state,
+                ReceiptState::Read { findings, .. } if findings.iter().any(|f| f.code() == code)
             )
         };
-        self.evidence.papers.values().any(read)
+        self.evidence.receipt_states.values().any(read)
     }
 
     /// What the operator opens first: the deciding layer's receipt, else the raw results.
@@ -104,16 +104,16 @@ struct Anchor {
 }
 
 /// Gathers everything.
-pub(super) fn collect(world: &World, ground: &Ground, request: &Request) -> Collected {
+pub(super) fn collect(world: &World, invocation: &Invocation, request: &Request) -> Collected {
     let mut collected = Collected { raw: "not-requested", ..Collected::default() };
     collected.evidence.jobs = request.jobs.clone();
     collected.evidence.found.clone_from(&request.found);
-    let (dir, gate) = (&request.receipts_dir, ground.gate_id.as_ref());
-    let executions = Executions::choose(ground, request, all::<ExecutionReceipt>(dir, gate));
+    let (dir, gate) = (&request.receipts_dir, invocation.gate_id.as_ref());
+    let executions = Executions::choose(invocation, request, all::<ExecutionReceipt>(dir, gate));
     // What the execution receipts that count name as parents vouches for those, and says which
     // count. One that is not what execute put out, or another run's, vouches for nothing.
     let own_run = |e: &&Loaded<ExecutionReceipt>| {
-        ground.facts.run.as_ref().is_none_or(|(run, _)| *run == e.receipt.run.run_id)
+        invocation.facts.run.as_ref().is_none_or(|(run, _)| *run == e.receipt.run.run_id)
             && executions.unmatched.is_none()
     };
     let named: Vec<Parent> =
@@ -122,7 +122,7 @@ pub(super) fn collect(world: &World, ground: &Ground, request: &Request) -> Coll
         super::Kind::LocalReplay { as_of: Some(then), .. } => then,
         _ => world.now(),
     };
-    let anchor = anchor(ground, now, &all::<ContextReceipt>(dir, gate), &executions, &named);
+    let anchor = anchor(invocation, now, &all::<ContextReceipt>(dir, gate), &executions, &named);
 
     let digests = &request.digests;
     take::<RouteReceipt>(&mut collected, dir, &anchor, digests.route.as_ref(), &named, |r| {
@@ -183,7 +183,7 @@ struct Executions {
 
 impl Executions {
     fn choose(
-        ground: &Ground,
+        invocation: &Invocation,
         request: &Request,
         found: Vec<Result<Loaded<ExecutionReceipt>, ReceiptFault>>,
     ) -> Self {
@@ -223,7 +223,7 @@ impl Executions {
         }
         // An earlier attempt's receipt for which nobody vouches is history where the attempt is
         // known.
-        let own = ground.facts.run.as_ref().map(|(_, attempt)| *attempt);
+        let own = invocation.facts.run.as_ref().map(|(_, attempt)| *attempt);
         if request.jobs.contains_key(&Layer::Execute) || readable.len() > 1 {
             readable.retain(|loaded| {
                 vouched(loaded) || own.is_none_or(|own| loaded.receipt.run.run_attempt >= own)
@@ -264,20 +264,21 @@ fn all<R: Receipt>(dir: &Path, gate: Option<&GateId>) -> Vec<Result<Loaded<R>, R
 }
 
 fn anchor(
-    ground: &Ground,
+    invocation: &Invocation,
     now: Timestamp,
     contexts: &[Result<Loaded<ContextReceipt>, ReceiptFault>],
     executions: &Executions,
     named: &[Parent],
 ) -> Anchor {
     let context = pick(contexts.iter().flatten().collect(), named);
-    let run = ground.facts.run.clone().or_else(|| {
+    let run = invocation.facts.run.clone().or_else(|| {
         let run = context.map(|context| &context.receipt.run);
         let run = run.or_else(|| executions.chosen.first().map(|e| &e.receipt.run))?;
         Some((run.run_id.clone(), run.run_attempt))
     });
-    let head_sha = ground.facts.head_sha.clone().or_else(|| context?.receipt.run.head_sha.clone());
-    Anchor { run, head_sha, now, gate: ground.gate_id.clone() }
+    let head_sha =
+        invocation.facts.head_sha.clone().or_else(|| context?.receipt.run.head_sha.clone());
+    Anchor { run, head_sha, now, gate: invocation.gate_id.clone() }
 }
 
 /// The one that an execution receipt names; without that the newest attempt, then the newest.
@@ -311,7 +312,7 @@ fn take<R: Receipt + Clone>(
         (None, None) => return None,
         (Some(chosen), broken) => believe(chosen, &readable, broken, digest, named, anchor),
     };
-    let (paper, word) = match &result {
+    let (state, word) = match &result {
         Ok(loaded) => {
             let status = status(&loaded.receipt);
             let stopped = status == LayerStatus::Blocked;
@@ -319,17 +320,20 @@ fn take<R: Receipt + Clone>(
             collected.spans.extend(span(&loaded.receipt));
             collected.unknown.extend(unknown(loaded.receipt.reasons()).cloned());
             (
-                Paper::Read { findings: read_back(loaded.receipt.reasons(), stopped), stopped },
+                ReceiptState::Read {
+                    findings: read_back(loaded.receipt.reasons(), stopped),
+                    stopped,
+                },
                 status.as_str().to_owned(),
             )
         }
         Err(fault) => {
             let finding = charge(&Fault::from(fault.clone()), Layer::Post);
             let word = finding.code().to_string();
-            (Paper::Refused(finding), word)
+            (ReceiptState::Refused(finding), word)
         }
     };
-    collected.evidence.papers.insert(R::LAYER, paper);
+    collected.evidence.receipt_states.insert(R::LAYER, state);
     collected.statuses.insert(R::LAYER, word);
     record_inputs::<R>(collected, dir);
     result.ok()
@@ -448,7 +452,10 @@ fn take_executions(
         collected.statuses.insert(Layer::Execute, loaded.receipt.status.as_str().to_owned());
         collected.execution.push(loaded);
     }
-    collected.evidence.papers.insert(Layer::Execute, Paper::Read { findings, stopped });
+    collected
+        .evidence
+        .receipt_states
+        .insert(Layer::Execute, ReceiptState::Read { findings, stopped });
     "ok".clone_into(&mut collected.execution_status);
     check_shards(collected);
 }
@@ -466,7 +473,7 @@ fn refuse_execution(collected: &mut Collected, fault: ReceiptFault) {
     let finding = charge(&Fault::from(fault), Layer::Post);
     finding.code().as_str().clone_into(&mut collected.execution_status);
     collected.statuses.insert(Layer::Execute, finding.code().to_string());
-    collected.evidence.papers.insert(Layer::Execute, Paper::Refused(finding));
+    collected.evidence.receipt_states.insert(Layer::Execute, ReceiptState::Refused(finding));
 }
 
 fn believe_execution(
@@ -628,7 +635,7 @@ fn read_failures(collected: &mut Collected, raw: &Path, recorded: &[RawFile]) {
         file.path.file_name() == pester::RUN_FILE && file.path.as_str().starts_with("pester/")
     };
     for file in recorded.iter().filter(is_run) {
-        let (failures, tests) = pester::told(&raw.join(file.path.as_str()));
+        let (failures, tests) = pester::recorded(&raw.join(file.path.as_str()));
         collected.failures.extend(failures);
         collected.tests.extend(tests);
     }

@@ -5,7 +5,7 @@ use std::collections::{HashMap, VecDeque};
 use std::path::Path;
 
 use super::collect::Collected;
-use super::story::pack_of;
+use super::run_report::pack_of;
 use super::{Against, Request};
 use crate::adapter::receipt_store::{self, shown};
 use crate::adapter::workspace::files;
@@ -21,26 +21,26 @@ use crate::domain::run::ids::GateId;
 use crate::domain::verdict::classify::Verdict;
 use crate::domain::verdict::fault::{Fault, Finding, charge};
 use crate::domain::verdict::reason::{Layer, Severity};
-use crate::layer::ground::{Ground, Identity};
+use crate::layer::invocation::{Identity, Invocation};
 use crate::report::again::Replay;
 
 /// Failures and tests as they are told: masked, their places told from the root, their classes by
 /// the rules.
 pub(super) fn digest(
-    ground: &Ground,
+    invocation: &Invocation,
     request: &Request,
     repeat: &Replay,
     collected: &mut Collected,
 ) {
     // What a results file held decoded may hold what was masked in it as it was written.
-    let mask = |text: &str| ground.redactor.told(text);
+    let mask = |text: &str| invocation.redactor.for_people(text);
     let roots = repeat.all_roots();
     // Rules that cannot be used were refused where they were read.
     let rules = ClassRules::new(&request.classes).unwrap_or_default();
     let failures =
         collected.failures.iter().map(|failure| failure.masked(&mask).below(&roots).ruled(&rules));
     collected.failures = failures.collect();
-    let checkout = at_hand(ground, repeat).then(|| Checkout::at(&ground.root));
+    let checkout = at_hand(invocation, repeat).then(|| Checkout::at(&invocation.root));
     for failure in &mut collected.failures {
         let place =
             repeat.locate(failure, checkout.as_ref().map(|checkout| checkout as &dyn Sources));
@@ -68,17 +68,17 @@ pub(super) fn digest(
 
 /// Whether the checkout that the tests ran in is here: post may run on a machine that has another
 /// one, or none.
-fn at_hand(ground: &Ground, repeat: &Replay) -> bool {
-    let here = shown(&ground.root);
+fn at_hand(invocation: &Invocation, repeat: &Replay) -> bool {
+    let here = shown(&invocation.root);
     !repeat.roots.is_empty()
         && repeat.roots.iter().all(|root| *root == here)
-        && files::is_dir(&ground.root)
+        && files::is_dir(&invocation.root)
 }
 
 /// Every test with what it came to.
 pub(super) fn list(
     world: &World,
-    ground: &Ground,
+    invocation: &Invocation,
     request: &Request,
     identity: &Identity,
     collected: &mut Collected,
@@ -92,13 +92,13 @@ pub(super) fn list(
         schema: test_list::SCHEMA.to_owned(),
         generated_at_utc: world.now(),
         repository: identity.repository.clone(),
-        gate_id: ground.gate_id.clone(),
+        gate_id: invocation.gate_id.clone(),
         run_id: identity.run.0.clone(),
         run_attempt: identity.run.1,
         head_sha: identity.head_sha.clone(),
         classification: Classification::SeamDefect,
         reason: crate::domain::verdict::reason::ReasonCode::LayerNotReported.into(),
-        pack: Some(pack_of(ground, request, collected)),
+        pack: Some(pack_of(invocation, request, collected)),
         integration_mode: selection.map(|selection| selection.selection.integration_mode.clone()),
         dispatcher: kind.and_then(|kind| kind.as_str().map(str::to_owned)),
         plan_sha256: selection.and_then(|selection| selection.plan_sha256.clone()),
@@ -158,27 +158,27 @@ fn missing(collected: &Collected) -> Vec<String> {
 
 /// The comparison that was asked for, and what it says of the number of tests.
 pub(super) fn compare(
-    ground: &Ground,
+    invocation: &Invocation,
     request: &Request,
     now: &TestList,
 ) -> Option<(Triage, Option<Finding>)> {
-    let fails = ground.settings.below_floor.value == crate::domain::config::WarnOrFail::Fail;
+    let fails = invocation.settings.below_floor.value == crate::domain::config::WarnOrFail::Fail;
     let mut triage = match &request.against {
         Against::Nothing => return None,
         Against::Retained(triage) => (**triage).clone(),
         Against::Baseline(baseline) => {
-            let percent = ground.settings.test_floor.value.get();
+            let percent = invocation.settings.test_floor.value.get();
             triage::triage(baseline, now, FloorRule { percent, fails })
         }
         Against::Unreadable(why) => triage::unreadable(why.clone(), fails),
     };
     // Texts of the earlier run were masked by what was a secret then.
     for limit in &mut triage.limits {
-        *limit = ground.redactor.told(limit);
+        *limit = invocation.redactor.for_people(limit);
     }
     for entry in &mut triage.entries {
-        entry.name = ground.redactor.told(&entry.name);
-        entry.file = entry.file.as_deref().map(|file| ground.redactor.told(file));
+        entry.name = invocation.redactor.for_people(&entry.name);
+        entry.file = entry.file.as_deref().map(|file| invocation.redactor.for_people(file));
     }
     if triage.baseline.is_none() {
         let fault = Fault::BaselineUnreadable(triage.limits.join("; "));
@@ -200,7 +200,7 @@ pub(super) fn compare(
 
 /// What changed on the host since it was last green.
 pub(super) fn since(
-    ground: &Ground,
+    invocation: &Invocation,
     collected: &Collected,
     verdict: &Verdict,
     tests: &TestList,
@@ -230,7 +230,7 @@ pub(super) fn since(
         .flat_map(|s| s.selection.excluded.iter().map(|excluded| excluded.path.as_str()))
         .collect();
     let mut since = since_green::since(last, &now, &failing, &left_out);
-    let mask = |text: &mut String| *text = ground.redactor.told(text);
+    let mask = |text: &mut String| *text = invocation.redactor.for_people(text);
     for change in &mut since.changes {
         mask(&mut change.what);
         change.was.as_mut().into_iter().chain(change.is.as_mut()).for_each(mask);
@@ -272,12 +272,13 @@ pub(crate) fn read_list(path: &Path, gate: Option<&GateId>) -> Result<TestList, 
 }
 
 fn read_one(path: &Path) -> Result<TestList, String> {
-    let told = |why: String| format!("{}: {why}", path.display());
-    let bytes = files::read_bounded(path).map_err(|error| told(error.to_string()))?;
+    let reported = |why: String| format!("{}: {why}", path.display());
+    let bytes = files::read_bounded(path).map_err(|error| reported(error.to_string()))?;
     let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
-    let list: TestList = serde_json::from_slice(text).map_err(|error| told(error.to_string()))?;
+    let list: TestList =
+        serde_json::from_slice(text).map_err(|error| reported(error.to_string()))?;
     if list.schema != test_list::SCHEMA {
-        return Err(told(format!(
+        return Err(reported(format!(
             "it has schema {:?}; this version reads {}",
             list.schema,
             test_list::SCHEMA

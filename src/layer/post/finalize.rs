@@ -25,7 +25,7 @@ pub(super) fn receipt(
     let charged: Vec<Reason> = verdict.findings.iter().filter(own).map(Into::into).collect();
     // One that is there and refused stays what it is; a layer that was not to run left nothing.
     if charged.is_empty()
-        || collected.evidence.papers.contains_key(&Layer::Execute)
+        || collected.evidence.receipt_states.contains_key(&Layer::Execute)
         || !collected.execution.is_empty()
     {
         return None;

@@ -8,9 +8,9 @@ mod collect;
 mod digest;
 mod finalize;
 mod predecessor;
-mod story;
+mod run_report;
+mod stored_request;
 mod tail;
-mod told;
 mod written;
 
 use std::collections::BTreeMap;
@@ -21,7 +21,7 @@ use jiff::Timestamp;
 
 use self::collect::Collected;
 use self::written::Writing;
-use super::ground::{self, Ending, Ground, Identity, Outcome, Unreported};
+use super::invocation::{self, Ending, Identity, Invocation, Outcome, Unreported};
 use crate::adapter::lock::Released;
 use crate::adapter::runner;
 use crate::adapter::sweep::{self, Found};
@@ -39,7 +39,7 @@ use crate::domain::verdict::classify::{Job, classify, gate_status};
 use crate::domain::verdict::fault::{Fault, Finding, charge};
 use crate::domain::verdict::reason::{Layer, ReasonCode};
 use crate::report::screen::{self, View};
-use crate::report::text::Story;
+use crate::report::text::RunReport;
 use crate::report::{annotations, markdown};
 
 /// Whether post speaks of its own run or tells again of one that is over.
@@ -165,50 +165,51 @@ const TESTS_SHOWN: usize = 1000;
 /// Runs the layer.
 pub(crate) fn run(
     world: &World,
-    ground: &Ground,
+    invocation: &Invocation,
     request: &Request,
 ) -> Result<PostOutcome, Unreported> {
     if request.execute_is_over {
-        release_what_is_left(world, ground);
+        release_what_is_left(world, invocation);
     }
     let mut collected = match &request.predecessor {
         Some((path, receipt)) => predecessor::collect(request, path, receipt),
-        None => collect::collect(world, ground, request),
+        None => collect::collect(world, invocation, request),
     };
-    let mut told = tell(world, ground, request, &mut collected)?;
-    let leaked = leaked(ground, &told);
+    let mut reported = tell(world, invocation, request, &mut collected)?;
+    let leaked = leaked(invocation, &reported);
     if leaked.any() {
         // What holds it is not told at all; where it is, and what to do, is.
         if !leaked.own.is_empty() {
-            told.written.iter().for_each(|path| drop(files::remove(path)));
+            reported.written.iter().for_each(|path| drop(files::remove(path)));
             collected.failures.clear();
             collected.tests.clear();
         }
         let known = collected.says(ReasonCode::SecretInOutput);
         let new = leaked.raw.iter().filter(|_| !known).chain(&leaked.own);
         collected.evidence.found.extend(new.map(|fault| charge(fault, Layer::Post)));
-        told = tell(world, ground, request, &mut collected)?;
-        if !self::leaked(ground, &told).own.is_empty() {
+        reported = tell(world, invocation, request, &mut collected)?;
+        if !self::leaked(invocation, &reported).own.is_empty() {
             // Wherever it still comes from: the verdict alone is told.
-            told.written
+            reported
+                .written
                 .iter()
                 .filter(|path| !is_receipt(path))
                 .for_each(|path| drop(files::remove(path)));
-            told.story = told.story.bare();
-            told.summary = markdown::summary(&told.story);
+            reported.run_report = reported.run_report.bare();
+            reported.summary = markdown::summary(&reported.run_report);
         }
     }
-    let Told { mut outcome, story, summary, same_verdict, identity, .. } = told;
+    let StoredRequest { mut outcome, run_report, summary, same_verdict, identity, .. } = reported;
     if matches!(request.kind, Kind::Evidence) {
-        tell_the_runner(world, ground, &story, &summary)?;
+        tell_the_runner(world, invocation, &run_report, &summary)?;
     }
-    outcome.outputs = outputs(ground, &story, &identity);
+    outcome.outputs = outputs(invocation, &run_report, &identity);
     outcome.outputs.push(("upload", (!leaked.any()).to_string()));
     let view = View {
-        color: ground.progress.colors(),
-        all: ground.progress.is_verbose() || world.under_actions(),
+        color: invocation.progress.colors(),
+        all: invocation.progress.is_verbose() || world.under_actions(),
     };
-    Ok(PostOutcome { outcome, text: screen::report(&story, view), same_verdict })
+    Ok(PostOutcome { outcome, text: screen::report(&run_report, view), same_verdict })
 }
 
 fn is_receipt(path: &Path) -> bool {
@@ -216,9 +217,9 @@ fn is_receipt(path: &Path) -> bool {
 }
 
 /// Everything that came of telling.
-struct Told {
+struct StoredRequest {
     outcome: Outcome,
-    story: Story,
+    run_report: RunReport,
     summary: String,
     same_verdict: Option<bool>,
     identity: Identity,
@@ -244,15 +245,15 @@ impl Leaked {
 /// Makes the verdict and writes the evidence.
 fn tell(
     world: &World,
-    ground: &Ground,
+    invocation: &Invocation,
     request: &Request,
     collected: &mut Collected,
-) -> Result<Told, Unreported> {
-    let repeat = story::replay_of(world, ground, request, collected);
-    digest::digest(ground, request, &repeat, collected);
-    let identity = identity(world, ground, request, collected);
-    let mut tests = digest::list(world, ground, request, &identity, collected);
-    let triage = digest::compare(ground, request, &tests);
+) -> Result<StoredRequest, Unreported> {
+    let repeat = run_report::replay_of(world, invocation, request, collected);
+    digest::digest(invocation, request, &repeat, collected);
+    let identity = identity(world, invocation, request, collected);
+    let mut tests = digest::list(world, invocation, request, &identity, collected);
+    let triage = digest::compare(invocation, request, &tests);
     let below_floor = triage.as_ref().and_then(|(_, finding)| finding.clone());
     let triage = triage.map(|(triage, _)| triage);
     let mut evidence = collected.evidence.clone();
@@ -261,23 +262,30 @@ fn tell(
     tests.classification = verdict.classification;
     tests.reason = verdict.findings.first().map_or(tests.reason, |finding| finding.code().into());
     let gate = gate_status(&verdict, request.continue_on_failure, collected.gate_notice);
-    let out = ground.out_dir(&identity.run.0, identity.run.1);
-    let mut story = story::tell(world, ground, request, collected, &verdict, gate);
-    story.triage.clone_from(&triage);
-    story.since_green = digest::since(ground, collected, &verdict, &tests);
-    story.slowest = tests.slowest().take(SLOWEST).cloned().collect();
+    let out = invocation.out_dir(&identity.run.0, identity.run.1);
+    let mut run_report = run_report::tell(world, invocation, request, collected, &verdict, gate);
+    run_report.triage.clone_from(&triage);
+    run_report.since_green = digest::since(invocation, collected, &verdict, &tests);
+    run_report.slowest = tests.slowest().take(SLOWEST).cloned().collect();
     let passed = tests.slowest().filter(|test| !test.failed());
     // Failures have a list of their own: some of each.
     let failed = tests.tests.iter().filter(|test| test.failed()).take(TESTS_SHOWN / 2);
-    story.tests = failed.chain(passed).take(TESTS_SHOWN).cloned().collect();
-    story.tests_told = tests.tests.len() as u64;
-    let bundle = bundle::bundle(world, ground, request, &identity, collected, &verdict, &repeat);
-    let summary = markdown::summary(&story);
+    run_report.tests = failed.chain(passed).take(TESTS_SHOWN).cloned().collect();
+    run_report.tests_listed = tests.tests.len() as u64;
+    let bundle =
+        bundle::bundle(world, invocation, request, &identity, collected, &verdict, &repeat);
+    let summary = markdown::summary(&run_report);
 
     let mut findings = verdict.findings.clone();
     let parents = collected.parents.clone();
-    let mut head =
-        ground::head(world, ground, &identity, &mut findings, |_| verdict.classification, parents);
+    let mut head = invocation::head(
+        world,
+        invocation,
+        &identity,
+        &mut findings,
+        |_| verdict.classification,
+        parents,
+    );
     // The verdict's own order holds: a green one opens with what makes it green.
     head.reasons = verdict.findings.iter().map(Into::into).collect();
     head.reasons.extend(collected.unknown.iter().cloned());
@@ -286,7 +294,7 @@ fn tell(
     let (of, verdict) = (&*collected, &verdict);
     let mut writing = Writing {
         world,
-        ground,
+        invocation,
         request,
         collected: of,
         verdict,
@@ -294,7 +302,7 @@ fn tell(
         out,
         written: Vec::new(),
     };
-    let mut outcome = writing.all(&head, findings, &story, &summary, gate)?;
+    let mut outcome = writing.all(&head, findings, &run_report, &summary, gate)?;
     outcome.ending = match gate {
         GateStatus::Pass => Ending::Good,
         GateStatus::Notice => Ending::Notice(verdict.classification),
@@ -305,16 +313,16 @@ fn tell(
         (writing.out, writing.written.into_iter().map(|(_, file)| file.path).collect());
     // It may have to be told once more.
     collected.tests = tests.tests;
-    Ok(Told { outcome, story, summary, same_verdict, identity, out, written })
+    Ok(StoredRequest { outcome, run_report, summary, same_verdict, identity, out, written })
 }
 
 /// The last look: through the folder that is uploaded, and through the job's summary.
-fn leaked(ground: &Ground, told: &Told) -> Leaked {
-    let found = sweep::sweep(&ground.redactor, &told.out);
+fn leaked(invocation: &Invocation, reported: &StoredRequest) -> Leaked {
+    let found = sweep::sweep(&invocation.redactor, &reported.out);
     let (raw, mut own): (Vec<Found>, Vec<Found>) =
         found.into_iter().partition(|found| found.path.starts_with("raw/"));
     if own.is_empty()
-        && let Some(what) = ground.redactor.left_in(told.summary.as_bytes())
+        && let Some(what) = invocation.redactor.left_in(reported.summary.as_bytes())
     {
         own.push(Found { path: "the job's summary".to_owned(), what });
     }
@@ -325,42 +333,46 @@ fn leaked(ground: &Ground, told: &Told) -> Leaked {
 /// The job's summary, and what stands beside the code.
 fn tell_the_runner(
     world: &World,
-    ground: &Ground,
-    story: &Story,
+    invocation: &Invocation,
+    run_report: &RunReport,
     summary: &str,
 ) -> Result<(), Unreported> {
-    if ground.settings.summary.value {
+    if invocation.settings.summary.value {
         runner::add_summary(world, summary)
             .map_err(|fault| Unreported { layer: Layer::Post, fault })?;
     }
-    if ground.settings.annotations.value && world.under_actions() {
+    if invocation.settings.annotations.value && world.under_actions() {
         // On the other stream than the result; the runner reads both.
-        annotations::commands(story)
+        annotations::commands(run_report)
             .iter()
-            .for_each(|command| ground.progress.pause(|| world.note(command)));
+            .for_each(|command| invocation.progress.pause(|| world.note(command)));
     }
     Ok(())
 }
 
-fn outputs(ground: &Ground, story: &Story, identity: &Identity) -> Vec<(&'static str, String)> {
-    let counts = &story.counts;
-    let gate = match story.gate {
+fn outputs(
+    invocation: &Invocation,
+    run_report: &RunReport,
+    identity: &Identity,
+) -> Vec<(&'static str, String)> {
+    let counts = &run_report.counts;
+    let gate = match run_report.gate {
         GateStatus::Pass => "pass",
         GateStatus::Fail => "fail",
         GateStatus::Notice => "notice",
     };
     let artifact = ArtifactName::for_attempt(
         ArtifactName::base_of(Layer::Post),
-        ground.gate_id.as_ref(),
+        invocation.gate_id.as_ref(),
         None,
         identity.run.1,
     );
     vec![
         ("artifact-name", artifact.into()),
-        ("classification", story.classification.as_str().to_owned()),
-        ("failed-layer", story.failed_layer.map_or("none", Layer::as_str).to_owned()),
+        ("classification", run_report.classification.as_str().to_owned()),
+        ("failed-layer", run_report.failed_layer.map_or("none", Layer::as_str).to_owned()),
         ("gate-status", gate.to_owned()),
-        ("next-action", story.next_action_id.to_owned()),
+        ("next-action", run_report.next_action_id.to_owned()),
         ("total", counts.total.to_string()),
         ("passed", counts.passed.to_string()),
         ("failed", counts.failed.to_string()),
@@ -373,13 +385,14 @@ fn outputs(ground: &Ground, story: &Story, identity: &Identity) -> Vec<(&'static
 
 /// An execute of this run that outlived its job keeps this host's lock: it is asked to end. Outside
 /// a workflow a run is one process, and nothing of it is left here.
-fn release_what_is_left(world: &World, ground: &Ground) {
-    let Some((run, attempt)) = ground.facts.run.as_ref().filter(|_| world.under_actions()) else {
+fn release_what_is_left(world: &World, invocation: &Invocation) {
+    let Some((run, attempt)) = invocation.facts.run.as_ref().filter(|_| world.under_actions())
+    else {
         return;
     };
     let run = run.to_string();
-    let gate = Gate { id: ground.gate_id.as_ref().map(ToString::to_string) };
-    let released = ground.lock(world).and_then(|lock| {
+    let gate = Gate { id: invocation.gate_id.as_ref().map(ToString::to_string) };
+    let released = invocation.lock(world).and_then(|lock| {
         lock.release(world, Some((run.as_str(), *attempt)), Asker::Post(&gate), PATIENCE)
     });
     match released {
@@ -402,12 +415,17 @@ fn release_what_is_left(world: &World, ground: &Ground) {
 /// How long it may take to end.
 const PATIENCE: Duration = Duration::from_secs(15);
 
-fn identity(world: &World, ground: &Ground, request: &Request, collected: &Collected) -> Identity {
-    let mut identity = Identity::own(world, ground);
+fn identity(
+    world: &World,
+    invocation: &Invocation,
+    request: &Request,
+    collected: &Collected,
+) -> Identity {
+    let mut identity = Identity::own(world, invocation);
     match (&collected.context, collected.execution.first()) {
-        (Some(context), _) => identity.adopt(ground, &context.receipt),
+        (Some(context), _) => identity.adopt(invocation, &context.receipt),
         (None, Some(execution)) => {
-            if ground.facts.run.is_none() {
+            if invocation.facts.run.is_none() {
                 identity.run =
                     (execution.receipt.run.run_id.clone(), execution.receipt.run.run_attempt);
             }

@@ -18,7 +18,7 @@ use crate::domain::run::ids::RelPath;
 use crate::domain::run::predecessor::{
     self, PredecessorFailure, PredecessorReceipt, PredecessorReport, PredecessorSummary,
 };
-use crate::domain::verdict::classify::Paper;
+use crate::domain::verdict::classify::ReceiptState;
 use crate::domain::verdict::fault::{Fault, Finding};
 use crate::domain::verdict::reason::Layer;
 
@@ -82,9 +82,9 @@ pub(super) fn collect(request: &Request, path: &Path, receipt: &PredecessorRecei
     {
         record_input(&mut collected, dir, path, "failures", Some("pester-failures@v2"));
         let results = read::<Value>(path).and_then(|document| document.get("results").cloned());
-        let told: Vec<PredecessorFailure> =
+        let reported: Vec<PredecessorFailure> =
             results.and_then(|results| serde_json::from_value(results).ok()).unwrap_or_default();
-        collected.failures.extend(told.into_iter().map(Failure::from));
+        collected.failures.extend(reported.into_iter().map(Failure::from));
     }
     collected.counts = predecessor::counts(&reports, summary);
     collected.raw_dirs.push(dir.clone());
@@ -104,7 +104,7 @@ pub(super) fn collect(request: &Request, path: &Path, receipt: &PredecessorRecei
         collected.failures.first(),
         &beside,
     );
-    let papers = [
+    let receipt_states = [
         (
             Layer::Context,
             predecessor::layer(Layer::Context, &receipt.context_status),
@@ -122,12 +122,15 @@ pub(super) fn collect(request: &Request, path: &Path, receipt: &PredecessorRecei
         ),
         (Layer::Execute, execute, &receipt.status),
     ];
-    for (layer, findings, status) in papers {
+    for (layer, findings, status) in receipt_states {
         let stopped = findings.is_empty() || findings.iter().any(Finding::stops);
         // A run that a layer before it stopped has no word of its own.
-        let paper =
-            if findings.is_empty() { Paper::Absent } else { Paper::Read { findings, stopped } };
-        collected.evidence.papers.insert(layer, paper);
+        let state = if findings.is_empty() {
+            ReceiptState::Absent
+        } else {
+            ReceiptState::Read { findings, stopped }
+        };
+        collected.evidence.receipt_states.insert(layer, state);
         collected.statuses.insert(layer, status.clone());
     }
     collected

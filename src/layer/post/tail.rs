@@ -17,8 +17,8 @@ pub(super) fn last_known(dir: &Path) -> Option<InFlight> {
         .flatten()
         .filter(|(path, _)| path.file_name() == journal::FILE);
     let journals = journals.filter(|(path, _)| !is_artifact(path));
-    let mut told = journals.filter_map(|(_, path)| journal::read_state(&path)?.in_flight());
-    let first = told.next()?;
+    let mut reported = journals.filter_map(|(_, path)| journal::read_state(&path)?.in_flight());
+    let first = reported.next()?;
     if first.kind != InFlightKind::File {
         return Some(first);
     }
@@ -27,7 +27,7 @@ pub(super) fn last_known(dir: &Path) -> Option<InFlight> {
         other.kind != InFlightKind::File && file.ends_with(&first.name)
     };
     let file = first.file.clone();
-    Some(told.find(of_the_file).map_or(first, |deeper| InFlight { file, ..deeper }))
+    Some(reported.find(of_the_file).map_or(first, |deeper| InFlight { file, ..deeper }))
 }
 
 /// How much of a log's end is read, and how many lines of it are told.

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use super::Request;
 use super::collect::Collected;
-use super::story::{duration_ms, layer_status, replay_of};
-use super::told::told;
+use super::run_report::{duration_ms, layer_status, replay_of};
+use super::stored_request::stored_request;
 use crate::adapter::receipt_store::{self, Written, shown};
 use crate::adapter::workspace::files;
 use crate::adapter::world::World;
@@ -19,9 +19,9 @@ use crate::domain::results::triage::{self, Triage};
 use crate::domain::verdict::classify::Verdict;
 use crate::domain::verdict::fault::{Fault, Finding};
 use crate::domain::verdict::reason::{Layer, ReasonCode};
-use crate::layer::ground::{self, Ground, Outcome, Unreported};
+use crate::layer::invocation::{self, Invocation, Outcome, Unreported};
 use crate::report::screen::{self, View};
-use crate::report::text::Story;
+use crate::report::text::RunReport;
 use crate::report::{evidence, html};
 
 /// File name of the Markdown summary.
@@ -38,7 +38,7 @@ const TEST_SUMMARY: &str = "pester-summary.json";
 /// Everything that is written from.
 pub(super) struct Writing<'a> {
     pub(super) world: &'a World,
-    pub(super) ground: &'a Ground,
+    pub(super) invocation: &'a Invocation,
     pub(super) request: &'a Request,
     pub(super) collected: &'a Collected,
     pub(super) verdict: &'a Verdict,
@@ -62,13 +62,13 @@ impl Writing<'_> {
         &mut self,
         head: &Head<Classification>,
         findings: Vec<Finding>,
-        story: &Story,
+        run_report: &RunReport,
         summary: &str,
         gate: GateStatus,
     ) -> Result<Outcome, Unreported> {
         let unreported = |fault| Unreported { layer: Layer::Post, fault };
-        self.failures(story).map_err(unreported)?;
-        let redactor = &self.ground.redactor;
+        self.failures(run_report).map_err(unreported)?;
+        let redactor = &self.invocation.redactor;
         let classification =
             receipt_store::write(&self.out, &self.classification(head.clone()), redactor);
         self.written.push(("classification", classification.map_err(unreported)?.0));
@@ -83,28 +83,32 @@ impl Writing<'_> {
                 receipt_store::write(&self.out, &receipt, redactor).map_err(unreported)?.0;
             self.written.push(("execution-receipt", written));
         }
-        let operator = self.operator(head.clone(), gate, story);
+        let operator = self.operator(head.clone(), gate, run_report);
         let status = self.verdict.classification.as_str();
-        let outcome = ground::conclude(self.ground, &self.out, &operator, findings, status)?;
+        let outcome =
+            invocation::conclude(self.invocation, &self.out, &operator, findings, status)?;
         self.written.push(("operator-outcome", outcome.written.clone()));
-        if self.ground.settings.summary.value {
+        if self.invocation.settings.summary.value {
             self.text("summary", SUMMARY, summary).map_err(unreported)?;
         }
-        self.text("report", REPORT, &screen::report(story, View { color: false, all: true }))
+        self.text("report", REPORT, &screen::report(run_report, View { color: false, all: true }))
             .map_err(unreported)?;
-        if self.ground.settings.html.value {
-            self.text("page", PAGE, &html::page(story)).map_err(unreported)?;
+        if self.invocation.settings.html.value {
+            self.text("page", PAGE, &html::page(run_report)).map_err(unreported)?;
         }
         let mut provenance = Provenance::headed(head.clone());
         self.request.kind.as_str().clone_into(&mut provenance.kind);
         provenance.source_inputs.clone_from(&self.collected.inputs);
         provenance.derived_outputs =
             self.written.iter().map(|(role, file)| self.record(role, file)).collect();
-        provenance.told = Some(told(self.ground, self.request));
+        provenance.request = Some(stored_request(self.invocation, self.request));
         if let super::Kind::LocalReplay { .. } = self.request.kind {
             let same_verdict = self.same_verdict(head, gate);
-            provenance.replayed_by =
-                Some(ReplayedBy { host: self.world.host(), tool: ground::tool(), same_verdict });
+            provenance.replayed_by = Some(ReplayedBy {
+                host: self.world.host(),
+                tool: invocation::tool(),
+                same_verdict,
+            });
         }
         receipt_store::write(&self.out, &provenance, redactor).map_err(unreported)?;
         Ok(outcome)
@@ -152,27 +156,27 @@ impl Writing<'_> {
         &self,
         head: Head<Classification>,
         gate: GateStatus,
-        story: &Story,
+        run_report: &RunReport,
     ) -> OperatorOutcome {
         let mut operator = OperatorOutcome::headed(head);
         operator.classification = Some(self.verdict.classification);
         operator.failed_layer = self.failed_layer();
         operator.gate_status = Some(gate);
         operator.continue_on_error = self.request.continue_on_failure;
-        operator.headline.clone_from(&story.headline);
-        operator.next_action_id = story.next_action_id.to_owned();
-        operator.next_action.clone_from(&story.next_action);
-        operator.replay = story.replay.as_ref().map(|replay| replay.command.clone());
+        operator.headline.clone_from(&run_report.headline);
+        operator.next_action_id = run_report.next_action_id.to_owned();
+        operator.next_action.clone_from(&run_report.next_action);
+        operator.replay = run_report.replay.as_ref().map(|replay| replay.command.clone());
         operator.action_context = self.collected.open_first(self.verdict);
-        operator.in_flight.clone_from(&story.in_flight);
-        operator.leaks.clone_from(&story.leaks);
-        operator.counts = story.counts;
-        operator.since_green.clone_from(&story.since_green);
+        operator.in_flight.clone_from(&run_report.in_flight);
+        operator.leaks.clone_from(&run_report.leaks);
+        operator.counts = run_report.counts;
+        operator.since_green.clone_from(&run_report.since_green);
         operator
     }
 
     /// The files in the predecessor's shapes.
-    fn failures(&mut self, story: &Story) -> Result<(), Fault> {
+    fn failures(&mut self, run_report: &RunReport) -> Result<(), Fault> {
         let (collected, verdict) = (self.collected, self.verdict);
         let selection = collected.selection.as_ref().map(|loaded| &loaded.receipt);
         let executions = || collected.execution.iter().map(|loaded| &loaded.receipt);
@@ -190,9 +194,9 @@ impl Writing<'_> {
                 .map_or("not-run", |receipt| receipt.results_xml_status.as_str()),
             completed: verdict.classification == Classification::Completed,
             timed_out: verdict.findings.iter().any(timed_out),
-            replay: replay_of(self.world, self.ground, self.request, collected),
-            layers: story.stops.clone(),
-            not_run: story.not_run.clone(),
+            replay: replay_of(self.world, self.invocation, self.request, collected),
+            layers: run_report.stops.clone(),
+            not_run: run_report.not_run.clone(),
         };
         let files = [
             ("failures", FAILURES, Some(run.failures())),

@@ -91,11 +91,13 @@ impl Seen<'_> {
                 run.result
             )));
         }
-        if let Some(told) =
-            marks.end_result.as_ref().filter(|told| !told.is_empty() && **told != run.result)
+        if let Some(reported) = marks
+            .end_result
+            .as_ref()
+            .filter(|reported| !reported.is_empty() && **reported != run.result)
         {
             faults.push(Fault::ExitCodeMismatch(format!(
-                "the journal ends with {told:?}, the run object says {:?}",
+                "the journal ends with {reported:?}, the run object says {:?}",
                 run.result
             )));
         }
@@ -167,7 +169,7 @@ fn read_run(path: &Path) -> Result<PesterRun, String> {
 
 /// What a run object names: failures (tests, blocks around them, and files that did not load), and
 /// every test.
-pub(crate) fn told(path: &Path) -> (Vec<Failure>, Vec<Test>) {
+pub(crate) fn recorded(path: &Path) -> (Vec<Failure>, Vec<Test>) {
     let Ok(run) = read_run(path) else { return Default::default() };
     let listed = run.tests.iter().map(|test| Test {
         name: test.path.clone(),

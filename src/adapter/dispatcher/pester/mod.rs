@@ -35,7 +35,7 @@ use crate::domain::verdict::fault::Fault;
 use crate::domain::verdict::outcome::{ChildEnd, Limit};
 use crate::domain::verdict::reason::ReasonCode;
 
-pub(crate) use self::judge::{RUN_FILE, told};
+pub(crate) use self::judge::{RUN_FILE, recorded};
 pub(crate) use self::probe::probe_command;
 
 /// The script that is shipped.
@@ -153,7 +153,7 @@ fn each(plan: &Plan) -> Result<Dispatched, Fault> {
         duration,
         accounting: account(&plan.files, accounting),
         reports,
-        faults: told_once(faults, counts.total),
+        faults: each_once(faults, counts.total),
         interrupted: 0,
         in_flight,
         peak_in_flight: Some(peak),
@@ -251,17 +251,17 @@ fn broken(file: &RelPath) -> Done {
 }
 
 /// The failed tests of all files are one fault, and what is wrong with the host is told once.
-fn told_once(faults: Vec<Fault>, of_all: u64) -> Vec<Fault> {
-    let mut told: Vec<Fault> = Vec::new();
+fn each_once(faults: Vec<Fault>, of_all: u64) -> Vec<Fault> {
+    let mut reported: Vec<Fault> = Vec::new();
     for fault in faults {
         let Fault::TestsFailed { failed: more, errors: more_errors, first: next, .. } = fault
         else {
-            if !told.contains(&fault) {
-                told.push(fault);
+            if !reported.contains(&fault) {
+                reported.push(fault);
             }
             continue;
         };
-        let known = told.iter_mut().find_map(|known| match known {
+        let known = reported.iter_mut().find_map(|known| match known {
             Fault::TestsFailed { failed, errors, .. } => Some((failed, errors)),
             _ => None,
         });
@@ -270,7 +270,7 @@ fn told_once(faults: Vec<Fault>, of_all: u64) -> Vec<Fault> {
                 *failed += more;
                 *errors += more_errors;
             }
-            None => told.push(Fault::TestsFailed {
+            None => reported.push(Fault::TestsFailed {
                 failed: more,
                 errors: more_errors,
                 total: of_all,
@@ -278,7 +278,7 @@ fn told_once(faults: Vec<Fault>, of_all: u64) -> Vec<Fault> {
             }),
         }
     }
-    told
+    reported
 }
 
 fn account(files: &[RelPath], states: Vec<Accounted>) -> Vec<Accounting> {

@@ -309,7 +309,7 @@ impl Guardian {
             table.iter().map(|process| (process.pid, process)).collect();
         let leaders: HashMap<i32, u32> = jobs.iter().map(|(job, leader)| (*leader, *job)).collect();
         let mut known = lock(&self.known);
-        let told = alive.iter().map(|process| {
+        let reported = alive.iter().map(|process| {
             // Descent and group cannot be forged; the mark can, and is asked last.
             let job = known.get(&process.identity()).copied();
             let job = job.or_else(|| {
@@ -336,7 +336,7 @@ impl Guardian {
             }
             (process.clone(), job)
         });
-        Some(told.collect())
+        Some(reported.collect())
     }
 
     fn of(&self, whose: &Whose) -> Option<Vec<Process>> {

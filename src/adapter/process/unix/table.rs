@@ -189,18 +189,20 @@ pub(super) fn started(process: &Process) -> Option<Timestamp> {
 /// Its command line, as `ps` tells.
 #[cfg(not(target_os = "linux"))]
 pub(super) fn command(pid: i32) -> String {
-    let told =
+    let reported =
         std::process::Command::new("ps").args(["-o", "command=", "-p", &pid.to_string()]).output();
-    told.map(|told| String::from_utf8_lossy(&told.stdout).trim().to_owned()).unwrap_or_default()
+    reported
+        .map(|reported| String::from_utf8_lossy(&reported.stdout).trim().to_owned())
+        .unwrap_or_default()
 }
 
 /// The name of its program, as `ps` tells.
 #[cfg(not(target_os = "linux"))]
 pub(super) fn name(pid: i32) -> String {
-    let told =
+    let reported =
         std::process::Command::new("ps").args(["-o", "comm=", "-p", &pid.to_string()]).output();
-    let path = told
-        .map(|told| String::from_utf8_lossy(&told.stdout).trim().to_owned())
+    let path = reported
+        .map(|reported| String::from_utf8_lossy(&reported.stdout).trim().to_owned())
         .unwrap_or_default();
     path.rsplit('/').next().unwrap_or_default().to_owned()
 }

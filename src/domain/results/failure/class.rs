@@ -153,9 +153,9 @@ impl Class {
 
     /// By the words of a message: what a test claims comes before the words it may quote.
     pub(super) fn of_message(message: &str) -> Self {
-        let told = telling(message);
+        let reported = telling(message);
         // Our own words for how a process ended.
-        let first = told.lines().next().unwrap_or_default();
+        let first = reported.lines().next().unwrap_or_default();
         if first.starts_with("the ") && first.contains(" limit of ") && first.contains(" ended it")
         {
             return Class::Timeout;
@@ -163,7 +163,7 @@ impl Class {
         if first.starts_with("signal ") && first.contains(" ended it") {
             return Class::Crash;
         }
-        let told = told.to_lowercase();
+        let reported = reported.to_lowercase();
         let claims = |line: &str| {
             // Behind a place, and behind pytest's mark.
             let line = line.trim_start();
@@ -176,11 +176,11 @@ impl Class {
             CLAIMS.iter().any(|claim| line.starts_with(claim))
                 || CLAIM_TYPES.iter().any(|name| has_word(line, name))
         };
-        if told.lines().any(claims) {
+        if reported.lines().any(claims) {
             return Class::Assertion;
         }
         let of_words =
-            WORDS.iter().find(|(_, words)| words.iter().any(|word| has_word(&told, word)));
+            WORDS.iter().find(|(_, words)| words.iter().any(|word| has_word(&reported, word)));
         of_words.map_or(Class::Unknown, |(class, _)| *class)
     }
 }

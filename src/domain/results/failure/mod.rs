@@ -198,7 +198,7 @@ mod tests {
 
     #[test]
     fn the_class_is_the_messages_own() {
-        for (source, message, owed) in [
+        for (source, message, expected) in [
             ("Pester 5", "Expected 2, but got 1.", Class::Assertion),
             (
                 "Pester 5, which quotes",
@@ -296,7 +296,7 @@ mod tests {
             ("no message", "", Class::Unknown),
             ("a frame that mentions one", "exit code 1\n   at Timeout.Wait()", Class::Unknown),
         ] {
-            assert_eq!(failure(message).class(), owed, "{source}: {message}");
+            assert_eq!(failure(message).class(), expected, "{source}: {message}");
         }
         assert_eq!(Failure { not_loaded: true, ..failure("Expected 2") }.class(), Class::Discovery);
     }
@@ -343,7 +343,7 @@ mod tests {
     #[test]
     fn a_root_is_taken_off_where_a_path_begins_and_nowhere_else() {
         let below = |text: &str, root: &str| failure(text).below(&[root.to_owned()]).message;
-        for (text, root, owed) in [
+        for (text, root, expected) in [
             ("/app/src/x.py:7 and (/app/y.py)", "/app", "src/x.py:7 and (y.py)"),
             (
                 "src/app/x.py vendored/app/y.py /usr/lib/app/z.py",
@@ -353,7 +353,7 @@ mod tests {
             ("at C:\\w\\x.Tests.ps1:3, C:/w/y.ps1", "C:/w", "at x.Tests.ps1:3, y.ps1"),
             ("/app /apple/x /app/", "/app", "/app /apple/x "),
         ] {
-            assert_eq!(below(text, root), owed, "{text}");
+            assert_eq!(below(text, root), expected, "{text}");
         }
     }
 

@@ -155,7 +155,7 @@ mod tests {
 
     #[test]
     fn every_runner_names_the_failing_line_in_its_own_way() {
-        for (runner, text, owed) in [
+        for (runner, text, expected) in [
             (
                 "Pester",
                 "Expected 3, but got 2.\nat <ScriptBlock>, C:\\a b\\x.Tests.ps1:12",
@@ -229,7 +229,7 @@ mod tests {
             ("Unity", "test_relay.c:12:test_opens:FAIL: Expected 1 Was 2", ("test_relay.c", 12)),
             ("a shell", "exit code 1\ntests/a.sh: line 3: boom", ("tests/a.sh", 3)),
         ] {
-            assert_eq!(first(text), Some((owed.0.to_owned(), owed.1)), "{runner}: {text}");
+            assert_eq!(first(text), Some((expected.0.to_owned(), expected.1)), "{runner}: {text}");
         }
     }
 

@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 
 use super::{Digests, Request};
-use crate::domain::receipt::{Reason, Told, ToldDigest, ToldJob};
+use crate::domain::receipt::{Reason, StoredDigest, StoredRequest, ToldJob};
 use crate::domain::verdict::classify::Job;
 use crate::domain::verdict::fault::Finding;
 use crate::domain::verdict::reason::Layer;
-use crate::layer::ground::Ground;
+use crate::layer::invocation::Invocation;
 
 /// As it stands in the provenance.
-pub(super) fn told(ground: &Ground, request: &Request) -> Told {
+pub(super) fn stored_request(invocation: &Invocation, request: &Request) -> StoredRequest {
     let job = |(layer, job): (&Layer, &Job)| ToldJob {
         layer: *layer,
         result: job.result,
@@ -18,17 +18,17 @@ pub(super) fn told(ground: &Ground, request: &Request) -> Told {
     };
     let masked = |finding: &Finding| {
         let mut reason = Reason::from(finding);
-        reason.detail = ground.redactor.told(&reason.detail);
+        reason.detail = invocation.redactor.for_people(&reason.detail);
         reason
     };
-    Told {
+    StoredRequest {
         jobs: request.jobs.iter().map(job).collect(),
-        digests: request.digests.told(),
+        digests: request.digests.stored_digests(),
         continue_on_failure: request.continue_on_failure,
-        run_id: ground.facts.run.as_ref().map(|(run, _)| run.clone()),
-        run_attempt: ground.facts.run.as_ref().map(|(_, attempt)| *attempt),
-        head_sha: ground.facts.head_sha.clone(),
-        pack: request.pack.clone().or_else(|| ground.settings.pack.value.clone()),
+        run_id: invocation.facts.run.as_ref().map(|(run, _)| run.clone()),
+        run_attempt: invocation.facts.run.as_ref().map(|(_, attempt)| *attempt),
+        head_sha: invocation.facts.head_sha.clone(),
+        pack: request.pack.clone().or_else(|| invocation.settings.pack.value.clone()),
         found: request.found.iter().map(masked).collect(),
         classes: request.classes.clone(),
         typed: request.typed.clone(),
@@ -36,7 +36,7 @@ pub(super) fn told(ground: &Ground, request: &Request) -> Told {
 }
 
 impl Digests {
-    fn told(&self) -> Vec<ToldDigest> {
+    fn stored_digests(&self) -> Vec<StoredDigest> {
         let of = [
             (Layer::Route, &self.route),
             (Layer::Context, &self.context),
@@ -44,9 +44,9 @@ impl Digests {
             (Layer::Selection, &self.selection),
         ];
         let before = of.into_iter().filter_map(|(layer, digest)| {
-            Some(ToldDigest { layer, shard: None, sha256: digest.clone()? })
+            Some(StoredDigest { layer, shard: None, sha256: digest.clone()? })
         });
-        let execute = self.execute.iter().map(|(shard, sha256)| ToldDigest {
+        let execute = self.execute.iter().map(|(shard, sha256)| StoredDigest {
             layer: Layer::Execute,
             shard: *shard,
             sha256: sha256.clone(),
@@ -57,12 +57,12 @@ impl Digests {
 
 impl Request {
     /// The same request again, from what stands in a provenance.
-    pub(crate) fn again(told: &Told, receipts_dir: std::path::PathBuf) -> Self {
+    pub(crate) fn again(reported: &StoredRequest, receipts_dir: std::path::PathBuf) -> Self {
         let one = |layer: Layer| {
-            let digest = told.digests.iter().find(|digest| digest.layer == layer);
+            let digest = reported.digests.iter().find(|digest| digest.layer == layer);
             digest.map(|digest| digest.sha256.clone())
         };
-        let jobs: BTreeMap<Layer, Job> = told
+        let jobs: BTreeMap<Layer, Job> = reported
             .jobs
             .iter()
             .map(|job| {
@@ -70,11 +70,11 @@ impl Request {
                 (job.layer, Job { result: job.result, reason })
             })
             .collect();
-        let found = told.found.iter().filter_map(|reason| {
+        let found = reported.found.iter().filter_map(|reason| {
             let code = reason.code.known()?;
             Some(Finding::read_back(code, reason.layer, code.row().severity, &reason.detail))
         });
-        let of_execute = told.digests.iter().filter(|digest| digest.layer == Layer::Execute);
+        let of_execute = reported.digests.iter().filter(|digest| digest.layer == Layer::Execute);
         Self {
             receipts_dir,
             jobs,
@@ -85,11 +85,11 @@ impl Request {
                 selection: one(Layer::Selection),
                 execute: of_execute.map(|digest| (digest.shard, digest.sha256.clone())).collect(),
             },
-            continue_on_failure: told.continue_on_failure,
+            continue_on_failure: reported.continue_on_failure,
             found: found.collect(),
-            pack: told.pack.clone(),
-            classes: told.classes.clone(),
-            typed: told.typed.clone(),
+            pack: reported.pack.clone(),
+            classes: reported.classes.clone(),
+            typed: reported.typed.clone(),
             ..Self::default()
         }
     }

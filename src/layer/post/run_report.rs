@@ -22,15 +22,15 @@ use crate::domain::selection::plan::{self, INTEGRATION};
 use crate::domain::verdict::classify::{Verdict, class_of};
 use crate::domain::verdict::fault::Finding;
 use crate::domain::verdict::reason::{Layer, ReasonCode};
-use crate::layer::ground::Ground;
+use crate::layer::invocation::Invocation;
 use crate::report::again::{Replay, Reproduce, Scope};
 use crate::report::quote::quoted;
-use crate::report::text::{LayerLine, Paths, Story, TestsRan, Worked};
+use crate::report::text::{LayerLine, Paths, RunReport, TestsRan, Worked};
 
 /// What repeats this run.
 pub(super) fn replay_of(
     world: &World,
-    ground: &Ground,
+    invocation: &Invocation,
     request: &Request,
     collected: &Collected,
 ) -> Replay {
@@ -38,7 +38,7 @@ pub(super) fn replay_of(
     let profile = selection.and_then(|selection| selection.dispatcher_profile.as_ref());
     let elsewhere = world.under_actions();
     let mut replay = Replay {
-        root: shown(&ground.root),
+        root: shown(&invocation.root),
         elsewhere,
         roots: collected.execution.iter().filter_map(|e| e.receipt.root.clone()).collect(),
         planned: Arc::new(
@@ -51,10 +51,10 @@ pub(super) fn replay_of(
         kind: profile.map(|profile| profile.kind.value),
         powershell: profile
             .map_or_else(|| "pwsh".to_owned(), |profile| profile.powershell.value.clone()),
-        command: Some(profile.map_or(&ground.settings.command, |profile| &profile.command))
+        command: Some(profile.map_or(&invocation.settings.command, |profile| &profile.command))
             .filter(|command| matches!(command.source, Source::Flag(_)))
             .map_or_else(Vec::new, |command| {
-                command.value.iter().map(|word| ground.redactor.mask_text(word)).collect()
+                command.value.iter().map(|word| invocation.redactor.mask_text(word)).collect()
             }),
         whole: profile.is_some_and(|profile| {
             profile.kind.value == DispatcherKind::Command && !takes_files(&profile.command.value)
@@ -69,7 +69,7 @@ pub(super) fn replay_of(
             replay.typed = true;
             replay.arguments.clone_from(&typed.arguments);
         }
-        _ => replay.arguments = effective(ground, request, collected, &replay),
+        _ => replay.arguments = effective(invocation, request, collected, &replay),
     }
     replay
 }
@@ -99,7 +99,7 @@ const OF_THE_WORKFLOW: [&str; 18] = [
 /// The effective inputs of a run on another machine, or of layers that ran one by one, as arguments
 /// of `run`.
 fn effective(
-    ground: &Ground,
+    invocation: &Invocation,
     request: &Request,
     collected: &Collected,
     replay: &Replay,
@@ -122,7 +122,7 @@ fn effective(
         return arguments;
     }
     let chosen = selection.map(|selection| &selection.selection);
-    let pack = pack_of(ground, request, collected);
+    let pack = pack_of(invocation, request, collected);
     let by_default = chosen.is_some_and(|chosen| chosen.execution_pack_source == "default");
     if !(by_default
         || chosen.is_none() && pack == pack::FULL
@@ -141,7 +141,7 @@ fn effective(
         arguments.push(Argument::new("integration-mode", chosen.integration_mode.as_str()));
     }
     // Patterns that the pack does not have were given by hand.
-    let own = ground.settings.packs.iter().find(|known| known.name == chosen.execution_pack);
+    let own = invocation.settings.packs.iter().find(|known| known.name == chosen.execution_pack);
     let of_pack = |list: fn(&Pack) -> &Vec<String>| own.map(list).cloned().unwrap_or_default();
     let lists = [
         ("include", &chosen.include_patterns, of_pack(|pack| &pack.include)),
@@ -179,11 +179,11 @@ fn effective(
 }
 
 /// The pack that was selected, else the one that was asked for.
-pub(super) fn pack_of(ground: &Ground, request: &Request, collected: &Collected) -> String {
+pub(super) fn pack_of(invocation: &Invocation, request: &Request, collected: &Collected) -> String {
     let pack = collected.selection.as_ref().map(|s| s.receipt.selection.execution_pack.clone());
     pack.filter(|name| !name.is_empty())
         .or_else(|| request.pack.clone())
-        .or_else(|| ground.settings.pack.value.clone())
+        .or_else(|| invocation.settings.pack.value.clone())
         .unwrap_or_else(|| "full".to_owned())
 }
 
@@ -194,17 +194,17 @@ pub(super) fn duration_ms(collected: &Collected) -> Option<u64> {
 /// Everything that the reports say, in one value.
 pub(super) fn tell(
     world: &World,
-    ground: &Ground,
+    invocation: &Invocation,
     request: &Request,
     collected: &Collected,
     verdict: &Verdict,
     gate: GateStatus,
-) -> Story {
+) -> RunReport {
     let deciding = verdict.deciding();
     let row = deciding.map(|finding| finding.code().row());
     let layers = [Layer::Route, Layer::Context, Layer::Preflight, Layer::Selection, Layer::Execute];
-    let mask = |text: &str| ground.redactor.told(text);
-    Story {
+    let mask = |text: &str| invocation.redactor.for_people(text);
+    RunReport {
         classification: verdict.classification,
         gate,
         failed_layer: verdict.failed_layer,
@@ -215,7 +215,7 @@ pub(super) fn tell(
             format!("{}{retry}", row.remedy)
         }),
         replay: deciding.filter(|finding| finding.stops()).map(|finding| {
-            let reproduce = reproduce(world, ground, request, collected, finding);
+            let reproduce = reproduce(world, invocation, request, collected, finding);
             Reproduce { command: mask(&reproduce.command), ..reproduce }
         }),
         reasons: verdict
@@ -226,10 +226,12 @@ pub(super) fn tell(
         tests_ran: tests_ran(request, collected, verdict),
         layers: layers
             .into_iter()
-            .filter(|layer| *layer != Layer::Route || collected.evidence.papers.contains_key(layer))
+            .filter(|layer| {
+                *layer != Layer::Route || collected.evidence.receipt_states.contains_key(layer)
+            })
             .map(|layer| LayerLine {
                 layer,
-                status: told_status(request, collected, verdict, layer),
+                status: status_of_layer(request, collected, verdict, layer),
             })
             // Post is told of where it is at fault itself: with what decides.
             .chain(
@@ -243,7 +245,7 @@ pub(super) fn tell(
             )
             .collect(),
         counts: collected.counts,
-        repeat: replay_of(world, ground, request, collected),
+        repeat: replay_of(world, invocation, request, collected),
         failures: collected.failures.clone(),
         in_flight: collected
             .execution
@@ -262,7 +264,7 @@ pub(super) fn tell(
             .map(|leak| Leak { command: mask(&leak.command), file: leak.file, ..leak })
             .collect(),
         duration_ms: duration_ms(collected),
-        paths: paths(ground, request, collected),
+        paths: paths(invocation, request, collected),
         excluded: excluded(collected).iter().map(|line| mask(line)).collect(),
         reports: found_reports(collected).iter().map(|path| mask(path)).collect(),
         stops: verdict
@@ -272,7 +274,7 @@ pub(super) fn tell(
                 f.stops() && class_of(f.code(), f.layer()).0 != Classification::TestFailures
             })
             .map(|f| {
-                let command = reproduce(world, ground, request, collected, f).command;
+                let command = reproduce(world, invocation, request, collected, f).command;
                 (f.code(), f.layer(), mask(f.detail()), mask(&command))
             })
             .collect(),
@@ -280,7 +282,7 @@ pub(super) fn tell(
         log_end: log_end(collected, verdict).iter().map(|line| mask(line)).collect(),
         slowest: Vec::new(),
         tests: Vec::new(),
-        tests_told: 0,
+        tests_listed: 0,
         triage: None,
         since_green: None,
         timeline: timeline(collected),
@@ -288,16 +290,16 @@ pub(super) fn tell(
 }
 
 /// The files that exist of those that a person opens.
-fn paths(ground: &Ground, request: &Request, collected: &Collected) -> Paths {
+fn paths(invocation: &Invocation, request: &Request, collected: &Collected) -> Paths {
     let raw = collected.raw_dirs.first();
     let log =
         raw.map(|raw| raw.join(LOG)).filter(|path| files::exists(path)).or_else(|| raw.cloned());
-    let out = ground.out.clone().unwrap_or_else(|| request.receipts_dir.clone());
+    let out = invocation.out.clone().unwrap_or_else(|| request.receipts_dir.clone());
     let written = |name: &str, on: bool| on.then(|| shown(&out.join(name)));
     Paths {
         log: log.map(|path| shown(&path)),
         summary: written("summary.md", true),
-        page: written("report.html", ground.settings.html.value),
+        page: written("report.html", invocation.settings.html.value),
         folder: Some(shown(&out)),
     }
 }
@@ -431,12 +433,12 @@ fn headline(verdict: &Verdict, mask: &dyn Fn(&str) -> String) -> String {
 /// one.
 fn reproduce(
     world: &World,
-    ground: &Ground,
+    invocation: &Invocation,
     request: &Request,
     collected: &Collected,
     finding: &Finding,
 ) -> Reproduce {
-    let repeat = replay_of(world, ground, request, collected);
+    let repeat = replay_of(world, invocation, request, collected);
     let of_tests = class_of(finding.code(), finding.layer()).0 == Classification::TestFailures;
     let of_run = !repeat.elsewhere && request.typed.is_some();
     // What the host or the commit lacks elsewhere is not lacking here.
@@ -444,7 +446,7 @@ fn reproduce(
     if finding.code().is_in_evidence_only()
         || !(of_tests || of_run || (repeat.elsewhere && of_plan))
     {
-        return from_evidence(world, ground, request, &repeat);
+        return from_evidence(world, invocation, request, &repeat);
     }
     let failure = of_tests.then(|| failure_of(finding, &collected.failures)).flatten();
     match failure.and_then(|failure| repeat.file(failure)) {
@@ -465,13 +467,18 @@ fn failure_of<'a>(finding: &Finding, failures: &'a [Failure]) -> Option<&'a Fail
     failures.iter().find(fits).or_else(|| failures.first())
 }
 
-fn from_evidence(world: &World, ground: &Ground, request: &Request, repeat: &Replay) -> Reproduce {
-    let gate = ground
+fn from_evidence(
+    world: &World,
+    invocation: &Invocation,
+    request: &Request,
+    repeat: &Replay,
+) -> Reproduce {
+    let gate = invocation
         .gate_id
         .as_ref()
         .map(|id| format!(" --gate-id {}", quoted(&id.to_string())))
         .unwrap_or_default();
-    let command = match (&ground.facts.run, repeat.elsewhere) {
+    let command = match (&invocation.facts.run, repeat.elsewhere) {
         // Where the receipts are now nobody can look; the run's artifacts can be had.
         (Some((run, _)), true) => {
             let slug =
@@ -517,7 +524,7 @@ fn tests_ran(request: &Request, collected: &Collected, verdict: &Verdict) -> Tes
     let started = outcomes().any(|outcome| outcome.kind != "not-started");
     let missing = verdict.findings.iter().any(|finding| finding.code() == ReasonCode::ShardMissing);
     let journal = collected.inputs.iter().any(|input| input.role == "journal");
-    let status = told_status(request, collected, verdict, Layer::Execute);
+    let status = status_of_layer(request, collected, verdict, Layer::Execute);
     let silent =
         collected.execution.is_empty() && !["not reached", "skipped"].contains(&status.as_str());
     if started || missing || journal || silent {
@@ -528,7 +535,7 @@ fn tests_ran(request: &Request, collected: &Collected, verdict: &Verdict) -> Tes
 
 /// The same in a report: a layer that another one stopped before it came to its turn was not
 /// reached.
-fn told_status(
+fn status_of_layer(
     request: &Request,
     collected: &Collected,
     verdict: &Verdict,

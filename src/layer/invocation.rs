@@ -29,7 +29,7 @@ use crate::domain::verdict::reason::{Layer, ReasonCode};
 pub(crate) const CONFIGURATION: &str = "pester-gate.yml";
 
 /// What is the same for every layer of one invocation.
-pub(crate) struct Ground {
+pub(crate) struct Invocation {
     /// The checkout's root.
     pub(crate) root: PathBuf,
     /// Where this layer's files go, where somebody said so.
@@ -54,7 +54,7 @@ pub(crate) struct Ground {
     pub(crate) repository: OnceCell<String>,
 }
 
-impl Ground {
+impl Invocation {
     /// Where this layer's files go: `--out`, else a folder of the run below the state folder.
     pub(crate) fn out_dir(&self, run: &RunId, attempt: u32) -> PathBuf {
         self.out.clone().unwrap_or_else(|| {
@@ -147,14 +147,14 @@ impl Ground {
 
 /// A receipt to be consumed, as the command line names it.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Paper {
+pub(crate) struct ReceiptInput {
     /// Its path; where none was given there is no receipt.
     pub(crate) path: Option<PathBuf>,
     /// The digest that its layer put out.
     pub(crate) sha256: Option<Sha256>,
 }
 
-impl Paper {
+impl ReceiptInput {
     /// Reads the receipt. A path that was not given is a receipt that is not there.
     pub(crate) fn load<R: Receipt>(&self) -> Result<Loaded<R>, ReceiptFault> {
         match &self.path {
@@ -185,12 +185,12 @@ pub(crate) struct Identity {
 
 impl Identity {
     /// What this process knows by itself.
-    pub(crate) fn own(world: &World, ground: &Ground) -> Self {
+    pub(crate) fn own(world: &World, invocation: &Invocation) -> Self {
         let local = || (local_run(world), 1);
         Self {
             started: world.now(),
-            run: ground.facts.run.clone().unwrap_or_else(local),
-            head_sha: ground.facts.head_sha.clone(),
+            run: invocation.facts.run.clone().unwrap_or_else(local),
+            head_sha: invocation.facts.head_sha.clone(),
             repository: None,
             head_ref: None,
             sample_id: None,
@@ -199,8 +199,8 @@ impl Identity {
     }
 
     /// Takes over what a believed context receipt says and this process does not know.
-    pub(crate) fn adopt(&mut self, ground: &Ground, context: &ContextReceipt) {
-        if ground.facts.run.is_none() {
+    pub(crate) fn adopt(&mut self, invocation: &Invocation, context: &ContextReceipt) {
+        if invocation.facts.run.is_none() {
             self.run = (context.run.run_id.clone(), context.run.run_attempt);
         }
         if self.head_sha.is_none() {
@@ -208,7 +208,9 @@ impl Identity {
         }
         // Execute asks no git: what context did not say is the folder.
         let known = context.repository_identity.clone();
-        let _ = ground.repository.set(known.unwrap_or_else(|| git::folder_identity(&ground.root)));
+        let _ = invocation
+            .repository
+            .set(known.unwrap_or_else(|| git::folder_identity(&invocation.root)));
         self.repository.clone_from(&context.repository);
         self.head_ref.clone_from(&context.run.head_ref);
         self.sample_id.clone_from(&context.run.sample_id);
@@ -216,9 +218,9 @@ impl Identity {
     }
 
     /// As it stands in a receipt.
-    pub(crate) fn record(&self, ground: &Ground) -> Run {
-        let mut run = ground.facts.run_record(self.run.clone(), self.head_sha.clone());
-        run.gate_id = ground.gate_id.clone();
+    pub(crate) fn record(&self, invocation: &Invocation) -> Run {
+        let mut run = invocation.facts.run_record(self.run.clone(), self.head_sha.clone());
+        run.gate_id = invocation.gate_id.clone();
         run.head_ref = run.head_ref.or_else(|| self.head_ref.clone());
         run.sample_id.clone_from(&self.sample_id);
         run.correlation_id.clone_from(&self.correlation_id);
@@ -239,19 +241,19 @@ pub(crate) fn local_run(world: &World) -> RunId {
 /// against what this process knows by itself; the others are held against it.
 pub(crate) fn consume_context(
     world: &World,
-    ground: &Ground,
-    paper: &Paper,
+    invocation: &Invocation,
+    receipt_input: &ReceiptInput,
     identity: &mut Identity,
 ) -> Result<Verified<ContextReceipt>, ReceiptFault> {
-    let own_run = ground.facts.run.as_ref().map(|(run, attempt)| (run, *attempt));
+    let own_run = invocation.facts.run.as_ref().map(|(run, attempt)| (run, *attempt));
     let expect = Expect {
         run: own_run,
-        head_sha: ground.facts.head_sha.as_ref(),
+        head_sha: invocation.facts.head_sha.as_ref(),
         vouched: false,
         now: world.now(),
     };
-    let context = paper.load::<ContextReceipt>()?.verify(expect)?;
-    identity.adopt(ground, &context.receipt);
+    let context = receipt_input.load::<ContextReceipt>()?.verify(expect)?;
+    identity.adopt(invocation, &context.receipt);
     match context.receipt.status {
         LayerStatus::Blocked => Err(upstream_blocked(Layer::Context, &context.receipt.reasons)),
         _ => Ok(context),
@@ -278,7 +280,7 @@ pub(crate) fn expect<'a>(world: &World, identity: &'a Identity) -> Expect<'a> {
 /// The common fields of a receipt; orders the findings.
 pub(crate) fn head<S>(
     world: &World,
-    ground: &Ground,
+    invocation: &Invocation,
     identity: &Identity,
     findings: &mut Vec<Finding>,
     status: impl FnOnce(&[Finding]) -> S,
@@ -294,13 +296,13 @@ pub(crate) fn head<S>(
             .iter()
             .map(|finding| {
                 let mut reason = Reason::from(finding);
-                reason.detail = ground.redactor.told(&reason.detail);
+                reason.detail = invocation.redactor.for_people(&reason.detail);
                 reason
             })
             .collect(),
         repository: identity.repository.clone(),
-        run: identity.record(ground),
-        host: ground.host.clone(),
+        run: identity.record(invocation),
+        host: invocation.host.clone(),
         tool: tool(),
         parents,
     }
@@ -391,13 +393,13 @@ impl Unreported {
 
 /// Writes a layer's receipt and makes its outcome.
 pub(crate) fn conclude<R: Receipt>(
-    ground: &Ground,
+    invocation: &Invocation,
     folder: &Path,
     receipt: &R,
     findings: Vec<Finding>,
     status: &'static str,
 ) -> Result<Outcome, Unreported> {
-    let written = receipt_store::write(folder, receipt, &ground.redactor);
+    let written = receipt_store::write(folder, receipt, &invocation.redactor);
     let (written, receipt) = written.map_err(|fault| Unreported { layer: R::LAYER, fault })?;
     Ok(Outcome {
         layer: R::LAYER,
