@@ -94,6 +94,38 @@ fn a_cancelled_step_ends_in_time_with_its_verdict() {
     assert!(left.is_empty(), "{left:?}");
 }
 
+/// A cancelled run of several configurations does not start the next one, and never ends green.
+#[test]
+fn a_cancelled_run_does_not_start_the_next_configuration() {
+    let sandbox = Sandbox::green();
+    let own = fs::read_to_string(sandbox.root.join("pester-gate.yml")).unwrap();
+    sandbox.file("pester-gate.yml", &format!("also-run: [second.yml]\n{own}"));
+    sandbox.file("second.yml", &own.replace("path: tests", "path: more"));
+    sandbox.script("tests/a.sh", "touch \"$HOME/running\"; sleep 300.4712");
+    sandbox.script("more/b.sh", "touch \"$HOME/second\"");
+    sandbox.commit();
+    let home = sandbox.state.with_file_name("home");
+    fs::create_dir_all(&home).unwrap();
+    let outputs = sandbox.state.with_file_name("outputs");
+    let variables =
+        [("HOME", home.to_str().unwrap()), ("GITHUB_OUTPUT", outputs.to_str().unwrap())];
+    let mut command = sandbox.command(&["run"], &variables);
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let began = Instant::now();
+    while !home.join("running").exists() && began.elapsed() < Duration::from_secs(60) {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    nix::sys::signal::kill(Pid::from_raw(i32::try_from(child.id()).unwrap()), Signal::SIGINT)
+        .unwrap();
+    let ended = child.wait_with_output().unwrap();
+    let text = String::from_utf8_lossy(&ended.stdout).into_owned();
+    let end = "  second.yml: not run\nVerdict    failed: 0 of 2 configurations passed\n";
+    assert!(ended.status.code() == Some(6) && text.ends_with(end), "{text}");
+    assert!(!home.join("second").exists(), "the second configuration was started");
+    let outputs = fs::read_to_string(outputs).unwrap();
+    assert!(outputs.contains("\nrun-cancelled\n") && outputs.contains("\nfail\n"), "{outputs}");
+}
+
 /// What execute was doing when it was killed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Moment {

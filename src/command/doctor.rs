@@ -52,7 +52,7 @@ pub(crate) struct Configurations {
     others: Vec<String>,
 }
 
-/// Looks for configurations beside those that are checked.
+/// Looks for configurations other than those that are checked.
 pub(crate) fn configurations(invocation: &Invocation, checked: &[String]) -> Configurations {
     let used = match &invocation.settings.config {
         ConfigFile::Read(file) => Some(file.clone()),

@@ -166,15 +166,6 @@ fn layers(
 /// A new folder for this run below `base`: two runs of one workflow attempt never share one,
 /// however close together they begin.
 fn own_folder(base: &Path, run: &str, attempt: u32) -> std::io::Result<PathBuf> {
-    files::make_dir(base)?;
     let name = if attempt > 1 { format!("{run}-a{attempt}") } else { run.to_owned() };
-    for n in 1u32.. {
-        let folder = base.join(if n == 1 { name.clone() } else { format!("{name}-{n}") });
-        match files::make_new_dir(&folder) {
-            Ok(()) => return Ok(files::canonical(&folder)),
-            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists && n < 10_000 => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Err(std::io::Error::other("no number is left"))
+    files::make_own_dir(base, &name).map(|(folder, _)| files::canonical(&folder))
 }

@@ -114,18 +114,8 @@ pub(crate) fn prepare(world: &World) -> Result<(), Unprepared> {
 
 /// A new folder for a step: of several steps with one gate id in one job, each has its own.
 fn own_folder(base: &Path, name: &str) -> Result<(PathBuf, u32)> {
-    files::make_dir(base).with_context(|| format!("cannot make {}", base.display()))?;
-    for n in 1..10_000 {
-        let folder = base.join(if n == 1 { name.to_owned() } else { format!("{name}-{n}") });
-        match files::make_new_dir(&folder) {
-            Ok(()) => return Ok((folder, n)),
-            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
-            Err(error) => {
-                return Err(error).with_context(|| format!("cannot make {}", folder.display()));
-            }
-        }
-    }
-    bail!("{} holds too many folders", base.display())
+    files::make_own_dir(base, name)
+        .with_context(|| format!("cannot make a folder in {}", base.display()))
 }
 
 /// The folder of a layer. What an earlier step of the layer wrote is moved out of the way: later

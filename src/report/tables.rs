@@ -222,15 +222,7 @@ pub(crate) fn causes() -> String {
 /// The runbook: for each code that stops or warns, what to open, how to reproduce it and its fix.
 pub(crate) fn runbook() -> String {
     let mut out = String::new();
-    let layers = [
-        Layer::Route,
-        Layer::Context,
-        Layer::Preflight,
-        Layer::Selection,
-        Layer::Execute,
-        Layer::Post,
-    ];
-    let homes = layers.map(|layer| (Home::Layer(layer), format!("caused by {layer}")));
+    let homes = Layer::ALL.map(|layer| (Home::Layer(layer), format!("caused by {layer}")));
     let others = [(Home::Subject, "caused by the layer of the receipt"), (Home::Job, "in any job")];
     for (home, title) in
         homes.into_iter().chain(others.map(|(home, title)| (home, title.to_owned())))

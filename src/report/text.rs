@@ -264,8 +264,8 @@ pub(crate) fn change_line(change: &Change) -> String {
     // Digests of files say nothing to a person.
     if let Some(file) = change.what.strip_prefix("file.") {
         let what = match (&change.was, &change.is) {
-            (None, _) => "did not run then",
-            (_, None) => "does not run now",
+            (None, _) => "was not in that run",
+            (_, None) => "is not in this run",
             _ => "changed",
         };
         return format!("{file} {what}");

@@ -512,6 +512,26 @@ def hash_refused(world):
     assert ran.put_out("reason", "bootstrap-hash-refused"), ran.told()
 
 
+KILL = """#!/bin/sh
+# The parent is the guard, and its parent the gate.
+guard=$PPID
+gate=$(sed -n 's/^PPid:[[:space:]]*//p' "/proc/$guard/status")
+kill -KILL "$gate"
+sleep 30
+"""
+
+
+@scenario("gate-killed", "a gate that was killed leaves its journal, and post names the test that was running")
+def gate_killed(world):
+    ran = gate(world, {"tests/a.sh": KILL})
+    same("jobs", ran.jobs, {**GREEN, "execute": "failure", "post": "failure"})
+    raw = world.service.files("pester-run-raw-s1")
+    same("raw results", sorted(raw), ["dispatcher-events.ndjson"])
+    outcome = ran.outcome()
+    same("layer", (outcome["classification"], outcome["failedLayer"]), ("seam-defect", "execute"))
+    same("in flight", outcome["inFlight"]["name"], "tests/a.sh")
+
+
 @scenario("receipt-swapped", "a receipt that is altered between jobs is refused by its digest, and the layer that wrote it is named")
 def receipt_swapped(world):
     def widen(files):

@@ -71,7 +71,7 @@ impl Held {
             owner: owner.clone(),
             reported,
             path: lock.path("lock"),
-            beside: lock.path("owner.json"),
+            owner_file: lock.path("owner.json"),
             request: lock.path("release"),
             token: claim.is_some().then_some(token),
             again: None,
@@ -136,7 +136,7 @@ struct Keeper {
     reported: File,
     path: PathBuf,
     /// Where it is told who holds it.
-    beside: PathBuf,
+    owner_file: PathBuf,
     request: PathBuf,
     /// None where nobody may ask, or somebody has.
     token: Option<String>,
@@ -174,7 +174,7 @@ impl Keeper {
                     self.path.display()
                 );
                 self.again = Some(file);
-                if let Ok(reported) = open(&self.beside) {
+                if let Ok(reported) = open(&self.owner_file) {
                     self.reported = reported;
                     let _ = tell(&mut self.reported, &self.owner, self.world.now());
                 }

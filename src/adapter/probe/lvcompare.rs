@@ -16,7 +16,7 @@ pub(super) fn probe(around: &Surroundings) -> Answer {
     answer.fact("source", place.source);
     answer.fact("path", path.clone());
     if !place.there {
-        answer.faults.push(Fault::LvcompareMissing { path, beside: place.beside });
+        answer.faults.push(Fault::LvcompareMissing { path, nearby: place.nearby });
     }
     answer
 }

@@ -234,6 +234,22 @@ pub(crate) fn is_empty_dir(path: &Path) -> io::Result<bool> {
     Ok(fs::read_dir(path)?.next().is_none())
 }
 
+/// Makes a folder of its own for one user: NAME, or NAME-2, NAME-3 and so on if others exist, and
+/// returns its number, too. Two callers never get the same one.
+pub(crate) fn make_own_dir(base: &Path, name: &str) -> io::Result<(PathBuf, u32)> {
+    const MOST: u32 = 10_000;
+    make_dir(base)?;
+    for n in 1..MOST {
+        let folder = base.join(if n == 1 { name.to_owned() } else { format!("{name}-{n}") });
+        match make_new_dir(&folder) {
+            Ok(()) => return Ok((folder, n)),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Err(io::Error::other(format!("{} holds too many folders", base.display())))
+}
+
 /// Makes one folder; one that is there is an error.
 pub(crate) fn make_new_dir(path: &Path) -> io::Result<()> {
     fs::create_dir(path)

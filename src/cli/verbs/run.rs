@@ -180,9 +180,14 @@ impl Session<'_> {
             self.set_outputs(&ran.outcome)?;
         }
         let is_whole = done.len() == names.len();
+        // A configuration that failed decides, whether or not the others ran.
+        let ending = match deciding {
+            Some(ran) if is_whole || rank(&ran) == 0 => ran.outcome.ending,
+            _ => Ending::Bad(Classification::SeamDefect),
+        };
         let mut outputs = Vec::new();
-        if !is_whole {
-            // The run was cancelled, or a configuration could not be run at all.
+        if !is_whole && deciding.is_none_or(|ran| rank(&ran) > 0) {
+            // The run was cancelled between two configurations that passed.
             outputs.push(("status", Classification::SeamDefect.as_str().to_owned()));
             outputs.push(("classification", Classification::SeamDefect.as_str().to_owned()));
             outputs.push(("reason", ReasonCode::RunCancelled.as_str().to_owned()));
@@ -197,11 +202,6 @@ impl Session<'_> {
         }
         runner::set_outputs(self.world, &outputs)
             .map_err(|fault| Failure::Unreported(Unreported { layer: Layer::Post, fault }))?;
-        let ending = match deciding {
-            Some(ran) if is_whole || rank(&ran) == 0 => ran.outcome.ending,
-            _ => Ending::Bad(Classification::SeamDefect),
-        };
-
         let ran = |name: &String| done.iter().find(|ran| ran.name == *name);
         let mut text = String::from("Summary\n");
         for name in names {
@@ -251,8 +251,7 @@ impl Session<'_> {
         Ok(Ending::Good)
     }
 
-    /// Configurations beside the one that was found that nothing runs: the verdict does not cover
-    /// their tests.
+    /// Further configurations next to the one that was found, which this run does not cover.
     fn other_configurations(&self, invocation: &Invocation) -> Result<Vec<String>, Failure> {
         let typed = Positional::Command.all(self.matches).is_some();
         if typed || self.overlay.text(Flag::Config)?.is_some() {

@@ -1,5 +1,5 @@
 //! Where LVCompare must be: at the path that `LVCOMPARE_PATH` names, else at its installer's. The
-//! one for 32 bits beside it is never taken in its stead: it would compare with another LabVIEW.
+//! one for 32 bits nearby it is never taken in its stead: it would compare with another LabVIEW.
 
 /// Where the installer puts it.
 const INSTALLED: &str =
@@ -18,7 +18,7 @@ pub(crate) struct Place {
     /// Whether a file is there.
     pub(crate) there: bool,
     /// Words on what is there instead.
-    pub(crate) beside: &'static str,
+    pub(crate) nearby: &'static str,
 }
 
 /// `named` is the variable's value, `is_file` looks.
@@ -30,8 +30,8 @@ pub(crate) fn read(named: Option<&str>, is_file: impl Fn(&str) -> bool) -> Place
     };
     let there = is_file(path);
     let small = !there && path != OF_32_BITS && is_file(OF_32_BITS);
-    let beside = if small { "; the 32-bit one is there and will not do" } else { "" };
-    Place { path: path.to_owned(), source, there, beside }
+    let nearby = if small { "; the 32-bit one is there and will not do" } else { "" };
+    Place { path: path.to_owned(), source, there, nearby }
 }
 
 #[cfg(test)]
@@ -43,7 +43,7 @@ mod tests {
     #[test]
     fn one_path_counts_and_its_twin_is_only_named() {
         const OWN: &str = r"D:\NI\LVCompare.exe";
-        for (source, named, files, path, there, beside) in [
+        for (source, named, files, path, there, nearby) in [
             ("installed", None, &[INSTALLED][..], INSTALLED, true, false),
             ("both installed", None, &[INSTALLED, OF_32_BITS], INSTALLED, true, false),
             ("for 32 bits alone", None, &[OF_32_BITS], INSTALLED, false, true),
@@ -55,8 +55,8 @@ mod tests {
             ("the 32-bit one, by name", Some(OF_32_BITS), &[OF_32_BITS], OF_32_BITS, true, false),
         ] {
             let place = read(named, |path| files.contains(&path));
-            let reported = (place.path.as_str(), place.there, !place.beside.is_empty());
-            assert_eq!(reported, (path, there, beside), "{source}");
+            let reported = (place.path.as_str(), place.there, !place.nearby.is_empty());
+            assert_eq!(reported, (path, there, nearby), "{source}");
         }
     }
 }

@@ -391,8 +391,8 @@ pub(crate) enum Fault {
     Docker { code: ReasonCode, why: String },
     #[error("{0}")]
     DotnetSdkMissing(String),
-    #[error("{path} is not there{beside}")]
-    LvcompareMissing { path: String, beside: &'static str },
+    #[error("{path} is not there{nearby}")]
+    LvcompareMissing { path: String, nearby: &'static str },
     #[error("group {group} is held by {holder}")]
     LockHeld { group: String, holder: String },
     #[error("group {group} is held by {holder}; execute will queue")]
